@@ -1,0 +1,105 @@
+import type { LogRecord, LogSource } from "../log-source.ts";
+import type { OffsetResetPolicy } from "../offset-reset-policy.ts";
+import type { CallOptions, OffsetStore } from "../offset-store.ts";
+import type { CommitStrategy, OffsetSessionEvent, RecordPosition } from "../session/offset-session.ts";
+
+/**
+ * Where to begin while no position is stored: a policy or its name, an absolute offset, the first record not older than a
+ * date, or a number of records from the log's beginning or end (clamped to the log).
+ */
+export type StartPosition =
+  | OffsetResetPolicy
+  | string
+  | bigint
+  | Date
+  | { readonly fromBeginning: number }
+  | { readonly fromEnd: number };
+
+/** What is worth telling of a consumer's work. */
+export type ConsumerEvent =
+  | OffsetSessionEvent
+  /** A stored position is used; `start` was not asked. */
+  | { readonly type: "resumed"; readonly topic: string; readonly partition: number; readonly nextOffset: bigint }
+  /** No position was stored; `start` gave this one, and it is durable now. */
+  | { readonly type: "started"; readonly topic: string; readonly partition: number; readonly nextOffset: bigint }
+  /** The position no longer existed; the policy gave a new one. `skipped` counts the offsets that will not be read. */
+  | {
+      readonly type: "reset";
+      readonly topic: string;
+      readonly partition: number;
+      readonly policy: string;
+      readonly reason: "below-log" | "beyond-log";
+      readonly from: bigint;
+      readonly to: bigint;
+      readonly skipped: bigint;
+    }
+  /** A partition could not be read and is tried again; the others go on. */
+  | {
+      readonly type: "fetch-failed";
+      readonly topic: string;
+      readonly partition: number;
+      readonly error: Error;
+      readonly retryInMs: number;
+    }
+  /** The topic has a partition that it did not have before; it is read from its beginning. */
+  | { readonly type: "partition-added"; readonly topic: string; readonly partition: number };
+
+/** How a consumer is created. Every option is checked before anything is read. */
+export interface ConsumerOptions<Transaction = never> {
+  readonly source: LogSource;
+  readonly topic: string;
+  /** Where positions are kept; goes with `consumer`. Without it nothing is kept. */
+  readonly store?: OffsetStore<Transaction> | undefined;
+  /** The durable name that the positions belong to. */
+  readonly consumer?: string | undefined;
+  /** Default: all of the topic's, looked up again every `partitionRefreshInterval`. */
+  readonly partitions?: readonly number[] | undefined;
+  /** Used only while no position is stored. Default: what `resetPolicy` is. */
+  readonly start?: StartPosition | undefined;
+  /** A policy, its name, or a module specifier. Default `earliest`. */
+  readonly resetPolicy?: OffsetResetPolicy | string | undefined;
+  /** Default `auto` with a consumer name, else `none`. */
+  readonly strategy?: CommitStrategy | undefined;
+  /** Milliseconds from a commit to its flush; 0: each next record waits until the previous position is durable. Default 3,000. */
+  readonly flushInterval?: number | undefined;
+  /** Milliseconds that a position lives unless renewed. Omitted: what is stored, for a new one the topic's `consumerTtl`. `null`: for ever. */
+  readonly ttl?: number | null | undefined;
+  /** A human-readable name of this consumer's session. Default `hostname:pid`. */
+  readonly owner?: string | undefined;
+  /** Default: the smaller of 30,000 ms and a third of the TTL. */
+  readonly renewInterval?: number | undefined;
+  /** Milliseconds that consumption goes on while positions cannot be written. Default 60,000. */
+  readonly maxUnflushedAge?: number | undefined;
+  readonly onFenced?: "stop" | "continue" | undefined;
+  /** The most bytes of records that one fetch asks for. Default 1,048,576. */
+  readonly maxBytes?: number | undefined;
+  /** Milliseconds that one fetch waits at the log's end. Default 500. */
+  readonly maxWait?: number | undefined;
+  /** Milliseconds between two looks for new partitions. Default 60,000. */
+  readonly partitionRefreshInterval?: number | undefined;
+  /** Ends the loop when every partition is read up to the end that it had when the loop began. Default false. */
+  readonly untilEnd?: boolean | undefined;
+  readonly onEvent?: ((event: ConsumerEvent) => void) | undefined;
+  /** Ends the consumer: what waits rejects with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Reads the records of a topic from where its name left off. One loop at a time; a second one goes on from the committed position. */
+export interface Consumer<Transaction = never> extends AsyncIterable<LogRecord, void, undefined>, AsyncDisposable {
+  readonly topic: string;
+  readonly strategy: CommitStrategy;
+  /** The partitions that are read, ascending. */
+  readonly partitions: readonly number[];
+  /** The committed position of a partition, flushed or not. */
+  position(partition: number): bigint | undefined;
+  /** As `OffsetSession.commit`. Throws with strategy `none`. */
+  commit(record?: RecordPosition): void;
+  /** As `OffsetSession.acknowledge`. */
+  acknowledge(record: RecordPosition): void;
+  /** As `OffsetSession.commitWithin`. */
+  commitWithin(transaction: Transaction, record: RecordPosition, options?: CallOptions): Promise<void>;
+  /** As `OffsetSession.flush`. Throws with strategy `none`. */
+  flush(options?: CallOptions): Promise<void>;
+  /** Ends the loop, flushes and releases everything. Leaves the store and the source open: the caller opened them. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,33 @@
+export {
+  createOffsetStore,
+  DEFAULT_NAMESPACE,
+  type OffsetStoreEvent,
+  type OffsetStoreOptions,
+  resolveStoreOptions,
+} from "./create-offset-store.ts";
+export { backoffMs, delay } from "./deadline.ts";
+export type {
+  DriverClaimOutcome,
+  DriverCommitContext,
+  DriverCommitOutcome,
+  DriverContext,
+  DriverExpireOutcome,
+  DriverFailure,
+  DriverFetchOutcome,
+  DriverListing,
+  DriverResetOutcome,
+  ErrorClassification,
+  OffsetStoreDriver,
+} from "./driver.ts";
+export { fenced } from "./driver.ts";
+export {
+  claimTransition,
+  type CommitTransition,
+  commitTransition,
+  expireTransition,
+  resetTransition,
+  type StoredOffset,
+  toOffsetRecord,
+  visibleAt,
+} from "./transitions.ts";
+export { MAX_METADATA_BYTES, MAX_NAME_BYTES, MAX_OFFSET, MAX_PARTITION, MAX_TTL_MS } from "./validation.ts";

@@ -1,0 +1,49 @@
+import { formatKey, type OffsetKey } from "../key.ts";
+import type { FencedReason } from "../offset-store.ts";
+import { brandOf, hasBrand } from "./brand.ts";
+
+/** What an {@link OffsetFencedError} is made from. */
+export interface OffsetFencedErrorOptions {
+  readonly key: OffsetKey;
+  readonly reason: FencedReason;
+  /** Who holds the claim now, where somebody does. */
+  readonly owner?: string | undefined;
+  readonly cause?: unknown;
+}
+
+const brand = brandOf("OffsetFencedError");
+
+/**
+ * The session lost the right to commit: its claim was taken over, reset or deleted. It never writes again; open a new
+ * session to go on.
+ */
+export class OffsetFencedError extends Error {
+  override readonly name: string = "OffsetFencedError";
+  readonly key: OffsetKey;
+  readonly reason: FencedReason;
+  readonly owner: string | undefined;
+
+  constructor(options: OffsetFencedErrorOptions) {
+    super(messageOf(options), options.cause === undefined ? undefined : { cause: options.cause });
+    this.key = options.key;
+    this.reason = options.reason;
+    this.owner = options.owner;
+    Object.defineProperty(this, brand, { value: true });
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return hasBrand(value, brand);
+  }
+}
+
+function messageOf({ key, reason, owner }: OffsetFencedErrorOptions): string {
+  const what = formatKey(key);
+  switch (reason) {
+    case "superseded":
+      return `${what} was taken over by ${owner === undefined ? "another session" : JSON.stringify(owner)}; this session stopped and wrote nothing more`;
+    case "reset":
+      return `${what} was moved by an operator; this session stopped, start it again to go on from the new position`;
+    case "absent":
+      return `${what} was deleted or has expired; this session stopped, start it again to begin anew`;
+  }
+}

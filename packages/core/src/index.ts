@@ -1,0 +1,17 @@
+export { OffsetFencedError, type OffsetFencedErrorOptions } from "./errors/offset-fenced-error.ts";
+export { OffsetOutOfRangeError, type OffsetOutOfRangeErrorOptions } from "./errors/offset-out-of-range-error.ts";
+export { LogSourceError, type LogSourceErrorCode, type LogSourceErrorOptions } from "./errors/log-source-error.ts";
+export {
+  OffsetStoreError,
+  type OffsetStoreErrorCode,
+  type OffsetStoreErrorOptions,
+  type OffsetStoreOperation,
+} from "./errors/offset-store-error.ts";
+export { formatKey, type OffsetKey } from "./key.ts";
+export * from "./log-source.ts";
+export type { OffsetRecord } from "./offset-record.ts";
+export { defaultOffsetResetPolicy, type OffsetResetContext, type OffsetResetPolicy } from "./offset-reset-policy.ts";
+export type * from "./offset-store.ts";
+export type { LogUrlOpener, StoreUrlOpener, StoreUrlOptions } from "./url-opener.ts";
+export type * from "./consumer/consumer.ts";
+export type * from "./session/offset-session.ts";

@@ -1,0 +1,40 @@
+import { EARLIEST_TIMESTAMP } from "./log-source.ts";
+
+/** What a policy knows when it is asked where to go on. */
+export interface OffsetResetContext {
+  readonly topic: string;
+  readonly partition: number;
+  /** `out-of-range`: the log refused the offset. `start`: no position is stored. */
+  readonly reason: "out-of-range" | "start";
+  /** The offset of the fetch that failed; -1n as `start`, and on the very first fetch of a consumer without a stored position. */
+  readonly lastOffsetFetched: bigint;
+  /** The first offset that the log still has. */
+  readonly earliest: bigint;
+  /** The offset after the log's last record. */
+  readonly latest: bigint;
+}
+
+/**
+ * Says where a consumer goes on when its position no longer exists (section 6), after Kafine's behaviour: `timestamp` says
+ * what to ask ListOffsets for, `adjustOffset` turns its answer into the offset to fetch.
+ */
+export interface OffsetResetPolicy {
+  /** What messages and events call it. */
+  readonly name: string;
+  /**
+   * What to ask ListOffsets for: `EARLIEST_TIMESTAMP` (-2), `LATEST_TIMESTAMP` (-1), or milliseconds since the epoch (no
+   * record that late = the log's end). What it throws reaches the consumer's user.
+   */
+  timestamp(context: OffsetResetContext): number;
+  /**
+   * The offset to fetch, given the offset of the failing fetch and ListOffsets' answer. Default: that answer. A result
+   * outside of the log counts as one more failing fetch.
+   */
+  adjustOffset?(lastOffsetFetched: bigint, nextOffsetToFetch: bigint): bigint;
+}
+
+/** What a consumer does unless told otherwise: it goes on at the first record that the log still has. */
+export const defaultOffsetResetPolicy: OffsetResetPolicy = Object.freeze({
+  name: "earliest",
+  timestamp: () => EARLIEST_TIMESTAMP,
+});

@@ -1,0 +1,199 @@
+import type { OffsetStoreError } from "./errors/offset-store-error.ts";
+import type { OffsetKey } from "./key.ts";
+import type { OffsetRecord } from "./offset-record.ts";
+
+/** What every call takes. */
+export interface CallOptions {
+  /** Ends the call early: it rejects with `signal.reason`. A write already sent may still happen. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What `commit` takes beside its entries. */
+export interface CommitOptions<Transaction> extends CallOptions {
+  /**
+   * The caller's own open transaction: the position is written inside it and becomes visible with it. A refusal then
+   * rejects with `CONFLICT` instead of being an outcome, so that the caller's other writes roll back too.
+   */
+  readonly transaction?: Transaction | undefined;
+}
+
+/** One claim: a session's word that from now on it alone commits the key. */
+export interface ClaimEntry {
+  readonly key: OffsetKey;
+  /** The session's random token. The same token again is the same claim. */
+  readonly token: string;
+  /** A human-readable name of the session; information only. */
+  readonly owner: string;
+  /** Milliseconds that the record lives unless renewed. Omitted: keeps what it has (at first never expires). `null`: never. */
+  readonly ttl?: number | null | undefined;
+}
+
+/** One commit, or, without `nextOffset`, one renewal of a claim. */
+export interface CommitEntry {
+  readonly key: OffsetKey;
+  readonly token: string;
+  /** The offset of the next record to read. Omitted: the entry only renews the record's expiry. */
+  readonly nextOffset?: bigint | undefined;
+  /** Goes with `nextOffset`. Omitted: `""`. */
+  readonly metadata?: string | undefined;
+  /** As in {@link ClaimEntry}. */
+  readonly ttl?: number | null | undefined;
+  /** Lets the position go back, if what is stored is exactly this (contract 3.2). */
+  readonly rewindFrom?: bigint | undefined;
+  /** Lets the commit write the record anew under its token if there is none (contract 3.11). */
+  readonly recreate?: boolean | undefined;
+  /** The owner to write with `recreate`; otherwise ignored. */
+  readonly owner?: string | undefined;
+}
+
+/** One unconditional write by an operator. It withdraws the claim: the running session is fenced. */
+export interface ResetEntry {
+  readonly key: OffsetKey;
+  readonly nextOffset: bigint;
+  /** Omitted: `""`. */
+  readonly metadata?: string | undefined;
+  /** As in {@link ClaimEntry}. */
+  readonly ttl?: number | null | undefined;
+}
+
+/** A new time to live for a record that is there. Neither the claim nor the position changes. */
+export interface ExpireEntry {
+  readonly key: OffsetKey;
+  /** Milliseconds from now, and after every later renewal. `null`: never expires. */
+  readonly ttl: number | null;
+}
+
+/** This entry alone could not be answered (contract 3.3). */
+export interface FailedOutcome {
+  readonly status: "failed";
+  readonly error: OffsetStoreError;
+}
+
+/** The token is written. `record` is what the claim found, or `undefined` if there was nothing. */
+export interface ClaimedOutcome {
+  readonly status: "claimed";
+  readonly record: OffsetRecord | undefined;
+}
+
+/** The answer to one claim. */
+export type ClaimOutcome = ClaimedOutcome | FailedOutcome;
+
+/** Why a claim no longer holds: taken over, moved by an operator, or deleted (or expired). */
+export type FencedReason = "superseded" | "reset" | "absent";
+
+/** The position is stored and its expiry renewed. */
+export interface CommittedOutcome {
+  readonly status: "committed";
+}
+
+/** What is stored is ahead of what was sent; nothing was written. */
+export interface BehindOutcome {
+  readonly status: "behind";
+  readonly record: OffsetRecord;
+}
+
+/** The claim does not hold; nothing was written. */
+export interface FencedOutcome {
+  readonly status: "fenced";
+  readonly reason: FencedReason;
+  /** Who holds the claim now; with `superseded`. */
+  readonly owner?: string;
+}
+
+/** A commit that was understood and not carried out. */
+export type CommitRefusal = BehindOutcome | FencedOutcome;
+
+/** The answer to one commit. */
+export type CommitOutcome = CommittedOutcome | CommitRefusal | FailedOutcome;
+
+/** A record is stored under the key. */
+export interface FoundOutcome {
+  readonly status: "found";
+  readonly record: OffsetRecord;
+}
+
+/** A confirmed miss: nothing is stored under the key, or what was has expired. */
+export interface AbsentOutcome {
+  readonly status: "absent";
+}
+
+/** The answer to one fetch. */
+export type FetchOutcome = FoundOutcome | AbsentOutcome | FailedOutcome;
+
+/** The position is written and the claim withdrawn. */
+export interface ResetDoneOutcome {
+  readonly status: "reset";
+}
+
+/** The answer to one reset. */
+export type ResetOutcome = ResetDoneOutcome | FailedOutcome;
+
+/** The time to live is changed. */
+export interface ExpirySetOutcome {
+  readonly status: "set";
+}
+
+/** The answer to one expire. */
+export type ExpireOutcome = ExpirySetOutcome | AbsentOutcome | FailedOutcome;
+
+/** Which records: those that match every field given, exactly. An empty filter is all of them. */
+export interface OffsetFilter {
+  readonly consumer?: string | undefined;
+  readonly topic?: string | undefined;
+  readonly partition?: number | undefined;
+}
+
+/** What to delete: these keys, all that match a filter, or what has expired and is not swept yet. Never empty. */
+export type DeleteSelector = { readonly keys: readonly OffsetKey[] } | { readonly expired: true } | OffsetFilter;
+
+/** What a store can do, as plain frozen data; the conformance kit reads only this. */
+export interface StoreCapabilities {
+  /** Whether a batch of one call is written all or nothing. */
+  readonly atomicBatch: boolean;
+  /** Whether `commit` takes a caller's transaction. */
+  readonly transactions: boolean;
+  /**
+   * What survives what: `none` (gone with the process), `process` (survives the process, may lose the last writes with
+   * the power), `synced` (survives a power cut), `async` (a failover may undo acknowledged writes).
+   */
+  readonly durability: "none" | "process" | "synced" | "async";
+  readonly expiry: {
+    /** How the space of expired records comes back: by the backend alone, or when the store is next written to. */
+    readonly reclaim: "native" | "on-write";
+    /** The step of the store's clock in milliseconds. */
+    readonly granularityMs: number;
+  };
+  /** The most entries that the backend takes in one request; larger batches are cut by the store. */
+  readonly maxBatch: number;
+}
+
+/**
+ * Keeps the positions of consumers: seven verbs of a running system and `expire`, batch first, one answer per entry in
+ * the order asked (contract, section 3).
+ *
+ * Wrong arguments are a `TypeError` or `RangeError` before any I/O. A failure of the whole call rejects with an
+ * `OffsetStoreError`; of one entry it is that entry's `failed` outcome. Every call ends within the store's `timeout`.
+ */
+export interface OffsetStore<Transaction = never> extends AsyncDisposable {
+  /** The kind of store, for example `"sqlite"`. */
+  readonly name: string;
+  /** What keeps two log clusters in one backend apart. */
+  readonly namespace: string;
+  readonly capabilities: StoreCapabilities;
+  /** Takes the right to commit each key. The newest claim wins; positions stay. */
+  claim(entries: readonly ClaimEntry[], options?: CallOptions): Promise<ClaimOutcome[]>;
+  /** Stores positions, forward only, under the claim's token. */
+  commit(entries: readonly CommitEntry[], options?: CommitOptions<Transaction>): Promise<CommitOutcome[]>;
+  /** Reads records. */
+  fetch(keys: readonly OffsetKey[], options?: CallOptions): Promise<FetchOutcome[]>;
+  /** Streams records, unordered. What cannot be read is named in an `OffsetStoreError` after the rest. */
+  list(filter?: OffsetFilter, options?: CallOptions): AsyncIterable<OffsetRecord>;
+  /** Moves positions unconditionally and fences whoever runs. */
+  reset(entries: readonly ResetEntry[], options?: CallOptions): Promise<ResetOutcome[]>;
+  /** Changes how long records live. */
+  expire(entries: readonly ExpireEntry[], options?: CallOptions): Promise<ExpireOutcome[]>;
+  /** Removes records and tells the keys of those removed. */
+  delete(selector: DeleteSelector, options?: CallOptions): Promise<OffsetKey[]>;
+  /** Lets calls in flight end, then releases what the store opened itself. May be called twice. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,33 @@
+import type { LogSource } from "./log-source.ts";
+import type { OffsetStore } from "./offset-store.ts";
+
+/** What a store is opened with when it is named by a URL. */
+export interface StoreUrlOptions {
+  /** Default `tidemark`. */
+  readonly namespace?: string;
+  /** Milliseconds that any call may take. Default 10,000. */
+  readonly timeout?: number;
+}
+
+/**
+ * How a package's store is reached by URL: the package exports it under the name `storeUrl`. The command line finds the
+ * package by the URL's scheme.
+ */
+export interface StoreUrlOpener {
+  /** The schemes without the colon, for example `["redis", "rediss"]`. */
+  readonly schemes: readonly string[];
+  /** How such a URL is written, for help and messages, for example `sqlite:FILE`. */
+  readonly usage: string;
+  /** Opens the store; a URL that makes no sense is a `TypeError`. The store owns what it opened. */
+  open(url: string, options?: StoreUrlOptions): Promise<OffsetStore>;
+}
+
+/** How a package's log is reached by URL: the package exports it under the name `logUrl`. */
+export interface LogUrlOpener {
+  /** The schemes without the colon, for example `["kafka"]`. */
+  readonly schemes: readonly string[];
+  /** How such a URL is written, for help and messages, for example `local:FILE`. */
+  readonly usage: string;
+  /** Opens the log; a URL that makes no sense is a `TypeError`. The source owns what it opened. */
+  open(url: string): Promise<LogSource>;
+}
