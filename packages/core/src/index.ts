@@ -12,6 +12,7 @@ export * from "./log-source.ts";
 export type { OffsetRecord } from "./offset-record.ts";
 export { defaultOffsetResetPolicy, type OffsetResetContext, type OffsetResetPolicy } from "./offset-reset-policy.ts";
 export type * from "./offset-store.ts";
+export { resolveOffsetResetPolicy } from "./reset/resolve-offset-reset-policy.ts";
 export type { LogUrlOpener, StoreUrlOpener, StoreUrlOptions } from "./url-opener.ts";
 export type * from "./consumer/consumer.ts";
 export type * from "./session/offset-session.ts";
