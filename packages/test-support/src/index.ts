@@ -1,0 +1,1 @@
+export { createMemorySource, type MemorySource } from "./memory-source/memory-source.ts";
