@@ -1,0 +1,31 @@
+import type { OffsetStore } from "@tidemark/core";
+import { createOffsetStore, type OffsetStoreOptions, resolveStoreOptions } from "@tidemark/core/driver";
+import { createMemoryBackend, type MemoryBackend, tablesBehind } from "./memory-backend.ts";
+import { MemoryDriver } from "./memory-driver.ts";
+
+/** What a memory store is made with. */
+export interface MemoryStoreOptions extends OffsetStoreOptions {
+  /**
+   * The store's own clock: milliseconds since the epoch. Decides expiry, so that a test of yours can let time pass
+   * without waiting. Default `Date.now`. A shared backend has its own: give one of the two.
+   */
+  readonly clock?: (() => number) | undefined;
+  /** Shares the records with other stores, see {@link createMemoryBackend}. Default: the store's own. */
+  readonly backend?: MemoryBackend | undefined;
+}
+
+/**
+ * Makes a store that keeps the whole contract in the memory of this process: for tests, and for what need not survive a
+ * restart.
+ *
+ * @throws `TypeError` or `RangeError` if an option makes no sense.
+ */
+export function createMemoryStore(options: MemoryStoreOptions = {}): OffsetStore {
+  const { clock, backend } = options;
+  if (clock !== undefined && backend !== undefined) {
+    throw new TypeError("clock belongs to the backend: give it to createMemoryBackend({ clock })");
+  }
+  const { namespace } = resolveStoreOptions(options);
+  const tables = tablesBehind(backend ?? createMemoryBackend({ clock }));
+  return createOffsetStore(new MemoryDriver(tables.table(namespace), tables.clock), options);
+}
