@@ -1,1 +1,16 @@
-export {};
+export { storeConformanceCases } from "./store/cases/index.ts";
+export type { ConformanceCase } from "./store/conformance-case.ts";
+export type { ConformanceContext } from "./store/conformance-context.ts";
+export type { OpenedStore, OpenStoreOptions, OpenTransaction, StoreHarness } from "./store/store-harness.ts";
+export {
+  type ConformanceRunner,
+  runStoreCase,
+  testOffsetStore,
+  type TestOffsetStoreOptions,
+} from "./store/test-offset-store.ts";
+export { offsetResetPolicyCases, type OffsetResetPolicyCase } from "./policy/cases.ts";
+export {
+  testOffsetResetPolicy,
+  type OffsetResetPolicyTestRunner,
+  type OffsetResetPolicyTestSubject,
+} from "./policy/test-offset-reset-policy.ts";

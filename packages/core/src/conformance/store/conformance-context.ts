@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+
+import type { OffsetKey } from "../../key.ts";
+import type { OffsetStore, StoreCapabilities } from "../../offset-store.ts";
+import type { OpenedStore, OpenStoreOptions, StoreHarness } from "./store-harness.ts";
+
+/** What a case works with: a store of its own, more clients on demand, and the times that suit the store's clock. */
+export class ConformanceContext {
+  readonly connection: "remote" | "embedded";
+  readonly #harness: StoreHarness;
+  readonly #namespace: string;
+  readonly #clients: OpenedStore[];
+
+  private constructor(harness: StoreHarness, namespace: string, first: OpenedStore) {
+    this.connection = harness.connection;
+    this.#harness = harness;
+    this.#namespace = namespace;
+    this.#clients = [first];
+  }
+
+  /** Opens the first client in a new namespace. */
+  static async open(harness: StoreHarness): Promise<ConformanceContext> {
+    const namespace = newNamespace();
+    return new ConformanceContext(harness, namespace, await harness.open({ namespace }));
+  }
+
+  /** The first client. */
+  get opened(): OpenedStore {
+    const [first] = this.#clients;
+    assert.ok(first, "the case has no client any more");
+    return first;
+  }
+
+  /** The first client's store. */
+  get store(): OffsetStore<unknown> {
+    return this.opened.store;
+  }
+
+  get capabilities(): StoreCapabilities {
+    return this.store.capabilities;
+  }
+
+  /** Whether the data outlives the client. */
+  get durable(): boolean {
+    return this.capabilities.durability !== "none";
+  }
+
+  /** Milliseconds after which a record expires soon, in steps that the store's clock can tell. */
+  get shortTtl(): number {
+    return Math.max(25, 2 * this.capabilities.expiry.granularityMs);
+  }
+
+  /** Milliseconds that a case never outlives. */
+  get longTtl(): number {
+    return 3_600_000;
+  }
+
+  /** One more client of the same data, closed at the end of the case. */
+  async openAnother(options: Omit<OpenStoreOptions, "namespace"> = {}): Promise<OpenedStore> {
+    return this.#open({ ...options, namespace: this.#namespace });
+  }
+
+  /** A client of another namespace, closed at the end of the case. */
+  async openElsewhere(): Promise<OpenedStore> {
+    return this.#open({ namespace: newNamespace() });
+  }
+
+  /** Closes a client and opens it again with nothing but what the backend kept; `undefined` where nothing is durable. */
+  async reopen(): Promise<OffsetStore<unknown> | undefined> {
+    const { opened } = this;
+    if (!this.durable) {
+      assert.equal(
+        opened.reopen,
+        undefined,
+        'a store with durability "none" has nothing to reopen: leave `reopen` out',
+      );
+      return undefined;
+    }
+    assert.ok(opened.reopen, 'a store whose durability is not "none" needs a harness with `reopen`');
+    this.#clients[0] = await opened.reopen();
+    return this.store;
+  }
+
+  /** Looks into the backend; `undefined` where nothing but the store itself could. */
+  async peek(key: OffsetKey): Promise<boolean | undefined> {
+    if (this.opened.peek === undefined) {
+      assert.ok(!this.durable, 'a store whose durability is not "none" needs a harness with `peek`');
+      return undefined;
+    }
+    return this.opened.peek(key);
+  }
+
+  /** Damages a record; false where a record has no form that could be damaged. */
+  async corrupt(key: OffsetKey): Promise<boolean> {
+    if (this.opened.corrupt === undefined) {
+      assert.ok(!this.durable, 'a store whose durability is not "none" needs a harness with `corrupt`');
+      return false;
+    }
+    await this.opened.corrupt(key);
+    return true;
+  }
+
+  /** Closes every client; the first failure is thrown after the last attempt. */
+  async close(): Promise<void> {
+    const clients = this.#clients.toReversed();
+    const results = await Promise.allSettled(clients.map((client) => client.close()));
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+  }
+
+  async #open(options: OpenStoreOptions): Promise<OpenedStore> {
+    const opened = await this.#harness.open(options);
+    this.#clients.push(opened);
+    return opened;
+  }
+}
+
+function newNamespace(): string {
+  return `conformance-${randomBytes(8).toString("hex")}`;
+}

@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+
+/** Milliseconds after which something that must happen "soon" counts as not happening. */
+export const EVENTUALLY_DEADLINE_MS = 15_000;
+
+/**
+ * Repeats a check until it is true, so that no case sleeps for a guessed time. Fails, naming `what`, after `deadlineMs`
+ * (default {@link EVENTUALLY_DEADLINE_MS}).
+ */
+export async function eventually(
+  what: string,
+  check: () => Promise<boolean>,
+  deadlineMs: number = EVENTUALLY_DEADLINE_MS,
+): Promise<void> {
+  const endsAt = performance.now() + deadlineMs;
+  for (let pauseMs = 1; ; pauseMs = Math.min(50, pauseMs * 2)) {
+    if (await check()) return;
+    assert.ok(performance.now() < endsAt, `not within ${deadlineMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+}

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { inspect } from "node:util";
+
+import type { OffsetKey } from "../../key.ts";
+import type { OffsetRecord } from "../../offset-record.ts";
+import type {
+  ClaimEntry,
+  CommitEntry,
+  CommitOutcome,
+  OffsetFilter,
+  OffsetStore,
+  ResetEntry,
+} from "../../offset-store.ts";
+
+/** The stores that cases work on: what transaction they take does not matter to them. */
+export type AnyStore = OffsetStore<unknown>;
+
+/** A key, of consumer "c1", topic "orders", partition 0 unless told otherwise. */
+export function keyOf(parts: Partial<OffsetKey> = {}): OffsetKey {
+  return { consumer: "c1", topic: "orders", partition: 0, ...parts };
+}
+
+/** A token as sessions make them: 128 random bits. */
+export function newToken(): string {
+  return randomBytes(16).toString("hex");
+}
+
+/** Claims one key, expects success, gives what the claim found. */
+export async function claim(
+  store: AnyStore,
+  key: OffsetKey,
+  token: string,
+  more: Partial<ClaimEntry> = {},
+): Promise<OffsetRecord | undefined> {
+  const outcomes = await store.claim([{ key, token, owner: "owner-1", ...more }]);
+  const outcome = only(outcomes);
+  if (outcome.status !== "claimed") assert.fail(`the claim was not answered with "claimed": ${inspect(outcome)}`);
+  return outcome.record;
+}
+
+/** Commits one key and gives the answer. */
+export async function commit(
+  store: AnyStore,
+  key: OffsetKey,
+  token: string,
+  nextOffset?: bigint,
+  more: Partial<CommitEntry> = {},
+): Promise<CommitOutcome> {
+  return only(await store.commit([{ key, token, ...(nextOffset !== undefined && { nextOffset }), ...more }]));
+}
+
+/** Commits one key and expects success. */
+export async function committed(
+  store: AnyStore,
+  key: OffsetKey,
+  token: string,
+  nextOffset?: bigint,
+  more: Partial<CommitEntry> = {},
+): Promise<void> {
+  assert.deepEqual(await commit(store, key, token, nextOffset, more), { status: "committed" });
+}
+
+/** Reads one key: its record, or `undefined` for a confirmed miss; a failure fails the case. */
+export async function fetched(store: AnyStore, key: OffsetKey): Promise<OffsetRecord | undefined> {
+  const outcome = only(await store.fetch([key]));
+  if (outcome.status === "failed") assert.fail(`the fetch failed: ${inspect(outcome.error)}`);
+  return outcome.status === "found" ? outcome.record : undefined;
+}
+
+/** Reads one key that must be there. */
+export async function found(store: AnyStore, key: OffsetKey): Promise<OffsetRecord> {
+  const record = await fetched(store, key);
+  assert.ok(record, `nothing is stored under ${JSON.stringify(key)}`);
+  return record;
+}
+
+/** Resets one key and expects success. */
+export async function reset(
+  store: AnyStore,
+  key: OffsetKey,
+  nextOffset: bigint,
+  more: Partial<ResetEntry> = {},
+): Promise<void> {
+  assert.deepEqual(await store.reset([{ key, nextOffset, ...more }]), [{ status: "reset" }]);
+}
+
+/** Changes the time to live of one key that must be there. */
+export async function expire(store: AnyStore, key: OffsetKey, ttl: number | null): Promise<void> {
+  assert.deepEqual(await store.expire([{ key, ttl }]), [{ status: "set" }]);
+}
+
+/** Lists to the end. */
+export async function listed(store: AnyStore, filter?: OffsetFilter): Promise<OffsetRecord[]> {
+  const records: OffsetRecord[] = [];
+  for await (const record of store.list(filter)) records.push(record);
+  return records;
+}
+
+/** Keys as sorted text, to compare sets of them. */
+export function identities(keys: Iterable<OffsetKey>): string[] {
+  return Array.from(keys, ({ consumer, topic, partition }) => JSON.stringify([consumer, topic, partition])).toSorted();
+}
+
+/** The one element of an answer to one entry. */
+export function only<Item>(items: readonly Item[]): Item {
+  assert.equal(items.length, 1, "one entry must get one answer");
+  return items[0] as Item;
+}
+
+/** A record's position and text, for comparison. */
+export function position(
+  record: OffsetRecord | undefined,
+): { nextOffset: bigint | undefined; metadata: string } | undefined {
+  return record && { nextOffset: record.nextOffset, metadata: record.metadata };
+}

@@ -1,0 +1,68 @@
+import type { OffsetKey } from "../../key.ts";
+import type { OffsetStore } from "../../offset-store.ts";
+
+/** How the kit asks for a store. */
+export interface OpenStoreOptions {
+  /** Where the case works. Random and new for each case; a second `open` of the same one must see the same data. */
+  readonly namespace: string;
+  /** Milliseconds for the store's `timeout` option. Absent: the store's own default. */
+  readonly timeout?: number;
+}
+
+/** A caller's transaction on the backend, as the store's users would begin one. */
+export interface OpenTransaction<Transaction = unknown> {
+  /** What `commit` takes as its `transaction` option. */
+  readonly transaction: Transaction;
+  /** Commits it. */
+  commit(): Promise<void>;
+  /** Rolls it back. */
+  rollback(): Promise<void>;
+}
+
+/**
+ * One client of the backend, opened for one case.
+ *
+ * Which of the optional members must be there follows from `store.capabilities` and `StoreHarness.connection` alone. A
+ * missing one fails the case that needs it, and so does one that should not be there: there is nothing to opt out of.
+ *
+ * | member | must be there |
+ * |---|---|
+ * | `reopen`, `peek`, `corrupt` | if and only if `capabilities.durability` is not `"none"` (`peek` and `corrupt` may be there in any case) |
+ * | `interrupt` | if and only if `connection` is `"remote"` |
+ * | `beginTransaction` | if and only if `capabilities.transactions` is true |
+ */
+export interface OpenedStore<Transaction = unknown> {
+  readonly store: OffsetStore<Transaction>;
+  /**
+   * Closes the store, if the case has not, and what the harness opened around it. Once every client of a namespace is
+   * closed the harness may remove its data.
+   */
+  close(): Promise<void>;
+  /**
+   * Closes this client and opens a new one, so that nothing survives but what the backend itself keeps. For an embedded
+   * store that means: closes the file. Keeps the data, also when this was the namespace's only client.
+   */
+  reopen?(): Promise<OpenedStore<Transaction>>;
+  /** Reads the backend itself, past the store: whether anything is physically kept for the key, expired or not. */
+  peek?(key: OffsetKey): Promise<boolean>;
+  /** Writes, past the store, bytes that no store would write into the place of the key's record, which exists. */
+  corrupt?(key: OffsetKey): Promise<void>;
+  /** Cuts this client off from the backend; its calls fail or go unanswered. Resolves to what restores the connection. */
+  interrupt?(): Promise<() => Promise<void>>;
+  /** Begins a transaction as a user of the backend's own client would. */
+  beginTransaction?(): Promise<OpenTransaction<Transaction>>;
+}
+
+/** What an author of a store gives the kit. */
+export interface StoreHarness<Transaction = unknown> {
+  /** Names the suite, for example `"redis cluster"`. */
+  readonly name: string;
+  /** Whether something that can break lies between the store and its data (`remote`), or nothing does (`embedded`). */
+  readonly connection: "remote" | "embedded";
+  /**
+   * Opens a client. Called once per case with a namespace of its own, so that cases run side by side on one server, and
+   * again with the same namespace while the first client is open where a case needs two processes' worth of clients:
+   * both must see the same data, through connections of their own.
+   */
+  open(options: OpenStoreOptions): Promise<OpenedStore<Transaction>>;
+}

@@ -1,0 +1,81 @@
+import { storeConformanceCases } from "./cases/index.ts";
+import type { ConformanceCase } from "./conformance-case.ts";
+import { ConformanceContext } from "./conformance-context.ts";
+import type { StoreHarness } from "./store-harness.ts";
+
+/** What the kit uses of a test runner: vitest's, jest's or `node:test`'s own two functions. */
+export interface ConformanceRunner {
+  describe(name: string, define: () => void): unknown;
+  it(name: string, run: () => Promise<void>): unknown;
+}
+
+/** How a store is tested. */
+export interface TestOffsetStoreOptions {
+  /**
+   * Case id to reason: where the store is known to break the contract. Such a case MUST fail and is printed; once it passes
+   * the test fails, so that the list never outlives its reasons. An id that no case has is an error.
+   */
+  readonly knownDeviations?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Declares one test per conformance case (contract, section 3) for a store.
+ *
+ * No case takes longer than about twenty seconds against a server nearby; give the runner a limit of thirty or more.
+ *
+ * @throws TypeError if `knownDeviations` names a case that does not exist.
+ */
+export function testOffsetStore<Transaction = unknown>(
+  runner: ConformanceRunner,
+  harness: StoreHarness<Transaction>,
+  options: TestOffsetStoreOptions = {},
+): void {
+  const deviations = new Map(Object.entries(options.knownDeviations ?? {}));
+  const ids = new Set(storeConformanceCases.map(({ id }) => id));
+  for (const id of deviations.keys()) {
+    if (!ids.has(id)) throw new TypeError(`knownDeviations names ${JSON.stringify(id)}, which is no conformance case`);
+  }
+  runner.describe(`${harness.name} keeps the offset store contract`, () => {
+    for (const conformanceCase of storeConformanceCases) {
+      const { id, clause, title } = conformanceCase;
+      const reason = deviations.get(id);
+      const known = reason === undefined ? "" : ` (KNOWN DEVIATION: ${reason})`;
+      runner.it(`${clause} ${id}: ${title}${known}`, () =>
+        reason === undefined
+          ? runStoreCase(harness, conformanceCase)
+          : expectDeviation(harness, conformanceCase, reason),
+      );
+    }
+  });
+}
+
+/** Runs one case with a namespace and clients of its own, and closes them. Rejects with what the case found wrong. */
+export async function runStoreCase<Transaction = unknown>(
+  harness: StoreHarness<Transaction>,
+  conformanceCase: ConformanceCase,
+): Promise<void> {
+  const context = await ConformanceContext.open(harness as StoreHarness);
+  try {
+    await conformanceCase.run(context);
+  } catch (error) {
+    // What the case found matters more than a failure to clean up after it.
+    await context.close().catch(() => undefined);
+    throw error;
+  }
+  await context.close();
+}
+
+async function expectDeviation<Transaction>(
+  harness: StoreHarness<Transaction>,
+  conformanceCase: ConformanceCase,
+  reason: string,
+): Promise<void> {
+  const { id, clause } = conformanceCase;
+  try {
+    await runStoreCase(harness, conformanceCase);
+  } catch (error) {
+    console.warn(`${harness.name} deviates from ${clause} (${id}): ${reason}\n  ${String(error)}`);
+    return;
+  }
+  throw new Error(`${id} passes: remove it from knownDeviations, where it says ${JSON.stringify(reason)}`);
+}
