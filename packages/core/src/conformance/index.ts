@@ -9,8 +9,4 @@ export {
   type TestOffsetStoreOptions,
 } from "./store/test-offset-store.ts";
 export { offsetResetPolicyCases, type OffsetResetPolicyCase } from "./policy/cases.ts";
-export {
-  testOffsetResetPolicy,
-  type OffsetResetPolicyTestRunner,
-  type OffsetResetPolicyTestSubject,
-} from "./policy/test-offset-reset-policy.ts";
+export { type OffsetResetPolicyTestSubject, testOffsetResetPolicy } from "./policy/test-offset-reset-policy.ts";

@@ -11,19 +11,14 @@ export function checkOffsetResetPolicy(value: unknown, what: string): OffsetRese
     throw new TypeError(`${what} is a function: give the policy that it makes, not the function`);
   }
   if (typeof value !== "object" || value === null) {
-    throw new TypeError(
-      `${what} is not a policy: expected an object with name and timestamp(), got ${nameOf(value)}`,
-    );
+    throw new TypeError(`${what} is not a policy: expected an object with name and timestamp(), got ${nameOf(value)}`);
   }
-  const { name, timestamp, adjustOffset } = value as Partial<
-    Record<keyof OffsetResetPolicy, unknown>
-  >;
+  const { name, timestamp, adjustOffset } = value as Partial<Record<keyof OffsetResetPolicy, unknown>>;
   const lacking: string[] = [];
   if (name === undefined) lacking.push("name");
   if (timestamp === undefined) lacking.push("timestamp()");
   if (lacking.length > 0) throw new TypeError(`${what} lacks ${lacking.join(" and ")}`);
-  if (typeof name !== "string" || name === "")
-    throw new TypeError(`${what}: name is not a non-empty string`);
+  if (typeof name !== "string" || name === "") throw new TypeError(`${what}: name is not a non-empty string`);
   if (typeof timestamp !== "function") throw new TypeError(`${what}: timestamp is not a function`);
   if (adjustOffset !== undefined && typeof adjustOffset !== "function") {
     throw new TypeError(`${what}: adjustOffset is not a function`);

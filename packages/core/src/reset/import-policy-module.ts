@@ -30,21 +30,16 @@ export async function importPolicyModule(specifier: string): Promise<unknown> {
     module = await importFrom(specifier);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new TypeError(
-      `policy module ${JSON.stringify(specifier)} could not be loaded: ${reason}`,
-      { cause: error },
-    );
+    throw new TypeError(`policy module ${JSON.stringify(specifier)} could not be loaded: ${reason}`, { cause: error });
   }
   return module["policy"] ?? ("timestamp" in module ? module : module["default"]) ?? module;
 }
 
 async function importFrom(specifier: string): Promise<Record<string, unknown>> {
   if (specifier.startsWith("file:")) return importModule(specifier);
-  if (/^\.{1,2}\//.test(specifier) || isAbsolute(specifier))
-    return importModule(fileUrl(specifier));
+  if (/^\.{1,2}\//.test(specifier) || isAbsolute(specifier)) return importModule(fileUrl(specifier));
   // `my-policy.js` may be meant as a file, `a-package/policy.js` as a part of a package: the file goes first.
-  if (!specifier.startsWith("@") && existsSync(resolve(specifier)))
-    return importModule(fileUrl(specifier));
+  if (!specifier.startsWith("@") && existsSync(resolve(specifier))) return importModule(fileUrl(specifier));
   return importModule(urlOfPackage(specifier));
 }
 
@@ -53,8 +48,7 @@ function urlOfPackage(specifier: string): string {
     return pathToFileURL(resolveFromWorkingDirectory(specifier)).href;
   } catch (error) {
     // What only `import` may load is hidden from this kind of look-up, but not from one from core's own place.
-    if (error instanceof Error && "code" in error && error.code === "ERR_PACKAGE_PATH_NOT_EXPORTED")
-      return specifier;
+    if (error instanceof Error && "code" in error && error.code === "ERR_PACKAGE_PATH_NOT_EXPORTED") return specifier;
     throw error;
   }
 }
@@ -74,8 +68,5 @@ export function resolveFromWorkingDirectory(specifier: string): string {
 
 /** Imports a module that is known at run time only; bundlers must leave it alone. */
 export async function importModule(specifier: string): Promise<Record<string, unknown>> {
-  return (await import(/* @vite-ignore */ /* webpackIgnore: true */ specifier)) as Record<
-    string,
-    unknown
-  >;
+  return (await import(/* @vite-ignore */ /* webpackIgnore: true */ specifier)) as Record<string, unknown>;
 }

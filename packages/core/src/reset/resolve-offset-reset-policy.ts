@@ -17,14 +17,10 @@ export async function resolveOffsetResetPolicy(
   given: OffsetResetPolicy | string | undefined,
 ): Promise<OffsetResetPolicy> {
   // The default has to work where nothing but core is installed, also by its name.
-  if (given === undefined || given === defaultOffsetResetPolicy.name)
-    return defaultOffsetResetPolicy;
+  if (given === undefined || given === defaultOffsetResetPolicy.name) return defaultOffsetResetPolicy;
   if (typeof given !== "string") return checkOffsetResetPolicy(given, "the reset policy");
   if (isModuleSpecifier(given)) {
-    return checkOffsetResetPolicy(
-      await importPolicyModule(given),
-      `policy module ${JSON.stringify(given)}`,
-    );
+    return checkOffsetResetPolicy(await importPolicyModule(given), `policy module ${JSON.stringify(given)}`);
   }
   const { offsetResetPolicyByName, offsetResetPolicyNames } = await importNamedPolicies(given);
   const policy = offsetResetPolicyByName(given);

@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import type { OffsetResetPolicy } from "../../offset-reset-policy.ts";
+import { askOffset, askTimestamp, contextOf, simulateReset } from "./simulate-reset.ts";
+import { failingOffsets, listOffset, simulatedLogs } from "./simulated-log.ts";
+
+/** One thing that every reset policy must do. */
+export interface OffsetResetPolicyCase {
+  /** Stable: reports and lists of known deviations name it. */
+  readonly id: string;
+  /** What it proves, a clause of section 6. */
+  readonly clause: string;
+  /** Throws an `AssertionError` if the policy does not do it. */
+  run(create: () => OffsetResetPolicy): void;
+}
+
+const situations = simulatedLogs.flatMap((log) => failingOffsets(log).map((failedAt) => ({ log, failedAt })));
+
+/** The cases of {@link testOffsetResetPolicy}, as data. */
+export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
+  {
+    id: "name",
+    clause: "a policy has a name for messages and events, the same each time it is made",
+    run(create) {
+      const { name } = create();
+      assert.ok(typeof name === "string" && name !== "", `name is ${JSON.stringify(name)}, not a non-empty string`);
+      assert.equal(create().name, name);
+    },
+  },
+  {
+    id: "timestamp-answers",
+    clause: "timestamp() answers at once with a whole number from -2 up, or refuses with OffsetOutOfRangeError",
+    run(create) {
+      const policy = create();
+      for (const { log, failedAt } of situations) {
+        askTimestamp(policy, contextOf(log, "out-of-range", failedAt));
+        askTimestamp(policy, contextOf(log, "start", -1n));
+      }
+    },
+  },
+  {
+    id: "timestamp-repeatable",
+    clause: "timestamp() asked the same again answers the same; a time may only go on with the clock",
+    run(create) {
+      const policy = create();
+      for (const { log, failedAt } of situations) {
+        const context = contextOf(log, "out-of-range", failedAt);
+        const first = askTimestamp(policy, context);
+        const second = askTimestamp(policy, context);
+        const isTime = first !== undefined && second !== undefined && first >= 0;
+        assert.ok(isTime ? second >= first : second === first, `timestamp() answered ${first}, then ${second}`);
+      }
+    },
+  },
+  {
+    id: "adjust-offset-pure",
+    clause: "adjustOffset() is a pure function of its two arguments, and answers with a bigint",
+    run(create) {
+      const policy = create();
+      for (const { log, failedAt } of situations) {
+        for (const answer of [log.earliest, log.latest]) {
+          const first = askOffset(policy, failedAt, answer);
+          assert.equal(askOffset(policy, failedAt, answer), first, `adjustOffset(${failedAt}n, ${answer}n) changed`);
+          assert.equal(askOffset(create(), failedAt, answer), first, `adjustOffset(${failedAt}n, ${answer}n) differs`);
+        }
+      }
+    },
+  },
+  {
+    id: "ends-in-log",
+    clause: "after an offset out of range the consumer is back in the log within five attempts, or is told a refusal",
+    run(create) {
+      const policy = create();
+      for (const { log, failedAt } of situations) simulateReset(policy, log, "out-of-range", failedAt);
+    },
+  },
+  {
+    id: "starts-in-log",
+    clause: "as a start the policy gives a position in the log within five attempts, or a refusal",
+    run(create) {
+      const policy = create();
+      for (const log of simulatedLogs) simulateReset(policy, log, "start", -1n);
+    },
+  },
+  {
+    id: "refusal-carries-bounds",
+    clause: "a refusal carries the offset asked for and the bounds of the log",
+    run(create) {
+      const policy = create();
+      for (const { log, failedAt } of situations) {
+        const context = contextOf(log, "out-of-range", failedAt);
+        if (askTimestamp(policy, context) !== undefined) continue;
+        assert.throws(() => policy.timestamp(context), {
+          topic: context.topic,
+          partition: context.partition,
+          requested: failedAt,
+          earliest: log.earliest,
+          latest: log.latest,
+        });
+      }
+    },
+  },
+  {
+    id: "partitions-apart",
+    clause: "one policy serves many partitions: what it says of one does not depend on what it said of another",
+    run(create) {
+      const shared = create();
+      for (const { log, failedAt } of situations) {
+        const alone = offsetAfter(create(), log, failedAt);
+        for (const other of situations) offsetAfter(shared, other.log, other.failedAt);
+        assert.equal(offsetAfter(shared, log, failedAt), alone, `${log.name}: other partitions changed the answer`);
+      }
+    },
+  },
+];
+
+function offsetAfter(
+  policy: OffsetResetPolicy,
+  log: (typeof simulatedLogs)[number],
+  failedAt: bigint,
+): bigint | undefined {
+  const timestamp = askTimestamp(policy, contextOf(log, "out-of-range", failedAt));
+  return timestamp === undefined ? undefined : askOffset(policy, failedAt, listOffset(log, timestamp));
+}

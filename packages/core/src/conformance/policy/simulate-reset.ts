@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { OffsetOutOfRangeError } from "../../errors/offset-out-of-range-error.ts";
+import type { OffsetResetContext, OffsetResetPolicy } from "../../offset-reset-policy.ts";
+import { listOffset, type SimulatedLog } from "./simulated-log.ts";
+
+/** How often a consumer asks a policy before it gives up. */
+export const maxAttempts = 5;
+
+/** How a reset ended: at an offset within the log, or with the policy's refusal to choose. */
+export type ResetOutcome = { readonly nextOffset: bigint; readonly attempts: number } | "refused";
+
+/** What a policy is told. Frozen: a policy that writes to it fails. */
+export function contextOf(
+  log: SimulatedLog,
+  reason: OffsetResetContext["reason"],
+  lastOffsetFetched: bigint,
+): OffsetResetContext {
+  const { earliest, latest } = log;
+  return Object.freeze({
+    topic: "conformance",
+    partition: 0,
+    reason,
+    lastOffsetFetched,
+    earliest,
+    latest,
+  });
+}
+
+/** Asks a policy for its timestamp, and checks it. `undefined`: it refused, which is its right. */
+export function askTimestamp(policy: OffsetResetPolicy, context: OffsetResetContext): number | undefined {
+  let timestamp: unknown;
+  try {
+    timestamp = policy.timestamp(context);
+  } catch (error) {
+    assert.ok(error instanceof OffsetOutOfRangeError, `timestamp() threw something else than a refusal: ${error}`);
+    return undefined;
+  }
+  assert.ok(
+    typeof timestamp === "number" && Number.isInteger(timestamp) && timestamp >= -2,
+    `timestamp() answered ${String(timestamp)}, not a whole number from -2 up`,
+  );
+  return timestamp;
+}
+
+/** Asks a policy for the offset to fetch, and checks that it is one. */
+export function askOffset(policy: OffsetResetPolicy, lastOffsetFetched: bigint, answer: bigint): bigint {
+  if (policy.adjustOffset === undefined) return answer;
+  const offset: unknown = policy.adjustOffset(lastOffsetFetched, answer);
+  assert.ok(
+    typeof offset === "bigint",
+    `adjustOffset(${lastOffsetFetched}n, ${answer}n) answered ${String(offset)}, not a bigint`,
+  );
+  return offset;
+}
+
+/** Does what a consumer does: asks, and takes an answer outside of the log for one more failing fetch. */
+export function simulateReset(
+  policy: OffsetResetPolicy,
+  log: SimulatedLog,
+  reason: OffsetResetContext["reason"],
+  failedAt: bigint,
+): ResetOutcome {
+  let lastOffsetFetched = failedAt;
+  for (let attempts = 1; attempts <= maxAttempts; attempts += 1) {
+    const timestamp = askTimestamp(policy, contextOf(log, reason, lastOffsetFetched));
+    if (timestamp === undefined) return "refused";
+    const nextOffset = askOffset(policy, lastOffsetFetched, listOffset(log, timestamp));
+    if (nextOffset >= log.earliest && nextOffset <= log.latest) return { nextOffset, attempts };
+    lastOffsetFetched = nextOffset;
+  }
+  return assert.fail(
+    `${log.name} (${log.earliest} to ${log.latest}), failed at ${failedAt}: still outside after ${maxAttempts} attempts, at ${lastOffsetFetched}`,
+  );
+}

@@ -1,0 +1,28 @@
+import type { OffsetResetPolicy } from "../../offset-reset-policy.ts";
+import type { ConformanceRunner } from "../store/test-offset-store.ts";
+import { offsetResetPolicyCases } from "./cases.ts";
+
+/** The policy under test. */
+export interface OffsetResetPolicyTestSubject {
+  /** What the report calls it. */
+  readonly name: string;
+  /** Makes the policy; called several times. */
+  create(): OffsetResetPolicy;
+}
+
+/**
+ * Registers one test for each thing that every reset policy must do. Nothing is read or written: the log is simulated.
+ *
+ * @param runner - The test runner's `describe` and `it`.
+ * @param subject - The policy under test.
+ */
+export function testOffsetResetPolicy(
+  runner: ConformanceRunner,
+  subject: OffsetResetPolicyTestSubject,
+): void {
+  runner.describe(`reset policy ${subject.name} keeps the contract`, () => {
+    for (const { id, clause, run } of offsetResetPolicyCases) {
+      runner.it(`${id}: ${clause}`, async () => run(() => subject.create()));
+    }
+  });
+}

@@ -1,0 +1,23 @@
+import { LATEST_TIMESTAMP, type OffsetResetPolicy } from "@tidemark/core";
+
+const policy: OffsetResetPolicy = Object.freeze({
+  name: "last-offset",
+  timestamp: () => LATEST_TIMESTAMP,
+  adjustOffset: (lastOffsetFetched: bigint, end: bigint): bigint => {
+    if (end === 0n) return end;
+    const lastOffset = end - 1n;
+    // It was just tried and is not there: all records are deleted, or the last one is. Asking for it again never ends.
+    return lastOffsetFetched === lastOffset ? end : lastOffset;
+  },
+});
+
+/**
+ * Goes on at the last record that is still there, so that a consumer of states sees the newest one at once. Where that
+ * one was just tried, or the log is empty, it goes on at the log's end.
+ *
+ * A log may have an end and no records: five records, all deleted, leave earliest = latest = 5. The answer is then 4, the
+ * fetch of it fails, and the second answer is 5.
+ */
+export function lastOffset(): OffsetResetPolicy {
+  return policy;
+}

@@ -1,0 +1,27 @@
+import { OffsetOutOfRangeError, type OffsetResetContext, type OffsetResetPolicy } from "@tidemark/core";
+
+const policy: OffsetResetPolicy = Object.freeze({ name: "none", timestamp: refuse });
+
+/**
+ * Never chooses: the consumer rejects with an `OffsetOutOfRangeError` that carries the offset asked for and the log's
+ * bounds, and a human decides. Where no position is stored it has no start to give either: give `start` with it.
+ */
+export function none(): OffsetResetPolicy {
+  return policy;
+}
+
+function refuse(context: OffsetResetContext): never {
+  const { topic, partition, lastOffsetFetched, earliest, latest, reason } = context;
+  const detail =
+    reason === "start"
+      ? "no position is stored, and reset policy none chooses none: give the consumer a start, or set its position"
+      : "reset policy none chooses no other: set the consumer's position, or give it another policy";
+  throw new OffsetOutOfRangeError({
+    topic,
+    partition,
+    requested: lastOffsetFetched,
+    earliest,
+    latest,
+    detail,
+  });
+}
