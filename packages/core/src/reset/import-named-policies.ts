@@ -50,9 +50,9 @@ async function importCompanionOfWorkingDirectory(): Promise<Record<string, unkno
   return await importModule(pathToFileURL(path).href);
 }
 
-// A companion that is there and lacks something of its own is another matter: its message names another package.
+// A companion that is there and lacks something of its own is another matter: what its message quotes is another package.
 function isNotInstalled(error: unknown): boolean {
   if (!(error instanceof Error) || !("code" in error)) return false;
   const codes: readonly unknown[] = ["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"];
-  return codes.includes(error.code) && error.message.includes(companion);
+  return codes.includes(error.code) && error.message.includes(`'${companion}'`);
 }

@@ -16,10 +16,7 @@ export interface OffsetResetPolicyTestSubject {
  * @param runner - The test runner's `describe` and `it`.
  * @param subject - The policy under test.
  */
-export function testOffsetResetPolicy(
-  runner: ConformanceRunner,
-  subject: OffsetResetPolicyTestSubject,
-): void {
+export function testOffsetResetPolicy(runner: ConformanceRunner, subject: OffsetResetPolicyTestSubject): void {
   runner.describe(`reset policy ${subject.name} keeps the contract`, () => {
     for (const { id, clause, run } of offsetResetPolicyCases) {
       runner.it(`${id}: ${clause}`, async () => run(() => subject.create()));
