@@ -1,0 +1,2 @@
+export { type LocalLog, type LocalLogOptions, openLocalLog } from "./local-log.ts";
+export { logUrl } from "./log-url.ts";

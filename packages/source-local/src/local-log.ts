@@ -1,0 +1,147 @@
+import { resolve } from "node:path";
+import type { CallOptions, LogAdmin, LogProducer, LogSource } from "@tidemark/core";
+import {
+  checkFetch,
+  checkListOffsets,
+  checkOffset,
+  checkPartition,
+  checkRecords,
+  checkTimeout,
+  checkTopic,
+  checkTopicAlteration,
+  checkTopicConfig,
+} from "./argument-checks.ts";
+import { LogChanges } from "./log-changes.ts";
+import { type LogDatabase, openLogDatabase } from "./log-database.ts";
+import type { LogCall } from "./log-errors.ts";
+import { LogReader } from "./log-reader.ts";
+import { LogRetention } from "./log-retention.ts";
+import { LogTopics } from "./log-topics.ts";
+import { LogWriter } from "./log-writer.ts";
+import { PartitionStates } from "./partition-state.ts";
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+/** How a {@link LocalLog} is opened. */
+export interface LocalLogOptions {
+  /** The SQLite file. It and its folders are made where they are not there; tables of others in it are left alone. */
+  readonly file: string;
+  /**
+   * `"full"` (default): what was produced survives a loss of power. `"normal"`: it survives the end of the process, but a
+   * loss of power may take the latest batches with it; producing in small batches is several times faster.
+   */
+  readonly synchronous?: "full" | "normal" | undefined;
+  /** Milliseconds that a call waits for other processes' locks before it ends with `TIMEOUT`. Default 10,000. */
+  readonly timeout?: number | undefined;
+}
+
+/** A durable log in one SQLite file, for any number of processes at once. */
+export interface LocalLog extends LogSource {
+  /** Makes, shows, changes and removes topics. A deleted topic is gone at once; its records are removed before it resolves. */
+  readonly admin: LogAdmin;
+  /** Writes records. */
+  readonly producer: LogProducer;
+  /**
+   * Removes the records before an offset, as Kafka's DeleteRecords. Resolves with the first offset that can be read from
+   * then on. Beyond the log's end it rejects with an `OffsetOutOfRangeError`.
+   */
+  deleteRecords(topic: string, partition: number, beforeOffset: bigint, options?: CallOptions): Promise<bigint>;
+  /**
+   * Removes now whatever the topics' retention no longer keeps. Not needed for correct answers: what is too old cannot be
+   * read in any case, and goes when its partition is next written or read.
+   */
+  applyRetention(options?: CallOptions): Promise<void>;
+}
+
+/**
+ * Opens a log. Rejects with a `LogSourceError`: `CORRUPT_LOG` if the file is not SQLite's or not of our shape,
+ * `PERMISSION_DENIED`, `TIMEOUT` if it stays locked, `UNSUPPORTED` on a file system without shared memory.
+ */
+export async function openLocalLog(options: LocalLogOptions): Promise<LocalLog> {
+  const { file, synchronous = "full", timeout = DEFAULT_TIMEOUT_MS } = options;
+  if (typeof file !== "string") throw new TypeError(`file must be a string, not ${typeof file}`);
+  if (file === "" || file.includes("\0")) throw new TypeError(`file must be a path, not ${JSON.stringify(file)}`);
+  if (synchronous !== "full" && synchronous !== "normal") {
+    throw new TypeError(`synchronous must be "full" or "normal", not ${JSON.stringify(synchronous)}`);
+  }
+  checkTimeout(timeout);
+  return createLocalLog(await openLogDatabase({ file: resolve(file), synchronous, timeout }));
+}
+
+/** Makes a log of an open file, which it then owns. */
+export function createLocalLog(database: LogDatabase): LocalLog {
+  const states = new PartitionStates(database);
+  const changes = new LogChanges(database);
+  const retention = new LogRetention(database, states);
+  const reader = new LogReader(database, states, retention, changes);
+  const writer = new LogWriter(database, states, retention, changes);
+  const topics = new LogTopics(database, retention, changes);
+  const close = async (): Promise<void> => database.close();
+  return {
+    name: "local",
+    admin: {
+      async createTopic(name, config, options) {
+        checkTopic(name);
+        checkTopicConfig(config);
+        await topics.create(name, config, about(options, name));
+      },
+      async listTopics(options) {
+        return topics.list(about(options));
+      },
+      async describeTopic(name, options) {
+        checkTopic(name);
+        return topics.describe(name, about(options, name));
+      },
+      async alterTopic(name, alteration, options) {
+        checkTopic(name);
+        checkTopicAlteration(alteration);
+        await topics.alter(name, alteration, about(options, name));
+      },
+      async deleteTopic(name, options) {
+        checkTopic(name);
+        await topics.delete(name, about(options, name));
+      },
+    },
+    producer: {
+      async produce(topic, partition, records, options) {
+        checkTopic(topic);
+        checkPartition(partition);
+        checkRecords(records);
+        return writer.produce(topic, partition, records, about(options, topic, partition));
+      },
+    },
+    async partitions(topic, options) {
+      checkTopic(topic);
+      const { partitions } = await topics.describe(topic, about(options, topic));
+      return Array.from({ length: partitions }, (_, partition) => partition);
+    },
+    async fetch(request) {
+      checkFetch(request);
+      return reader.fetch(request);
+    },
+    async listOffsets(topic, entries, options) {
+      checkTopic(topic);
+      checkListOffsets(entries);
+      return reader.listOffsets(topic, entries, about(options, topic));
+    },
+    async deleteRecords(topic, partition, beforeOffset, options) {
+      checkTopic(topic);
+      checkPartition(partition);
+      checkOffset("beforeOffset", beforeOffset);
+      return retention.deleteBefore(topic, partition, beforeOffset, about(options, topic, partition));
+    },
+    async applyRetention(options) {
+      await retention.applyAll(about(options));
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function about(options: CallOptions | undefined, topic?: string, partition?: number): LogCall {
+  return {
+    signal: options?.signal,
+    ...(topic !== undefined && { topic }),
+    ...(partition !== undefined && { partition }),
+  };
+}
