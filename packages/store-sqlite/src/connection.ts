@@ -1,0 +1,146 @@
+import { type BigIntStats, mkdirSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { backoffMs, delay } from "@tidemark/core/driver";
+import { createSchema, hasSchema, validateSchema } from "./schema.ts";
+import { FileReplacedError, isBusy, UnsupportedFileError } from "./sqlite-errors.ts";
+
+/** The name of a database without a file, in the memory of the one handle that opened it. */
+export const IN_MEMORY = ":memory:";
+
+/** How soon a lock is asked for again: many processes on one file all make progress. */
+const RETRY_BASE_MS = 1;
+const RETRY_MAX_MS = 20;
+
+/** What a write survives: `full` a power cut, `normal` the end of the process. */
+export type Synchronous = "full" | "normal";
+
+/**
+ * The store's own handle on the file.
+ *
+ * SQLite is never let wait for a lock, since it would stop the whole process: every attempt is one synchronous run, and
+ * one that meets a lock is repeated after a pause in which everything else goes on.
+ */
+export class Connection {
+  readonly database: DatabaseSync;
+  readonly #file: string;
+  readonly #identity: BigIntStats | undefined;
+  #lastWrite: Promise<void> = Promise.resolve();
+
+  private constructor(database: DatabaseSync, file: string) {
+    this.database = database;
+    this.#file = file;
+    this.#identity = file === IN_MEMORY ? undefined : identify(file);
+  }
+
+  /** Opens the file, which is made with its folder if it is not there. Rejects with raw errors. */
+  static async open(file: string, synchronous: Synchronous, signal: AbortSignal): Promise<Connection> {
+    if (file !== IN_MEMORY) mkdirSync(dirname(file), { recursive: true });
+    const database = new DatabaseSync(file, { timeout: 0 });
+    try {
+      // Several processes may do each of these at once, on a file that none of them had before.
+      await whenFree(signal, () => useWriteAheadLog(database, file));
+      database.exec(`PRAGMA synchronous = ${synchronous === "full" ? "FULL" : "NORMAL"}`);
+      await whenFree(signal, () => {
+        if (hasSchema(database)) validateSchema(database);
+        else inTransaction(database, () => createSchema(database));
+      });
+      return new Connection(database, file);
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  }
+
+  /** Runs reads, without a write lock; `work` may run several times and must not write. */
+  async read<Result>(signal: AbortSignal, work: () => Result): Promise<Result> {
+    return whenFree(signal, () => {
+      this.#refuseIfReplaced();
+      return work();
+    });
+  }
+
+  /**
+   * Runs `work` in one write transaction, all or nothing. Writes of this handle take turns in the order in which they
+   * came, so that of two for the same key the later one does not overtake the earlier while both wait for a lock.
+   */
+  async write<Result>(signal: AbortSignal, work: () => Result): Promise<Result> {
+    const previous = this.#lastWrite;
+    const turn = Promise.withResolvers<void>();
+    this.#lastWrite = turn.promise;
+    try {
+      await previous;
+      return await whenFree(signal, () => {
+        this.#refuseIfReplaced();
+        return inTransaction(this.database, work);
+      });
+    } finally {
+      turn.resolve();
+    }
+  }
+
+  /** Tells whether a path, as another handle knows it, is this connection's file. */
+  isSameFile(path: string): boolean {
+    if (this.#identity === undefined || path === "") return false;
+    const other = identify(path);
+    return other !== undefined && sameFile(this.#identity, other);
+  }
+
+  close(): void {
+    this.database.close();
+  }
+
+  /** On most systems an open file can be deleted, and what is written to it then is gone with the handle. */
+  #refuseIfReplaced(): void {
+    if (this.#identity === undefined) return;
+    const current = identify(this.#file);
+    if (current !== undefined && sameFile(this.#identity, current)) return;
+    throw new FileReplacedError(
+      `${JSON.stringify(this.#file)} was deleted or replaced while it was open, and what is written now would be lost; ` +
+        "close the store and open it again",
+    );
+  }
+}
+
+async function whenFree<Result>(signal: AbortSignal, attempt: () => Result): Promise<Result> {
+  for (let attempts = 0; ; attempts += 1) {
+    signal.throwIfAborted();
+    try {
+      return attempt();
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+    }
+    await delay(backoffMs(attempts, RETRY_BASE_MS, RETRY_MAX_MS), signal);
+  }
+}
+
+/** One synchronous run from BEGIN to COMMIT: nothing of this process can come between. */
+function inTransaction<Result>(database: DatabaseSync, work: () => Result): Result {
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    const result = work();
+    database.exec("COMMIT");
+    return result;
+  } catch (error) {
+    // A full disk makes SQLite roll back by itself.
+    if (database.isTransaction) database.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+function useWriteAheadLog(database: DatabaseSync, file: string): void {
+  const mode = database.prepare("PRAGMA journal_mode = WAL").get()?.["journal_mode"];
+  if (mode === "wal" || file === IN_MEMORY) return;
+  throw new UnsupportedFileError(
+    `the file system of ${JSON.stringify(file)} does not allow SQLite's write-ahead log (journal mode ${String(mode)}); ` +
+      "use a local disk",
+  );
+}
+
+function identify(file: string): BigIntStats | undefined {
+  return statSync(file, { bigint: true, throwIfNoEntry: false });
+}
+
+function sameFile(one: BigIntStats, other: BigIntStats): boolean {
+  return one.ino === other.ino && one.dev === other.dev;
+}

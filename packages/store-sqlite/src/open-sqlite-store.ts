@@ -1,0 +1,71 @@
+import { resolve } from "node:path";
+import { type OffsetStore, OffsetStoreError } from "@tidemark/core";
+import { createOffsetStore, type OffsetStoreOptions, resolveStoreOptions } from "@tidemark/core/driver";
+import { Connection, IN_MEMORY, type Synchronous } from "./connection.ts";
+import { SqliteDriver } from "./sqlite-driver.ts";
+import { classifySqliteError } from "./sqlite-errors.ts";
+import type { SqliteTransaction } from "./sqlite-transaction.ts";
+
+/** What a SQLite store is opened with. */
+export interface SqliteStoreOptions extends OffsetStoreOptions {
+  /**
+   * The database file; it and its folder are made if they are not there. A file with other tables will do: the store
+   * keeps to its own, `tidemark_offsets`, and switches the file to the write-ahead log. `":memory:"`: no file, gone with
+   * the store.
+   */
+  readonly file: string;
+  /**
+   * What an acknowledged write survives: `"full"` a power cut, at the price of one `fsync` each; `"normal"` the end of
+   * the process, however it ends, while a power cut may take back the last writes (records repeat, none is skipped).
+   * Default `"full"`.
+   */
+  readonly synchronous?: Synchronous | undefined;
+}
+
+/**
+ * Opens a store in a SQLite file. Any number of stores in any number of processes of one host may have the same file open.
+ *
+ * Rejects with `TypeError` or `RangeError` if an option makes no sense, and otherwise with an `OffsetStoreError`:
+ * `CORRUPT_RECORD` (the file is not a SQLite database, or damaged), `UNSUPPORTED` (its table is not this release's, or
+ * its file system has no write-ahead log), `PERMISSION_DENIED`, `UNAVAILABLE` (it cannot be opened, or has no room) or
+ * `TIMEOUT` (locked for longer than `timeout`).
+ */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<OffsetStore<SqliteTransaction>> {
+  const { namespace, timeout } = resolveStoreOptions(options);
+  const { synchronous = "full" } = options;
+  const file = resolveFile(options.file);
+  if (synchronous !== "full" && synchronous !== "normal") {
+    throw new TypeError(`synchronous must be "full" or "normal", not ${JSON.stringify(synchronous)}`);
+  }
+  const signal = AbortSignal.timeout(timeout);
+  let connection: Connection | undefined;
+  try {
+    connection = await Connection.open(file, synchronous, signal);
+    const durability = file === IN_MEMORY ? "none" : synchronous === "full" ? "synced" : "process";
+    return createOffsetStore(new SqliteDriver({ connection, file, namespace, durability }), options);
+  } catch (error) {
+    connection?.close();
+    if (signal.aborted && error === signal.reason) {
+      throw new OffsetStoreError(
+        `sqlite store: open failed: ${JSON.stringify(file)} was locked for ${timeout} ms; find who holds it, or try again`,
+        { code: "TIMEOUT", operation: "open", store: "sqlite", cause: error },
+      );
+    }
+    const { code, retryable, message } = classifySqliteError(error, file);
+    throw new OffsetStoreError(`sqlite store: open failed: ${message}`, {
+      code,
+      retryable,
+      operation: "open",
+      store: "sqlite",
+      cause: error,
+    });
+  }
+}
+
+function resolveFile(file: unknown): string {
+  if (typeof file !== "string") throw new TypeError("file must be a string: the path of the database file");
+  if (file === "") throw new TypeError('file must not be empty: name a file, or ":memory:"');
+  if (file.includes("\0")) throw new TypeError("file must not contain a NUL character");
+  // Absolute also because SQLite takes a name that begins with "file:" for a URI.
+  return file === IN_MEMORY ? file : resolve(file);
+}
