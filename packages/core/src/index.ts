@@ -16,3 +16,5 @@ export { resolveOffsetResetPolicy } from "./reset/resolve-offset-reset-policy.ts
 export type { LogUrlOpener, StoreUrlOpener, StoreUrlOptions } from "./url-opener.ts";
 export type * from "./consumer/consumer.ts";
 export type * from "./session/offset-session.ts";
+export { createConsumer } from "./consumer/create-consumer.ts";
+export { openOffsetSession } from "./session/open-offset-session.ts";

@@ -6,6 +6,8 @@ export interface OffsetResetContext {
   readonly partition: number;
   /** `out-of-range`: the log refused the offset. `start`: no position is stored. */
   readonly reason: "out-of-range" | "start";
+  /** The offset that the log refused; -1n as `start`. */
+  readonly requested: bigint;
   /** The offset of the fetch that failed; -1n as `start`, and on the very first fetch of a consumer without a stored position. */
   readonly lastOffsetFetched: bigint;
   /** The first offset that the log still has. */

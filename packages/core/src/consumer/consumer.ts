@@ -41,6 +41,8 @@ export type ConsumerEvent =
       readonly error: Error;
       readonly retryInMs: number;
     }
+  /** New partitions could not be looked up or claimed; they are tried again later. */
+  | { readonly type: "refresh-failed"; readonly topic: string; readonly error: Error }
   /** The topic has a partition that it did not have before; it is read from its beginning. */
   | { readonly type: "partition-added"; readonly topic: string; readonly partition: number };
 

@@ -1,3 +1,4 @@
+import { emitter } from "../emitter.ts";
 import { OffsetStoreError, type OffsetStoreOperation } from "../errors/offset-store-error.ts";
 import { formatKey, type OffsetKey } from "../key.ts";
 import type { OffsetRecord } from "../offset-record.ts";
@@ -85,7 +86,7 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
   readonly capabilities: StoreCapabilities;
   readonly #driver: OffsetStoreDriver<Transaction>;
   readonly #timeout: number;
-  readonly #onEvent: ((event: OffsetStoreEvent) => void) | undefined;
+  readonly #emit: (event: OffsetStoreEvent) => void;
   readonly #inFlight = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
@@ -96,7 +97,7 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
     this.capabilities = driver.capabilities;
     this.#driver = driver;
     this.#timeout = timeout;
-    this.#onEvent = options.onEvent;
+    this.#emit = emitter(options.onEvent);
   }
 
   async claim(entries: readonly ClaimEntry[], options: CallOptions = {}): Promise<ClaimOutcome[]> {
@@ -315,10 +316,6 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
       keys,
       cause: error,
     });
-  }
-
-  #emit(event: OffsetStoreEvent): void {
-    this.#onEvent?.(event);
   }
 }
 

@@ -65,8 +65,12 @@ export interface OffsetSession<Transaction = never> extends AsyncDisposable {
   readonly fenced: Error | undefined;
   /** Whether the oldest unflushed position is older than `maxUnflushedAge`: time to stop reading until the store is back. */
   readonly stalled: boolean;
+  /** Whether something is committed that is not durable yet. */
+  readonly unflushed: boolean;
   /** The partitions that the session holds, ascending. */
   readonly partitions: readonly number[];
+  /** Whether the session held a partition and was fenced from it. */
+  hasLost(partition: number): boolean;
   /** What the store had for a partition when it was claimed; `undefined` for nothing. */
   stored(partition: number): OffsetRecord | undefined;
   /** The committed position, flushed or not: the offset of the next record to read. `undefined` while there is none. */
@@ -75,8 +79,11 @@ export interface OffsetSession<Transaction = never> extends AsyncDisposable {
   claim(partitions: readonly number[], options?: CallOptions): Promise<void>;
   /** Commits a position where none is stored, so that what begins at the log's end skips nothing when it restarts. */
   startAt(partition: number, nextOffset: bigint, options?: { readonly ttl?: number | undefined }): void;
-  /** Allows the position of a partition to go back to this once, after its log was recreated or truncated. Commits nothing. */
-  rewind(partition: number, nextOffset: bigint): void;
+  /**
+   * Says that reading goes on elsewhere, because the position no longer exists. Commits nothing; if it is further back, the
+   * next commit may take the stored position back with it, once (contract 3.2).
+   */
+  reposition(partition: number, nextOffset: bigint): void;
   /** Says that a record is handed out. Commits nothing. */
   deliver(record: RecordPosition): void;
   /** Commits everything delivered so far, or up to and with one record of its partition. Local and instant. */

@@ -1,0 +1,13 @@
+/** Waits for a promise unless the signal ends the wait earlier; then rejects with its reason. What was begun goes on. */
+export async function abortable<Result>(promise: Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
+  if (signal === undefined) return promise;
+  signal.throwIfAborted();
+  const ended = Promise.withResolvers<never>();
+  const onAbort = (): void => ended.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([promise, ended.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

@@ -1,0 +1,106 @@
+import { backoffMs, delay } from "../driver/deadline.ts";
+import { OffsetOutOfRangeError } from "../errors/offset-out-of-range-error.ts";
+import type { ListOffsetsEntry, LogSource } from "../log-source.ts";
+import type { OffsetResetPolicy } from "../offset-reset-policy.ts";
+import { type LogBounds, lookUpBounds, lookUpTimestamps } from "./log-bounds.ts";
+
+const MAX_ATTEMPTS = 5;
+const RETRY_BASE_MS = 50;
+const RETRY_MAX_MS = 1_000;
+
+/** A partition that needs a policy to say where to go on. */
+export interface OffsetQuestion {
+  readonly partition: number;
+  /** The offset that the log refused; -1n where none was asked for. */
+  readonly requested: bigint;
+  /** The offset of the failing fetch; -1n where there was none. */
+  readonly lastOffsetFetched: bigint;
+}
+
+/** What a policy said, and the log that it said it of. */
+export interface OffsetChoice {
+  readonly offset: bigint;
+  readonly bounds: LogBounds;
+}
+
+/** An answer per partition: a choice, or why there is none. */
+export type OffsetChoices = Map<number, OffsetChoice | Error>;
+
+/**
+ * Asks a policy where to go on, for many partitions in one lookup (section 6): ListOffsets, `timestamp`, `adjustOffset`.
+ * A choice outside of the log counts as one more failing fetch; after five of them the partition is out of range for good.
+ */
+export async function chooseOffsets(
+  source: LogSource,
+  topic: string,
+  policy: OffsetResetPolicy,
+  reason: "out-of-range" | "start",
+  questions: readonly OffsetQuestion[],
+  signal: AbortSignal,
+): Promise<OffsetChoices> {
+  const choices: OffsetChoices = new Map();
+  let open: readonly OffsetQuestion[] = questions;
+  for (let attempt = 0; open.length > 0; attempt += 1) {
+    if (attempt > 0) await delay(backoffMs(attempt - 1, RETRY_BASE_MS, RETRY_MAX_MS), signal);
+    const bounds = await lookUpBounds(
+      source,
+      topic,
+      open.map(({ partition }) => partition),
+      { signal },
+    );
+    const asked: (OffsetQuestion & ListOffsetsEntry)[] = [];
+    for (const question of open) {
+      const { earliest, latest } = boundsOf(bounds, question.partition);
+      try {
+        const timestamp = policy.timestamp({ ...question, topic, reason, earliest, latest });
+        checkTimestamp(policy, timestamp);
+        asked.push({ ...question, timestamp });
+      } catch (error) {
+        choices.set(question.partition, asError(error));
+      }
+    }
+    const listed = await lookUpTimestamps(source, topic, asked, bounds, { signal });
+    open = asked.flatMap((question) => {
+      const { partition, lastOffsetFetched } = question;
+      const { earliest, latest } = boundsOf(bounds, partition);
+      try {
+        const answer = listed.get(partition) ?? latest;
+        const offset = policy.adjustOffset?.(lastOffsetFetched, answer) ?? answer;
+        if (typeof offset !== "bigint") {
+          throw new TypeError(`reset policy ${JSON.stringify(policy.name)}: adjustOffset must give a bigint`);
+        }
+        if (offset >= earliest && offset <= latest) {
+          choices.set(partition, { offset, bounds: { earliest, latest } });
+          return [];
+        }
+        if (attempt + 1 < MAX_ATTEMPTS) return [{ ...question, lastOffsetFetched: offset }];
+        const detail = `reset policy ${JSON.stringify(policy.name)} chose it ${MAX_ATTEMPTS} times outside of the log`;
+        choices.set(
+          partition,
+          new OffsetOutOfRangeError({ topic, partition, requested: offset, earliest, latest, detail }),
+        );
+      } catch (error) {
+        choices.set(partition, asError(error));
+      }
+      return [];
+    });
+  }
+  return choices;
+}
+
+function boundsOf(bounds: ReadonlyMap<number, LogBounds>, partition: number): LogBounds {
+  const found = bounds.get(partition);
+  if (found === undefined) throw new TypeError(`the log source gave no bounds for partition ${partition}`);
+  return found;
+}
+
+function checkTimestamp(policy: OffsetResetPolicy, timestamp: unknown): void {
+  if (typeof timestamp === "number" && Number.isSafeInteger(timestamp) && timestamp >= -2) return;
+  throw new TypeError(
+    `reset policy ${JSON.stringify(policy.name)}: timestamp must give -2, -1 or whole milliseconds since the epoch, not ${String(timestamp)}`,
+  );
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error), { cause: error });
+}

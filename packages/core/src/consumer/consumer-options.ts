@@ -1,0 +1,124 @@
+import { validateName, validateOffset } from "../driver/validation.ts";
+import { LATEST_TIMESTAMP } from "../log-source.ts";
+import type { OffsetResetPolicy } from "../offset-reset-policy.ts";
+import { resolveOffsetResetPolicy } from "../reset/resolve-offset-reset-policy.ts";
+import {
+  type ResolvedSessionOptions,
+  resolveSessionOptions,
+  validateDuration,
+  validatePartitions,
+} from "../session/session-options.ts";
+import type { ConsumerOptions, StartPosition } from "./consumer.ts";
+
+const DEFAULT_MAX_BYTES = 1024 * 1024;
+const DEFAULT_MAX_WAIT_MS = 500;
+const DEFAULT_PARTITION_REFRESH_INTERVAL_MS = 60_000;
+
+/** Where to begin, checked: policies are loaded, dates are milliseconds. */
+export type ResolvedStart =
+  | { readonly kind: "policy"; readonly policy: OffsetResetPolicy }
+  | { readonly kind: "offset"; readonly offset: bigint }
+  | { readonly kind: "timestamp"; readonly timestampMs: number }
+  | { readonly kind: "from-beginning" | "from-end"; readonly records: bigint };
+
+/** A consumer's options, checked and complete. */
+export interface ResolvedConsumerOptions {
+  readonly topic: string;
+  readonly consumer: string | undefined;
+  readonly partitions: readonly number[] | undefined;
+  readonly start: ResolvedStart;
+  readonly resetPolicy: OffsetResetPolicy;
+  readonly session: ResolvedSessionOptions;
+  readonly maxBytes: number;
+  readonly maxWait: number;
+  readonly partitionRefreshInterval: number;
+  readonly untilEnd: boolean;
+}
+
+/** Checks every option of a consumer, policy modules included, and fills in the defaults. */
+export async function resolveConsumerOptions<Transaction>(
+  options: ConsumerOptions<Transaction>,
+): Promise<ResolvedConsumerOptions> {
+  const {
+    source,
+    store,
+    topic,
+    consumer,
+    partitions,
+    maxBytes = DEFAULT_MAX_BYTES,
+    maxWait = DEFAULT_MAX_WAIT_MS,
+    partitionRefreshInterval = DEFAULT_PARTITION_REFRESH_INTERVAL_MS,
+    untilEnd = false,
+  } = options;
+  if (typeof source !== "object" || source === null) throw new TypeError("source must be a LogSource");
+  validateName("topic", topic);
+  if (consumer !== undefined) validateName("consumer", consumer);
+  if (consumer !== undefined && store === undefined) {
+    throw new TypeError(`consumer ${JSON.stringify(consumer)} needs a store to keep its position in`);
+  }
+  if (consumer === undefined && store !== undefined) {
+    throw new TypeError("a store keeps positions by the consumer's name: give consumer too");
+  }
+  const strategy = options.strategy ?? (consumer === undefined ? "none" : "auto");
+  if (strategy !== "none" && consumer === undefined) {
+    throw new TypeError(`strategy ${JSON.stringify(strategy)} commits positions: give a store and a consumer name`);
+  }
+  if (!Number.isSafeInteger(maxBytes) || maxBytes < 1) {
+    throw new RangeError(`maxBytes must be a whole number of bytes from 1, not ${maxBytes}`);
+  }
+  validateDuration("maxWait", maxWait, 0);
+  validateDuration("partitionRefreshInterval", partitionRefreshInterval, 1);
+  const session = resolveSessionOptions({ ...options, strategy });
+  const chosen = partitions === undefined ? undefined : validatePartitions(partitions);
+  const resetPolicy = await resolveOffsetResetPolicy(options.resetPolicy);
+  const start = await resolveStart(options.start, resetPolicy);
+  return {
+    topic,
+    consumer,
+    partitions: chosen,
+    start,
+    resetPolicy,
+    session,
+    maxBytes,
+    maxWait,
+    partitionRefreshInterval,
+    untilEnd,
+  };
+}
+
+async function resolveStart(
+  start: StartPosition | undefined,
+  resetPolicy: OffsetResetPolicy,
+): Promise<ResolvedStart> {
+  if (start === undefined) return { kind: "policy", policy: resetPolicy };
+  if (typeof start === "bigint") {
+    validateOffset("start", start);
+    return { kind: "offset", offset: start };
+  }
+  if (start instanceof Date) {
+    const timestampMs = start.getTime();
+    if (Number.isNaN(timestampMs)) throw new TypeError("start is an invalid Date");
+    // Before 1970 every record is late enough; negative timestamps mean something else to ListOffsets.
+    return { kind: "timestamp", timestampMs: Math.max(0, timestampMs) };
+  }
+  if (typeof start === "object" && "fromBeginning" in start) {
+    return { kind: "from-beginning", records: countOf("fromBeginning", start.fromBeginning) };
+  }
+  if (typeof start === "object" && "fromEnd" in start) {
+    return { kind: "from-end", records: countOf("fromEnd", start.fromEnd) };
+  }
+  return { kind: "policy", policy: await resolveOffsetResetPolicy(start) };
+}
+
+function countOf(what: string, value: unknown): bigint {
+  if (typeof value !== "number") throw new TypeError(`${what} must be a number of records`);
+  if (!Number.isSafeInteger(value) || value < 0) {
+    throw new RangeError(`${what} must be a whole number of records from 0, not ${value}`);
+  }
+  return BigInt(value);
+}
+
+/** What ListOffsets is asked for on behalf of a start that is no policy. */
+export function timestampOf(start: ResolvedStart): number {
+  return start.kind === "timestamp" ? start.timestampMs : LATEST_TIMESTAMP;
+}

@@ -1,0 +1,67 @@
+import { LogSourceError } from "../errors/log-source-error.ts";
+import { openOffsetSession } from "../session/open-offset-session.ts";
+import type { Consumer, ConsumerOptions } from "./consumer.ts";
+import { resolveConsumerOptions } from "./consumer-options.ts";
+import { LogConsumer } from "./log-consumer.ts";
+
+/**
+ * Creates a consumer: checks every option (policy modules included), claims the partitions, and resolves where to begin.
+ *
+ * Wrong options are a `TypeError` or `RangeError` before any I/O; an unknown topic or partition is a `LogSourceError`, a
+ * store that cannot answer an `OffsetStoreError`, a start that does not exist an `OffsetOutOfRangeError`.
+ */
+export async function createConsumer<Transaction = never>(
+  options: ConsumerOptions<Transaction>,
+): Promise<Consumer<Transaction>> {
+  const { source, store, signal, onEvent } = options;
+  const resolved = await resolveConsumerOptions(options);
+  const { topic, consumer, session: sessionOptions } = resolved;
+  signal?.throwIfAborted();
+  const existing = await source.partitions(topic, { signal });
+  const partitions = resolved.partitions ?? existing;
+  for (const partition of partitions) {
+    if (existing.includes(partition)) continue;
+    throw new LogSourceError(
+      `topic ${JSON.stringify(topic)} has no partition ${partition}; it has ${existing.length}, numbered from 0`,
+      { code: "UNKNOWN_PARTITION", topic, partition },
+    );
+  }
+  const logConsumer = new LogConsumer<Transaction>(source, resolved, onEvent, signal);
+  try {
+    let stored: ReadonlyMap<number, bigint> | undefined;
+    if (store !== undefined && consumer !== undefined) {
+      if (sessionOptions.strategy === "none") {
+        stored = await storedPositions(options, partitions);
+      } else {
+        const heard = logConsumer.heard.bind(logConsumer);
+        logConsumer.attach(
+          await openOffsetSession({ ...sessionOptions, store, consumer, topic, partitions, signal, onEvent: heard }),
+        );
+      }
+    }
+    await logConsumer.begin(partitions, resolved.start, stored);
+  } catch (error) {
+    await logConsumer.close().catch(() => undefined);
+    throw error;
+  }
+  if (resolved.partitions === undefined) logConsumer.refreshPartitions();
+  return logConsumer;
+}
+
+async function storedPositions<Transaction>(
+  { store, consumer = "", topic, signal }: ConsumerOptions<Transaction>,
+  partitions: readonly number[],
+): Promise<ReadonlyMap<number, bigint>> {
+  const positions = new Map<number, bigint>();
+  const outcomes = await store?.fetch(
+    partitions.map((partition) => ({ consumer, topic, partition })),
+    { signal },
+  );
+  for (const outcome of outcomes ?? []) {
+    if (outcome.status === "failed") throw outcome.error;
+    if (outcome.status === "found" && outcome.record.nextOffset !== undefined) {
+      positions.set(outcome.record.partition, outcome.record.nextOffset);
+    }
+  }
+  return positions;
+}

@@ -1,0 +1,276 @@
+import { delay } from "../driver/deadline.ts";
+import { emitter } from "../emitter.ts";
+import { LogSourceError } from "../errors/log-source-error.ts";
+import type { LogRecord, LogSource } from "../log-source.ts";
+import { defaultOffsetResetPolicy } from "../offset-reset-policy.ts";
+import type { CallOptions } from "../offset-store.ts";
+import type { OffsetSession, OffsetSessionEvent, RecordPosition } from "../session/offset-session.ts";
+import type { Consumer, ConsumerEvent } from "./consumer.ts";
+import { ConsumerLoop } from "./consumer-loop.ts";
+import type { ResolvedConsumerOptions, ResolvedStart } from "./consumer-options.ts";
+import { lookUpBounds } from "./log-bounds.ts";
+import { resetEvent } from "./partition-fetcher.ts";
+import { PartitionReader } from "./partition-reader.ts";
+import { type PositionKeeper, UntrackedPositions } from "./position-keeper.ts";
+import { startOffsets } from "./start-offsets.ts";
+
+// With flushInterval 0 a position that cannot be written is tried again after this, until the store is back.
+const UNFLUSHED_RETRY_MS = 100;
+
+/** A consumer over a log source: loops in front, a session (or nobody) behind. */
+export class LogConsumer<Transaction> implements Consumer<Transaction> {
+  readonly topic: string;
+  readonly #source: LogSource;
+  readonly #options: ResolvedConsumerOptions;
+  readonly #emit: (event: ConsumerEvent) => void;
+  readonly #signal: AbortSignal | undefined;
+  readonly #untracked = new UntrackedPositions();
+  readonly #partitions = new Set<number>();
+  readonly #closed = new AbortController();
+  #session: OffsetSession<Transaction> | undefined;
+  #loop: ConsumerLoop | undefined;
+  #refreshTimer: NodeJS.Timeout | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    source: LogSource,
+    options: ResolvedConsumerOptions,
+    onEvent: ((event: ConsumerEvent) => void) | undefined,
+    signal: AbortSignal | undefined,
+  ) {
+    this.topic = options.topic;
+    this.#source = source;
+    this.#options = options;
+    this.#emit = emitter(onEvent);
+    this.#signal = signal;
+    signal?.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  get strategy(): ResolvedConsumerOptions["session"]["strategy"] {
+    return this.#options.session.strategy;
+  }
+
+  get partitions(): readonly number[] {
+    return [...this.#partitions].toSorted((a, b) => a - b);
+  }
+
+  position(partition: number): bigint | undefined {
+    return this.#keeper.position(partition);
+  }
+
+  commit(record?: RecordPosition): void {
+    this.#committing("commit").commit(record);
+  }
+
+  acknowledge(record: RecordPosition): void {
+    this.#committing("acknowledge").acknowledge(record);
+  }
+
+  async commitWithin(transaction: Transaction, record: RecordPosition, options?: CallOptions): Promise<void> {
+    await this.#committing("commitWithin").commitWithin(transaction, record, options);
+  }
+
+  async flush(options?: CallOptions): Promise<void> {
+    await this.#committing("flush").flush(options);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      this.#signal?.removeEventListener("abort", this.#onAbort);
+      clearInterval(this.#refreshTimer);
+      this.#closed.abort();
+      this.#loop?.end();
+      await this.#session?.close();
+    })();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<LogRecord, void, undefined> {
+    if (this.#closing !== undefined) throw new Error(`the consumer of topic ${JSON.stringify(this.topic)} is closed`);
+    if (this.#loop?.ended === false) {
+      throw new Error("one loop at a time: leave the first one, or create a second consumer");
+    }
+    this.#loop = new ConsumerLoop(
+      {
+        before: (previous) => this.#before(previous),
+        barrier: () => this.#barrier(),
+        delivered: (record) => this.#keeper.deliver(record),
+        left: () => this.#left(),
+      },
+      {
+        source: this.#source,
+        topic: this.topic,
+        maxBytes: this.#options.maxBytes,
+        maxWait: this.#options.maxWait,
+        resetPolicy: this.#options.resetPolicy,
+        positions: this.#keeper,
+        emit: this.#emit,
+      },
+      (signal) => this.#openReaders(signal),
+    );
+    return this.#loop;
+  }
+
+  /** Takes the session over; its events come through {@link LogConsumer.heard}. */
+  attach(session: OffsetSession<Transaction>): void {
+    this.#session = session;
+  }
+
+  /** Hears what the session tells. */
+  heard(event: OffsetSessionEvent): void {
+    this.#emit(event);
+    if (event.type !== "fenced") return;
+    if (this.#session?.fenced !== undefined) this.#loop?.wake();
+    else {
+      this.#partitions.delete(event.key.partition);
+      this.#loop?.drop(event.key.partition);
+    }
+  }
+
+  /**
+   * Begins to read partitions: from what is stored, or from `start`; a position that was resolved is durable when this
+   * resolves. `storedPositions` are those of a consumer that only reads them.
+   */
+  async begin(
+    partitions: readonly number[],
+    start: ResolvedStart,
+    storedPositions?: ReadonlyMap<number, bigint>,
+  ): Promise<void> {
+    const { topic } = this;
+    for (const [partition, nextOffset] of storedPositions ?? []) this.#untracked.reposition(partition, nextOffset);
+    const fresh = partitions.filter((partition) => this.#keeper.position(partition) === undefined);
+    const signal = this.#signal === undefined ? this.#closed.signal : AbortSignal.any([this.#signal, this.#closed.signal]);
+    const { choices, resets } = await startOffsets(
+      this.#source,
+      topic,
+      start,
+      this.#options.resetPolicy,
+      fresh,
+      signal,
+    );
+    const ttl = fresh.length > 0 ? await this.#topicTtl({ signal }) : undefined;
+    for (const partition of fresh) {
+      const choice = choices.get(partition);
+      if (choice === undefined) throw new TypeError(`no start was resolved for partition ${partition}`);
+      if (choice instanceof Error) throw choice;
+      if (this.#session === undefined) this.#untracked.reposition(partition, choice.offset);
+      else this.#session.startAt(partition, choice.offset, { ttl });
+      const reset = resets.find((candidate) => candidate.partition === partition);
+      if (reset === undefined) continue;
+      const { earliest } = choice.bounds;
+      const policy = this.#options.resetPolicy.name;
+      this.#emit(resetEvent({ topic, partition, policy, from: reset.requested, to: choice.offset, earliest }));
+    }
+    if (fresh.length > 0) await this.#session?.flush({ signal });
+    for (const partition of partitions) {
+      this.#partitions.add(partition);
+      const nextOffset = this.#keeper.position(partition) ?? 0n;
+      this.#emit({ type: fresh.includes(partition) ? "started" : "resumed", topic, partition, nextOffset });
+    }
+  }
+
+  /** Looks for new partitions from time to time. */
+  refreshPartitions(): void {
+    let refreshing = false;
+    this.#refreshTimer = setInterval(() => {
+      if (refreshing || this.#session?.fenced !== undefined) return;
+      refreshing = true;
+      this.#addPartitions()
+        .catch((error: unknown) => {
+          if (this.#closed.signal.aborted || this.#session?.fenced !== undefined) return;
+          const known = error instanceof Error ? error : new Error(String(error), { cause: error });
+          this.#emit({ type: "refresh-failed", topic: this.topic, error: known });
+        })
+        .finally(() => {
+          refreshing = false;
+        });
+    }, this.#options.partitionRefreshInterval);
+    this.#refreshTimer.unref();
+  }
+
+  async #addPartitions(): Promise<void> {
+    const { signal } = this.#closed;
+    const current = await this.#source.partitions(this.topic, { signal });
+    const added = current.filter((partition) => !this.#partitions.has(partition) && !this.#wasDropped(partition));
+    if (added.length === 0) return;
+    await this.#session?.claim(added, { signal });
+    await this.begin(added, { kind: "policy", policy: defaultOffsetResetPolicy });
+    for (const partition of added) {
+      this.#emit({ type: "partition-added", topic: this.topic, partition });
+      const position = this.#keeper.position(partition);
+      if (position !== undefined && !this.#options.untilEnd) {
+        this.#loop?.add(new PartitionReader(partition, position, undefined));
+      }
+    }
+  }
+
+  readonly #onAbort = (): void => {
+    this.#loop?.fail(this.#signal?.reason);
+  };
+
+  get #keeper(): PositionKeeper {
+    return this.#session ?? this.#untracked;
+  }
+
+  #wasDropped(partition: number): boolean {
+    // The session tells a partition that it lost from one that it never had.
+    return this.#session?.hasLost(partition) === true;
+  }
+
+  #before(previous: LogRecord | undefined): void {
+    if (this.#signal?.aborted === true) throw this.#signal.reason;
+    const session = this.#session;
+    if (session === undefined) return;
+    if (session.fenced !== undefined) throw session.fenced;
+    if (previous !== undefined && session.strategy === "auto") session.commit(previous);
+  }
+
+  #barrier(): Promise<void> | undefined {
+    const session = this.#session;
+    if (session === undefined) return undefined;
+    if (session.stalled) return session.whenReady();
+    if (this.#options.session.flushInterval > 0 || !session.unflushed) return undefined;
+    // A failed write is an event; what it means for the loop is decided when the wait is over.
+    return session.flush().catch(() => delay(UNFLUSHED_RETRY_MS, this.#closed.signal).catch(() => undefined));
+  }
+
+  async #left(): Promise<void> {
+    const session = this.#session;
+    if (session === undefined || session.fenced !== undefined || this.#closing !== undefined) return;
+    await session.flush();
+  }
+
+  async #openReaders(signal: AbortSignal): Promise<PartitionReader[]> {
+    const { partitions } = this;
+    const ends = this.#options.untilEnd
+      ? await lookUpBounds(this.#source, this.topic, partitions, { signal })
+      : undefined;
+    return partitions.map((partition) => {
+      const position = this.#keeper.position(partition) ?? 0n;
+      // What an earlier loop handed out and nobody committed comes again.
+      this.#keeper.reposition(partition, position);
+      return new PartitionReader(partition, position, ends?.get(partition)?.latest);
+    });
+  }
+
+  #committing(verb: string): OffsetSession<Transaction> {
+    if (this.#session !== undefined) return this.#session;
+    throw new Error(
+      `${verb} needs a consumer that commits: give store and consumer, and a strategy other than "none"`,
+    );
+  }
+
+  async #topicTtl(options: CallOptions): Promise<number | undefined> {
+    if (this.#session === undefined || this.#options.session.ttl !== undefined) return undefined;
+    try {
+      return (await this.#source.admin?.describeTopic(this.topic, options))?.consumerTtl;
+    } catch (error) {
+      if (error instanceof LogSourceError && error.code === "UNSUPPORTED") return undefined;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,147 @@
+import { backoffMs, delay } from "../driver/deadline.ts";
+import { LogSourceError } from "../errors/log-source-error.ts";
+import { OffsetOutOfRangeError } from "../errors/offset-out-of-range-error.ts";
+import type { LogSource } from "../log-source.ts";
+import type { OffsetResetPolicy } from "../offset-reset-policy.ts";
+import { chooseOffsets } from "./choose-offsets.ts";
+import type { ConsumerEvent } from "./consumer.ts";
+import type { PartitionReader } from "./partition-reader.ts";
+import type { PositionKeeper } from "./position-keeper.ts";
+
+const RETRY_BASE_MS = 100;
+const RETRY_MAX_MS = 5_000;
+// A topic that is being made again is unknown for a moment; one that stays unknown is an error.
+const MAX_UNKNOWN_ATTEMPTS = 6;
+
+/** What a fetcher works on. */
+export interface FetcherContext {
+  readonly source: LogSource;
+  readonly topic: string;
+  readonly maxBytes: number;
+  readonly maxWait: number;
+  readonly resetPolicy: OffsetResetPolicy;
+  readonly positions: PositionKeeper;
+  /** Ends all fetches of the loop. */
+  readonly signal: AbortSignal;
+  readonly emit: (event: ConsumerEvent) => void;
+  /** Something changed that the loop may be waiting for. */
+  readonly wake: () => void;
+}
+
+/** Fetches for the readers of one loop; sends those whose offset the log refuses to the reset policy, together. */
+export class PartitionFetcher {
+  readonly #context: FetcherContext;
+  readonly #refused = new Set<PartitionReader>();
+  #resetting = false;
+
+  constructor(context: FetcherContext) {
+    this.#context = context;
+  }
+
+  /** Begins one fetch; the reader is busy until its answer is there. */
+  fetch(reader: PartitionReader): void {
+    const { source, topic, maxBytes, maxWait, signal } = this.#context;
+    const { partition, nextFetch: offset } = reader;
+    reader.busy = true;
+    source.fetch({ topic, partition, offset, maxBytes, maxWait, signal }).then(
+      (result) => {
+        reader.busy = false;
+        reader.fill(result.records, result.nextOffset);
+        this.#context.wake();
+      },
+      (error: unknown) => this.#failed(reader, offset, error),
+    );
+  }
+
+  #failed(reader: PartitionReader, offset: bigint, error: unknown): void {
+    const { signal, wake } = this.#context;
+    if (signal.aborted) return;
+    if (error instanceof OffsetOutOfRangeError) {
+      reader.refusedOffset = offset;
+      this.#refused.add(reader);
+      // Fetches that fail at the same moment are looked up together.
+      if (!this.#resetting) queueMicrotask(() => void this.#reset());
+      return;
+    }
+    reader.busy = false;
+    const known = error instanceof Error ? error : new Error(String(error), { cause: error });
+    if (this.#isWorthRetrying(reader, known)) this.#retryLater(reader, known);
+    else reader.error = known;
+    wake();
+  }
+
+  #isWorthRetrying(reader: PartitionReader, error: Error): boolean {
+    if (!(error instanceof LogSourceError)) return false;
+    const unknown = error.code === "UNKNOWN_TOPIC" || error.code === "UNKNOWN_PARTITION";
+    return error.retryable || (unknown && reader.failures + 1 < MAX_UNKNOWN_ATTEMPTS);
+  }
+
+  #retryLater(reader: PartitionReader, error: Error): void {
+    const { topic, signal, emit, wake } = this.#context;
+    const retryInMs = Math.round(backoffMs(reader.failures, RETRY_BASE_MS, RETRY_MAX_MS));
+    reader.failures += 1;
+    reader.retryAt = performance.now() + retryInMs;
+    emit({ type: "fetch-failed", topic, partition: reader.partition, error, retryInMs });
+    delay(retryInMs, signal).then(
+      () => {
+        reader.retryAt = 0;
+        wake();
+      },
+      () => undefined,
+    );
+  }
+
+  /** Asks the reset policy for all refused partitions in one lookup. */
+  async #reset(): Promise<void> {
+    if (this.#resetting) return;
+    this.#resetting = true;
+    const { source, topic, resetPolicy, signal, wake } = this.#context;
+    while (this.#refused.size > 0 && !signal.aborted) {
+      const readers = [...this.#refused];
+      this.#refused.clear();
+      const questions = readers.map(({ partition, refusedOffset = -1n }) => ({
+        partition,
+        requested: refusedOffset,
+        lastOffsetFetched: refusedOffset,
+      }));
+      try {
+        const choices = await chooseOffsets(source, topic, resetPolicy, "out-of-range", questions, signal);
+        if (signal.aborted) return;
+        for (const reader of readers) {
+          reader.busy = false;
+          const choice = choices.get(reader.partition);
+          if (choice === undefined || choice instanceof Error) reader.error = choice;
+          else this.#moved(reader, choice.offset, choice.bounds.earliest);
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        for (const reader of readers) this.#failed(reader, reader.nextFetch, error);
+      }
+      wake();
+    }
+    this.#resetting = false;
+  }
+
+  #moved(reader: PartitionReader, to: bigint, earliest: bigint): void {
+    const { topic, resetPolicy, positions, emit } = this.#context;
+    const { partition, refusedOffset: from = -1n } = reader;
+    reader.moveTo(to);
+    positions.reposition(partition, to);
+    emit(resetEvent({ topic, partition, policy: resetPolicy.name, from, to, earliest }));
+  }
+}
+
+/** What is told of a reset. Offsets between the old and the new position are skipped; on a log that was made anew, those before the new one. */
+export function resetEvent(reset: {
+  readonly topic: string;
+  readonly partition: number;
+  readonly policy: string;
+  readonly from: bigint;
+  readonly to: bigint;
+  readonly earliest: bigint;
+}): ConsumerEvent {
+  const { topic, partition, policy, from, to, earliest } = reset;
+  const reason = from < earliest ? "below-log" : "beyond-log";
+  const skipped = from <= to ? to - from : to - earliest;
+  return { type: "reset", topic, partition, policy, reason, from, to, skipped };
+}

@@ -1,0 +1,30 @@
+import { randomBytes } from "node:crypto";
+import { validateName } from "../driver/validation.ts";
+import type { OffsetSession, OffsetSessionOptions } from "./offset-session.ts";
+import { resolveSessionOptions, validatePartitions } from "./session-options.ts";
+import { StoreOffsetSession } from "./store-offset-session.ts";
+
+/**
+ * Opens a session: claims the positions of a consumer on some partitions of a topic, in one call, and reads what is stored.
+ *
+ * Wrong options are a `TypeError` or `RangeError` before any I/O; a partition that cannot be claimed rejects with the
+ * store's `OffsetStoreError`, which names it.
+ */
+export async function openOffsetSession<Transaction = never>(
+  options: OffsetSessionOptions<Transaction>,
+): Promise<OffsetSession<Transaction>> {
+  const { store, consumer, topic, partitions, onEvent, signal } = options;
+  validateName("consumer", consumer);
+  validateName("topic", topic);
+  const wanted = validatePartitions(partitions);
+  const resolved = resolveSessionOptions(options);
+  const token = randomBytes(16).toString("base64url");
+  const session = new StoreOffsetSession(store, { consumer, topic, token }, resolved, onEvent);
+  try {
+    await session.claim(wanted, { signal });
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+  return session;
+}

@@ -1,0 +1,182 @@
+import type { OffsetKey } from "../key.ts";
+import type { CommitEntry } from "../offset-store.ts";
+import type { OffsetRecord } from "../offset-record.ts";
+import { Acknowledgements } from "./acknowledgements.ts";
+
+/** What one write says of a partition, and what is needed to understand the answer. */
+export interface PendingWrite {
+  readonly state: PartitionState;
+  readonly entry: CommitEntry;
+  /** Whether the entry carries what was committed since reading was last moved, and not something from before. */
+  readonly current: boolean;
+  /** How often reading had been moved when this was sent. */
+  readonly moves: number;
+}
+
+/**
+ * What a session knows of one partition: what is committed locally, what of it is durable, and since when it is not.
+ *
+ * A commit keeps a reference to the record's own offset and no sum: bigints live on the heap, and the hot path allocates
+ * nothing. The position is computed when it is sent.
+ */
+export class PartitionState {
+  readonly key: OffsetKey;
+  /** What the store had when the partition was claimed. */
+  readonly claimed: OffsetRecord | undefined;
+  /** The TTL that the stored record is known to have. */
+  ttl: number | undefined;
+  /** The monotonic time at which the last acknowledged write was sent. */
+  lastWriteAt: number;
+  /** The monotonic time of the oldest commit that is not durable. */
+  dirtySince: number | undefined;
+  /** The last record handed out. */
+  delivered: bigint | undefined;
+
+  readonly #acknowledgements: Acknowledgements | undefined;
+  #committed: bigint | undefined;
+  // Whether #committed is a record's offset (the position is one more) or a position itself.
+  #committedIsRecord = false;
+  #durable: bigint | undefined;
+  // A committed position that was not flushed yet when reading was moved elsewhere.
+  #owed: bigint | undefined;
+  #dirty = false;
+  #mayGoBack = false;
+  #moves = 0;
+  #ttlToSend: number | undefined;
+
+  constructor(
+    key: OffsetKey,
+    claimed: OffsetRecord | undefined,
+    ttl: number | undefined,
+    claimedAt: number,
+    tracksAcknowledgements: boolean,
+  ) {
+    this.key = key;
+    this.claimed = claimed;
+    this.ttl = ttl;
+    this.lastWriteAt = claimedAt;
+    this.#committed = claimed?.nextOffset;
+    this.#durable = claimed?.nextOffset;
+    this.#acknowledgements = tracksAcknowledgements ? new Acknowledgements() : undefined;
+  }
+
+  /** Whether something committed is not durable. */
+  get dirty(): boolean {
+    return this.#dirty || this.#owed !== undefined;
+  }
+
+  /** The committed position, flushed or not. */
+  get position(): bigint | undefined {
+    if (this.#committed === undefined) return undefined;
+    return this.#committedIsRecord ? this.#committed + 1n : this.#committed;
+  }
+
+  deliver(offset: bigint): void {
+    this.delivered = offset;
+    this.#acknowledgements?.deliver(offset);
+  }
+
+  /** Commits up to and with a record. Gives whether the partition became dirty by it. */
+  commit(offset: bigint): boolean {
+    this.#acknowledgements?.acknowledgeThrough(offset);
+    return this.#commitRecord(offset);
+  }
+
+  /** Acknowledges one record. Gives whether the partition became dirty by it. */
+  acknowledge(offset: bigint): boolean {
+    const upTo = this.#acknowledgements?.acknowledge(offset);
+    return upTo === undefined ? false : this.#commitRecord(upTo);
+  }
+
+  /** Commits a position where none is. */
+  startAt(nextOffset: bigint, ttl: number | undefined): void {
+    this.#committed = nextOffset;
+    this.#committedIsRecord = false;
+    this.#dirty = true;
+    if (ttl !== undefined) this.#ttlToSend = ttl;
+  }
+
+  /** Moves the local position without committing it. */
+  reposition(nextOffset: bigint): void {
+    const { position } = this;
+    if (this.#dirty) this.#owed = position;
+    if (position !== undefined && nextOffset < position) this.#mayGoBack = true;
+    this.#moves += 1;
+    this.#committed = nextOffset;
+    this.#committedIsRecord = false;
+    this.#dirty = false;
+    // What was handed out and not committed is handed out again.
+    this.delivered = undefined;
+    this.#acknowledgements?.clear();
+  }
+
+  /** What to send now; `undefined` position: a renewal. `recreate`: the record may have expired under us. */
+  write(token: string, owner: string, recreate: boolean): PendingWrite {
+    const pending = this.#dirty ? this.position : this.#owed;
+    // A record that is written anew must have its position, also when only a renewal was due.
+    const nextOffset = pending ?? (recreate ? this.#durable : undefined);
+    const ttl = recreate ? (this.#ttlToSend ?? this.ttl) : this.#ttlToSend;
+    return {
+      state: this,
+      current: this.#dirty,
+      moves: this.#moves,
+      entry: {
+        key: this.key,
+        token,
+        nextOffset,
+        ttl,
+        ...this.rewindFor(nextOffset),
+        ...(recreate && { recreate: true, owner }),
+      },
+    };
+  }
+
+  /** The part of an entry that lets the stored position go back, where a reset allowed that. */
+  rewindFor(nextOffset: bigint | undefined): { rewindFrom?: bigint } {
+    const durable = this.#durable;
+    if (!this.#mayGoBack || nextOffset === undefined || durable === undefined || nextOffset >= durable) return {};
+    return { rewindFrom: durable };
+  }
+
+  /** The store has what was sent. */
+  acknowledged({ entry, current, moves }: PendingWrite, sentAt: number): void {
+    this.lastWriteAt = sentAt;
+    if (entry.ttl !== undefined) {
+      this.ttl = entry.ttl ?? undefined;
+      this.#ttlToSend = undefined;
+    }
+    if (entry.nextOffset === undefined) return;
+    if (current && moves === this.#moves) this.#mayGoBack = false;
+    this.#settled(entry.nextOffset, entry.nextOffset, sentAt);
+  }
+
+  /** The store was ahead. Gives whether the commit is to be sent again, now that a rewind can name the stored position. */
+  behind({ entry }: PendingWrite, record: OffsetRecord, sentAt: number): boolean {
+    const { nextOffset } = record;
+    if (this.#mayGoBack && nextOffset !== undefined && nextOffset !== entry.rewindFrom) {
+      // An earlier write whose answer was lost had arrived; the claim holds, so that position is our own.
+      this.#durable = nextOffset;
+      return true;
+    }
+    if (entry.nextOffset !== undefined) this.#settled(entry.nextOffset, nextOffset, sentAt);
+    return false;
+  }
+
+  #commitRecord(offset: bigint): boolean {
+    const committed = this.#committed;
+    if (committed !== undefined && (this.#committedIsRecord ? offset <= committed : offset < committed)) return false;
+    this.#committed = offset;
+    this.#committedIsRecord = true;
+    this.#owed = undefined;
+    if (this.#dirty) return false;
+    this.#dirty = true;
+    return true;
+  }
+
+  #settled(sent: bigint, durable: bigint | undefined, sentAt: number): void {
+    this.#durable = durable;
+    if (this.#owed === sent) this.#owed = undefined;
+    if (this.#dirty && this.position === sent) this.#dirty = false;
+    this.dirtySince = this.dirty ? sentAt : undefined;
+  }
+}

@@ -1,0 +1,73 @@
+import { hostname } from "node:os";
+import { validateName, validatePartition, validateTtl } from "../driver/validation.ts";
+import type { CommitStrategy, OffsetSessionOptions } from "./offset-session.ts";
+
+const DEFAULT_FLUSH_INTERVAL_MS = 3_000;
+const DEFAULT_MAX_UNFLUSHED_AGE_MS = 60_000;
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** A session's options, checked and complete. */
+export interface ResolvedSessionOptions {
+  readonly strategy: CommitStrategy;
+  readonly flushInterval: number;
+  readonly ttl: number | null | undefined;
+  readonly owner: string;
+  readonly renewInterval: number | undefined;
+  readonly maxUnflushedAge: number;
+  readonly onFenced: "stop" | "continue";
+}
+
+/** Checks the options that a session and a consumer share, and fills in the defaults. */
+export function resolveSessionOptions(
+  options: Omit<OffsetSessionOptions, "store" | "consumer" | "topic" | "partitions" | "onEvent" | "signal">,
+): ResolvedSessionOptions {
+  const {
+    strategy = "auto",
+    flushInterval = DEFAULT_FLUSH_INTERVAL_MS,
+    ttl,
+    owner = defaultOwner(),
+    renewInterval,
+    maxUnflushedAge = DEFAULT_MAX_UNFLUSHED_AGE_MS,
+    onFenced = "stop",
+  } = options;
+  validateChoice("strategy", strategy, ["auto", "manual", "none"]);
+  validateChoice("onFenced", onFenced, ["stop", "continue"]);
+  validateDuration("flushInterval", flushInterval, 0);
+  validateDuration("maxUnflushedAge", maxUnflushedAge, 0);
+  if (renewInterval !== undefined) validateDuration("renewInterval", renewInterval, 1);
+  validateTtl(ttl);
+  validateName("owner", owner);
+  return { strategy, flushInterval, ttl, owner, renewInterval, maxUnflushedAge, onFenced };
+}
+
+/** Checks a number of milliseconds that a timer can wait. */
+export function validateDuration(what: string, value: unknown, least: number): asserts value is number {
+  if (typeof value !== "number") throw new TypeError(`${what} must be a number of milliseconds, not ${typeof value}`);
+  if (!(value >= least && value <= MAX_TIMER_MS)) {
+    throw new RangeError(`${what} must be from ${least} to ${MAX_TIMER_MS} ms, not ${value}`);
+  }
+}
+
+/** Checks that a value is one of a few words. */
+export function validateChoice(what: string, value: unknown, choices: readonly string[]): void {
+  if (typeof value !== "string" || !choices.includes(value)) {
+    throw new TypeError(`${what} must be one of ${choices.map((choice) => JSON.stringify(choice)).join(", ")}`);
+  }
+}
+
+/** Checks a list of partitions: not empty, none twice; gives it in ascending order. */
+export function validatePartitions(partitions: unknown): number[] {
+  if (!Array.isArray(partitions)) throw new TypeError("partitions must be an array of numbers");
+  if (partitions.length === 0) throw new TypeError("partitions must not be empty");
+  const numbers = partitions.map((partition: unknown) => {
+    validatePartition(partition);
+    return partition;
+  });
+  if (new Set(numbers).size !== numbers.length) throw new TypeError("partitions names a partition twice");
+  return numbers.toSorted((a, b) => a - b);
+}
+
+function defaultOwner(): string {
+  const suffix = `:${process.pid}`;
+  return `${hostname().slice(0, 200)}${suffix}`;
+}
