@@ -1,0 +1,88 @@
+import { createConsumer, type ConsumerEvent, type LogRecord } from "@tidemark/core";
+import { createMemoryStore } from "@tidemark/store-memory";
+import { createMemorySource, type MemorySource } from "@tidemark/test-support";
+import { expect, test } from "vitest";
+
+const key = { consumer: "c1", topic: "orders", partition: 0 };
+
+async function orders(count: number, partitions = 1): Promise<MemorySource> {
+  const source = createMemorySource();
+  await source.admin.createTopic("orders", { partitions });
+  for (let partition = 0; partition < partitions; partition += 1) {
+    await source.producer.produce(
+      "orders",
+      partition,
+      Array.from({ length: count }, (_, index) => ({ value: Buffer.from(`${partition}/${index}`) })),
+    );
+  }
+  return source;
+}
+
+async function take(consumer: AsyncIterable<LogRecord>, count: number): Promise<string[]> {
+  const values: string[] = [];
+  for await (const record of consumer) {
+    values.push(Buffer.from(record.value ?? []).toString());
+    if (values.length === count) break;
+  }
+  return values;
+}
+
+test("auto: asking for the next record commits the previous one, leaving the loop does not commit the last", async () => {
+  const source = await orders(5);
+  const store = createMemoryStore();
+  await using consumer = await createConsumer({ source, store, topic: "orders", consumer: "c1" });
+  expect(await take(consumer, 3)).toEqual(["0/0", "0/1", "0/2"]);
+  expect(await store.fetch([key])).toMatchObject([{ status: "found", record: { nextOffset: 2n } }]);
+  expect(await take(consumer, 2)).toEqual(["0/2", "0/3"]);
+});
+
+test("auto: the end of the stream commits the last record", async () => {
+  const source = await orders(5, 2);
+  const store = createMemoryStore();
+  await using consumer = await createConsumer({ source, store, topic: "orders", consumer: "c1", untilEnd: true });
+  expect((await take(consumer, 100)).toSorted()).toHaveLength(10);
+  expect(consumer.position(0)).toBe(5n);
+  expect(await store.fetch([key])).toMatchObject([{ status: "found", record: { nextOffset: 5n } }]);
+});
+
+test("manual: commit and flush still work after the loop", async () => {
+  const source = await orders(5);
+  const store = createMemoryStore();
+  const consumer = await createConsumer({ source, store, topic: "orders", consumer: "c1", strategy: "manual" });
+  await take(consumer, 3);
+  expect(consumer.position(0)).toBe(0n);
+  consumer.commit();
+  await consumer.flush();
+  expect(await store.fetch([key])).toMatchObject([{ status: "found", record: { nextOffset: 3n } }]);
+  await consumer.close();
+});
+
+test("none: reads what is stored and writes nothing; a second loop goes on after the last record handed out", async () => {
+  const source = await orders(5);
+  const store = createMemoryStore();
+  await store.reset([{ key, nextOffset: 1n }]);
+  await using consumer = await createConsumer({ source, store, topic: "orders", consumer: "c1", strategy: "none" });
+  expect(await take(consumer, 2)).toEqual(["0/1", "0/2"]);
+  expect(await take(consumer, 2)).toEqual(["0/3", "0/4"]);
+  expect(() => consumer.commit()).toThrow(/commits/);
+  expect(await store.fetch([key])).toMatchObject([{ status: "found", record: { nextOffset: 1n } }]);
+});
+
+test("a topic made again shorter: the position goes back once and then forward again, counted by an event", async () => {
+  const source = await orders(10);
+  const store = createMemoryStore();
+  const events: ConsumerEvent[] = [];
+  const options = { source, store, topic: "orders", consumer: "c1", onEvent: (event: ConsumerEvent) => events.push(event) };
+  {
+    await using consumer = await createConsumer({ ...options, untilEnd: true });
+    await take(consumer, 100);
+  }
+  source.recreateTopic("orders");
+  await source.producer.produce("orders", 0, [{ value: Buffer.from("new") }, { value: Buffer.from("newer") }]);
+  await using consumer = await createConsumer({ ...options, untilEnd: true });
+  expect(await take(consumer, 100)).toEqual(["new", "newer"]);
+  expect(events.filter(({ type }) => type === "reset")).toEqual([
+    { type: "reset", topic: "orders", partition: 0, policy: "earliest", reason: "beyond-log", from: 10n, to: 0n, skipped: 0n },
+  ]);
+  expect(await store.fetch([key])).toMatchObject([{ status: "found", record: { nextOffset: 2n } }]);
+});
