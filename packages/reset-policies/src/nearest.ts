@@ -2,8 +2,8 @@ import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, type OffsetResetContext, type Off
 
 const policy: OffsetResetPolicy = Object.freeze({
   name: "nearest",
-  timestamp: ({ reason, lastOffsetFetched, latest }: OffsetResetContext): number =>
-    reason === "out-of-range" && lastOffsetFetched > latest ? LATEST_TIMESTAMP : EARLIEST_TIMESTAMP,
+  timestamp: ({ reason, requested, latest }: OffsetResetContext): number =>
+    reason === "out-of-range" && requested > latest ? LATEST_TIMESTAMP : EARLIEST_TIMESTAMP,
 });
 
 /**

@@ -99,8 +99,8 @@ function rounding(): OffsetResetPolicy {
 function refusing(): OffsetResetPolicy {
   return {
     name: "broken",
-    timestamp: ({ topic, partition, lastOffsetFetched }) => {
-      throw new OffsetOutOfRangeError({ topic, partition, requested: lastOffsetFetched });
+    timestamp: ({ topic, partition, requested }) => {
+      throw new OffsetOutOfRangeError({ topic, partition, requested });
     },
   };
 }

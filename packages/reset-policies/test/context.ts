@@ -6,6 +6,7 @@ export function contextOf(given: Partial<OffsetResetContext> = {}): OffsetResetC
     topic: "orders",
     partition: 3,
     reason: "out-of-range",
+    requested: 5n,
     lastOffsetFetched: 5n,
     earliest: 10n,
     latest: 20n,

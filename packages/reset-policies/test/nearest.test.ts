@@ -3,12 +3,17 @@ import { nearest } from "@tidemark/reset-policies";
 import { expect, test } from "vitest";
 import { contextOf } from "./context.ts";
 
-const ask = (lastOffsetFetched: bigint) => nearest().timestamp(contextOf({ lastOffsetFetched }));
+const ask = (requested: bigint, lastOffsetFetched = requested) =>
+  nearest().timestamp(contextOf({ requested, lastOffsetFetched }));
 
 test("below the log it takes the first record, beyond it the end", () => {
   expect(ask(9n)).toBe(EARLIEST_TIMESTAMP);
-  expect(ask(-1n)).toBe(EARLIEST_TIMESTAMP);
   expect(ask(21n)).toBe(LATEST_TIMESTAMP);
+});
+
+test("on the first fetch of a consumer without a position it looks at what was asked for", () => {
+  expect(ask(9n, -1n)).toBe(EARLIEST_TIMESTAMP);
+  expect(ask(21n, -1n)).toBe(LATEST_TIMESTAMP);
 });
 
 test("within a log that moved meanwhile it skips nothing", () => {
@@ -17,5 +22,7 @@ test("within a log that moved meanwhile it skips nothing", () => {
 });
 
 test("as a start it takes the first record", () => {
-  expect(nearest().timestamp(contextOf({ reason: "start", lastOffsetFetched: -1n }))).toBe(EARLIEST_TIMESTAMP);
+  expect(nearest().timestamp(contextOf({ reason: "start", requested: -1n, lastOffsetFetched: -1n }))).toBe(
+    EARLIEST_TIMESTAMP,
+  );
 });

@@ -12,7 +12,9 @@ test("refuses with the offset asked for and the bounds of the log", () => {
 });
 
 test("says as a start that no position is stored, and what to do", () => {
-  const error = thrownBy(() => none().timestamp(contextOf({ reason: "start", lastOffsetFetched: -1n })));
+  const error = thrownBy(() =>
+    none().timestamp(contextOf({ reason: "start", requested: -1n, lastOffsetFetched: -1n })),
+  );
   expect(error).toBeInstanceOf(OffsetOutOfRangeError);
   expect(error.message).toContain("no position is stored");
   expect(error.message).toContain("give the consumer a start");

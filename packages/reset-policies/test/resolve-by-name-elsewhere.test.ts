@@ -27,6 +27,8 @@ async function resolveInProject(name: string): Promise<string> {
   `;
   const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", program], {
     cwd: join(folder, "project"),
+    // The package manager's shims name places where everything is found; users have none of that.
+    env: { ...process.env, NODE_PATH: "" },
   });
   return stdout.trim();
 }

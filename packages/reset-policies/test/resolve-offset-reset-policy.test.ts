@@ -46,7 +46,7 @@ describe("an object", () => {
     const policy = new Mine();
     expect(await resolveOffsetResetPolicy(policy)).toBe(policy);
   });
-  test.each([
+  test.each<[given: unknown, message: string]>([
     [null, "is not a policy: expected an object with name and timestamp(), got null"],
     [5, "got number"],
     [lastOffset, "is a function: give the policy that it makes"],

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import type { OffsetResetPolicy } from "../../offset-reset-policy.ts";
 import { askOffset, askTimestamp, contextOf, simulateReset } from "./simulate-reset.ts";
-import { failingOffsets, listOffset, simulatedLogs } from "./simulated-log.ts";
+import {
+  type FailedFetch,
+  failedFetches,
+  listOffset,
+  noFetch,
+  type SimulatedLog,
+  simulatedLogs,
+} from "./simulated-log.ts";
 
 /** One thing that every reset policy must do. */
 export interface OffsetResetPolicyCase {
@@ -13,7 +20,7 @@ export interface OffsetResetPolicyCase {
   run(create: () => OffsetResetPolicy): void;
 }
 
-const situations = simulatedLogs.flatMap((log) => failingOffsets(log).map((failedAt) => ({ log, failedAt })));
+const situations = simulatedLogs.flatMap((log) => failedFetches(log).map((failed) => ({ log, failed })));
 
 /** The cases of {@link testOffsetResetPolicy}, as data. */
 export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
@@ -31,9 +38,9 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
     clause: "timestamp() answers at once with a whole number from -2 up, or refuses with OffsetOutOfRangeError",
     run(create) {
       const policy = create();
-      for (const { log, failedAt } of situations) {
-        askTimestamp(policy, contextOf(log, "out-of-range", failedAt));
-        askTimestamp(policy, contextOf(log, "start", -1n));
+      for (const { log, failed } of situations) {
+        askTimestamp(policy, contextOf(log, "out-of-range", failed));
+        askTimestamp(policy, contextOf(log, "start", noFetch));
       }
     },
   },
@@ -42,8 +49,8 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
     clause: "timestamp() asked the same again answers the same; a time may only go on with the clock",
     run(create) {
       const policy = create();
-      for (const { log, failedAt } of situations) {
-        const context = contextOf(log, "out-of-range", failedAt);
+      for (const { log, failed } of situations) {
+        const context = contextOf(log, "out-of-range", failed);
         const first = askTimestamp(policy, context);
         const second = askTimestamp(policy, context);
         const isTime = first !== undefined && second !== undefined && first >= 0;
@@ -56,11 +63,12 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
     clause: "adjustOffset() is a pure function of its two arguments, and answers with a bigint",
     run(create) {
       const policy = create();
-      for (const { log, failedAt } of situations) {
+      for (const { log, failed } of situations) {
         for (const answer of [log.earliest, log.latest]) {
-          const first = askOffset(policy, failedAt, answer);
-          assert.equal(askOffset(policy, failedAt, answer), first, `adjustOffset(${failedAt}n, ${answer}n) changed`);
-          assert.equal(askOffset(create(), failedAt, answer), first, `adjustOffset(${failedAt}n, ${answer}n) differs`);
+          const { lastOffsetFetched: last } = failed;
+          const first = askOffset(policy, last, answer);
+          assert.equal(askOffset(policy, last, answer), first, `adjustOffset(${last}n, ${answer}n) changed`);
+          assert.equal(askOffset(create(), last, answer), first, `adjustOffset(${last}n, ${answer}n) differs`);
         }
       }
     },
@@ -70,7 +78,7 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
     clause: "after an offset out of range the consumer is back in the log within five attempts, or is told a refusal",
     run(create) {
       const policy = create();
-      for (const { log, failedAt } of situations) simulateReset(policy, log, "out-of-range", failedAt);
+      for (const { log, failed } of situations) simulateReset(policy, log, "out-of-range", failed);
     },
   },
   {
@@ -78,7 +86,7 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
     clause: "as a start the policy gives a position in the log within five attempts, or a refusal",
     run(create) {
       const policy = create();
-      for (const log of simulatedLogs) simulateReset(policy, log, "start", -1n);
+      for (const log of simulatedLogs) simulateReset(policy, log, "start", noFetch);
     },
   },
   {
@@ -86,13 +94,13 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
     clause: "a refusal carries the offset asked for and the bounds of the log",
     run(create) {
       const policy = create();
-      for (const { log, failedAt } of situations) {
-        const context = contextOf(log, "out-of-range", failedAt);
+      for (const { log, failed } of situations) {
+        const context = contextOf(log, "out-of-range", failed);
         if (askTimestamp(policy, context) !== undefined) continue;
         assert.throws(() => policy.timestamp(context), {
           topic: context.topic,
           partition: context.partition,
-          requested: failedAt,
+          requested: failed.requested,
           earliest: log.earliest,
           latest: log.latest,
         });
@@ -104,20 +112,16 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
     clause: "one policy serves many partitions: what it says of one does not depend on what it said of another",
     run(create) {
       const shared = create();
-      for (const { log, failedAt } of situations) {
-        const alone = offsetAfter(create(), log, failedAt);
-        for (const other of situations) offsetAfter(shared, other.log, other.failedAt);
-        assert.equal(offsetAfter(shared, log, failedAt), alone, `${log.name}: other partitions changed the answer`);
+      for (const { log, failed } of situations) {
+        const alone = offsetAfter(create(), log, failed);
+        for (const other of situations) offsetAfter(shared, other.log, other.failed);
+        assert.equal(offsetAfter(shared, log, failed), alone, `${log.name}: other partitions changed the answer`);
       }
     },
   },
 ];
 
-function offsetAfter(
-  policy: OffsetResetPolicy,
-  log: (typeof simulatedLogs)[number],
-  failedAt: bigint,
-): bigint | undefined {
-  const timestamp = askTimestamp(policy, contextOf(log, "out-of-range", failedAt));
-  return timestamp === undefined ? undefined : askOffset(policy, failedAt, listOffset(log, timestamp));
+function offsetAfter(policy: OffsetResetPolicy, log: SimulatedLog, failed: FailedFetch): bigint | undefined {
+  const timestamp = askTimestamp(policy, contextOf(log, "out-of-range", failed));
+  return timestamp === undefined ? undefined : askOffset(policy, failed.lastOffsetFetched, listOffset(log, timestamp));
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { OffsetOutOfRangeError } from "../../errors/offset-out-of-range-error.ts";
 import type { OffsetResetContext, OffsetResetPolicy } from "../../offset-reset-policy.ts";
-import { listOffset, type SimulatedLog } from "./simulated-log.ts";
+import { type FailedFetch, listOffset, type SimulatedLog } from "./simulated-log.ts";
 
 /** How often a consumer asks a policy before it gives up. */
 export const maxAttempts = 5;
@@ -13,17 +13,10 @@ export type ResetOutcome = { readonly nextOffset: bigint; readonly attempts: num
 export function contextOf(
   log: SimulatedLog,
   reason: OffsetResetContext["reason"],
-  lastOffsetFetched: bigint,
+  { requested, lastOffsetFetched }: FailedFetch,
 ): OffsetResetContext {
   const { earliest, latest } = log;
-  return Object.freeze({
-    topic: "conformance",
-    partition: 0,
-    reason,
-    lastOffsetFetched,
-    earliest,
-    latest,
-  });
+  return Object.freeze({ topic: "conformance", partition: 0, reason, requested, lastOffsetFetched, earliest, latest });
 }
 
 /** Asks a policy for its timestamp, and checks it. `undefined`: it refused, which is its right. */
@@ -36,7 +29,7 @@ export function askTimestamp(policy: OffsetResetPolicy, context: OffsetResetCont
     return undefined;
   }
   assert.ok(
-    typeof timestamp === "number" && Number.isInteger(timestamp) && timestamp >= -2,
+    typeof timestamp === "number" && Number.isSafeInteger(timestamp) && timestamp >= -2,
     `timestamp() answered ${String(timestamp)}, not a whole number from -2 up`,
   );
   return timestamp;
@@ -58,17 +51,17 @@ export function simulateReset(
   policy: OffsetResetPolicy,
   log: SimulatedLog,
   reason: OffsetResetContext["reason"],
-  failedAt: bigint,
+  { requested, lastOffsetFetched: failedAt }: FailedFetch,
 ): ResetOutcome {
   let lastOffsetFetched = failedAt;
   for (let attempts = 1; attempts <= maxAttempts; attempts += 1) {
-    const timestamp = askTimestamp(policy, contextOf(log, reason, lastOffsetFetched));
+    const timestamp = askTimestamp(policy, contextOf(log, reason, { requested, lastOffsetFetched }));
     if (timestamp === undefined) return "refused";
     const nextOffset = askOffset(policy, lastOffsetFetched, listOffset(log, timestamp));
     if (nextOffset >= log.earliest && nextOffset <= log.latest) return { nextOffset, attempts };
     lastOffsetFetched = nextOffset;
   }
   return assert.fail(
-    `${log.name} (${log.earliest} to ${log.latest}), failed at ${failedAt}: still outside after ${maxAttempts} attempts, at ${lastOffsetFetched}`,
+    `${log.name} (${log.earliest} to ${log.latest}), asked for ${requested}: still outside after ${maxAttempts} attempts, at ${lastOffsetFetched}`,
   );
 }

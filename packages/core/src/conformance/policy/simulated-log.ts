@@ -27,13 +27,26 @@ export const simulatedLogs: readonly SimulatedLog[] = [
   { name: "a log at the end of int64", earliest: int64Max - 3n, latest: int64Max },
 ];
 
-/** Offsets that a fetch of this log may have failed at; -1n is the first fetch of a consumer without a position. */
-export function failingOffsets({ earliest, latest }: SimulatedLog): readonly bigint[] {
-  const candidates = [-1n, 0n, earliest - 1n, latest + 1n, latest + 100n, 2n ** 53n, int64Max];
-  const outside = candidates.filter(
-    (offset) => offset === -1n || (offset >= 0n && offset <= int64Max && (offset < earliest || offset > latest)),
-  );
-  return [...new Set(outside)];
+/** The fetch that led to a reset. */
+export interface FailedFetch {
+  /** The offset that the log refused. */
+  readonly requested: bigint;
+  /** The same; -1n on the first fetch of a consumer without a stored position. */
+  readonly lastOffsetFetched: bigint;
+}
+
+/** What a policy is told of as a start, where nothing was fetched yet. */
+export const noFetch: FailedFetch = Object.freeze({ requested: -1n, lastOffsetFetched: -1n });
+
+/** Fetches that this log would refuse: below it and beyond it, of a consumer with a stored position and of one without. */
+export function failedFetches({ earliest, latest }: SimulatedLog): readonly FailedFetch[] {
+  const candidates = new Set([0n, earliest - 1n, latest + 1n, latest + 100n, 2n ** 53n, int64Max]);
+  return [...candidates]
+    .filter((offset) => offset >= 0n && offset <= int64Max && (offset < earliest || offset > latest))
+    .flatMap((requested) => [
+      { requested, lastOffsetFetched: requested },
+      { requested, lastOffsetFetched: -1n },
+    ]);
 }
 
 const firstRecordMs = Date.UTC(2026, 0, 1);
