@@ -1,0 +1,117 @@
+import type { Consumer, ConsumerOptions } from "@tidemark/core";
+import type { Command } from "commander";
+import { contextOf, type CommandContext } from "../../context/command-context.ts";
+import { say } from "../../context/standard-streams.ts";
+import { UsageError } from "../../failure/usage-error.ts";
+import { openAsked } from "../../registry/open-asked.ts";
+import { examples } from "../examples.ts";
+import { collectPartition, parseCount, parseMilliseconds, parseName, parseTtl } from "../option-values.ts";
+
+interface ConsumeOptions {
+  readonly consumer?: string;
+  readonly partition?: readonly number[];
+  readonly all?: boolean;
+  readonly start?: string;
+  readonly resetPolicy?: string;
+  readonly flush?: number;
+  readonly ttl?: number | null;
+  readonly untilEnd?: boolean;
+  readonly count?: number;
+}
+
+/** `tidemark consume NAME`. */
+export function addConsumeCommand(program: Command): void {
+  program
+    .command("consume")
+    .description(
+      "Print the records of a topic, each value on a line, and wait for more. Under a consumer's name it goes on after the last record that was printed under that name.",
+    )
+    .argument("<topic>", "the topic's name", parseName)
+    .option("-c, --consumer <name>", "the durable name that the position belongs to (default: none is kept)", parseName)
+    .option("-p, --partition <number>", "read this partition, may repeat (default: 0)", collectPartition)
+    .option("--all", "read all partitions, also those added later")
+    .option("--start <position>", "where to begin while no position is stored (default: what --reset-policy is)")
+    .option("--reset-policy <policy>", 'where to go on when the position no longer exists (default: "earliest")')
+    .option(
+      "--flush <ms>",
+      "milliseconds until a position is durable; 0: before the next record (default: 3000)",
+      parseMilliseconds,
+    )
+    .option(
+      "--ttl <duration>",
+      'how long the position lives unless renewed, or "none" (default: what is stored, then the topic\'s)',
+      parseTtl,
+    )
+    .option("--until-end", "stop at the end that the topic had at the beginning")
+    .option("-n, --count <number>", "stop after so many records", parseCount)
+    .addHelpText(
+      "after",
+      `
+Positions for --start: 42 (an offset), beginning, end, beginning+10, end-10, 2026-01-31T08:00:00Z, or a policy.
+Policies: earliest, latest, last-offset, nearest, none, by_duration:PT1H, at_timestamp:2026-01-31T08:00:00Z, or a module ./my-policy.js.
+Ctrl-C stores the position of what was printed and exits with 0; pressed twice it leaves at once.
+${examples(
+  "consume orders",
+  "consume orders --consumer billing --all --ttl 24h",
+  "consume orders -c audit -p 0 -p 1 --start end-10 -O json",
+  "consume orders -c nightly --all --until-end > orders.txt",
+)}`,
+    )
+    .action(async (topic: string, options: ConsumeOptions, command: Command) => {
+      checkCombination(options);
+      const context = await contextOf(command);
+      const { consumer: name } = options;
+      await using log = await context.openLog();
+      if (name === undefined) return await consume(context, topic, options, { source: log, topic });
+      await using store = await context.openStore();
+      await consume(context, topic, options, { source: log, topic, store, consumer: name, strategy: "manual" });
+    });
+}
+
+function checkCombination({ consumer, partition, all, flush, ttl }: ConsumeOptions): void {
+  if (all === true && partition !== undefined) throw new UsageError("--all and --partition exclude each other");
+  if (consumer !== undefined) return;
+  if (ttl !== undefined) throw new UsageError("--ttl needs --consumer: without a name no position is kept");
+  if (flush !== undefined) throw new UsageError("--flush needs --consumer: without a name no position is kept");
+}
+
+async function consume(
+  context: CommandContext,
+  topic: string,
+  options: ConsumeOptions,
+  basics: ConsumerOptions,
+): Promise<void> {
+  const { choosePartitions } = await import("./choose-partitions.ts");
+  const { eventMessage } = await import("./event-message.ts");
+  const { resolvePolicy } = await import("./reset-policy.ts");
+  const { parseStartPosition } = await import("./start-position.ts");
+  const { printRecords } = await import("./print-records.ts");
+  const { createRecordEncoder } = await import("./record-encoder.ts");
+  const { reportProgress } = await import("../progress.ts");
+  const { createConsumer } = await import("@tidemark/core");
+  const wish = { partitions: options.partition, all: options.all === true };
+  const telling = { start: options.start, verbose: context.settings.verbose };
+  const all: ConsumerOptions = {
+    ...basics,
+    start: options.start === undefined ? undefined : await parseStartPosition(options.start),
+    resetPolicy:
+      options.resetPolicy === undefined ? undefined : await resolvePolicy("--reset-policy", options.resetPolicy),
+    partitions: await choosePartitions(basics.source, topic, wish, say),
+    flushInterval: options.flush,
+    ttl: options.ttl,
+    untilEnd: options.untilEnd,
+    onEvent(event) {
+      const message = eventMessage(event, telling);
+      if (message !== undefined) say(message);
+    },
+  };
+  // What the consumer calls a wrong argument, a policy module without timestamp() for one, came from the command line.
+  const consumer: Consumer = await openAsked(() => createConsumer(all));
+  await printRecords({
+    consumer,
+    encode: await createRecordEncoder(context.settings.output),
+    limit: options.count,
+    oneByOne: options.flush === 0,
+    progress: reportProgress("read"),
+  });
+}

@@ -1,0 +1,56 @@
+import type { ConsumerEvent, OffsetKey } from "@tidemark/core";
+import { counted } from "../../text/visible-text.ts";
+
+/** How events are told. */
+export interface EventMessageOptions {
+  /** What `--start` said, if it did: it is told when a stored position goes before it. */
+  readonly start: string | undefined;
+  /** Also what is as it should be. */
+  readonly verbose: boolean;
+}
+
+/** Says what happened to a consumer, or `undefined` if it is not worth a line. */
+export function eventMessage(event: ConsumerEvent, { start, verbose }: EventMessageOptions): string | undefined {
+  switch (event.type) {
+    case "resumed":
+      if (start !== undefined) {
+        return `${place(event)}: the stored position ${event.nextOffset} wins, --start ${start} is not used; to begin anew delete it with tidemark consumer delete`;
+      }
+      return verbose ? `${place(event)}: goes on at ${event.nextOffset}` : undefined;
+    case "started":
+      return verbose ? `${place(event)}: starts at ${event.nextOffset}` : undefined;
+    case "reset":
+      return `${place(event)}: offset ${event.from} ${event.reason === "below-log" ? "is older than what the log keeps" : "lies beyond the log's end"}; policy ${event.policy} goes on at ${event.to}, ${counted(event.skipped, "record")} skipped`;
+    case "fetch-failed":
+      return `${place(event)}: cannot be read, next try in ${event.retryInMs} ms: ${event.error.message}`;
+    case "partition-added":
+      return `${place(event)}: is new; read from its beginning`;
+    case "flush-failed":
+      return `${keysText(event.keys)} could not be written and will be again: ${event.error.message}`;
+    case "behind":
+      return `${keyText(event.key)}: the stored position ${event.record.nextOffset} is ahead of ${event.sent} and stays`;
+    case "recreated":
+      return `${keyText(event.key)}: had expired while it could not be renewed, and is written anew`;
+    case "stalled":
+      return `the store has not taken a position for ${event.unflushedForMs} ms: waiting until it does`;
+    case "recovered":
+      return "the store takes positions again";
+    case "fenced":
+      // The failure that ends the command says the same.
+      return undefined;
+  }
+}
+
+function place({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
+  return `topic ${JSON.stringify(topic)} partition "${partition}"`;
+}
+
+function keyText({ consumer, topic, partition }: OffsetKey): string {
+  return `consumer ${JSON.stringify(consumer)} on ${place({ topic, partition })}`;
+}
+
+function keysText(keys: readonly OffsetKey[]): string {
+  const first = keys[0];
+  if (first === undefined) return "positions";
+  return keys.length === 1 ? keyText(first) : `${keyText(first)} and ${keys.length - 1} more`;
+}

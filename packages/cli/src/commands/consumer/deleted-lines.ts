@@ -1,0 +1,7 @@
+import type { OffsetKey } from "@tidemark/core";
+
+/** Says of each position, on a line of its own, that it is deleted. */
+export async function deletedLines(keys: readonly OffsetKey[]): Promise<string> {
+  const { formatKey } = await import("@tidemark/core");
+  return keys.map((key) => `${formatKey(key)} deleted\n`).join("");
+}

@@ -1,0 +1,32 @@
+import type { Command } from "commander";
+import { contextOf } from "../../context/command-context.ts";
+import { say } from "../../context/standard-streams.ts";
+import { formatTable } from "../../output/table.ts";
+import { examples } from "../examples.ts";
+import { parseName } from "../option-values.ts";
+import { findPositions } from "./find-positions.ts";
+import { positionHeadings, positionRow } from "./position-document.ts";
+
+/** `tidemark consumer list`. */
+export function addConsumerListCommand(consumer: Command): void {
+  consumer
+    .command("list")
+    .description(
+      "List the stored positions: the offset of the next record to read, how many records lie beyond it, and the time until it expires.",
+    )
+    .option("-t, --topic <name>", "only those on this topic", parseName)
+    .addHelpText("after", examples("consumer list", "consumer list --topic orders", "consumer list -O json"))
+    .action(async ({ topic }: { topic?: string }, command: Command) => {
+      const context = await contextOf(command);
+      const { positions, error } = await findPositions(context, topic === undefined ? {} : { topic });
+      if (positions.length === 0 && context.settings.output === "table") return say("no consumers");
+      const now = Date.now();
+      await context.print(positions, () =>
+        formatTable(
+          positionHeadings,
+          positions.map((position) => positionRow(position, now)),
+        ),
+      );
+      if (error !== undefined) throw error;
+    });
+}

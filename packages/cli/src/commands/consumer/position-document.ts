@@ -1,0 +1,54 @@
+import type { OffsetRecord } from "@tidemark/core";
+import { NOTHING } from "../../output/table.ts";
+import { formatRemainingTime } from "../../text/remaining-time.ts";
+
+/** A position as `-O json` shows it: the fields of the store's record and `lag`; offsets are decimal strings, as JSON's numbers are too small. */
+export interface PositionDocument {
+  readonly consumer: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly nextOffset?: string;
+  /** Records from the position to the log's end; absent where the log does not tell. */
+  readonly lag?: string;
+  readonly metadata: string;
+  /** In milliseconds. */
+  readonly ttl?: number;
+  readonly owner?: string;
+  readonly claimedAt?: string;
+  readonly committedAt?: string;
+  readonly expiresAt?: string;
+}
+
+/** Makes a store's record and its lag into what is shown. */
+export function positionDocument(record: OffsetRecord, lag: bigint | undefined): PositionDocument {
+  return {
+    consumer: record.consumer,
+    topic: record.topic,
+    partition: record.partition,
+    ...(record.nextOffset !== undefined && { nextOffset: String(record.nextOffset) }),
+    ...(lag !== undefined && { lag: String(lag) }),
+    metadata: record.metadata,
+    ...(record.ttl !== undefined && { ttl: record.ttl }),
+    ...(record.owner !== undefined && { owner: record.owner }),
+    ...(record.claimedAt !== undefined && { claimedAt: record.claimedAt.toISOString() }),
+    ...(record.committedAt !== undefined && { committedAt: record.committedAt.toISOString() }),
+    ...(record.expiresAt !== undefined && { expiresAt: record.expiresAt.toISOString() }),
+  };
+}
+
+/** The columns of the list of consumers. */
+export const positionHeadings: readonly string[] = ["CONSUMER", "TOPIC", "PARTITION", "OFFSET", "LAG", "TTL", "OWNER"];
+
+/** One row of the list of consumers. */
+export function positionRow(position: PositionDocument, nowMs: number): string[] {
+  const { consumer, topic, partition, nextOffset, lag, expiresAt, owner } = position;
+  return [
+    consumer,
+    topic,
+    String(partition),
+    nextOffset ?? NOTHING,
+    lag ?? NOTHING,
+    expiresAt === undefined ? NOTHING : formatRemainingTime(Date.parse(expiresAt) - nowMs),
+    owner ?? NOTHING,
+  ];
+}

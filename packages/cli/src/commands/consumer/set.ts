@@ -1,0 +1,49 @@
+import type { OffsetKey } from "@tidemark/core";
+import type { Command } from "commander";
+import { contextOf } from "../../context/command-context.ts";
+import { CommandFailure } from "../../failure/command-failure.ts";
+import { formatDuration } from "../../text/duration.ts";
+import { examples } from "../examples.ts";
+import { parseName, parseTtl } from "../option-values.ts";
+import { comparePositions } from "./position-order.ts";
+import { filterOf, selectionText, withPositionSelection, type PositionSelection } from "./position-selection.ts";
+
+/** `tidemark consumer set NAME --ttl 12h`. */
+export function addConsumerSetCommand(consumer: Command): void {
+  withPositionSelection(
+    consumer
+      .command("set")
+      .description(
+        "Change how long the positions of a consumer live. They stay where they are, and whoever is reading goes on.",
+      )
+      .argument("<name>", "the consumer's name", parseName)
+      .requiredOption(
+        "--ttl <duration>",
+        'from now, and after every later commit: 24h, 20m, PT12H, or "none"',
+        parseTtl,
+      ),
+  )
+    .addHelpText(
+      "after",
+      examples("consumer set billing --ttl 12h", "consumer set billing --ttl none --topic orders --partition 0"),
+    )
+    .action(async (name: string, options: PositionSelection & { ttl: number | null }, command: Command) => {
+      const context = await contextOf(command);
+      const { formatKey } = await import("@tidemark/core");
+      await using store = await context.openStore();
+      const keys: OffsetKey[] = [];
+      for await (const { consumer: of, topic, partition } of store.list(filterOf(name, options))) {
+        keys.push({ consumer: of, topic, partition });
+      }
+      keys.sort(comparePositions);
+      const outcomes = keys.length === 0 ? [] : await store.expire(keys.map((key) => ({ key, ttl: options.ttl })));
+      const changed = keys.filter((_, index) => outcomes[index]?.status === "set");
+      const what = options.ttl === null ? "never expires" : `has a TTL of ${formatDuration(options.ttl)}`;
+      await context.print(
+        changed.map((key) => ({ ...key, ttl: options.ttl })),
+        () => changed.map((key) => `${formatKey(key)} ${what}\n`).join(""),
+      );
+      for (const outcome of outcomes) if (outcome.status === "failed") throw outcome.error;
+      if (changed.length === 0) throw new CommandFailure(selectionText(name, options));
+    });
+}

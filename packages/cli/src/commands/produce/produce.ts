@@ -1,0 +1,77 @@
+import { InvalidArgumentError, type Command } from "commander";
+import { contextOf, producerOf } from "../../context/command-context.ts";
+import { say } from "../../context/standard-streams.ts";
+import { CommandFailure } from "../../failure/command-failure.ts";
+import { messageOf } from "../../failure/report-failure.ts";
+import { counted } from "../../text/visible-text.ts";
+import { requirePartitions } from "../topic-partitions.ts";
+import { examples } from "../examples.ts";
+import { parseName, parsePartition } from "../option-values.ts";
+
+interface ProduceOptions {
+  readonly partition?: number;
+  readonly keySeparator?: string;
+}
+
+/** `tidemark produce NAME`. */
+export function addProduceCommand(program: Command): void {
+  program
+    .command("produce")
+    .description(
+      "Write records from standard input, one a line. Without --partition they go to each partition in turn, those with a key to the partition of the key.",
+    )
+    .argument("<topic>", "the topic's name", parseName)
+    .option("-p, --partition <number>", "all records to this partition", parsePartition)
+    .option(
+      "--key-separator <text>",
+      "what stands between a record's key and its value (default: no keys)",
+      parseSeparator,
+    )
+    .addHelpText(
+      "after",
+      examples(
+        "produce orders < orders.txt",
+        "produce orders --partition 1",
+        "produce orders --key-separator : <<< customer-7:order-1",
+      ),
+    )
+    .action(async (topic: string, options: ProduceOptions, command: Command) => {
+      const context = await contextOf(command);
+      await using log = await context.openLog();
+      const producer = producerOf(log);
+      const partitions = await log.partitions(topic);
+      if (options.partition !== undefined) requirePartitions(topic, partitions, [options.partition]);
+      const { onePartition, spreadOver } = await import("./partition-choice.ts");
+      const { produceLines } = await import("./produce-lines.ts");
+      const { reportProgress } = await import("../progress.ts");
+      const { readStandardInput } = await import("./standard-input.ts");
+      const progress = reportProgress("written");
+      const input = readStandardInput();
+      let written = 0;
+      try {
+        await produceLines({
+          input: input.chunks,
+          producer,
+          topic,
+          choosePartition: options.partition === undefined ? spreadOver(partitions) : onePartition(options.partition),
+          keySeparator: options.keySeparator,
+          onProgress: (count) => {
+            written = count;
+            progress.update(count);
+          },
+        });
+      } catch (error) {
+        throw new CommandFailure(`${messageOf(error)}; ${counted(written, "record")} written before`, { cause: error });
+      } finally {
+        progress.end();
+        input.close();
+      }
+      say(`${counted(written, "record")} written to topic ${JSON.stringify(topic)}`);
+      if (input.interrupted()) throw new CommandFailure("stopped before the input ended");
+    });
+}
+
+function parseSeparator(text: string): string {
+  if (text === "") throw new InvalidArgumentError("It must not be empty.");
+  return text;
+}

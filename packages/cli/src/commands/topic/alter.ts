@@ -1,0 +1,80 @@
+import type { OffsetRecord, OffsetStore, TopicAlteration } from "@tidemark/core";
+import type { Command } from "commander";
+import { adminOf, contextOf } from "../../context/command-context.ts";
+import { say } from "../../context/standard-streams.ts";
+import { UsageError } from "../../failure/usage-error.ts";
+import { counted } from "../../text/visible-text.ts";
+import { examples } from "../examples.ts";
+import { parseByteLimit, parseCount, parseName, parseTtl } from "../option-values.ts";
+
+interface AlterOptions {
+  readonly partitions?: number;
+  readonly consumerTtl?: number | null;
+  readonly retentionTime?: number | null;
+  readonly retentionBytes?: number | null;
+}
+
+/** `tidemark topic alter NAME`. */
+export function addTopicAlterCommand(topic: Command): void {
+  topic
+    .command("alter")
+    .description(
+      "Change a topic. A new consumer TTL also goes to the positions that have the old one; those that were given one of their own keep it.",
+    )
+    .argument("<name>", "the topic's name", parseName)
+    .option("--partitions <number>", "how many partitions; can only grow", parseCount)
+    .option("--consumer-ttl <duration>", 'how long a consumer\'s position lives unless renewed, or "none"', parseTtl)
+    .option("--retention-time <duration>", 'records older than this go away, or "none"', parseTtl)
+    .option("--retention-bytes <bytes>", 'the oldest records of a partition go beyond this, or "none"', parseByteLimit)
+    .addHelpText(
+      "after",
+      examples(
+        "topic alter orders --consumer-ttl 12h",
+        "topic alter orders --partitions 4",
+        "topic alter orders --retention-time none",
+      ),
+    )
+    .action(async (name: string, options: AlterOptions, command: Command) => {
+      const alteration: TopicAlteration = {
+        ...(options.partitions !== undefined && { partitions: options.partitions }),
+        ...(options.consumerTtl !== undefined && { consumerTtl: options.consumerTtl }),
+        ...(options.retentionTime !== undefined && { retentionMs: options.retentionTime }),
+        ...(options.retentionBytes !== undefined && { retentionBytes: options.retentionBytes }),
+      };
+      if (Object.keys(alteration).length === 0) {
+        throw new UsageError("topic alter needs something to change: see tidemark topic alter --help");
+      }
+      const context = await contextOf(command);
+      await using log = await context.openLog();
+      const before = await adminOf(log).describeTopic(name);
+      if (options.consumerTtl === undefined) {
+        await adminOf(log).alterTopic(name, alteration);
+      } else {
+        // Opened before anything is changed: a store that cannot be reached must not leave half of it done.
+        await using store = await context.openStore();
+        await adminOf(log).alterTopic(name, alteration);
+        const count = await passOn(store, name, before.consumerTtl, options.consumerTtl);
+        say(`${counted(count, "position")} on topic ${JSON.stringify(name)} had the topic's TTL and got the new one`);
+      }
+      const { topicDocument } = await import("./topic-document.ts");
+      const document = topicDocument(await adminOf(log).describeTopic(name));
+      await context.print(document, () => `topic ${JSON.stringify(name)} altered\n`);
+    });
+}
+
+/** Gives the new TTL to the positions that have the old one. What a position was given on its own stays. */
+async function passOn(
+  store: OffsetStore,
+  topic: string,
+  oldTtl: number | undefined,
+  newTtl: number | null,
+): Promise<number> {
+  if (oldTtl === (newTtl ?? undefined)) return 0;
+  const inherited: OffsetRecord[] = [];
+  for await (const record of store.list({ topic })) if (record.ttl === oldTtl) inherited.push(record);
+  const outcomes = await store.expire(
+    inherited.map(({ consumer, partition }) => ({ key: { consumer, topic, partition }, ttl: newTtl })),
+  );
+  for (const outcome of outcomes) if (outcome.status === "failed") throw outcome.error;
+  return outcomes.filter(({ status }) => status === "set").length;
+}

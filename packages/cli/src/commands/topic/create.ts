@@ -1,0 +1,52 @@
+import type { Command } from "commander";
+import { adminOf, contextOf } from "../../context/command-context.ts";
+import { examples } from "../examples.ts";
+import { parseByteLimit, parseCount, parseName, parseTtl } from "../option-values.ts";
+
+interface CreateOptions {
+  readonly partitions: number;
+  readonly consumerTtl?: number | null;
+  readonly retentionTime?: number | null;
+  readonly retentionBytes?: number | null;
+}
+
+/** `tidemark topic create NAME`. */
+export function addTopicCreateCommand(topic: Command): void {
+  topic
+    .command("create")
+    .description("Make a topic.")
+    .argument("<name>", "the topic's name", parseName)
+    .option("--partitions <number>", "how many partitions; more can be added later", parseCount, 1)
+    .option(
+      "--consumer-ttl <duration>",
+      "how long a consumer's position lives unless renewed (default: for ever)",
+      parseTtl,
+    )
+    .option("--retention-time <duration>", "records older than this go away (default: they stay)", parseTtl)
+    .option(
+      "--retention-bytes <bytes>",
+      "the oldest records of a partition go beyond this (default: they stay)",
+      parseByteLimit,
+    )
+    .addHelpText(
+      "after",
+      examples(
+        "topic create orders",
+        "topic create orders --partitions 2 --consumer-ttl 24h",
+        "topic create clicks --retention-time 7d --retention-bytes 2GiB",
+      ),
+    )
+    .action(async (name: string, options: CreateOptions, command: Command) => {
+      const context = await contextOf(command);
+      await using log = await context.openLog();
+      await adminOf(log).createTopic(name, {
+        partitions: options.partitions,
+        ...(typeof options.consumerTtl === "number" && { consumerTtl: options.consumerTtl }),
+        ...(typeof options.retentionTime === "number" && { retentionMs: options.retentionTime }),
+        ...(typeof options.retentionBytes === "number" && { retentionBytes: options.retentionBytes }),
+      });
+      const { topicDocument } = await import("./topic-document.ts");
+      const document = topicDocument(await adminOf(log).describeTopic(name));
+      await context.print(document, () => `topic ${JSON.stringify(name)} created\n`);
+    });
+}

@@ -1,0 +1,55 @@
+import type { LogSource, OffsetKey } from "@tidemark/core";
+import type { Command } from "commander";
+import { adminOf, contextOf } from "../../context/command-context.ts";
+import { say } from "../../context/standard-streams.ts";
+import { CommandFailure } from "../../failure/command-failure.ts";
+import { messageOf } from "../../failure/report-failure.ts";
+import { deletedLines } from "../consumer/deleted-lines.ts";
+import { comparePositions } from "../consumer/position-order.ts";
+import { examples } from "../examples.ts";
+import { parseName } from "../option-values.ts";
+
+/** `tidemark topic delete NAME`. */
+export function addTopicDeleteCommand(topic: Command): void {
+  topic
+    .command("delete")
+    .description("Remove a topic with its records, then the positions of all its consumers. Can be repeated.")
+    .argument("<name>", "the topic's name; exactly this one", parseName)
+    .addHelpText("after", examples("topic delete orders", "topic delete orders -O json"))
+    .action(async (name: string, _options: object, command: Command) => {
+      const context = await contextOf(command);
+      await using log = await context.openLog();
+      await using store = await context.openStore();
+      const wasThere = await deleteTopic(log, name);
+      let consumers: OffsetKey[];
+      try {
+        consumers = (await store.delete({ topic: name })).toSorted(comparePositions);
+      } catch (error) {
+        const done = wasThere ? "is deleted" : "is not there";
+        throw new CommandFailure(
+          `topic ${JSON.stringify(name)} ${done}, but its consumers could not be removed: ${messageOf(error)}; run the command again`,
+          { cause: error },
+        );
+      }
+      if (!wasThere && consumers.length === 0) {
+        throw new CommandFailure(`there is no topic ${JSON.stringify(name)}, and no consumer has a position on it`);
+      }
+      if (!wasThere) say(`there is no topic ${JSON.stringify(name)}; its consumers were left behind`);
+      await context.print(
+        { topic: name, deleted: wasThere, consumers },
+        async () => (wasThere ? `topic ${JSON.stringify(name)} deleted\n` : "") + (await deletedLines(consumers)),
+      );
+    });
+}
+
+/** Tells whether the topic was there. That it is gone already is no failure: what is left of it goes now. */
+async function deleteTopic(log: LogSource, name: string): Promise<boolean> {
+  const { LogSourceError } = await import("@tidemark/core");
+  try {
+    await adminOf(log).deleteTopic(name);
+    return true;
+  } catch (error) {
+    if (error instanceof LogSourceError && error.code === "UNKNOWN_TOPIC") return false;
+    throw error;
+  }
+}

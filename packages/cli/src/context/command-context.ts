@@ -1,0 +1,70 @@
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { LogAdmin, LogProducer, LogSource, OffsetStore } from "@tidemark/core";
+import type { Command } from "commander";
+import { CommandFailure } from "../failure/command-failure.ts";
+import { messageOf } from "../failure/report-failure.ts";
+import { formatData } from "../output/format-data.ts";
+import type { PluginSources } from "../registry/url-registry.ts";
+import { resolveSettings, type GlobalOptions, type Settings } from "../settings/settings.ts";
+import { writeToStandardOutput } from "./standard-streams.ts";
+
+/** What a command works with. */
+export interface CommandContext {
+  readonly settings: Settings;
+  /** Opens the store that the settings name; the command disposes of it. */
+  openStore(): Promise<OffsetStore>;
+  /** Opens the log that the settings name; the command disposes of it. */
+  openLog(): Promise<LogSource>;
+  /** Writes data to standard output in the format asked for. */
+  print(data: unknown, table: () => Promise<string> | string): Promise<void>;
+}
+
+/** Makes the context of one run, from the command's options and those of the program above it. */
+export async function contextOf(command: Command): Promise<CommandContext> {
+  const settings = await resolveSettings(command.optsWithGlobals<GlobalOptions>(), process.env, process.cwd());
+  const sources: PluginSources = { plugins: settings.plugins, folder: process.cwd() };
+  return {
+    settings,
+    async openStore() {
+      const { openStoreByUrl } = await import("../registry/store-registry.ts");
+      const url = settings.store ?? `sqlite:${await defaultFile(settings)}`;
+      return await openStoreByUrl(url, settings.namespace, sources);
+    },
+    async openLog() {
+      const { openLogByUrl } = await import("../registry/log-registry.ts");
+      return await openLogByUrl(settings.log ?? `local:${await defaultFile(settings)}`, sources);
+    },
+    async print(data, table) {
+      await writeToStandardOutput(await formatData(settings.output, data, table));
+    },
+  };
+}
+
+/** Gives the path of the default file as a part of a URL; the folder is there afterwards. */
+async function defaultFile({ defaultFile: path }: Settings): Promise<string> {
+  try {
+    await mkdir(dirname(path), { recursive: true });
+  } catch (error) {
+    throw new CommandFailure(
+      `the data folder cannot be made: ${messageOf(error)}; name a file with --store and --log`,
+      {
+        cause: error,
+      },
+    );
+  }
+  // The characters that end a URL's path, and the one that escapes.
+  return path.replaceAll(/[%?#]/g, encodeURIComponent);
+}
+
+/** The log's way to make and remove topics; a failure where it has none. */
+export function adminOf(log: LogSource): LogAdmin {
+  if (log.admin === undefined) throw new CommandFailure(`the ${log.name} log does not let topics be managed`);
+  return log.admin;
+}
+
+/** The log's way to write records; a failure where it has none. */
+export function producerOf(log: LogSource): LogProducer {
+  if (log.producer === undefined) throw new CommandFailure(`the ${log.name} log does not let records be written`);
+  return log.producer;
+}

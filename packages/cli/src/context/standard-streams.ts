@@ -1,0 +1,25 @@
+/** Resolves when the text is handed over to the system; rejects with `EPIPE` when nobody reads any more. */
+export async function writeToStandardOutput(chunk: string | Uint8Array): Promise<void> {
+  if (chunk.length === 0) return;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  process.stdout.write(chunk, (error) => (error ? reject(error) : resolve()));
+  await promise;
+}
+
+/** Says something to the person at the terminal. Standard output is for data alone. */
+export function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** Resolves when everything said is handed over to the system, so that the process may end. */
+export async function everythingSaid(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  process.stderr.write("", () => resolve());
+  await promise;
+}
+
+/** Keeps a broken pipe from ending the process with a stack: whoever writes learns of it from the write. */
+export function tolerateBrokenPipes(): void {
+  process.stdout.on("error", () => {});
+  process.stderr.on("error", () => {});
+}

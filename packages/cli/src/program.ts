@@ -1,0 +1,82 @@
+import { readFileSync } from "node:fs";
+import { Command, Option } from "commander";
+import { addConsumeCommand } from "./commands/consume/consume.ts";
+import { addConsumerDeleteCommand } from "./commands/consumer/delete.ts";
+import { addConsumerDescribeCommand } from "./commands/consumer/describe.ts";
+import { addConsumerListCommand } from "./commands/consumer/list.ts";
+import { addConsumerSetCommand } from "./commands/consumer/set.ts";
+import { examples } from "./commands/examples.ts";
+import { collectText } from "./commands/option-values.ts";
+import { addProduceCommand } from "./commands/produce/produce.ts";
+import { addTopicAlterCommand } from "./commands/topic/alter.ts";
+import { addTopicCreateCommand } from "./commands/topic/create.ts";
+import { addTopicDeleteCommand } from "./commands/topic/delete.ts";
+import { addTopicDescribeCommand } from "./commands/topic/describe.ts";
+import { addTopicListCommand } from "./commands/topic/list.ts";
+import { outputFormats } from "./output/output-format.ts";
+
+/** Makes the whole command line. Only what defines it is loaded; a command loads what it needs when it runs. */
+export function createProgram(): Command {
+  const program = new Command("tidemark")
+    .description("Topics, their records, and the durable positions of those who read them.")
+    .version(versionOfPackage(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "show this help")
+    .helpCommand(false)
+    .exitOverride()
+    .showSuggestionAfterError(false)
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      outputError: (text, write) =>
+        write(
+          `tidemark: ${text
+            .trim()
+            .replace(/^error: /, "")
+            .replaceAll(/\s*\n\s*/g, " ")}\n`,
+        ),
+    })
+    .option("--store <url>", "where positions are kept, or TIDEMARK_STORE (default: a SQLite file in your data folder)")
+    .option("--namespace <name>", 'which positions of the store, or TIDEMARK_NAMESPACE (default: "tidemark")')
+    .option("--log <url>", "where topics are kept, or TIDEMARK_LOG (default: the same SQLite file)")
+    .addOption(
+      new Option("-O, --output <format>", 'how data is written (default: "table")').choices([...outputFormats]),
+    )
+    .option(
+      "--plugin <package>",
+      "a package with more stores or logs, may repeat, or TIDEMARK_PLUGINS=a,b",
+      collectText,
+    )
+    .option(
+      "--config <file>",
+      "config file, or TIDEMARK_CONFIG (default: tidemark.json or .yaml here or in your config folder)",
+    )
+    .option("--verbose", "say more, and where an error comes from")
+    .addHelpText(
+      "after",
+      `${examples(
+        "topic create orders --partitions 2 --consumer-ttl 7d",
+        "produce orders < orders.txt",
+        "consume orders --consumer billing --all",
+        "consumer list",
+      )}\n\nExit codes: 0 done, 1 failed, 2 wrong usage.`,
+    );
+
+  const topic = program.command("topic").description("Make, see, change and remove topics.");
+  addTopicCreateCommand(topic);
+  addTopicAlterCommand(topic);
+  addTopicListCommand(topic);
+  addTopicDescribeCommand(topic);
+  addTopicDeleteCommand(topic);
+  addProduceCommand(program);
+  addConsumeCommand(program);
+  const consumer = program.command("consumer").description("See, change and remove the positions of consumers.");
+  addConsumerListCommand(consumer);
+  addConsumerDescribeCommand(consumer);
+  addConsumerSetCommand(consumer);
+  addConsumerDeleteCommand(consumer);
+  return program;
+}
+
+function versionOfPackage(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  return String((manifest as { version?: unknown }).version);
+}

@@ -1,0 +1,23 @@
+import type { LogSource, LogUrlOpener } from "@tidemark/core";
+import { openAsked } from "./open-asked.ts";
+import type { PluginSources, UrlRegistry } from "./url-registry.ts";
+import { findUrlOpener } from "./url-registry.ts";
+
+const logRegistry: UrlRegistry<LogUrlOpener> = {
+  what: "log",
+  exportName: "logUrl",
+  included: {
+    local: async () => (await import("@tidemark/source-local")).logUrl,
+  },
+  installable: {
+    kafka: "@tidemark/source-kafka",
+  },
+  packagePrefix: "tidemark-log-",
+  usage: "local:FILE or kafka://HOST:PORT",
+};
+
+/** Opens the log that a URL names. */
+export async function openLogByUrl(url: string, sources: PluginSources): Promise<LogSource> {
+  const opener = await findUrlOpener(logRegistry, url, sources);
+  return await openAsked(() => opener.open(url));
+}

@@ -1,0 +1,136 @@
+import { CommandFailure } from "../failure/command-failure.ts";
+import { messageOf } from "../failure/report-failure.ts";
+import { UsageError } from "../failure/usage-error.ts";
+import { importFromFolder, isNotInstalled } from "./import-from-folder.ts";
+import { schemeOf } from "./scheme.ts";
+
+/** What stores' and logs' openers have in common. */
+export interface UrlOpener {
+  readonly schemes: readonly string[];
+  readonly usage: string;
+}
+
+/** Where the openers of one kind come from. */
+export interface UrlRegistry<Opener extends UrlOpener> {
+  readonly what: "store" | "log";
+  /** Under which name a package exports its opener. */
+  readonly exportName: "storeUrl" | "logUrl";
+  /** Schemes whose package comes along with the command line; imported when one is asked for. */
+  readonly included: Readonly<Record<string, () => Promise<Opener>>>;
+  /** Schemes of packages of ours that are installed when somebody needs them. */
+  readonly installable: Readonly<Record<string, string>>;
+  /** Written before the scheme, it names a third party's package: `tidemark-store-` and `foo` make `tidemark-store-foo`. */
+  readonly packagePrefix: string;
+  /** How the URLs of the included ones are written, for messages. */
+  readonly usage: string;
+}
+
+/** Where to look for what does not come along. */
+export interface PluginSources {
+  /** Packages or modules that the user named, asked first. */
+  readonly plugins: readonly string[];
+  /** The folder that packages are looked up from. */
+  readonly folder: string;
+}
+
+/**
+ * Finds who opens a URL: what is included, what can be installed, the plugins named by the user, then the package that the
+ * naming convention gives.
+ *
+ * @throws UsageError if nobody knows the scheme; CommandFailure if its package is not installed or cannot be loaded.
+ */
+export async function findUrlOpener<Opener extends UrlOpener>(
+  registry: UrlRegistry<Opener>,
+  url: string,
+  sources: PluginSources,
+): Promise<Opener> {
+  const scheme = schemeOf(url, registry.what, registry.usage);
+  const included = Object.hasOwn(registry.included, scheme) ? registry.included[scheme] : undefined;
+  if (included !== undefined) return await included();
+  const installable = Object.hasOwn(registry.installable, scheme) ? registry.installable[scheme] : undefined;
+  if (installable !== undefined) return await openerOfInstallable(registry, scheme, installable, sources.folder);
+  return (
+    (await openerOfPlugins(registry, scheme, sources)) ??
+    (await openerByConvention(registry, scheme, sources.folder)) ??
+    unknownScheme(registry, scheme)
+  );
+}
+
+async function openerOfInstallable<Opener extends UrlOpener>(
+  registry: UrlRegistry<Opener>,
+  scheme: string,
+  packageName: string,
+  folder: string,
+): Promise<Opener> {
+  const module =
+    (await importIfInstalled(() => import(packageName), packageName)) ??
+    (await importIfInstalled(() => importFromFolder(folder, packageName), packageName));
+  if (module === undefined) {
+    throw new CommandFailure(
+      `${registry.what} URLs with ${scheme}: need the package ${packageName}: run \`npm install ${packageName}\``,
+    );
+  }
+  return openerOf(registry, module, packageName);
+}
+
+async function openerOfPlugins<Opener extends UrlOpener>(
+  registry: UrlRegistry<Opener>,
+  scheme: string,
+  { plugins, folder }: PluginSources,
+): Promise<Opener | undefined> {
+  for (const plugin of plugins) {
+    const module = await importIfInstalled(() => importFromFolder(folder, plugin), plugin);
+    if (module === undefined) throw new UsageError(`plugin ${JSON.stringify(plugin)} is not installed in ${folder}`);
+    // A plugin may be there for its logs, and this look-up be for a store.
+    if (!hasExport(module, registry.exportName)) continue;
+    const opener = openerOf(registry, module, plugin);
+    if (opener.schemes.includes(scheme)) return opener;
+  }
+  return undefined;
+}
+
+async function openerByConvention<Opener extends UrlOpener>(
+  registry: UrlRegistry<Opener>,
+  scheme: string,
+  folder: string,
+): Promise<Opener | undefined> {
+  const packageName = registry.packagePrefix + scheme.replaceAll("+", "-");
+  const module = await importIfInstalled(() => importFromFolder(folder, packageName), packageName);
+  return module === undefined ? undefined : openerOf(registry, module, packageName);
+}
+
+function unknownScheme<Opener extends UrlOpener>(registry: UrlRegistry<Opener>, scheme: string): never {
+  const known = [...Object.keys(registry.included), ...Object.keys(registry.installable)].map((name) => `${name}:`);
+  throw new UsageError(
+    `unknown ${registry.what} scheme ${JSON.stringify(`${scheme}:`)}: known are ${known.join(", ")}; for another one install ${registry.packagePrefix}${scheme.replaceAll("+", "-")} or name its package with --plugin`,
+  );
+}
+
+async function importIfInstalled(load: () => Promise<unknown>, specifier: string): Promise<unknown> {
+  try {
+    return await load();
+  } catch (error) {
+    if (isNotInstalled(error, specifier)) return undefined;
+    throw new CommandFailure(`${JSON.stringify(specifier)} could not be loaded: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function hasExport(module: unknown, name: string): module is Record<string, unknown> {
+  return typeof module === "object" && module !== null && name in module;
+}
+
+function openerOf<Opener extends UrlOpener>(registry: UrlRegistry<Opener>, module: unknown, from: string): Opener {
+  const opener: unknown = hasExport(module, registry.exportName) ? module[registry.exportName] : undefined;
+  if (!isOpener(opener)) {
+    throw new CommandFailure(
+      `${JSON.stringify(from)} is not a package of a ${registry.what}: it does not export ${registry.exportName} with schemes, usage and open()`,
+    );
+  }
+  return opener as UrlOpener as Opener;
+}
+
+function isOpener(value: unknown): value is UrlOpener {
+  if (typeof value !== "object" || value === null) return false;
+  const { schemes, open } = value as Record<string, unknown>;
+  return Array.isArray(schemes) && typeof open === "function";
+}

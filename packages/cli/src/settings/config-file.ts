@@ -1,0 +1,64 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { messageOf, oneLine } from "../failure/report-failure.ts";
+import { UsageError } from "../failure/usage-error.ts";
+import { isOutputFormat, outputFormats, type OutputFormat } from "../output/output-format.ts";
+
+/** What a config file can set. */
+export interface ConfigFile {
+  readonly store?: string;
+  readonly namespace?: string;
+  readonly log?: string;
+  readonly output?: OutputFormat;
+  readonly plugins?: readonly string[];
+}
+
+const FILE_NAMES = ["tidemark.json", "tidemark.yaml", "tidemark.yml"];
+const FIELDS = ["store", "namespace", "log", "output", "plugins"];
+
+/**
+ * Reads the config file: the one named, else the first that is there in the folders.
+ *
+ * @throws UsageError if the one named cannot be read, or any has what it should not have.
+ */
+export async function readConfigFile(named: string | undefined, folders: readonly string[]): Promise<ConfigFile> {
+  const path = named === undefined ? find(folders) : resolve(named);
+  if (path === undefined) return {};
+  let content: unknown;
+  try {
+    const text = await readFile(path, "utf8");
+    content = path.endsWith(".json") ? JSON.parse(text) : (await import("yaml")).parse(text);
+  } catch (error) {
+    throw new UsageError(`config file ${path} cannot be read: ${oneLine(messageOf(error))}`, { cause: error });
+  }
+  return check(content ?? {}, path);
+}
+
+function find(folders: readonly string[]): string | undefined {
+  return folders.flatMap((folder) => FILE_NAMES.map((name) => join(folder, name))).find((path) => existsSync(path));
+}
+
+function check(content: unknown, path: string): ConfigFile {
+  if (typeof content !== "object" || content === null || Array.isArray(content)) {
+    throw new UsageError(`config file ${path} must hold an object with ${FIELDS.join(", ")}`);
+  }
+  // A misspelt field that is passed over would send the command to the wrong store.
+  const strange = Object.keys(content).find((field) => !FIELDS.includes(field));
+  if (strange !== undefined) {
+    throw new UsageError(`config file ${path} has ${JSON.stringify(strange)}; known are ${FIELDS.join(", ")}`);
+  }
+  const { store, namespace, log, output, plugins } = content as Record<string, unknown>;
+  for (const [field, value] of Object.entries({ store, namespace, log })) {
+    if (value !== undefined && typeof value !== "string") {
+      throw new UsageError(`config file ${path}: ${field} must be a string`);
+    }
+  }
+  if (output !== undefined && !isOutputFormat(output)) {
+    throw new UsageError(`config file ${path}: output must be one of ${outputFormats.join(", ")}`);
+  }
+  if (plugins !== undefined && !(Array.isArray(plugins) && plugins.every((plugin) => typeof plugin === "string"))) {
+    throw new UsageError(`config file ${path}: plugins must be an array of package names`);
+  }
+  return content;
+}
