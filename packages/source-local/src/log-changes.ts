@@ -72,7 +72,7 @@ export class LogChanges {
 
   /** Wakes who waits for this topic, or for this partition of it. */
   wake(topic: string, partition?: number): void {
-    for (const waiter of [...this.#waiters]) {
+    for (const waiter of this.#waiters) {
       if (waiter.topic === topic && (partition === undefined || waiter.partition === partition)) waiter.wake();
     }
   }
@@ -123,6 +123,6 @@ export class LogChanges {
     }
     if (version === this.#seen) return;
     this.#seen = version;
-    for (const waiter of [...this.#waiters]) waiter.wake();
+    for (const waiter of this.#waiters) waiter.wake();
   }
 }

@@ -1,0 +1,39 @@
+import type { ConformanceRunner } from "../store/test-offset-store.ts";
+import { sourceConformanceCases } from "./cases/index.ts";
+import type { SourceConformanceCase } from "./source-case.ts";
+import type { OpenedSource, SourceHarness } from "./source-harness.ts";
+
+/**
+ * Declares one test for each thing that every log must do (clauses `source.1` to `source.8`), each on a log of its own.
+ *
+ * A case that needs an ability which the harness does not declare is named in the report as not shown, and not run.
+ */
+export function testLogSource(runner: ConformanceRunner, harness: SourceHarness): void {
+  runner.describe(`${harness.name} keeps the log source contract`, () => {
+    for (const sourceCase of sourceConformanceCases) {
+      const { id, clause, title, needs = [] } = sourceCase;
+      const missing = needs.filter((ability) => !harness.can.includes(ability));
+      if (missing.length === 0) runner.it(`${clause} ${id}: ${title}`, () => runSourceCase(harness, sourceCase));
+      else runner.it(`${clause} ${id}: ${title} (NOT SHOWN: needs ${missing.join(", ")})`, async () => undefined);
+    }
+  });
+}
+
+/** Runs one case on a log of its own, and closes it. Rejects with what the case found wrong. */
+export async function runSourceCase(harness: SourceHarness, sourceCase: SourceConformanceCase): Promise<void> {
+  const opened = await harness.open();
+  try {
+    for (const ability of sourceCase.needs ?? []) requireAbility(opened, ability);
+    await sourceCase.run(opened);
+  } catch (error) {
+    // What the case found matters more than a failure to clean up after it.
+    await opened.close().catch(() => undefined);
+    throw error;
+  }
+  await opened.close();
+}
+
+function requireAbility(opened: OpenedSource, ability: "admin" | "deleteRecords" | "advanceTo"): void {
+  const there = ability === "admin" ? opened.source.admin : opened[ability];
+  if (there === undefined) throw new TypeError(`the harness says that it can ${ability}, but what it opened has none`);
+}
