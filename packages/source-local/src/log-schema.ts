@@ -41,6 +41,16 @@ const TABLES = `
   INSERT OR IGNORE INTO tidemark_log_meta (name, value) VALUES ('version', '${VERSION}');
 `;
 
+/** Names every column, so that tables of our names but of another shape are found out before anything is written to them. */
+const SHAPE = [
+  "SELECT name, value FROM tidemark_log_meta",
+  "SELECT topic_id, name, partitions, consumer_ttl_ms, retention_ms, retention_bytes FROM tidemark_log_topic",
+  `SELECT topic_id, partition, start_offset, swept_offset, next_offset, bytes, max_timestamp_ms
+    FROM tidemark_log_partition`,
+  `SELECT topic_id, partition, offset, timestamp_ms, max_timestamp_ms, key, value, headers FROM tidemark_log_record`,
+  "SELECT topic_id FROM tidemark_log_dropped",
+];
+
 /** Makes the log's tables where they are not there yet, and refuses those of another version. Other tables are not touched. */
 export function prepareSchema(database: DatabaseSync, file: string): void {
   const present = database.prepare(
@@ -49,8 +59,11 @@ export function prepareSchema(database: DatabaseSync, file: string): void {
   if (present.get() === undefined) {
     database.exec("BEGIN IMMEDIATE");
     database.exec(TABLES);
+    // What fails here leaves the file as it was: closing the connection rolls back.
+    for (const columns of SHAPE) database.prepare(columns);
     database.exec("COMMIT");
   }
+  for (const columns of SHAPE) database.prepare(columns);
   const row = database.prepare("SELECT value FROM tidemark_log_meta WHERE name = 'version'").get();
   const version = row?.["value"];
   if (version === VERSION) return;
