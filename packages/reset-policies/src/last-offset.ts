@@ -5,9 +5,9 @@ const policy: OffsetResetPolicy = Object.freeze({
   timestamp: () => LATEST_TIMESTAMP,
   adjustOffset: (lastOffsetFetched: bigint, end: bigint): bigint => {
     if (end === 0n) return end;
-    const lastOffset = end - 1n;
+    const lastRecord = end - 1n;
     // It was just tried and is not there: all records are deleted, or the last one is. Asking for it again never ends.
-    return lastOffsetFetched === lastOffset ? end : lastOffset;
+    return lastOffsetFetched === lastRecord ? end : lastRecord;
   },
 });
 
