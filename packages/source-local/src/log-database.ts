@@ -172,5 +172,6 @@ async function checkFile(file: string): Promise<void> {
   if (found?.isDirectory() === true) {
     throw new LogSourceError(`${JSON.stringify(file)} is a folder; name a file for the log`, { code: "CORRUPT_LOG" });
   }
-  if (found !== undefined) await access(file, constants.R_OK);
+  if (found === undefined) await access(dirname(file), constants.W_OK);
+  else await access(file, constants.R_OK);
 }
