@@ -1,5 +1,25 @@
 import type { ConformanceCase } from "../conformance-case.ts";
 import { claimCases } from "./claim.ts";
+import { commitCases } from "./commit.ts";
+import { expiryCases } from "./expiry.ts";
+import { fenceCases } from "./fence.ts";
+import { int64Cases } from "./int64.ts";
+import { recreateCases } from "./recreate.ts";
+import { resetCases } from "./reset.ts";
+import { rewindCases } from "./rewind.ts";
+import { sweepCases } from "./sweep.ts";
+import { ttlCases } from "./ttl.ts";
 
 /** Everything that a store must do: one case per sentence of the contract's section 3. */
-export const storeConformanceCases: readonly ConformanceCase[] = [...claimCases];
+export const storeConformanceCases: readonly ConformanceCase[] = [
+  ...claimCases,
+  ...commitCases,
+  ...fenceCases,
+  ...rewindCases,
+  ...recreateCases,
+  ...resetCases,
+  ...expiryCases,
+  ...ttlCases,
+  ...sweepCases,
+  ...int64Cases,
+];

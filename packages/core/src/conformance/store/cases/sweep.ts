@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+
+import type { ConformanceCase } from "../conformance-case.ts";
+import { leaveExpired, untilExpired } from "../expiry-times.ts";
+import { claim, commit, committed, fetched, found, identities, keyOf, listed, newToken } from "../outcomes.ts";
+
+/** Expired records are removed, and nothing else. */
+export const sweepCases: readonly ConformanceCase[] = [
+  {
+    id: "sweep/removes-expired-only",
+    clause: "3.6a",
+    title: "delete({ expired: true }) removes expired records from the backend, tells only of such, and no other",
+    run: async (context) => {
+      const { store, longTtl } = context;
+      const [mortal, immortal, dead] = [keyOf({ partition: 1 }), keyOf({ partition: 2 }), keyOf({ partition: 3 })];
+      await claim(store, mortal, newToken(), { ttl: longTtl });
+      await claim(store, immortal, newToken());
+      await leaveExpired(context, dead);
+      const removed = await store.delete({ expired: true });
+      // The backend may have swept it already; then there was nothing left to remove.
+      if (removed.length > 0) assert.deepEqual(identities(removed), identities([dead]));
+      assert.notEqual(await context.peek(dead), true, "the expired record is still kept after the sweep");
+      assert.notEqual(await context.peek(mortal), false, "the sweep removed a living record");
+      assert.deepEqual(await store.delete({ expired: true }), []);
+      assert.deepEqual(identities(await listed(store)), identities([mortal, immortal]));
+    },
+  },
+  {
+    id: "sweep/nothing-expired",
+    clause: "3.6a",
+    title: "delete({ expired: true }) where nothing has expired removes nothing",
+    run: async ({ store, longTtl }) => {
+      assert.deepEqual(await store.delete({ expired: true }), []);
+      const token = newToken();
+      await claim(store, keyOf(), token, { ttl: longTtl });
+      assert.deepEqual(await store.delete({ expired: true }), []);
+      await committed(store, keyOf(), token, 1n);
+    },
+  },
+  {
+    id: "sweep/never-removes-a-claimed-one",
+    clause: "3.6b",
+    title: "an expired record that is claimed anew while sweeps run stays",
+    run: async (context) => {
+      const { store, shortTtl } = context;
+      const { store: sweeper } = await context.openAnother();
+      const keys = Array.from({ length: 40 }, (_, partition) => keyOf({ partition }));
+      for (let round = 0; round < 3; round += 1) {
+        await store.claim(keys.map((key) => ({ key, token: newToken(), owner: "expired", ttl: shortTtl })));
+        await untilExpired(context, keys, shortTtl);
+        const token = newToken();
+        const work = keys.flatMap((key, index) => [
+          claim(store, key, token, { ttl: context.longTtl }),
+          ...(index % 8 === 0 ? [sweeper.delete({ expired: true })] : []),
+        ]);
+        await Promise.all(work);
+        await sweeper.delete({ expired: true });
+        for (const key of keys) await committed(store, key, token, BigInt(round));
+        await store.delete({ keys });
+      }
+    },
+  },
+  {
+    id: "sweep/never-removes-a-renewed-one",
+    clause: "3.6b",
+    title: "a record whose renewal was acknowledged at the moment of its expiry is not swept",
+    run: async (context) => {
+      const { store, shortTtl, longTtl } = context;
+      const { store: sweeper } = await context.openAnother();
+      const keys = Array.from({ length: 40 }, (_, partition) => keyOf({ partition }));
+      const token = newToken();
+      await store.claim(keys.map((key) => ({ key, token, owner: "o" })));
+      await store.expire(keys.map((key) => ({ key, ttl: shortTtl })));
+      const renewed: typeof keys = [];
+      let sweeping = true;
+      const sweeps = (async () => {
+        while (sweeping) {
+          await sweeper.delete({ expired: true });
+          // A store in memory answers without ever leaving the microtasks: without this no timer would fire again.
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      })();
+      try {
+        const endsAt = performance.now() + shortTtl;
+        // Renewals are spread over the time of expiry: some come before it, some after.
+        for (const [index, key] of keys.entries()) {
+          const outcome = await commit(store, key, token, undefined, { ttl: longTtl });
+          if (outcome.status === "committed") renewed.push(key);
+          else assert.deepEqual(outcome, { status: "fenced", reason: "absent" });
+          const pauseMs = (endsAt - performance.now()) / (keys.length - index);
+          if (pauseMs > 1) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+        }
+      } finally {
+        sweeping = false;
+        await sweeps;
+      }
+      for (const key of renewed) await found(store, key);
+      for (const key of keys) if (!renewed.includes(key)) assert.equal(await fetched(store, key), undefined);
+    },
+  },
+];

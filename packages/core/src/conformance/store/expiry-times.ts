@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+
+import type { OffsetKey } from "../../key.ts";
+import type { ConformanceContext } from "./conformance-context.ts";
+import { eventually } from "./eventually.ts";
+import { claim, committed, expire, fetched, newToken, type AnyStore } from "./outcomes.ts";
+
+/** Milliseconds beyond the TTL within which an expired record must have become invisible, on a busy machine too. */
+const EXPIRY_MARGIN_MS = 5_000;
+
+/** Waits until none of the keys can be fetched. */
+export async function untilExpired(
+  context: ConformanceContext,
+  keys: readonly OffsetKey[],
+  ttl: number,
+): Promise<void> {
+  const deadlineMs = ttl + 2 * context.capabilities.expiry.granularityMs + EXPIRY_MARGIN_MS;
+  await eventually(
+    `what expires after ${ttl} ms is absent to fetch`,
+    async () => {
+      const outcomes = await context.store.fetch(keys);
+      return outcomes.every(({ status }) => status === "absent");
+    },
+    deadlineMs,
+  );
+}
+
+/**
+ * Leaves an expired record at position 50 under the key, and gives the token that had claimed it. The short time to live
+ * comes last, in one step, so that a slow machine cannot let the record expire before it is complete.
+ */
+export async function leaveExpired(context: ConformanceContext, key: OffsetKey): Promise<string> {
+  const { store, shortTtl } = context;
+  const token = newToken();
+  await claim(store, key, token, { owner: "expired" });
+  await committed(store, key, token, 50n, { metadata: "old" });
+  await expire(store, key, shortTtl);
+  await untilExpired(context, [key], shortTtl);
+  return token;
+}
+
+/**
+ * Keeps a record alive by renewals for longer than its TTL and checks that it never went away. A stall of this machine
+ * that is longer than half a TTL says nothing about the store: the attempt is then made again, up to five times.
+ */
+export async function aliveByRenewal(
+  context: ConformanceContext,
+  key: OffsetKey,
+  renew: (store: AnyStore, ttl: number) => Promise<void>,
+): Promise<void> {
+  const ttl = Math.max(400, 4 * context.capabilities.expiry.granularityMs);
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    const startedAt = performance.now();
+    let renewedAt = startedAt;
+    let stalled = false;
+    let lost: unknown;
+    while (!stalled && lost === undefined && performance.now() - startedAt < 1.5 * ttl) {
+      const from = performance.now();
+      try {
+        await renew(context.store, ttl);
+        if ((await fetched(context.store, key)) === undefined) lost = new Error("fetch finds nothing");
+      } catch (error) {
+        lost = error;
+      }
+      stalled = performance.now() - renewedAt > ttl / 2;
+      renewedAt = from;
+      await new Promise((resolve) => setTimeout(resolve, ttl / 20));
+    }
+    if (stalled) continue;
+    assert.equal(lost, undefined, `the record went away although it was renewed within its ttl: ${String(lost)}`);
+    return;
+  }
+  assert.fail(`no attempt renewed the record every ${ttl / 2} ms: the store answers too slowly to tell`);
+}
