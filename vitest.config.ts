@@ -4,6 +4,10 @@ export default defineConfig({
   resolve: { conditions: ["@tidemark/source"] },
   ssr: { resolve: { conditions: ["@tidemark/source"], externalConditions: ["@tidemark/source"] } },
   test: {
+    // .ci/run reads the counts from this file: they are the runner's own, whatever the terminal shows.
+    reporters: process.env["CI"]
+      ? ["default", ["json", { outputFile: "node_modules/.vitest/results.json" }]]
+      : ["default"],
     include: ["packages/*/test/**/*.test.ts", "benchmarks/test/**/*.test.ts"],
     testTimeout: 30_000,
     hookTimeout: 30_000,

@@ -31,7 +31,7 @@ async function checkContents(folder: string): Promise<readonly string[]> {
   const manifest = readManifest(folder);
   const text = JSON.stringify(manifest);
   // The condition leads to src/, which is not shipped: whoever sets it would get a package without a module.
-  if (text.includes("@tidemark/source")) complaints.push("package.json: has the condition @tidemark/source");
+  if (text.includes('"@tidemark/source"')) complaints.push("package.json: has the condition @tidemark/source");
   if (text.includes("workspace:")) complaints.push("package.json: has a workspace: range");
   if (text.includes("./src/")) complaints.push("package.json: points into src/");
   return complaints;

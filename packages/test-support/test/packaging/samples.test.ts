@@ -1,0 +1,79 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type MarkdownSample, samplesOf } from "../../src/packaging/markdown-samples.ts";
+import { runCommand } from "../../src/packaging/run-command.ts";
+import { rootFolder } from "../../src/packaging/workspace.ts";
+
+/** What a reader may copy: every sample is a module of its own, in a folder of its own. */
+interface PageSample extends MarkdownSample {
+  readonly title: string;
+  readonly folderName: string;
+}
+
+const samples = pages().flatMap((page) =>
+  samplesOf(readFileSync(page, "utf8")).map((sample): PageSample => {
+    const path = relative(rootFolder, page);
+    const folderName = `${path.replaceAll(/\W+/g, "-")}-line-${sample.line}`;
+    return { ...sample, title: `${path}, line ${sample.line}`, folderName };
+  }),
+);
+
+let scratch: string;
+
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), "tidemark-samples-"));
+  await symlink(join(rootFolder, "node_modules"), join(scratch, "node_modules"));
+  await writeFile(join(scratch, "package.json"), '{ "type": "module" }');
+  for (const { folderName, text } of samples) {
+    await mkdir(join(scratch, folderName));
+    await writeFile(join(scratch, folderName, "sample.ts"), text);
+  }
+});
+afterAll(async () => {
+  await rm(scratch, { recursive: true });
+});
+
+test("samples type check", { timeout: 120_000 }, async () => {
+  const config = {
+    extends: join(rootFolder, "tsconfig.base.json"),
+    // A reader's own settings may be laxer than ours: a variable that is only shown is no mistake of a sample.
+    compilerOptions: { noEmit: true, noUnusedLocals: false },
+    include: ["*/sample.ts"],
+  };
+  await writeFile(join(scratch, "tsconfig.json"), JSON.stringify(config));
+  const { code, output } = await runCommand(join(rootFolder, "node_modules/.bin/tsc"), ["-p", "."], { cwd: scratch });
+  expect({ code, output }).toEqual({ code: 0, output: "" });
+});
+
+describe("samples run", () => {
+  test.each(samples.filter(({ runs }) => runs))("$title", async ({ folderName }) => {
+    const { code, output } = await runCommand(process.execPath, ["--conditions=@tidemark/source", "sample.ts"], {
+      cwd: join(scratch, folderName),
+    });
+    expect(code, output).toBe(0);
+  });
+});
+
+function pages(): readonly string[] {
+  const folders = ["packages", "docs", "examples", "benchmarks"];
+  const below = readdirSync(rootFolder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && folders.includes(entry.name))
+    .flatMap(({ name }) => pagesBelow(join(rootFolder, name)));
+  return [...pagesIn(rootFolder), ...below];
+}
+
+function pagesBelow(folder: string): readonly string[] {
+  const within = readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !["node_modules", "dist", "src", "test"].includes(entry.name))
+    .flatMap(({ name }) => pagesBelow(join(folder, name)));
+  return [...pagesIn(folder), ...within];
+}
+
+function pagesIn(folder: string): readonly string[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".md") && name !== "CHANGELOG.md")
+    .map((name) => join(folder, name));
+}
