@@ -1,9 +1,12 @@
 import type { ConformanceCase } from "../conformance-case.ts";
 import { claimCases } from "./claim.ts";
 import { commitCases } from "./commit.ts";
+import { deleteCases } from "./delete.ts";
 import { expiryCases } from "./expiry.ts";
 import { fenceCases } from "./fence.ts";
 import { int64Cases } from "./int64.ts";
+import { listCases } from "./list.ts";
+import { namesCases } from "./names.ts";
 import { recreateCases } from "./recreate.ts";
 import { resetCases } from "./reset.ts";
 import { rewindCases } from "./rewind.ts";
@@ -21,5 +24,8 @@ export const storeConformanceCases: readonly ConformanceCase[] = [
   ...expiryCases,
   ...ttlCases,
   ...sweepCases,
+  ...namesCases,
   ...int64Cases,
+  ...listCases,
+  ...deleteCases,
 ];

@@ -1,0 +1,269 @@
+import assert from "node:assert/strict";
+
+import type { OffsetKey } from "../../../key.ts";
+import type { ConformanceCase } from "../conformance-case.ts";
+import { claim, committed, fetched, found, identities, keyOf, listed, newToken } from "../outcomes.ts";
+
+/** Names that some backend, language or file system takes for something else. */
+const ODD_NAMES: readonly string[] = [
+  ...[":", "::", "/", "//", "a/b", "/a", "a/", ".", "..", "../..", "...", "%", "%2F", "%25", "%00", "*", "**", "?"],
+  ...["[a]", "{}", "{a}", "a{b}c", "}", "\\", "\\\\", "\n", "\r\n", "\t", "\u0000", "a\u0000b", "\u007f", "\u0001"],
+  ...[
+    " ",
+    "a ",
+    " a",
+    "a  b",
+    "'",
+    '"',
+    "''",
+    "`",
+    "$",
+    "$a",
+    "$where",
+    "a.b",
+    "a..b",
+    "-",
+    "--",
+    "_",
+    "__",
+    "~",
+    "~0",
+  ],
+  ...[
+    "__proto__",
+    "constructor",
+    "prototype",
+    "toString",
+    "hasOwnProperty",
+    "null",
+    "undefined",
+    "NaN",
+    "0",
+    "00",
+    "-0",
+  ],
+  ...["1e3", "true", "a,b", "a;b", "a|b", "a=b", "a&b", "#", "<a>", "!", "@", "+", "a+b", "a b", "^", "a-b", "a_b"],
+  ...[
+    "café",
+    "cafe\u0301",
+    "ﬁ",
+    "fi",
+    "ß",
+    "ss",
+    "ı",
+    "i",
+    "İ",
+    "K",
+    "\u212a",
+    "Å",
+    "\u212b",
+    "🌊",
+    "🌊🌊",
+    "\u{1f468}\u200d\u{1f469}",
+  ],
+  ...[
+    "\ufeffa",
+    "a\u200b",
+    "\u200b",
+    "\u202ea",
+    "\uffff",
+    "\ufffd",
+    "ÿ",
+    "con",
+    "nul",
+    "COM1",
+    "desktop.ini",
+    "a.",
+    "a~1",
+  ],
+  ...[
+    "topic1",
+    "topic10",
+    "topic",
+    "Topic",
+    "TOPIC",
+    "topic1:",
+    "topic1/",
+    "topic1.0",
+    "x".repeat(255),
+    "x".repeat(254),
+  ],
+  ...["é".repeat(127), "/".repeat(255), "%".repeat(255), "🌊".repeat(63), "..".repeat(100), "{".repeat(128)],
+];
+
+/** Pairs that come to one when their parts are joined by a separator. */
+const JOINED: readonly OffsetKey[] = [
+  ":",
+  "/",
+  ".",
+  "-",
+  "_",
+  "|",
+  "\u0000",
+  "%",
+  "{",
+  "}",
+  " ",
+  "#",
+  ",",
+  "\n",
+].flatMap((separator) => [
+  { consumer: `a${separator}b`, topic: "c", partition: 0 },
+  { consumer: "a", topic: `b${separator}c`, partition: 0 },
+  { consumer: `p${separator}t`, topic: "1", partition: 0 },
+  { consumer: "p", topic: `t${separator}1`, partition: 0 },
+  { consumer: "p", topic: `t${separator}`, partition: 10 },
+  { consumer: "p", topic: `t${separator}1`, partition: 10 },
+]);
+
+/** Any string is a name. */
+export const namesCases: readonly ConformanceCase[] = [
+  {
+    id: "names/odd-topics",
+    clause: "3.7a",
+    title: "any string of 1 to 255 UTF-8 bytes is a topic: all are kept apart and come back as they were",
+    run: ({ store }) =>
+      keepApart(
+        store,
+        ODD_NAMES.map((topic) => keyOf({ topic })),
+      ),
+  },
+  {
+    id: "names/odd-consumers",
+    clause: "3.7a",
+    title: "any string of 1 to 255 UTF-8 bytes is a consumer: all are kept apart and come back as they were",
+    run: ({ store }) =>
+      keepApart(
+        store,
+        ODD_NAMES.map((consumer) => keyOf({ consumer })),
+      ),
+  },
+  {
+    id: "names/no-collision-when-joined",
+    clause: "3.7b",
+    title: 'consumer "a:b" with topic "c" and consumer "a" with topic "b:c" are two keys, whatever the separator',
+    run: ({ store }) => keepApart(store, JOINED),
+  },
+  {
+    id: "names/partitions",
+    clause: "3.7b",
+    title: "partitions 0 to 2^31 - 1 are kept apart: 1, 10 and 11 too",
+    run: ({ store }) =>
+      keepApart(
+        store,
+        [0, 1, 10, 11, 100, 101, 255, 256, 65_536, 2 ** 31 - 1].map((partition) => keyOf({ partition })),
+      ),
+  },
+  {
+    id: "names/owners",
+    clause: "3.7a",
+    title: "owners and tokens are any string too",
+    run: async ({ store }) => {
+      for (const [partition, name] of ODD_NAMES.entries()) {
+        const key = keyOf({ partition });
+        await claim(store, key, name, { owner: name });
+        await committed(store, key, name, 1n);
+        assert.equal((await found(store, key)).owner, name);
+      }
+    },
+  },
+  {
+    id: "names/delete-leaves-the-others",
+    clause: "3.7b",
+    title: "deleting one name leaves every other: topic1 and topic10, a prefix, a pattern, another case",
+    run: async ({ store }) => {
+      const names = [
+        "topic1",
+        "topic10",
+        "topic",
+        "Topic1",
+        "topic1:",
+        "topic1/",
+        "topic?",
+        "topic*",
+        "*",
+        "%",
+        "topic_",
+        ".",
+      ];
+      const keys = names.flatMap((topic) => [keyOf({ topic }), keyOf({ topic, consumer: topic })]);
+      const token = newToken();
+      let left = keys;
+      await store.claim(keys.map((key) => ({ key, token, owner: "o" })));
+      for (const topic of ["*", "%", "topic?", "topic_", "topic1", "topic", ".", "topic*"]) {
+        const expected = left.filter((key) => key.topic === topic);
+        const removed = await store.delete({ topic });
+        assert.deepEqual(identities(removed), identities(expected), `delete({ topic: ${JSON.stringify(topic)} })`);
+        left = left.filter((key) => key.topic !== topic);
+        assert.deepEqual(identities(await listed(store)), identities(left));
+      }
+      for (const consumer of ["topic10", "c1"]) {
+        const expected = left.filter((key) => key.consumer === consumer);
+        assert.deepEqual(identities(await store.delete({ consumer })), identities(expected));
+        left = left.filter((key) => key.consumer !== consumer);
+      }
+      assert.deepEqual(identities(await listed(store)), identities(left));
+    },
+  },
+  {
+    id: "names/refused",
+    clause: "3.7c",
+    title: "an empty name, one of 256 bytes, one with an unpaired surrogate, or no string is a TypeError of every verb",
+    run: async ({ store }) => {
+      const token = newToken();
+      const good = keyOf({ partition: 9 });
+      const bad = ["", "x".repeat(256), "é".repeat(128), "\ud800", "a\udc00b", 7 as unknown as string];
+      for (const name of bad) {
+        for (const key of [keyOf({ consumer: name }), keyOf({ topic: name })]) {
+          const entries = [good, key].map((each) => ({ key: each, token, owner: "o", nextOffset: 1n, recreate: true }));
+          await assert.rejects(store.claim(entries), TypeError);
+          await assert.rejects(store.commit(entries), TypeError);
+          await assert.rejects(store.fetch([good, key]), TypeError);
+          await assert.rejects(store.reset(entries), TypeError);
+          await assert.rejects(store.expire([{ key, ttl: null }]), TypeError);
+          await assert.rejects(store.delete({ keys: [key] }), TypeError);
+        }
+        await assert.rejects(store.delete({ consumer: name }), TypeError);
+        await assert.rejects(store.delete({ topic: name }), TypeError);
+        await assert.rejects(async () => void (await listed(store, { topic: name })), TypeError);
+        await assert.rejects(store.claim([{ key: good, token: name, owner: "o" }]), TypeError);
+      }
+      for (const partition of [-1, 0.5, Number.NaN, 2 ** 31]) {
+        await assert.rejects(store.fetch([keyOf({ partition })]), RangeError);
+      }
+      assert.deepEqual(await listed(store), [], "a refused call has written");
+    },
+  },
+];
+
+async function keepApart(store: Parameters<typeof claim>[0], keys: readonly OffsetKey[]): Promise<void> {
+  assert.equal(new Set(identities(keys)).size, keys.length, "the kit's own names are distinct");
+  const tokens = keys.map(newToken);
+  const token = (index: number): string => tokens[index] ?? "";
+  await store.claim(keys.map((key, index) => ({ key, token: token(index), owner: "o" })));
+  const outcomes = await store.commit(
+    keys.map((key, index) => ({ key, token: token(index), nextOffset: BigInt(index), metadata: `m${index}` })),
+  );
+  assert.deepEqual(
+    outcomes.flatMap(({ status }, index) => (status === "committed" ? [] : [[keys[index], outcomes[index]]])),
+    [],
+    "names met: these commits were refused",
+  );
+  for (const [index, answer] of (await store.fetch(keys)).entries()) {
+    assert.ok(answer.status === "found", `${JSON.stringify(keys[index])} is ${answer.status}`);
+    const { consumer, topic, partition, nextOffset, metadata } = answer.record;
+    assert.deepEqual({ consumer, topic, partition }, keys[index]);
+    assert.deepEqual({ nextOffset, metadata }, { nextOffset: BigInt(index), metadata: `m${index}` });
+  }
+  assert.deepEqual(identities(await listed(store)), identities(keys));
+  const [first, ...others] = keys;
+  assert.ok(first);
+  assert.deepEqual(await store.delete({ keys: [first] }), [first]);
+  assert.equal(await fetched(store, first), undefined);
+  assert.deepEqual(identities(await listed(store)), identities(others));
+  for (const [index, { consumer, topic }] of others.entries()) {
+    if (index % 4 !== 0) continue;
+    const same = others.filter((key) => key.consumer === consumer && key.topic === topic);
+    assert.deepEqual(identities(await listed(store, { consumer, topic })), identities(same));
+  }
+}
