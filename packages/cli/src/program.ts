@@ -60,7 +60,7 @@ export function createProgram(): Command {
       )}\n\nExit codes: 0 done, 1 failed, 2 wrong usage.`,
     );
 
-  const topic = program.command("topic").description("Make, see, change and remove topics.");
+  const topic = program.command("topic").helpCommand(false).description("Make, see, change and remove topics.");
   addTopicCreateCommand(topic);
   addTopicAlterCommand(topic);
   addTopicListCommand(topic);
@@ -68,7 +68,10 @@ export function createProgram(): Command {
   addTopicDeleteCommand(topic);
   addProduceCommand(program);
   addConsumeCommand(program);
-  const consumer = program.command("consumer").description("See, change and remove the positions of consumers.");
+  const consumer = program
+    .command("consumer")
+    .helpCommand(false)
+    .description("See, change and remove the positions of consumers.");
   addConsumerListCommand(consumer);
   addConsumerDescribeCommand(consumer);
   addConsumerSetCommand(consumer);

@@ -3,6 +3,7 @@ import { parseByteCount } from "../text/byte-count.ts";
 import { parseDuration } from "../text/duration.ts";
 
 const LARGEST_PARTITION = 2 ** 31 - 1;
+const LARGEST_COUNT = 1_000_000_000_000;
 const LONGEST_NAME_BYTES = 255;
 
 /** Reads a partition's number. */
@@ -22,7 +23,7 @@ export function collectText(text: string, previous: readonly string[] | undefine
 
 /** Reads a number of things, at least 1. */
 export function parseCount(text: string): number {
-  return wholeNumber(text, 1, Number.MAX_SAFE_INTEGER);
+  return wholeNumber(text, 1, LARGEST_COUNT);
 }
 
 /** Reads a number of milliseconds, or a duration with a unit. */
@@ -30,14 +31,22 @@ export function parseMilliseconds(text: string): number {
   return /^\d+$/.test(text) ? wholeNumber(text, 0, 2 ** 31 - 1) : withInvalidArgument(() => parseDuration(text));
 }
 
-/** Reads a time to live; `none` is `null`: it never ends. */
-export function parseTtl(text: string): number | null {
-  return text === "none" ? null : withInvalidArgument(() => parseDuration(text));
+/** A limit, or the word that removes it. Not `null`: commander takes that for an option without a value. */
+export type LimitOption = number | "none";
+
+/** A limit as the log and the store take it: `null` removes it. */
+export function limitOf(option: LimitOption): number | null {
+  return option === "none" ? null : option;
 }
 
-/** Reads a number of bytes; `none` is `null`: no limit. */
-export function parseByteLimit(text: string): number | null {
-  return text === "none" ? null : withInvalidArgument(() => parseByteCount(text));
+/** Reads a time to live, or `none`. */
+export function parseTtl(text: string): LimitOption {
+  return text === "none" ? text : withInvalidArgument(() => parseDuration(text));
+}
+
+/** Reads a number of bytes, or `none`. */
+export function parseByteLimit(text: string): LimitOption {
+  return text === "none" ? text : withInvalidArgument(() => parseByteCount(text));
 }
 
 /** Reads a consumer's or topic's name: 1 to 255 bytes. Said before anything is opened, as wrong usage. */

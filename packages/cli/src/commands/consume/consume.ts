@@ -5,7 +5,15 @@ import { say } from "../../context/standard-streams.ts";
 import { UsageError } from "../../failure/usage-error.ts";
 import { openAsked } from "../../registry/open-asked.ts";
 import { examples } from "../examples.ts";
-import { collectPartition, parseCount, parseMilliseconds, parseName, parseTtl } from "../option-values.ts";
+import {
+  collectPartition,
+  limitOf,
+  parseCount,
+  parseMilliseconds,
+  parseName,
+  parseTtl,
+  type LimitOption,
+} from "../option-values.ts";
 
 interface ConsumeOptions {
   readonly consumer?: string;
@@ -14,7 +22,7 @@ interface ConsumeOptions {
   readonly start?: string;
   readonly resetPolicy?: string;
   readonly flush?: number;
-  readonly ttl?: number | null;
+  readonly ttl?: LimitOption;
   readonly untilEnd?: boolean;
   readonly count?: number;
 }
@@ -98,7 +106,7 @@ async function consume(
       options.resetPolicy === undefined ? undefined : await resolvePolicy("--reset-policy", options.resetPolicy),
     partitions: await choosePartitions(basics.source, topic, wish, say),
     flushInterval: options.flush,
-    ttl: options.ttl,
+    ttl: options.ttl === undefined ? undefined : limitOf(options.ttl),
     untilEnd: options.untilEnd,
     onEvent(event) {
       const message = eventMessage(event, telling);

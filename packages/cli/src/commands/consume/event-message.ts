@@ -20,7 +20,7 @@ export function eventMessage(event: ConsumerEvent, { start, verbose }: EventMess
     case "started":
       return verbose ? `${place(event)}: starts at ${event.nextOffset}` : undefined;
     case "reset":
-      return `${place(event)}: offset ${event.from} ${event.reason === "below-log" ? "is older than what the log keeps" : "lies beyond the log's end"}; policy ${event.policy} goes on at ${event.to}, ${counted(event.skipped, "record")} skipped`;
+      return `${place(event)}: offset ${event.from} ${event.reason === "below-log" ? "is older than what the log keeps" : "lies beyond the log's end"}; policy ${event.policy} goes on at ${event.to}${event.skipped > 0n ? `, ${counted(event.skipped, "record")} skipped` : ""}`;
     case "fetch-failed":
       return `${place(event)}: cannot be read, next try in ${event.retryInMs} ms: ${event.error.message}`;
     case "partition-added":

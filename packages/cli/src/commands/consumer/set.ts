@@ -4,7 +4,7 @@ import { contextOf } from "../../context/command-context.ts";
 import { CommandFailure } from "../../failure/command-failure.ts";
 import { formatDuration } from "../../text/duration.ts";
 import { examples } from "../examples.ts";
-import { parseName, parseTtl } from "../option-values.ts";
+import { limitOf, parseName, parseTtl, type LimitOption } from "../option-values.ts";
 import { comparePositions } from "./position-order.ts";
 import { filterOf, selectionText, withPositionSelection, type PositionSelection } from "./position-selection.ts";
 
@@ -27,7 +27,8 @@ export function addConsumerSetCommand(consumer: Command): void {
       "after",
       examples("consumer set billing --ttl 12h", "consumer set billing --ttl none --topic orders --partition 0"),
     )
-    .action(async (name: string, options: PositionSelection & { ttl: number | null }, command: Command) => {
+    .action(async (name: string, options: PositionSelection & { ttl: LimitOption }, command: Command) => {
+      const ttl = limitOf(options.ttl);
       const context = await contextOf(command);
       const { formatKey } = await import("@tidemark/core");
       await using store = await context.openStore();
@@ -36,11 +37,11 @@ export function addConsumerSetCommand(consumer: Command): void {
         keys.push({ consumer: of, topic, partition });
       }
       keys.sort(comparePositions);
-      const outcomes = keys.length === 0 ? [] : await store.expire(keys.map((key) => ({ key, ttl: options.ttl })));
+      const outcomes = keys.length === 0 ? [] : await store.expire(keys.map((key) => ({ key, ttl })));
       const changed = keys.filter((_, index) => outcomes[index]?.status === "set");
-      const what = options.ttl === null ? "never expires" : `has a TTL of ${formatDuration(options.ttl)}`;
+      const what = ttl === null ? "never expires" : `has a TTL of ${formatDuration(ttl)}`;
       await context.print(
-        changed.map((key) => ({ ...key, ttl: options.ttl })),
+        changed.map((key) => ({ ...key, ttl })),
         () => changed.map((key) => `${formatKey(key)} ${what}\n`).join(""),
       );
       for (const outcome of outcomes) if (outcome.status === "failed") throw outcome.error;

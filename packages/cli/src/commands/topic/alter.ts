@@ -5,13 +5,13 @@ import { say } from "../../context/standard-streams.ts";
 import { UsageError } from "../../failure/usage-error.ts";
 import { counted } from "../../text/visible-text.ts";
 import { examples } from "../examples.ts";
-import { parseByteLimit, parseCount, parseName, parseTtl } from "../option-values.ts";
+import { limitOf, parseByteLimit, parseCount, parseName, parseTtl, type LimitOption } from "../option-values.ts";
 
 interface AlterOptions {
   readonly partitions?: number;
-  readonly consumerTtl?: number | null;
-  readonly retentionTime?: number | null;
-  readonly retentionBytes?: number | null;
+  readonly consumerTtl?: LimitOption;
+  readonly retentionTime?: LimitOption;
+  readonly retentionBytes?: LimitOption;
 }
 
 /** `tidemark topic alter NAME`. */
@@ -37,9 +37,9 @@ export function addTopicAlterCommand(topic: Command): void {
     .action(async (name: string, options: AlterOptions, command: Command) => {
       const alteration: TopicAlteration = {
         ...(options.partitions !== undefined && { partitions: options.partitions }),
-        ...(options.consumerTtl !== undefined && { consumerTtl: options.consumerTtl }),
-        ...(options.retentionTime !== undefined && { retentionMs: options.retentionTime }),
-        ...(options.retentionBytes !== undefined && { retentionBytes: options.retentionBytes }),
+        ...(options.consumerTtl !== undefined && { consumerTtl: limitOf(options.consumerTtl) }),
+        ...(options.retentionTime !== undefined && { retentionMs: limitOf(options.retentionTime) }),
+        ...(options.retentionBytes !== undefined && { retentionBytes: limitOf(options.retentionBytes) }),
       };
       if (Object.keys(alteration).length === 0) {
         throw new UsageError("topic alter needs something to change: see tidemark topic alter --help");
@@ -53,7 +53,7 @@ export function addTopicAlterCommand(topic: Command): void {
         // Opened before anything is changed: a store that cannot be reached must not leave half of it done.
         await using store = await context.openStore();
         await adminOf(log).alterTopic(name, alteration);
-        const count = await passOn(store, name, before.consumerTtl, options.consumerTtl);
+        const count = await passOn(store, name, before.consumerTtl, limitOf(options.consumerTtl));
         say(`${counted(count, "position")} on topic ${JSON.stringify(name)} had the topic's TTL and got the new one`);
       }
       const { topicDocument } = await import("./topic-document.ts");

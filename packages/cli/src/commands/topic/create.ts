@@ -1,13 +1,13 @@
 import type { Command } from "commander";
 import { adminOf, contextOf } from "../../context/command-context.ts";
 import { examples } from "../examples.ts";
-import { parseByteLimit, parseCount, parseName, parseTtl } from "../option-values.ts";
+import { parseByteLimit, parseCount, parseName, parseTtl, type LimitOption } from "../option-values.ts";
 
 interface CreateOptions {
   readonly partitions: number;
-  readonly consumerTtl?: number | null;
-  readonly retentionTime?: number | null;
-  readonly retentionBytes?: number | null;
+  readonly consumerTtl?: LimitOption;
+  readonly retentionTime?: LimitOption;
+  readonly retentionBytes?: LimitOption;
 }
 
 /** `tidemark topic create NAME`. */

@@ -1,0 +1,146 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createWorkspace, type Workspace } from "../support/workspace.ts";
+
+let workspace: Workspace;
+
+beforeAll(async () => {
+  workspace = await createWorkspace();
+  const { folder, out } = workspace;
+  await out("topic create t --partitions 2");
+  await out("produce t --partition 0", "a\nb\n");
+  await out("consume t -c stored --until-end");
+  await mkdir(join(folder, "a-folder"));
+  await writeFile(join(folder, "corrupt.db"), "this is no database, and long enough to be looked at. ".repeat(200));
+  await writeFile(join(folder, "lacking.mjs"), 'export const policy = { name: "lacking" };\n');
+  await writeFile(join(folder, "misspelt.json"), '{ "stor": "memory:" }');
+  await writeFile(join(folder, "surrogate.json"), '{ "namespace": "\\ud800" }');
+  await writeFile(join(folder, "broken.yaml"), "store: [");
+});
+
+afterAll(async () => {
+  await workspace[Symbol.asyncDispose]();
+});
+
+const LONG = "x".repeat(256);
+
+// What is typed, how it ends, and what is said. Every message is one line that begins with the command's name.
+const usage: readonly (readonly [args: readonly string[], message: RegExp])[] = [
+  [["bogus"], /unknown command 'bogus'/],
+  [["topic", "list", "--bogus"], /unknown option '--bogus'/],
+  [["topic", "create"], /missing required argument 'name'/],
+  [
+    ["consume", "t", "--store", "foo:bar", "-c", "c1"],
+    /unknown store scheme "foo:": known are sqlite:, memory:, redis:/,
+  ],
+  [["consume", "t", "--log", "foo:bar"], /unknown log scheme "foo:": known are local:, kafka:/],
+  [["consumer", "list", "--store", "just-a-file.db"], /must be a URL that begins with a scheme: sqlite:FILE/],
+  [["consumer", "list", "--store", "sqlite:"], /names no file/],
+  [["consumer", "list", "--store", "memory:", "--namespace", LONG], /namespace is 256 bytes long/],
+  [["consumer", "list", "--store", "memory:", "--config", "surrogate.json"], /namespace .* unpaired surrogate/],
+  [["topic", "create", ""], /A name must not be empty/],
+  [["topic", "create", LONG], /at most 255 bytes in UTF-8; this one has 256/],
+  [["consume", "t", "-c", ""], /A name must not be empty/],
+  [["consume", "t", "-c", "é".repeat(128)], /at most 255 bytes in UTF-8; this one has 256/],
+  [["consumer", "delete", LONG], /at most 255 bytes/],
+  [["topic", "create", "n", "--partitions", "0"], /whole number from 1/],
+  [["topic", "create", "n", "--partitions", "1.5"], /whole number from 1/],
+  [["topic", "create", "n", "--consumer-ttl", "-5s"], /A duration cannot be negative/],
+  [["topic", "create", "n", "--retention-bytes", "many"], /number of bytes like/],
+  [["topic", "alter", "t"], /needs something to change/],
+  [["consume", "t", "-c", "c1", "--ttl", "0s"], /longer than 0/],
+  [["consume", "t", "-c", "c1", "--ttl", "-1h"], /cannot be negative/],
+  [["consume", "t", "-c", "c1", "--ttl", "101w9999999d"], /At most 100 years/],
+  [["consumer", "set", "stored", "--ttl", "12"], /Give the unit too, for example 12s/],
+  [["consumer", "set", "stored"], /required option '--ttl <duration>' not specified/],
+  [["consume", "t", "-p", "-1"], /whole number from 0/],
+  [["consume", "t", "-p", "2147483648"], /whole number from 0 to 2147483647/],
+  [["consume", "t", "-p", "0", "--all"], /--all and --partition exclude each other/],
+  [["consume", "t", "--ttl", "1h"], /--ttl needs --consumer/],
+  [["consume", "t", "--flush", "10"], /--flush needs --consumer/],
+  [["consume", "t", "--start", "-5"], /an offset cannot be negative; .* end-5/],
+  [["consume", "t", "--start", "9223372036854775808"], /at most 2\^63 - 1/],
+  [["consume", "t", "--start", "end+1"], /lies outside of any log/],
+  [["consume", "t", "--start", "2026-02-31T25:00:00Z"], /is not a date/],
+  [["consume", "t", "--start", "soon"], /"soon" is not known: known are earliest, latest/],
+  [["consume", "t", "--reset-policy", "by_duration:soon"], /--reset-policy: /],
+  [
+    ["consume", "t", "-p", "0", "--reset-policy", "./lacking.mjs"],
+    /policy module "\.\/lacking\.mjs" lacks timestamp\(\)/,
+  ],
+  [["consume", "t", "-p", "0", "--reset-policy", "./not-there.mjs"], /policy module .* could not be loaded/],
+  [["topic", "list", "-O", "xml"], /Allowed choices are table, json, yaml/],
+  [["topic", "list", "--config", "not-there.json"], /config file .* cannot be read/],
+  [["topic", "list", "--config", "broken.yaml"], /config file .* cannot be read/],
+  [["topic", "list", "--config", "misspelt.json"], /has "stor"; known are store, namespace, log, output, plugins/],
+  [["topic", "list", "--log", "foo:", "--plugin", "not-there"], /plugin "not-there" is not installed/],
+  [["produce", "t", "--key-separator", ""], /It must not be empty/],
+];
+
+const failures: readonly (readonly [args: readonly string[], message: RegExp])[] = [
+  [["consume", "nope"], /there is no topic "nope"/],
+  [["produce", "nope"], /there is no topic "nope"/],
+  [["topic", "describe", "nope"], /there is no topic "nope"/],
+  [["topic", "alter", "nope", "--partitions", "2"], /there is no topic "nope"/],
+  [["topic", "create", "t"], /there is a topic "t" already/],
+  [["topic", "alter", "t", "--partitions", "1"], /can only grow/],
+  [["consume", "t", "-p", "7"], /topic "t" has no partition 7: it has partitions 0 to 1/],
+  [["produce", "t", "-p", "2"], /topic "t" has no partition 2/],
+  [["consumer", "describe", "nobody"], /consumer "nobody" has no position/],
+  [["consumer", "list", "--store", "sqlite:corrupt.db"], /corrupt\.db" is not a SQLite database/],
+  [["topic", "list", "--log", "local:corrupt.db"], /corrupt\.db" is not a SQLite file/],
+  [["consumer", "list", "--store", "sqlite:a-folder"], /a-folder/],
+  [["topic", "list", "--log", "local:a-folder"], /a-folder/],
+  [["consume", "t", "-c", "c1", "--store", "redis://user:secret@host"], /run `npm install @tidemark\/store-redis`$/],
+  [["topic", "list", "--log", "kafka://host:9092"], /run `npm install @tidemark\/source-kafka`$/],
+  [["consume", "t", "-p", "0", "--start", "99", "--reset-policy", "none", "--until-end"], /offset 99 .* out of range/],
+];
+
+describe.each([
+  { kind: "wrong usage", code: 2, table: usage },
+  { kind: "a failure", code: 1, table: failures },
+])("$kind exits with $code and says why in one line", ({ code, table }) => {
+  test.each(table)("%j", async (args, message) => {
+    const finished = await workspace.run(args);
+    expect(finished.stderr).toMatch(/^tidemark: [^\n]+\n$/);
+    expect(finished.stderr.slice("tidemark: ".length).trimEnd()).toMatch(message);
+    expect(finished.stderr).not.toMatch(/secret|node:internal/);
+    expect(finished).toMatchObject({ code, stdout: "" });
+  });
+});
+
+test("nothing was lost or made by all this", async () => {
+  expect(JSON.parse(await workspace.out("topic list --all -O json"))).toMatchObject([{ name: "t", partitions: 2 }]);
+  expect(JSON.parse(await workspace.out("consumer list -O json"))).toMatchObject([
+    { consumer: "stored", topic: "t", partition: 0, nextOffset: "2" },
+  ]);
+});
+
+test("a start beyond the end goes to the reset policy, and is said", async () => {
+  const finished = await workspace.run(
+    "consume t -p 0 -c far --start 99 --reset-policy nearest --until-end".split(" "),
+  );
+  expect(finished).toEqual({
+    code: 0,
+    stdout: "",
+    stderr: 'topic "t" partition "0": offset 99 lies beyond the log\'s end; policy nearest goes on at 2\n',
+  });
+});
+
+test("a stored position wins over --start, and it is said", async () => {
+  const finished = await workspace.run("consume t -p 0 -c stored --start earliest --until-end".split(" "));
+  expect(finished).toEqual({
+    code: 0,
+    stdout: "",
+    stderr:
+      'topic "t" partition "0": the stored position 2 wins, --start earliest is not used; to begin anew delete it with tidemark consumer delete\n',
+  });
+});
+
+test("a stack shows only when it is asked for", async () => {
+  const verbose = await workspace.run(["topic", "describe", "nope", "--verbose"]);
+  expect(verbose.stderr).toMatch(/^tidemark: there is no topic "nope".*\n[^]*\n {4}at /);
+  const debug = await workspace.run(["topic", "describe", "nope"], { environment: { DEBUG: "tidemark" } });
+  expect(debug.stderr).toMatch(/\n {4}at /);
+});

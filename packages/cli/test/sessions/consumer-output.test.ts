@@ -1,0 +1,69 @@
+import { expect, test } from "vitest";
+import { createWorkspace } from "../support/workspace.ts";
+
+test("a consumer is described, listed as JSON and as YAML, with the names of the record's fields", async () => {
+  await using workspace = await createWorkspace();
+  const { out } = workspace;
+  await out("topic create t --consumer-ttl 24h");
+  await out("produce t", "a\nb\nc\n");
+  await out("consume t -c c1 -n 2");
+  const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as unknown;
+  const position = {
+    consumer: "c1",
+    topic: "t",
+    partition: 0,
+    nextOffset: "2",
+    lag: "1",
+    metadata: "",
+    ttl: 86_400_000,
+    owner: expect.any(String) as unknown,
+    claimedAt: time,
+    committedAt: time,
+    expiresAt: time,
+  };
+  expect(JSON.parse(await out("consumer list -O json"))).toEqual([position]);
+  expect(JSON.parse(await out("consumer describe c1 -O json"))).toEqual([position]);
+  expect(await out("consumer list --output yaml")).toMatch(
+    /^- consumer: c1\n {2}topic: t\n {2}partition: 0\n {2}nextOffset: "2"\n {2}lag: "1"\n {2}metadata: ""\n {2}ttl: 86400000\n {2}owner: \S+\n {2}claimedAt: /,
+  );
+  expect(await out("consumer describe c1 --topic t")).toMatch(
+    /^Name: c1\n\nTopic: t\nPartition: 0\nOffset: 2\nLag: 1\nTTL: 24h\nExpires: \S+ \(in 23 hr\)\nOwner: \S+\nClaimed: \S+\nCommitted: \S+\nMetadata: -\n$/,
+  );
+});
+
+test("an empty list is [] for programs, and nothing on standard output for people", async () => {
+  await using workspace = await createWorkspace();
+  const { out, run } = workspace;
+  expect(await out("consumer list -O json")).toBe("[]\n");
+  expect(await out("consumer list -O yaml")).toBe("[]\n");
+  expect(await run(["consumer", "list"])).toEqual({ code: 0, stdout: "", stderr: "no consumers\n" });
+  expect(await run(["topic", "list"])).toEqual({ code: 0, stdout: "", stderr: "no topics\n" });
+});
+
+test("a log that cannot be reached, or has not the topic, leaves the lag out and the list whole", async () => {
+  await using workspace = await createWorkspace();
+  const { out } = workspace;
+  await out("topic create t");
+  await out("consume t -c c1 --until-end");
+  for (const log of ["local:other.db", "kafka://nowhere:9092"]) {
+    expect(await out(`consumer list --log ${log}`)).toMatch(/^CONSUMER .*\nc1 +t +0 +0 +- +- +\S+\n$/);
+    expect(JSON.parse(await out(`consumer list -O json --log ${log}`))).not.toHaveProperty("0.lag");
+  }
+});
+
+test("names that are odd are kept whole, and cannot break the table", async () => {
+  await using workspace = await createWorkspace();
+  const { out, run } = workspace;
+  const name = "日本\n\u001b[31m/..:%*{}";
+  await out("topic create t");
+  expect((await run(["consume", "t", "--until-end", "-c", name])).code).toBe(0);
+  await out("consume t -c plain --until-end");
+  const [header, , odd] = (await out("consumer list")).split("\n");
+  // Two characters, each as wide as two: the next column stands where its heading stands.
+  expect(odd?.indexOf(" t ")).toBe((header?.indexOf("TOPIC") ?? 0) - 3);
+  expect(odd).toContain("日本\\n\\u001b[31m/..:%*{}");
+  expect(JSON.parse(await out("consumer list -O json"))).toMatchObject([{ consumer: "plain" }, { consumer: name }]);
+  expect((await run(["consumer", "delete", name])).stdout).toBe(
+    `consumer ${JSON.stringify(name)} on topic "t" partition "0" deleted\n`,
+  );
+});

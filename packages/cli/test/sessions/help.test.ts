@@ -1,0 +1,53 @@
+import { expect, test } from "vitest";
+import { createWorkspace } from "../support/workspace.ts";
+
+test.each([
+  [["topic"], ["create", "alter", "list", "describe", "delete"]],
+  [
+    ["topic", "create"],
+    ["--partitions", "(default: 1)", "--consumer-ttl", "--retention-time", "--retention-bytes"],
+  ],
+  [
+    ["topic", "alter"],
+    ["--partitions", "--consumer-ttl", '"none"'],
+  ],
+  [
+    ["topic", "list"],
+    ["--all", "__"],
+  ],
+  [["topic", "describe"], ["<name>"]],
+  [["topic", "delete"], ["consumers"]],
+  [["produce"], ["--partition", "--key-separator"]],
+  [
+    ["consume"],
+    ["-c, --consumer", "-p, --partition", "--all", "--start", "--reset-policy", "--flush", "--ttl", "--until-end"],
+  ],
+  [["consumer"], ["list", "describe", "set", "delete"]],
+  [["consumer", "list"], ["-t, --topic"]],
+  [["consumer", "describe"], ["-t, --topic"]],
+  [
+    ["consumer", "set"],
+    ["--ttl", "-p, --partition"],
+  ],
+  [
+    ["consumer", "delete"],
+    ["-t, --topic", "-p, --partition"],
+  ],
+])("%j --help teaches the command", async (args, expected) => {
+  await using workspace = await createWorkspace();
+  const { code, stdout, stderr } = await workspace.run([...args, "--help"]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  for (const text of [...expected, "-O, --output <format>", "--store <url>"]) expect(stdout).toContain(text);
+  if (args.length > 1 || args[0]?.startsWith("topic") !== true) expect(stdout.length).toBeGreaterThan(200);
+  const isGroup = args.length === 1 && (args[0] === "topic" || args[0] === "consumer");
+  if (!isGroup) expect(stdout).toContain(`$ tidemark ${args.join(" ")}`);
+});
+
+test("the program's own help has examples; without a command it is shown as wrong usage", async () => {
+  await using workspace = await createWorkspace();
+  const help = await workspace.run(["--help"]);
+  expect(help.code).toBe(0);
+  expect(help.stdout).toContain("$ tidemark consume orders --consumer billing --all");
+  expect(await workspace.run([])).toEqual({ code: 2, stdout: "", stderr: help.stdout });
+  expect((await workspace.run(["--version"])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
