@@ -54,6 +54,7 @@ export class LogDatabase {
 
   /** A number that changes when another connection wrote to the file. */
   dataVersion(): bigint {
+    this.closing.throwIfAborted();
     try {
       const [version] = this.#dataVersion.get() as unknown as [bigint];
       return version;

@@ -32,6 +32,7 @@ export const lifecycleCases: readonly SourceConformanceCase[] = [
       await source.close();
       await rejectsWithCode(source.partitions(topic), "CLOSED");
       await rejectsWithCode(source.fetch(fetchOf(topic)), "CLOSED");
+      await rejectsWithCode(source.fetch(fetchOf(topic, { maxWait: 20_000 })), "CLOSED");
       await rejectsWithCode(source.listOffsets(topic, [{ partition: 0, timestamp: -1 }]), "CLOSED");
       if (source.admin !== undefined) await rejectsWithCode(source.admin.listTopics(), "CLOSED");
       if (source.producer !== undefined) {
