@@ -51,6 +51,11 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
     this.#wait?.resolve();
   }
 
+  /** The record handed out last, while the caller has not come back for the next. */
+  get inHand(): LogRecord | undefined {
+    return this.#previous;
+  }
+
   get ended(): boolean {
     return this.#ended;
   }

@@ -59,7 +59,10 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
   }
 
   commit(record?: RecordPosition): void {
-    this.#committing("commit").commit(record);
+    const session = this.#committing("commit");
+    // With "auto" all but the record in hand is committed already, and it alone was not announced to the session.
+    const upTo = record ?? (session.strategy === "auto" ? this.#loop?.inHand : undefined);
+    if (upTo !== undefined || session.strategy === "manual") session.commit(upTo);
   }
 
   acknowledge(record: RecordPosition): void {
@@ -98,7 +101,9 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
       {
         before: (previous) => this.#before(previous),
         barrier: () => this.#barrier(),
-        delivered: (record) => this.#keeper.deliver(record),
+        delivered: (record) => {
+          if (this.strategy !== "auto") this.#keeper.deliver(record);
+        },
         left: () => this.#left(),
       },
       {

@@ -8,17 +8,21 @@ export class Acknowledgements {
   readonly #starts: bigint[] = [];
   readonly #ends: bigint[] = [];
   readonly #done = new Set<bigint>();
+  // The ranges in use are those from #head up to #end; slots are used again, because a record is mostly done before the next.
   #head = 0;
+  #end = 0;
+  // All up to this one are done; kept as it came, because committing a record allocates nothing.
+  #through: bigint | undefined;
   #followsLast: bigint | undefined;
 
   /** A record is handed out. */
   deliver(offset: bigint): void {
-    const last = this.#ends.length - 1;
-    if (offset === this.#followsLast && last >= this.#head) {
-      this.#ends[last] = offset;
+    if (offset === this.#followsLast && this.#end > this.#head) {
+      this.#ends[this.#end - 1] = offset;
     } else {
-      this.#starts.push(offset);
-      this.#ends.push(offset);
+      this.#starts[this.#end] = offset;
+      this.#ends[this.#end] = offset;
+      this.#end += 1;
     }
     this.#followsLast = offset + 1n;
   }
@@ -27,23 +31,18 @@ export class Acknowledgements {
   acknowledge(offset: bigint): bigint | undefined {
     if (!this.#isOutstanding(offset)) return undefined;
     this.#done.add(offset);
-    let upTo: bigint | undefined;
-    for (let lowest = this.#lowest(); lowest !== undefined && this.#done.delete(lowest); lowest = this.#lowest()) {
-      upTo = lowest;
-      this.#advancePast(lowest);
-    }
-    return upTo;
+    return this.#advance();
   }
 
-  /** All up to this offset are done. */
-  acknowledgeThrough(offset: bigint): void {
+  /** All up to this offset are done. Gives the last offset up to which all delivered ones are, if that is further. */
+  acknowledgeThrough(offset: bigint): bigint | undefined {
     while (this.#head < this.#ends.length && (this.#ends[this.#head] ?? 0n) <= offset) this.#head += 1;
     const start = this.#starts[this.#head];
     if (start !== undefined && start <= offset) this.#starts[this.#head] = offset + 1n;
-    if (this.#done.size > 0) {
-      for (const done of this.#done) if (done <= offset) this.#done.delete(done);
-    }
     this.#compact();
+    if (this.#done.size === 0) return undefined;
+    for (const done of this.#done) if (done <= offset) this.#done.delete(done);
+    return this.#advance();
   }
 
   /** Forgets everything: reading goes on elsewhere. */
@@ -52,23 +51,31 @@ export class Acknowledgements {
     this.#ends.length = 0;
     this.#done.clear();
     this.#head = 0;
+    this.#end = 0;
+    this.#through = undefined;
     this.#followsLast = undefined;
   }
 
-  #lowest(): bigint | undefined {
-    return this.#starts[this.#head];
+  #advance(): bigint | undefined {
+    let upTo: bigint | undefined;
+    for (let lowest = this.#lowest(); lowest !== undefined && this.#done.delete(lowest); lowest = this.#lowest()) {
+      upTo = lowest;
+      this.#advancePast(lowest);
+    }
+    return upTo;
   }
 
-  #advancePast(offset: bigint): void {
-    if (offset === this.#ends[this.#head]) this.#head += 1;
-    else this.#starts[this.#head] = offset + 1n;
-    this.#compact();
+  #lowest(): bigint | undefined {
+    if (this.#head === this.#end) return undefined;
+    const start = this.#starts[this.#head];
+    return start === undefined || this.#through === undefined || this.#through < start ? start : this.#through + 1n;
   }
 
   #isOutstanding(offset: bigint): boolean {
+    if (this.#through !== undefined && offset <= this.#through) return false;
     // Ranges are in order: a binary search finds the only one that can hold the offset.
     let low = this.#head;
-    let high = this.#starts.length - 1;
+    let high = this.#end - 1;
     while (low <= high) {
       const middle = (low + high) >>> 1;
       const start = this.#starts[middle] ?? 0n;
@@ -81,9 +88,14 @@ export class Acknowledgements {
   }
 
   #compact(): void {
-    if (this.#head < 1024 || this.#head * 2 < this.#starts.length) return;
+    if (this.#head === this.#end) {
+      this.#head = 0;
+      this.#end = 0;
+    }
+    if (this.#head < 1024 || this.#head * 2 < this.#end) return;
     this.#starts.splice(0, this.#head);
     this.#ends.splice(0, this.#head);
+    this.#end -= this.#head;
     this.#head = 0;
   }
 }
