@@ -5,6 +5,8 @@ import { ExpiryQueues } from "./expiry-queues.ts";
 /** One stored record with its key. The object stays the same as long as the record is there. */
 export interface Entry {
   readonly key: OffsetKey;
+  /** Which insertion into the table this was: 1, 2, 3, ... */
+  readonly serial: number;
   stored: StoredOffset;
 }
 
@@ -22,6 +24,7 @@ export class RecordTable {
   readonly #topics = new Map<string, Set<Entry>>();
   readonly #expiry = new ExpiryQueues<Entry>();
   #size = 0;
+  #serial = 0;
 
   /** How many records take up memory, expired ones that are not swept yet included. */
   get size(): number {
@@ -37,7 +40,8 @@ export class RecordTable {
   set(key: OffsetKey, stored: StoredOffset): void {
     let entry = this.#find(key);
     if (entry === undefined) {
-      entry = { key, stored };
+      this.#serial += 1;
+      entry = { key, serial: this.#serial, stored };
       this.#insert(entry);
     } else {
       entry.stored = stored;
@@ -61,8 +65,16 @@ export class RecordTable {
     return true;
   }
 
-  /** The entries that match a filter, expired ones too; may be written to meanwhile. */
-  *matching({ consumer, topic, partition }: OffsetFilter): Generator<Entry, void, undefined> {
+  /**
+   * The entries that match a filter, expired ones too; may be written to meanwhile. What is inserted after the start is
+   * left out: a listing of a table that somebody keeps filling would have no end.
+   */
+  *matching(filter: OffsetFilter): Generator<Entry, void, undefined> {
+    const last = this.#serial;
+    for (const entry of this.#select(filter)) if (entry.serial <= last) yield entry;
+  }
+
+  *#select({ consumer, topic, partition }: OffsetFilter): Generator<Entry, void, undefined> {
     if (consumer === undefined && topic !== undefined) {
       for (const entry of this.#topics.get(topic) ?? []) {
         if (partition === undefined || entry.key.partition === partition) yield entry;

@@ -159,6 +159,17 @@ describe("list in memory", () => {
     for (let partition = 0; partition < 5_000; partition += 2) expect(seen.get(partition)).toBe(1);
   });
 
+  it("ends although every record seen makes another one be written", async () => {
+    const store = createMemoryStore();
+    await claimMany(store, 3);
+    let seen = 0;
+    for await (const record of store.list()) {
+      seen += 1;
+      await store.reset([{ key: { ...record, partition: 100 + seen }, nextOffset: 1n }]);
+    }
+    expect(seen).toBe(3);
+  });
+
   it.each([
     [{ consumer: "a" }, ["a/x/0", "a/x/1", "a/y/0"]],
     [{ topic: "x" }, ["a/x/0", "a/x/1", "b/x/0"]],

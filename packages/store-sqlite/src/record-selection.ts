@@ -10,10 +10,11 @@ export const PAGE_ROWS = 1_000;
 /** How many expired rows one write removes at most: a write never pays for a great many of other people's. */
 const SWEEP_ROWS = 100;
 
+/** The partition goes by another name than its column: ORDER BY would sort by the text of the same name. */
 interface KeyRow {
   readonly consumer: string;
   readonly topic: string;
-  readonly partition: string;
+  readonly partition_text: string;
 }
 
 /** One page of a listing. */
@@ -37,18 +38,17 @@ export class RecordSelection {
   /** A page of what matches, after a key. By the key's place, not by a count: others write meanwhile. */
   page(filter: OffsetFilter, after: OffsetKey | undefined): ListingPage {
     const { where, values } = this.#where(filter);
-    // With the topic fixed, in the order of the topic's own index: SQLite would sort for the other one.
-    const byTopic = filter.topic !== undefined && filter.consumer === undefined;
-    const order = byTopic ? "consumer, partition" : "consumer, topic, partition";
+    // In the order of what the filter leaves open, so that SQLite walks an index from where the last page ended.
+    const open = (["consumer", "topic", "partition"] as const).filter((column) => filter[column] === undefined);
+    const order = open.length === 0 ? "" : `ORDER BY ${open.join(", ")}`;
     let follows = "";
-    if (after !== undefined) {
-      follows = ` AND (${order}) > (${byTopic ? "?, ?" : "?, ?, ?"})`;
-      values.push(after.consumer, ...(byTopic ? [] : [after.topic]), after.partition);
+    if (after !== undefined && open.length > 0) {
+      follows = `AND (${open.join(", ")}) > (${open.map(() => "?").join(", ")})`;
+      values.push(...open.map((column) => after[column]));
     }
     const rows = this.#prepare(
-      `SELECT consumer, topic, CAST(partition AS TEXT) AS partition, ${STORED_COLUMNS}, CAST(${NOW} AS TEXT) AS now
-       FROM ${TABLE} WHERE ${where}${follows}
-       ORDER BY ${order} LIMIT ${PAGE_ROWS}`,
+      `SELECT consumer, topic, CAST(partition AS TEXT) AS partition_text, ${STORED_COLUMNS}, CAST(${NOW} AS TEXT) AS now
+       FROM ${TABLE} WHERE ${where} ${follows} ${order} LIMIT ${PAGE_ROWS}`,
     ).all(...values) as unknown as (KeyRow & StoredRow & { readonly now: string })[];
     const listings: DriverListing[] = [];
     for (const row of rows) {
@@ -79,19 +79,19 @@ export class RecordSelection {
     const rows = this.#prepare(
       `DELETE FROM ${TABLE} WHERE (namespace, consumer, topic, partition) IN (
          SELECT namespace, consumer, topic, partition FROM ${TABLE} WHERE ${where} LIMIT ${PAGE_ROWS})
-       RETURNING consumer, topic, CAST(partition AS TEXT) AS partition,
+       RETURNING consumer, topic, CAST(partition AS TEXT) AS partition_text,
          (version <> 1 OR expires_at IS NULL OR expires_at > ${NOW}) AS visible`,
     ).all(...values) as unknown as (KeyRow & { readonly visible: number })[];
     return { keys: rows.filter(({ visible }) => visible === 1).map(toKey), isLast: rows.length < PAGE_ROWS };
   }
 
-  /** Removes up to a page of this namespace's expired records and tells which. */
+  /** Removes up to a page of this namespace's expired records and tells which. The plus keeps to the index of expiry. */
   deleteExpired(): { readonly keys: OffsetKey[]; readonly isLast: boolean } {
     const rows = this.#prepare(
       `DELETE FROM ${TABLE} WHERE (namespace, consumer, topic, partition) IN (
          SELECT namespace, consumer, topic, partition FROM ${TABLE}
-         WHERE namespace = ? AND expires_at <= ${NOW} AND version = 1 LIMIT ${PAGE_ROWS})
-       RETURNING consumer, topic, CAST(partition AS TEXT) AS partition`,
+         WHERE +namespace = ? AND expires_at <= ${NOW} AND version = 1 LIMIT ${PAGE_ROWS})
+       RETURNING consumer, topic, CAST(partition AS TEXT) AS partition_text`,
     ).all(this.#namespace) as unknown as KeyRow[];
     return { keys: rows.map(toKey), isLast: rows.length < PAGE_ROWS };
   }
@@ -129,6 +129,6 @@ export class RecordSelection {
   }
 }
 
-function toKey({ consumer, topic, partition }: KeyRow): OffsetKey {
-  return { consumer, topic, partition: Number(partition) };
+function toKey({ consumer, topic, partition_text }: KeyRow): OffsetKey {
+  return { consumer, topic, partition: Number(partition_text) };
 }

@@ -1,0 +1,53 @@
+import { expect, it } from "vitest";
+import { key, openHandle, openStore } from "./open-store.ts";
+
+it("lets the event loop go on while another handle holds the lock, then writes", async () => {
+  const { store, file } = await openStore();
+  const other = openHandle(file);
+  other.exec("BEGIN IMMEDIATE");
+  let ended = false;
+  const write = store.reset([{ key, nextOffset: 5n }]).finally(() => (ended = true));
+  for (let turns = 0; turns < 50; turns += 1) await new Promise((resolve) => setTimeout(resolve, 1));
+  expect(ended).toBe(false);
+  // Readers wait for nobody.
+  expect(await store.fetch([key])).toEqual([{ status: "absent" }]);
+  other.exec("COMMIT");
+  expect(await write).toEqual([{ status: "reset" }]);
+});
+
+it("ends with TIMEOUT when the lock is not given up, and does not write later", async () => {
+  const { store, file } = await openStore({ timeout: 100 });
+  const other = openHandle(file);
+  other.exec("BEGIN IMMEDIATE");
+  const error = { code: "TIMEOUT", retryable: true, message: expect.stringContaining('consumer "c1"') as string };
+  await expect(store.reset([{ key, nextOffset: 5n }])).rejects.toMatchObject(error);
+  other.exec("ROLLBACK");
+  expect(await store.claim([{ key, token: "t", owner: "o" }])).toEqual([{ status: "claimed", record: undefined }]);
+});
+
+it("ends with the reason of a signal while it waits, and the next write has its turn", async () => {
+  const { store, file } = await openStore();
+  const other = openHandle(file);
+  other.exec("BEGIN IMMEDIATE");
+  const controller = new AbortController();
+  const first = store.reset([{ key, nextOffset: 1n }], { signal: controller.signal });
+  const second = store.reset([{ key: { ...key, partition: 1 }, nextOffset: 2n }]);
+  const reason = new Error("enough");
+  controller.abort(reason);
+  await expect(first).rejects.toBe(reason);
+  other.exec("ROLLBACK");
+  expect(await second).toEqual([{ status: "reset" }]);
+  expect(await store.fetch([key])).toEqual([{ status: "absent" }]);
+});
+
+it("waits for a lock at open, and says when that takes too long", async () => {
+  const { store, file } = await openStore();
+  await store.close();
+  const other = openHandle(file);
+  other.exec("DROP TABLE tidemark_offsets");
+  other.exec("BEGIN IMMEDIATE");
+  await expect(openStore({ file, timeout: 50 })).rejects.toMatchObject({ code: "TIMEOUT", operation: "open" });
+  const opening = openStore({ file });
+  other.exec("COMMIT");
+  expect(await (await opening).store.fetch([key])).toEqual([{ status: "absent" }]);
+});

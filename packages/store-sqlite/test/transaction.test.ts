@@ -1,0 +1,117 @@
+import type { DatabaseSync } from "node:sqlite";
+import { describe, expect, it } from "vitest";
+import type { SqliteTransaction } from "../src/index.ts";
+import { key, openHandle, openStore } from "./open-store.ts";
+
+/** The members that a better-sqlite3 `Database` has in common with the handle: another name for the open transaction. */
+function withOtherNames(database: DatabaseSync): SqliteTransaction {
+  return {
+    prepare: (sql) => database.prepare(sql),
+    get inTransaction() {
+      return database.isTransaction;
+    },
+  };
+}
+
+describe.each([
+  ["node:sqlite", (database: DatabaseSync): SqliteTransaction => database],
+  ["a handle shaped like better-sqlite3's", withOtherNames],
+])("a commit inside a transaction of %s", (_name, asTransaction) => {
+  async function setUp() {
+    const { store, file } = await openStore();
+    await store.claim([{ key, token: "t", owner: "o" }]);
+    await store.commit([{ key, token: "t", nextOffset: 5n }]);
+    const database = openHandle(file);
+    database.exec("CREATE TABLE work (id INTEGER PRIMARY KEY)");
+    database.exec("BEGIN IMMEDIATE; INSERT INTO work VALUES (1)");
+    const works = () => database.prepare("SELECT count(*) AS count FROM work").get()?.["count"];
+    return { store, file, database, transaction: asTransaction(database), works };
+  }
+
+  it("becomes visible with it", async () => {
+    const { store, database, transaction, works } = await setUp();
+    const commit = store.commit([{ key, token: "t", nextOffset: 2n ** 53n + 1n }], { transaction });
+    expect(await commit).toEqual([{ status: "committed" }]);
+    expect(await store.fetch([key])).toMatchObject([{ record: { nextOffset: 5n } }]);
+    database.exec("COMMIT");
+    expect(await store.fetch([key])).toMatchObject([{ record: { nextOffset: 2n ** 53n + 1n } }]);
+    expect(works()).toBe(1);
+  });
+
+  it("is undone with it", async () => {
+    const { store, database, transaction, works } = await setUp();
+    await store.commit([{ key, token: "t", nextOffset: 9n }], { transaction });
+    database.exec("ROLLBACK");
+    expect(await store.fetch([key])).toMatchObject([{ record: { nextOffset: 5n } }]);
+    expect(works()).toBe(0);
+    expect(database.isOpen).toBe(true);
+  });
+
+  it("rejects with CONFLICT when refused, and has written nothing of the batch", async () => {
+    const { store, database, transaction } = await setUp();
+    const fresh = { ...key, partition: 1 };
+    const entries = [
+      { key: fresh, token: "t", nextOffset: 1n, recreate: true },
+      { key, token: "t", nextOffset: 3n },
+    ];
+    const behind = { status: "behind", record: { nextOffset: 5n } };
+    await expect(store.commit(entries, { transaction })).rejects.toMatchObject({ code: "CONFLICT", refusal: behind });
+    database.exec("COMMIT");
+    expect(await store.fetch([fresh])).toEqual([{ status: "absent" }]);
+  });
+
+  it("keeps the store's own writes waiting, and out of the transaction", async () => {
+    const { store, database } = await setUp();
+    const other = { ...key, partition: 1 };
+    const reset = store.reset([{ key: other, nextOffset: 1n }]);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    database.exec("ROLLBACK");
+    expect(await reset).toEqual([{ status: "reset" }]);
+    expect(await store.fetch([other])).toMatchObject([{ status: "found" }]);
+  });
+});
+
+describe("a handle that cannot take a commit", () => {
+  const entries = [{ key, token: "t", nextOffset: 6n }];
+
+  it("has no transaction open", async () => {
+    const { store, file } = await openStore();
+    const commit = store.commit(entries, { transaction: openHandle(file) });
+    await expect(commit).rejects.toThrow(
+      new TypeError("transaction has no transaction open: run BEGIN IMMEDIATE on it before the commit"),
+    );
+  });
+
+  it("is on another file, also one with the same table", async () => {
+    const { store } = await openStore();
+    const { file } = await openStore();
+    for (const name of [file, ":memory:"]) {
+      const database = openHandle(name);
+      database.exec("BEGIN");
+      await expect(store.commit(entries, { transaction: database })).rejects.toThrow(/not on the store's file/u);
+    }
+  });
+
+  it("is no handle", async () => {
+    const { store } = await openStore();
+    await expect(store.commit(entries, { transaction: {} as SqliteTransaction })).rejects.toThrow(TypeError);
+  });
+
+  it("meets a lock: SQLite's own error passes", async () => {
+    const { store, file } = await openStore();
+    await store.claim([{ key, token: "t", owner: "o" }]);
+    const [holder, database] = [openHandle(file), openHandle(file)];
+    holder.exec("BEGIN IMMEDIATE");
+    database.exec("BEGIN");
+    await expect(store.commit(entries, { transaction: database })).rejects.toMatchObject({ errcode: 5 });
+  });
+
+  it("meets a record that it cannot read", async () => {
+    const { store, file } = await openStore();
+    await store.claim([{ key, token: "t", owner: "o" }]);
+    const database = openHandle(file);
+    database.exec("BEGIN IMMEDIATE; UPDATE tidemark_offsets SET next_offset = -1");
+    const commit = store.commit(entries, { transaction: database });
+    await expect(commit).rejects.toMatchObject({ code: "CORRUPT_RECORD", keys: [key] });
+  });
+});
