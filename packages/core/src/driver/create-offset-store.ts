@@ -20,7 +20,7 @@ import type {
   StoreCapabilities,
 } from "../offset-store.ts";
 import { backoffMs, DeadlineExceeded, delay, withinDeadline } from "./deadline.ts";
-import type { DriverFailure, OffsetStoreDriver } from "./driver.ts";
+import type { DriverCommitOutcome, DriverFailure, OffsetStoreDriver } from "./driver.ts";
 import {
   validateClaimEntries,
   validateCommitEntries,
@@ -135,6 +135,7 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
 
   async delete(selector: DeleteSelector, options: CallOptions = {}): Promise<OffsetKey[]> {
     const checked = validateSelector(selector);
+    this.#refuseIfClosed("delete");
     const keys = "keys" in checked ? checked.keys : [];
     return this.#call("delete", keys, options, false, async (signal) => [
       ...(await this.#driver.delete(checked, { signal })),
@@ -149,7 +150,11 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
   close(): Promise<void> {
     this.#closing ??= (async () => {
       await Promise.allSettled(this.#inFlight);
-      await this.#driver.close();
+      try {
+        await withinDeadline(this.#timeout, undefined, () => this.#driver.close());
+      } catch (error) {
+        throw this.#wrap("close", [], error);
+      }
     })();
     return this.#closing;
   }
@@ -162,9 +167,13 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
     const ended = new AbortController();
     const pages = this.#driver.list(filter, { signal: ended.signal })[Symbol.asyncIterator]();
     const unreadable: { key: OffsetKey; error: unknown }[] = [];
+    let answered = true;
     try {
       for (;;) {
+        this.#refuseIfClosed("list");
+        answered = false;
         const page = await this.#call("list", [], options, false, () => pages.next());
+        answered = true;
         if (page.done === true) break;
         for (const listing of page.value) {
           if (listing.status === "found") yield listing.record;
@@ -173,7 +182,10 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
       }
     } finally {
       ended.abort();
-      await pages.return?.();
+      const returned = pages.return?.();
+      // Behind a page that never came, a generator's return never comes either: then nobody waits for it (contract 3.9).
+      if (answered) await returned;
+      else returned?.catch(() => undefined);
     }
     const [first] = unreadable;
     if (first === undefined) return;
@@ -194,9 +206,19 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
       );
     }
     // The driver's own errors pass unwrapped and nothing is repeated: the caller's transaction decides about both.
-    const outcomes = await this.#track(
-      withinDeadline(this.#timeout, options.signal, (signal) => this.#driver.commit(entries, { signal, transaction })),
-    );
+    const { maxBatch } = this.capabilities;
+    const send = async (signal: AbortSignal): Promise<DriverCommitOutcome[]> => {
+      const answers: DriverCommitOutcome[] = [];
+      for (let start = 0; start < entries.length && !signal.aborted; start += maxBatch) {
+        const batch = entries.slice(start, start + maxBatch);
+        answers.push(...(await this.#driver.commit(batch, { signal, transaction })));
+      }
+      return answers;
+    };
+    const keys = entries.map(({ key }) => key);
+    const outcomes = await this.#track(withinDeadline(this.#timeout, options.signal, send)).catch((error: unknown) => {
+      throw error instanceof DeadlineExceeded ? this.#wrap("commit", keys, error) : error;
+    });
     outcomes.forEach((outcome, index) => {
       if (outcome.status === "failed") throw outcome.error;
       const key = entries[index]?.key;
@@ -223,15 +245,29 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
     repeatable: boolean,
     send: (batch: readonly Entry[], signal: AbortSignal) => Promise<readonly (Outcome | DriverFailure)[]>,
   ): Promise<(Outcome | { status: "failed"; error: OffsetStoreError })[]> {
-    const answers: (Outcome | { status: "failed"; error: OffsetStoreError })[] = [];
-    const { maxBatch } = this.capabilities;
     this.#refuseIfClosed(operation);
     options.signal?.throwIfAborted();
+    // All batches are one call: closing waits for the last of them.
+    return this.#track(this.#oneByOne(operation, entries, options, repeatable, send));
+  }
+
+  async #oneByOne<Entry extends { readonly key: OffsetKey }, Outcome extends { readonly status: string }>(
+    operation: OffsetStoreOperation,
+    entries: readonly Entry[],
+    options: CallOptions,
+    repeatable: boolean,
+    send: (batch: readonly Entry[], signal: AbortSignal) => Promise<readonly (Outcome | DriverFailure)[]>,
+  ): Promise<(Outcome | { status: "failed"; error: OffsetStoreError })[]> {
+    const answers: (Outcome | { status: "failed"; error: OffsetStoreError })[] = [];
+    const { maxBatch } = this.capabilities;
     const endsAt = performance.now() + this.#timeout;
+    let late = false;
     for (let start = 0; start < entries.length; start += maxBatch) {
       const batch = entries.slice(start, start + maxBatch);
       const keys = batch.map(({ key }) => key);
       try {
+        // What is not sent yet when the time is up is not sent any more.
+        if (late) throw this.#wrap(operation, keys, new DeadlineExceeded(`not sent within ${this.#timeout} ms`));
         const outcomes = await this.#call(
           operation,
           keys,
@@ -246,6 +282,7 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
           else answers.push({ status: "failed", error: this.#wrap(operation, [key], outcome.error) });
         });
       } catch (error) {
+        late ||= error instanceof OffsetStoreError && error.cause instanceof DeadlineExceeded;
         // What was answered already must reach the caller: only a call without any answer rejects (contract 3.3).
         if (answers.length === 0 || !(error instanceof OffsetStoreError)) throw error;
         answers.push(...keys.map(() => ({ status: "failed" as const, error })));
@@ -262,7 +299,6 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
     call: (signal: AbortSignal) => Promise<Result>,
     timeoutMs = this.#timeout,
   ): Promise<Result> {
-    this.#refuseIfClosed(operation);
     const attempts = async (signal: AbortSignal): Promise<Result> => {
       for (let attempt = 0; ; attempt += 1) {
         try {

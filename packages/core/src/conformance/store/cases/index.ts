@@ -3,14 +3,18 @@ import { claimCases } from "./claim.ts";
 import { commitCases } from "./commit.ts";
 import { deleteCases } from "./delete.ts";
 import { expiryCases } from "./expiry.ts";
+import { failureCases } from "./failure.ts";
 import { fenceCases } from "./fence.ts";
 import { int64Cases } from "./int64.ts";
+import { lifecycleCases } from "./lifecycle.ts";
 import { listCases } from "./list.ts";
 import { namesCases } from "./names.ts";
+import { raceCases } from "./race.ts";
 import { recreateCases } from "./recreate.ts";
 import { resetCases } from "./reset.ts";
 import { rewindCases } from "./rewind.ts";
 import { sweepCases } from "./sweep.ts";
+import { transactionCases } from "./transaction.ts";
 import { ttlCases } from "./ttl.ts";
 
 /** Everything that a store must do: one case per sentence of the contract's section 3. */
@@ -28,4 +32,8 @@ export const storeConformanceCases: readonly ConformanceCase[] = [
   ...int64Cases,
   ...listCases,
   ...deleteCases,
+  ...failureCases,
+  ...lifecycleCases,
+  ...raceCases,
+  ...transactionCases,
 ];

@@ -1,0 +1,184 @@
+import assert from "node:assert/strict";
+
+import { OffsetStoreError } from "../../../errors/offset-store-error.ts";
+import type { OffsetKey } from "../../../key.ts";
+import type { ConformanceCase } from "../conformance-case.ts";
+import { eventually } from "../eventually.ts";
+import {
+  type AnyStore,
+  claim,
+  commit,
+  committed,
+  fetched,
+  found,
+  identities,
+  keyOf,
+  newToken,
+  only,
+} from "../outcomes.ts";
+
+/** An error is never an answer. */
+export const failureCases: readonly ConformanceCase[] = [
+  {
+    id: "failure/corrupt-fails-alone",
+    clause: "3.3a",
+    title: "a corrupt record fails its own entry with CORRUPT_RECORD and the others of the batch are answered",
+    run: async (context) => {
+      const { store } = context;
+      const [left, bad, right] = [keyOf({ topic: "a" }), keyOf({ topic: "b" }), keyOf({ topic: "c" })];
+      const keys = [left, bad, right];
+      const token = newToken();
+      await store.claim(keys.map((key) => ({ key, token, owner: "o" })));
+      await store.commit(keys.map((key) => ({ key, token, nextOffset: 5n })));
+      if (!(await context.corrupt(bad))) return assertNothingFails(store, keys, token);
+      const fetches = await store.fetch(keys);
+      assert.deepEqual(
+        fetches.map(({ status }) => status),
+        ["found", "failed", "found"],
+        "an unreadable record must be told from an absent one",
+      );
+      assertCorrupt(fetches[1], bad);
+      const commits = await store.commit(keys.map((key) => ({ key, token, nextOffset: 6n, recreate: true })));
+      assert.deepEqual(
+        commits.map(({ status }) => status),
+        ["committed", "failed", "committed"],
+      );
+      assertCorrupt(commits[1], bad);
+      const claims = await store.claim(keys.map((key) => ({ key, token, owner: "o" })));
+      assert.deepEqual(
+        claims.map(({ status }) => status),
+        ["claimed", "failed", "claimed"],
+        "a claim must not overwrite what it cannot read",
+      );
+      assertCorrupt(claims[1], bad);
+      assertCorrupt(only(await store.fetch([bad])), bad);
+      assert.equal((await found(store, right)).nextOffset, 6n);
+    },
+  },
+  {
+    id: "failure/list-names-the-unreadable",
+    clause: "3.3b",
+    title: "list gives all that can be read, then rejects with an error that names what cannot",
+    run: async (context) => {
+      const { store } = context;
+      const keys = ["a", "b", "c", "d"].map((topic) => keyOf({ topic }));
+      const [bad = keyOf(), ...readable] = keys;
+      const token = newToken();
+      await store.claim(keys.map((key) => ({ key, token, owner: "o" })));
+      if (!(await context.corrupt(bad))) return assertNothingFails(store, keys, token);
+      const seen: OffsetKey[] = [];
+      const listing = (async () => {
+        for await (const record of store.list()) seen.push(record);
+      })();
+      await assert.rejects(listing, (error: unknown) => {
+        assert.ok(error instanceof OffsetStoreError, `not an OffsetStoreError: ${String(error)}`);
+        assert.equal(error.code, "CORRUPT_RECORD");
+        assert.equal(error.operation, "list");
+        assert.deepEqual(identities(error.keys), identities([bad]));
+        return true;
+      });
+      assert.deepEqual(identities(seen), identities(readable));
+    },
+  },
+  {
+    id: "failure/corrupt-can-be-deleted",
+    clause: "3.3a",
+    title: "an operator can delete a corrupt record by its key, and the key starts anew",
+    run: async (context) => {
+      const { store } = context;
+      const [key, token] = [keyOf(), newToken()];
+      await claim(store, key, token);
+      if (!(await context.corrupt(key))) return assertNothingFails(store, [key], token);
+      await store.delete({ keys: [key] });
+      assert.deepEqual(await store.fetch([key]), [{ status: "absent" }]);
+      assert.equal(await claim(store, key, newToken()), undefined);
+    },
+  },
+  {
+    id: "failure/outage",
+    clause: "3.3c",
+    title: "a store that cannot be reached fails, within its timeout, and never answers absent; it recovers by itself",
+    run: async (context) => {
+      const timeout = 2_000;
+      const opened = await context.openAnother({ timeout });
+      const { store } = opened;
+      const [key, token] = [keyOf(), newToken()];
+      await claim(store, key, token);
+      await committed(store, key, token, 10n);
+      if (context.connection === "embedded") {
+        assert.equal(opened.interrupt, undefined, "an embedded store has no connection to cut: leave `interrupt` out");
+        return;
+      }
+      assert.ok(opened.interrupt, "a remote store needs a harness with `interrupt`");
+      const restore = await opened.interrupt();
+      try {
+        await assertUnreachable(timeout, () => store.fetch([key]));
+        await assertUnreachable(timeout, () => store.commit([{ key, token, nextOffset: 11n }]));
+        await assertUnreachable(timeout, async () => {
+          for await (const record of store.list())
+            assert.fail(`listed ${String(record.nextOffset)} without a connection`);
+        });
+      } finally {
+        await restore();
+      }
+      await eventually("the store recovers once its connection is back", async () => {
+        try {
+          return (await commit(store, key, token, 12n)).status === "committed";
+        } catch (error) {
+          if (error instanceof OffsetStoreError && error.retryable) return false;
+          throw error;
+        }
+      });
+      assert.equal((await found(context.store, key)).nextOffset, 12n);
+    },
+  },
+  {
+    id: "failure/confirmed-miss",
+    clause: "3.3d",
+    title: "only a confirmed miss is absent: a claimed key without a position is found",
+    run: async ({ store }) => {
+      assert.equal(await fetched(store, keyOf()), undefined);
+      await claim(store, keyOf(), newToken());
+      assert.equal(only(await store.fetch([keyOf()])).status, "found");
+    },
+  },
+];
+
+/** Where no record has a form that could be damaged, every entry must be answered. */
+async function assertNothingFails(store: AnyStore, keys: readonly OffsetKey[], token: string): Promise<void> {
+  const outcomes = [
+    ...(await store.fetch(keys)),
+    ...(await store.commit(keys.map((key) => ({ key, token, nextOffset: 6n })))),
+  ];
+  assert.deepEqual(
+    outcomes.filter(({ status }) => status === "failed"),
+    [],
+  );
+}
+
+function assertCorrupt(outcome: unknown, key: OffsetKey): void {
+  const { error } = outcome as { error?: unknown };
+  assert.ok(error instanceof OffsetStoreError, `not an OffsetStoreError: ${String(error)}`);
+  assert.equal(error.code, "CORRUPT_RECORD");
+  assert.equal(error.retryable, false);
+  assert.deepEqual(error.keys, [key]);
+  assert.ok(error.message.includes(key.topic), `the message does not name the key: ${error.message}`);
+}
+
+async function assertUnreachable(timeoutMs: number, call: () => Promise<unknown>): Promise<void> {
+  const startedAt = performance.now();
+  let error: unknown;
+  try {
+    const answer = await call();
+    const failed = Array.isArray(answer) ? (answer as { status: string; error?: unknown }[]) : [];
+    assert.ok(failed.length > 0 && failed.every(({ status }) => status === "failed"), "answered without a connection");
+    error = failed[0]?.error;
+  } catch (thrown) {
+    error = thrown;
+  }
+  assert.ok(error instanceof OffsetStoreError, `not an OffsetStoreError: ${String(error)}`);
+  assert.ok(error.code === "UNAVAILABLE" || error.code === "TIMEOUT", `${error.code}: ${error.message}`);
+  assert.equal(error.retryable, true);
+  const tookMs = performance.now() - startedAt;
+  assert.ok(tookMs < timeoutMs + 2_000, `the call took ${Math.round(tookMs)} ms; its timeout is ${timeoutMs} ms`);
+}

@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+
+import { OffsetStoreError } from "../../../errors/offset-store-error.ts";
+import type { ConformanceCase } from "../conformance-case.ts";
+import { type AnyStore, claim, committed, fetched, found, keyOf, listed, newToken, position } from "../outcomes.ts";
+
+/** Calls that end early, stores that are closed and opened again. */
+export const lifecycleCases: readonly ConformanceCase[] = [
+  {
+    id: "lifecycle/close-twice",
+    clause: "3.9c",
+    title: "close may be called twice and at once; every verb after it rejects with CLOSED",
+    run: async (context) => {
+      const { store } = await context.openAnother();
+      await claim(store, keyOf(), newToken());
+      await Promise.all([store.close(), store.close()]);
+      await store.close();
+      await store[Symbol.asyncDispose]();
+      for (const [verb, call] of verbs(store)) {
+        await assert.rejects(call(), (error: unknown) => {
+          assert.ok(error instanceof OffsetStoreError, `${verb}: not an OffsetStoreError: ${String(error)}`);
+          assert.equal(error.code, "CLOSED", verb);
+          return true;
+        });
+      }
+      assert.ok(await fetched(context.store, keyOf()), "closing one client closed another, or lost its data");
+    },
+  },
+  {
+    id: "lifecycle/close-waits",
+    clause: "3.9c",
+    title: "close lets the calls in flight end, those of several batches too: what they wrote is there",
+    run: async (context) => {
+      const { store } = await context.openAnother();
+      const token = newToken();
+      // Twice what one request takes, so that closing falls between two of them.
+      const count = Math.min(3_000, store.capabilities.maxBatch * 2);
+      const keys = Array.from({ length: count }, (_, partition) => keyOf({ partition }));
+      const call = store.claim(keys.map((key) => ({ key, token, owner: "o" })));
+      const closed = store.close();
+      const outcomes = await call;
+      assert.deepEqual(
+        outcomes.filter(({ status }) => status !== "claimed"),
+        [],
+      );
+      await closed;
+      assert.equal((await listed(context.store)).length, count);
+    },
+  },
+  {
+    id: "lifecycle/pre-aborted",
+    clause: "3.9b",
+    title: "a call whose signal is aborted already rejects with signal.reason and writes nothing",
+    run: async ({ store }) => {
+      const reason = new Error("the caller's own reason");
+      const signal = AbortSignal.abort(reason);
+      for (const [verb, call] of verbs(store, signal)) {
+        await assert.rejects(call(), (error: unknown) => error === reason, `${verb} did not reject with signal.reason`);
+      }
+      assert.deepEqual(await listed(store), []);
+    },
+  },
+  {
+    id: "lifecycle/abort-in-flight",
+    clause: "3.9b",
+    title: "a call aborted in flight rejects with signal.reason, and the store goes on working",
+    run: async ({ store }) => {
+      for (const [verb] of verbs(store)) {
+        const controller = new AbortController();
+        const reason = new Error("the caller's own reason");
+        const call = verbs(store, controller.signal).find(([name]) => name === verb)?.[1];
+        assert.ok(call);
+        const pending = call();
+        controller.abort(reason);
+        await assert.rejects(
+          pending,
+          (error: unknown) => error === reason,
+          `${verb} did not reject with signal.reason`,
+        );
+      }
+      const token = newToken();
+      await claim(store, keyOf({ topic: "afterwards" }), token);
+      await committed(store, keyOf({ topic: "afterwards" }), token, 1n);
+    },
+  },
+  {
+    id: "lifecycle/durable",
+    clause: "3.15",
+    title: "what was acknowledged is there after the store was closed and opened again, claims included",
+    run: async (context) => {
+      const [key, moved, gone, token] = [keyOf(), keyOf({ partition: 1 }), keyOf({ partition: 2 }), newToken()];
+      const { store, longTtl } = context;
+      await store.claim([key, moved, gone].map((each) => ({ key: each, token, owner: "o", ttl: longTtl })));
+      await committed(store, key, token, 2n ** 53n + 1n, { metadata: "kept" });
+      await store.reset([{ key: moved, nextOffset: 7n }]);
+      await store.delete({ keys: [gone] });
+      const before = await found(store, key);
+      const reopened = await context.reopen();
+      if (reopened === undefined) {
+        const { store: other } = await context.openAnother();
+        assert.deepEqual(await found(other, key), before, "a second client sees the same data");
+        return;
+      }
+      assert.deepEqual(await found(reopened, key), before);
+      assert.deepEqual(position(await found(reopened, moved)), { nextOffset: 7n, metadata: "" });
+      assert.equal(await fetched(reopened, gone), undefined);
+      await committed(reopened, key, token, 2n ** 53n + 2n);
+      assert.deepEqual(await reopened.commit([{ key: moved, token, nextOffset: 8n }]), [
+        { status: "fenced", reason: "reset" },
+      ]);
+    },
+  },
+  {
+    id: "lifecycle/two-clients",
+    clause: "3.15",
+    title: "what one client wrote, another reads at once",
+    run: async (context) => {
+      const { store: other } = await context.openAnother();
+      const token = newToken();
+      await claim(context.store, keyOf(), token);
+      for (let nextOffset = 0n; nextOffset < 20n; nextOffset += 2n) {
+        await committed(context.store, keyOf(), token, nextOffset);
+        assert.equal((await found(other, keyOf())).nextOffset, nextOffset);
+        await committed(other, keyOf(), token, nextOffset + 1n);
+        assert.equal((await listed(context.store))[0]?.nextOffset, nextOffset + 1n);
+      }
+    },
+  },
+  {
+    id: "lifecycle/capabilities-are-frozen",
+    clause: "3.18",
+    title: "capabilities are plain frozen data that make sense",
+    run: async ({ store }) => {
+      const { capabilities } = store;
+      assert.ok(Object.isFrozen(capabilities) && Object.isFrozen(capabilities.expiry), "capabilities must be frozen");
+      assert.deepEqual(JSON.parse(JSON.stringify(capabilities)), capabilities, "capabilities must be plain data");
+      assert.equal(typeof capabilities.atomicBatch, "boolean");
+      assert.equal(typeof capabilities.transactions, "boolean");
+      assert.ok(["none", "process", "synced", "async"].includes(capabilities.durability));
+      assert.ok(["native", "on-write"].includes(capabilities.expiry.reclaim));
+      assert.ok(capabilities.expiry.granularityMs > 0 && capabilities.expiry.granularityMs <= 1_000);
+      assert.ok(Number.isSafeInteger(capabilities.maxBatch) && capabilities.maxBatch > 0);
+      assert.ok(store.name.length > 0);
+    },
+  },
+];
+
+function verbs(store: AnyStore, signal?: AbortSignal): readonly (readonly [string, () => Promise<unknown>])[] {
+  const entry = { key: keyOf({ topic: "aborted" }), token: newToken(), owner: "o", nextOffset: 1n };
+  const options = { signal };
+  return [
+    ["claim", () => store.claim([entry], options)],
+    ["commit", () => store.commit([{ ...entry, recreate: true }], options)],
+    ["fetch", () => store.fetch([entry.key], options)],
+    ["list", () => Array.fromAsync(store.list({}, options))],
+    ["reset", () => store.reset([entry], options)],
+    ["expire", () => store.expire([{ key: entry.key, ttl: null }], options)],
+    ["delete", () => store.delete({ keys: [entry.key] }, options)],
+  ];
+}

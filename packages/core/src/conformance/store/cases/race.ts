@@ -1,0 +1,196 @@
+import assert from "node:assert/strict";
+
+import type { CommitOutcome } from "../../../offset-store.ts";
+import type { ConformanceCase } from "../conformance-case.ts";
+import type { ConformanceContext } from "../conformance-context.ts";
+import { type AnyStore, claim, commit, committed, found, keyOf, newToken } from "../outcomes.ts";
+
+const CLIENTS = 8;
+const COMMITS_EACH = 50;
+
+/** Several processes at once; the counts must be exact. */
+export const raceCases: readonly ConformanceCase[] = [
+  {
+    id: "race/first-claims",
+    clause: "3.1c",
+    title: "of clients that race for the first claim of a key one token remains, and only its holder commits",
+    run: async (context) => {
+      const stores = await clients(context);
+      for (let round = 0; round < 5; round += 1) {
+        const key = keyOf({ partition: round });
+        const tokens = stores.map(newToken);
+        await Promise.all(stores.map((store, index) => claim(store, key, tokens[index] ?? "", { owner: `o${index}` })));
+        const outcomes = await Promise.all(
+          stores.map((store, index) => commit(store, key, tokens[index] ?? "", BigInt(index))),
+        );
+        const winners = outcomes.flatMap(({ status }, index) => (status === "committed" ? [index] : []));
+        assert.equal(winners.length, 1, `${winners.length} of ${CLIENTS} tokens hold the same claim`);
+        const [winner = -1] = winners;
+        const record = await found(context.store, key);
+        assert.equal(record.nextOffset, BigInt(winner));
+        assert.equal(record.owner, `o${winner}`);
+        for (const [index, outcome] of outcomes.entries()) {
+          if (index === winner) continue;
+          assert.deepEqual(outcome, { status: "fenced", reason: "superseded", owner: `o${winner}` });
+        }
+      }
+    },
+  },
+  {
+    id: "race/claim-then-commit",
+    clause: "3.1a",
+    title: `${CLIENTS} clients claim once each among ${CLIENTS * COMMITS_EACH} commits: whoever is fenced stays fenced, one holder remains`,
+    run: async (context) => {
+      const stores = await clients(context);
+      const key = keyOf();
+      const tokens = stores.map(newToken);
+      const results = await Promise.all(
+        stores.map(async (store, index) => {
+          const token = tokens[index] ?? "";
+          const outcomes: CommitOutcome[] = [];
+          let next = (await claim(store, key, token, { owner: `o${index}` }))?.nextOffset ?? 0n;
+          for (let count = 0; count < COMMITS_EACH; count += 1) {
+            const outcome = await commit(store, key, token, (next += 1n));
+            outcomes.push(outcome);
+            if (outcome.status === "behind") assert.fail("behind although nobody but the holder of the claim writes");
+          }
+          return outcomes;
+        }),
+      );
+      const complete = results.flatMap((outcomes, index) => (outcomes.at(-1)?.status === "committed" ? [index] : []));
+      assert.equal(complete.length, 1, `${complete.length} clients could commit to the end`);
+      const [holder = -1] = complete;
+      for (const [index, outcomes] of results.entries()) {
+        const fencedAt = outcomes.findIndex(({ status }) => status === "fenced");
+        if (index === holder) assert.equal(fencedAt, -1, "the holder of the last claim was fenced");
+        else assert.ok(fencedAt >= 0 && outcomes.slice(fencedAt).every(({ status }) => status === "fenced"));
+      }
+      // A claim found what was committed before it, and positions are steps of one: nothing was lost, nothing written twice.
+      const acknowledged = results.flat().filter(({ status }) => status === "committed").length;
+      const record = await found(context.store, key);
+      assert.equal(record.nextOffset, BigInt(acknowledged), "the position is not the number of acknowledged steps");
+      assert.equal(record.owner, `o${holder}`);
+    },
+  },
+  {
+    id: "race/shared-token",
+    clause: "3.1a",
+    title: `${CLIENTS} workers that share a token commit ${CLIENTS * COMMITS_EACH} positions: the highest remains, none is lost`,
+    run: async (context) => {
+      const stores = await clients(context);
+      const [key, token] = [keyOf(), newToken()];
+      await claim(context.store, key, token);
+      const results = await Promise.all(
+        stores.map(async (store, worker) => {
+          const seen: [bigint, CommitOutcome][] = [];
+          for (let count = 0; count < COMMITS_EACH; count += 1) {
+            const nextOffset = BigInt(count * CLIENTS + worker + 1);
+            seen.push([nextOffset, await commit(store, key, token, nextOffset)]);
+          }
+          return seen;
+        }),
+      );
+      const last = BigInt(CLIENTS * COMMITS_EACH);
+      for (const [sent, outcome] of results.flat()) {
+        if (outcome.status === "committed") continue;
+        assert.equal(outcome.status, "behind");
+        const stored = "record" in outcome ? outcome.record.nextOffset : undefined;
+        assert.ok(stored !== undefined && stored > sent, `${sent} is said to be behind ${stored}`);
+      }
+      assert.equal((await found(context.store, key)).nextOffset, last);
+      assert.equal(results.flat().find(([sent]) => sent === last)?.[1].status, "committed");
+    },
+  },
+  {
+    id: "race/partitions-side-by-side",
+    clause: "3.1a",
+    title: "sessions that hold different partitions of one consumer and topic lose none of each other's commits",
+    run: async (context) => {
+      const stores = await clients(context);
+      const tokens = stores.map(newToken);
+      await Promise.all(
+        stores.map(async (store, partition) => {
+          const [key, token] = [keyOf({ partition }), tokens[partition] ?? ""];
+          await claim(store, key, token);
+          for (let nextOffset = 1n; nextOffset <= 20n; nextOffset += 1n) await committed(store, key, token, nextOffset);
+        }),
+      );
+      for (const [partition] of stores.entries()) {
+        assert.equal((await found(context.store, keyOf({ partition }))).nextOffset, 20n);
+      }
+    },
+  },
+  {
+    id: "race/reset-against-commits",
+    clause: "3.1a",
+    title: "a reset among commits wins: from it on the session is fenced and the operator's position stays",
+    run: async (context) => {
+      const { store: operator } = await context.openAnother();
+      const { store } = context;
+      for (let round = 0; round < 5; round += 1) {
+        const [key, token] = [keyOf({ partition: round }), newToken()];
+        await claim(store, key, token);
+        const session = (async () => {
+          const outcomes: CommitOutcome[] = [];
+          for (let next = 100n; next < 120n; next += 1n) outcomes.push(await commit(store, key, token, next));
+          return outcomes;
+        })();
+        await operator.reset([{ key, nextOffset: 3n }]);
+        assert.equal((await found(operator, key)).nextOffset, 3n);
+        const outcomes = await session;
+        assert.equal((await found(operator, key)).nextOffset, 3n, "a commit landed on the operator's position");
+        const fencedAt = outcomes.findIndex(({ status }) => status === "fenced");
+        if (fencedAt < 0) continue;
+        for (const outcome of outcomes.slice(fencedAt)) {
+          assert.deepEqual(outcome, { status: "fenced", reason: "reset" });
+        }
+      }
+    },
+  },
+  {
+    id: "race/cost",
+    clause: "3.10a",
+    title: "a commit among 3,000 records of others costs what it costs among none",
+    run: async (context) => {
+      const { store } = context;
+      const { store: alone } = await context.openElsewhere();
+      const others = Array.from({ length: 3_000 }, (_, index) =>
+        keyOf({
+          consumer: `other${index % 30}`,
+          topic: `t${Math.floor(index / 30) % 10}`,
+          partition: Math.floor(index / 300),
+        }),
+      );
+      const token = newToken();
+      await store.claim(others.map((key) => ({ key, token, owner: "o" })));
+      await claim(store, keyOf(), token);
+      await claim(alone, keyOf(), token);
+      const [among, none]: [number[], number[]] = [[], []];
+      // Turn by turn, so that a busy machine slows both.
+      for (let nextOffset = 1n; nextOffset <= 40n; nextOffset += 1n) {
+        among.push(await durationMs(() => committed(store, keyOf(), token, nextOffset)));
+        none.push(await durationMs(() => committed(alone, keyOf(), token, nextOffset)));
+      }
+      const limitMs = 5 * median(none) + 2;
+      assert.ok(
+        median(among) <= limitMs,
+        `a commit takes ${median(among).toFixed(2)} ms among 3,000 records and ${median(none).toFixed(2)} ms among none`,
+      );
+    },
+  },
+];
+
+async function clients(context: ConformanceContext): Promise<AnyStore[]> {
+  const opened = await Promise.all(Array.from({ length: CLIENTS - 1 }, () => context.openAnother()));
+  return [context.store, ...opened.map(({ store }) => store)];
+}
+
+async function durationMs(call: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  await call();
+  return performance.now() - startedAt;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)] ?? 0;
+}
