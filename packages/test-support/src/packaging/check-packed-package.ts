@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { runCommand } from "./run-command.ts";
-import { readManifest } from "./workspace.ts";
+import { readManifest, rootFolder } from "./workspace.ts";
 
 /** What makes a tarball unfit for publication; empty if it is fit. Each entry names its tool. */
 export async function checkPackedPackage(tarball: string, unpackedInto: string): Promise<readonly string[]> {
@@ -16,7 +16,7 @@ export async function checkPackedPackage(tarball: string, unpackedInto: string):
 }
 
 async function complaintsOf(program: string, args: readonly string[], cwd: string): Promise<readonly string[]> {
-  const { code, output } = await runCommand(program, args, { cwd });
+  const { code, output } = await runCommand(join(rootFolder, "node_modules/.bin", program), args, { cwd });
   return code === 0 ? [] : [`${program}: ${output.trim()}`];
 }
 

@@ -25,7 +25,10 @@ export function askTimestamp(policy: OffsetResetPolicy, context: OffsetResetCont
   try {
     timestamp = policy.timestamp(context);
   } catch (error) {
-    assert.ok(error instanceof OffsetOutOfRangeError, `timestamp() threw something else than a refusal: ${String(error)}`);
+    assert.ok(
+      error instanceof OffsetOutOfRangeError,
+      `timestamp() threw something else than a refusal: ${String(error)}`,
+    );
     return undefined;
   }
   assert.ok(
