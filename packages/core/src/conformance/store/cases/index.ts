@@ -8,6 +8,7 @@ import { fenceCases } from "./fence.ts";
 import { int64Cases } from "./int64.ts";
 import { lifecycleCases } from "./lifecycle.ts";
 import { listCases } from "./list.ts";
+import { modelCases } from "./model.ts";
 import { namesCases } from "./names.ts";
 import { raceCases } from "./race.ts";
 import { recreateCases } from "./recreate.ts";
@@ -36,4 +37,5 @@ export const storeConformanceCases: readonly ConformanceCase[] = [
   ...lifecycleCases,
   ...raceCases,
   ...transactionCases,
+  ...modelCases,
 ];
