@@ -86,10 +86,7 @@ export async function resolveConsumerOptions<Transaction>(
   };
 }
 
-async function resolveStart(
-  start: StartPosition | undefined,
-  resetPolicy: OffsetResetPolicy,
-): Promise<ResolvedStart> {
+async function resolveStart(start: StartPosition | undefined, resetPolicy: OffsetResetPolicy): Promise<ResolvedStart> {
   if (start === undefined) return { kind: "policy", policy: resetPolicy };
   if (typeof start === "bigint") {
     validateOffset("start", start);

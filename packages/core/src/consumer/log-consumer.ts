@@ -148,7 +148,8 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
     const { topic } = this;
     for (const [partition, nextOffset] of storedPositions ?? []) this.#untracked.reposition(partition, nextOffset);
     const fresh = partitions.filter((partition) => this.#keeper.position(partition) === undefined);
-    const signal = this.#signal === undefined ? this.#closed.signal : AbortSignal.any([this.#signal, this.#closed.signal]);
+    const signal =
+      this.#signal === undefined ? this.#closed.signal : AbortSignal.any([this.#signal, this.#closed.signal]);
     const { choices, resets } = await startOffsets(
       this.#source,
       topic,
@@ -264,9 +265,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
 
   #committing(verb: string): OffsetSession<Transaction> {
     if (this.#session !== undefined) return this.#session;
-    throw new Error(
-      `${verb} needs a consumer that commits: give store and consumer, and a strategy other than "none"`,
-    );
+    throw new Error(`${verb} needs a consumer that commits: give store and consumer, and a strategy other than "none"`);
   }
 
   async #topicTtl(options: CallOptions): Promise<number | undefined> {

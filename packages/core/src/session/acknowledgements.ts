@@ -36,9 +36,8 @@ export class Acknowledgements {
 
   /** All up to this offset are done. Gives the last offset up to which all delivered ones are, if that is further. */
   acknowledgeThrough(offset: bigint): bigint | undefined {
-    while (this.#head < this.#ends.length && (this.#ends[this.#head] ?? 0n) <= offset) this.#head += 1;
-    const start = this.#starts[this.#head];
-    if (start !== undefined && start <= offset) this.#starts[this.#head] = offset + 1n;
+    while (this.#head < this.#end && (this.#ends[this.#head] ?? 0n) <= offset) this.#head += 1;
+    if (this.#through === undefined || this.#through < offset) this.#through = offset;
     this.#compact();
     if (this.#done.size === 0) return undefined;
     for (const done of this.#done) if (done <= offset) this.#done.delete(done);
@@ -60,8 +59,10 @@ export class Acknowledgements {
     let upTo: bigint | undefined;
     for (let lowest = this.#lowest(); lowest !== undefined && this.#done.delete(lowest); lowest = this.#lowest()) {
       upTo = lowest;
-      this.#advancePast(lowest);
+      this.#through = lowest;
+      if (lowest === this.#ends[this.#head]) this.#head += 1;
     }
+    this.#compact();
     return upTo;
   }
 

@@ -35,7 +35,8 @@ export class Flusher {
 
   constructor(target: FlushTarget, flushInterval: number, maxUnflushedAge: number) {
     this.#target = target;
-    this.#flushInterval = flushInterval;
+    // A flush that only begins when the position is too old would stall a consumer whose store is well.
+    this.#flushInterval = Math.min(flushInterval, maxUnflushedAge / 2);
     this.#maxUnflushedAge = maxUnflushedAge;
   }
 
@@ -57,7 +58,7 @@ export class Flusher {
   async flush(): Promise<void> {
     // What is in flight may have begun before the last commit.
     await this.#inFlight?.catch(() => undefined);
-    if (!this.#target.hasDirty()) return;
+    if (this.#stopped || !this.#target.hasDirty()) return;
     await (this.#inFlight ?? this.#start(false));
   }
 

@@ -42,6 +42,9 @@ export class PartitionState {
   #dirty = false;
   #mayGoBack = false;
   #moves = 0;
+  // Whether reading went back: records handed out before that are of a log that is gone.
+  #wentBack = false;
+  #announced = false;
   #ttlToSend: number | undefined;
 
   constructor(
@@ -73,13 +76,14 @@ export class PartitionState {
 
   deliver(offset: bigint): void {
     this.delivered = offset;
+    this.#announced = true;
     this.#acknowledgements?.deliver(offset);
   }
 
   /** Commits up to and with a record. Gives whether the partition became dirty by it. */
   commit(offset: bigint): boolean {
-    this.#acknowledgements?.acknowledgeThrough(offset);
-    return this.#commitRecord(offset);
+    if (this.#isOfFormerLog(offset)) return false;
+    return this.#commitRecord(this.#acknowledgements?.acknowledgeThrough(offset) ?? offset);
   }
 
   /** Acknowledges one record. Gives whether the partition became dirty by it. */
@@ -98,9 +102,14 @@ export class PartitionState {
 
   /** Moves the local position without committing it. */
   reposition(nextOffset: bigint): void {
-    const { position } = this;
+    const { position, delivered } = this;
     if (this.#dirty) this.#owed = position;
     if (position !== undefined && nextOffset < position) this.#mayGoBack = true;
+    // The same position again is another loop over the same log: what the former one handed out still counts.
+    const isElsewhere = position !== undefined && nextOffset !== position;
+    if (isElsewhere && (nextOffset < position || (delivered !== undefined && nextOffset <= delivered))) {
+      this.#wentBack = true;
+    }
     this.#moves += 1;
     this.#committed = nextOffset;
     this.#committedIsRecord = false;
@@ -110,8 +119,9 @@ export class PartitionState {
     this.#acknowledgements?.clear();
   }
 
-  /** What to send now; `undefined` position: a renewal. `recreate`: the record may have expired under us. */
-  write(token: string, owner: string, recreate: boolean): PendingWrite {
+  /** What to send now; without a position a renewal. With an owner, the record is to be written anew under its name. */
+  write(token: string, recreateAs?: string): PendingWrite {
+    const recreate = recreateAs !== undefined;
     const pending = this.#dirty ? this.position : this.#owed;
     // A record that is written anew must have its position, also when only a renewal was due.
     const nextOffset = pending ?? (recreate ? this.#durable : undefined);
@@ -126,7 +136,7 @@ export class PartitionState {
         nextOffset,
         ttl,
         ...this.rewindFor(nextOffset),
-        ...(recreate && { recreate: true, owner }),
+        ...(recreate && { recreate, owner: recreateAs }),
       },
     };
   }
@@ -151,15 +161,24 @@ export class PartitionState {
   }
 
   /** The store was ahead. Gives whether the commit is to be sent again, now that a rewind can name the stored position. */
-  behind({ entry }: PendingWrite, record: OffsetRecord, sentAt: number): boolean {
+  behind({ entry }: PendingWrite, record: OffsetRecord, sentAt: number, mayRepeat: boolean): boolean {
     const { nextOffset } = record;
-    if (this.#mayGoBack && nextOffset !== undefined && nextOffset !== entry.rewindFrom) {
+    if (mayRepeat && this.#mayGoBack && nextOffset !== undefined && nextOffset !== entry.rewindFrom) {
       // An earlier write whose answer was lost had arrived; the claim holds, so that position is our own.
       this.#durable = nextOffset;
       return true;
     }
     if (entry.nextOffset !== undefined) this.#settled(entry.nextOffset, nextOffset, sentAt);
     return false;
+  }
+
+  /**
+   * A record that was handed out before reading went back, and whose offset the new log has not reached. Known only where
+   * records are announced: those that the consumer of strategy `auto` has in hand are its own matter.
+   */
+  #isOfFormerLog(offset: bigint): boolean {
+    if (!this.#wentBack || !this.#announced) return false;
+    return this.delivered === undefined || offset > this.delivered;
   }
 
   #commitRecord(offset: bigint): boolean {
