@@ -48,6 +48,24 @@ export const lifecycleCases: readonly ConformanceCase[] = [
     },
   },
   {
+    id: "lifecycle/timeout-is-an-option",
+    clause: "3.9a",
+    title: "a store opened with a timeout ends every call within it, under load too: answered or TIMEOUT",
+    run: async (context) => {
+      const timeout = 1_000;
+      const { store } = await context.openAnother({ timeout });
+      const startedAt = performance.now();
+      const calls = Array.from({ length: 200 }, (_, index) => verbs(store)[index % 7]?.[1]());
+      for (const result of await Promise.allSettled(calls)) {
+        if (result.status === "fulfilled") continue;
+        assert.ok(result.reason instanceof OffsetStoreError, `not an OffsetStoreError: ${String(result.reason)}`);
+        assert.equal(result.reason.code, "TIMEOUT", result.reason.message);
+      }
+      const tookMs = performance.now() - startedAt;
+      assert.ok(tookMs < timeout + 2_000, `the calls took ${Math.round(tookMs)} ms; the timeout is ${timeout} ms`);
+    },
+  },
+  {
     id: "lifecycle/pre-aborted",
     clause: "3.9b",
     title: "a call whose signal is aborted already rejects with signal.reason and writes nothing",
