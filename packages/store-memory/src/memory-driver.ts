@@ -31,7 +31,7 @@ import type { RecordTable } from "./record-table.ts";
 const LIST_PAGE = 1_000;
 
 /** What the memory store can do. */
-export const memoryCapabilities: StoreCapabilities = Object.freeze({
+const memoryCapabilities: StoreCapabilities = Object.freeze({
   atomicBatch: true,
   transactions: false,
   durability: "none",

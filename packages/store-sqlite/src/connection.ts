@@ -1,6 +1,7 @@
 import { type BigIntStats, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setImmediate } from "node:timers/promises";
 import { backoffMs, delay } from "@tidemark/core/driver";
 import { createSchema, hasSchema, validateSchema } from "./schema.ts";
 import { FileReplacedError, isBusy, UnsupportedFileError } from "./sqlite-errors.ts";
@@ -54,6 +55,7 @@ export class Connection {
 
   /** Runs reads, without a write lock; `work` may run several times and must not write. */
   async read<Result>(signal: AbortSignal, work: () => Result): Promise<Result> {
+    await othersRun();
     return whenFree(signal, () => {
       this.#refuseIfReplaced();
       return work();
@@ -70,6 +72,7 @@ export class Connection {
     this.#lastWrite = turn.promise;
     try {
       await previous;
+      await othersRun();
       return await whenFree(signal, () => {
         this.#refuseIfReplaced();
         return inTransaction(this.database, work);
@@ -100,6 +103,14 @@ export class Connection {
         "close the store and open it again",
     );
   }
+}
+
+/**
+ * A turn of the event loop for each call: none of them waits for I/O, and a loop over calls would otherwise keep every
+ * timer of the process from firing and every other client in it from its turn.
+ */
+async function othersRun(): Promise<void> {
+  await setImmediate();
 }
 
 async function whenFree<Result>(signal: AbortSignal, attempt: () => Result): Promise<Result> {

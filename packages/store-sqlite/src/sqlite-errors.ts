@@ -27,7 +27,7 @@ export class UnsupportedFileError extends Error {
 }
 
 /** SQLite's primary result code of an error; `undefined` if it is not SQLite's. */
-export function resultCode(error: unknown): number | undefined {
+function resultCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return undefined;
   // The upper bits only say more: BUSY_RECOVERY and BUSY_SNAPSHOT are BUSY.
   return error.errcode & 0xff;

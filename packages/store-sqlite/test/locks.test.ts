@@ -51,3 +51,16 @@ it("waits for a lock at open, and says when that takes too long", async () => {
   other.exec("COMMIT");
   expect(await (await opening).store.fetch([key])).toEqual([{ status: "absent" }]);
 });
+
+it("lets timers fire between calls that follow one another without a pause", async () => {
+  const { store } = await openStore();
+  let fired = false;
+  setTimeout(() => (fired = true), 20);
+  const endsAt = performance.now() + 5_000;
+  while (!fired && performance.now() < endsAt) await store.fetch([key]);
+  expect(fired).toBe(true);
+  fired = false;
+  setTimeout(() => (fired = true), 20);
+  while (!fired && performance.now() < endsAt) await store.reset([{ key, nextOffset: 1n }]);
+  expect(fired).toBe(true);
+});

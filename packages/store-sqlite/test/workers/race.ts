@@ -15,8 +15,11 @@ async function countUp(): Promise<number> {
     const nextOffset = (claimed.record?.nextOffset ?? 0n) + 1n;
     const [outcome] = await store.commit([{ key, token, nextOffset }]);
     if (outcome?.status === "committed") committed += 1;
-    else if (outcome?.status === "fenced") fenced += 1;
-    else throw new Error("neither committed nor fenced", { cause: outcome });
+    else if (outcome?.status === "fenced") {
+      fenced += 1;
+      // Workers in step would fence one another for ever.
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 10));
+    } else throw new Error("neither committed nor fenced", { cause: outcome });
   }
   await store.close();
   return fenced;
