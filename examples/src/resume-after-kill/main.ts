@@ -19,7 +19,9 @@ const FLUSH_MS = 100;
 const [file] = process.argv.slice(2);
 const input = file === undefined ? await gitHistoryOrFiles() : await linesOf(file);
 if (input.lines.length < 2) {
-  process.stderr.write(`demo: ${input.name} has ${input.lines.length} lines; at least 2 are needed to kill in the middle\n`);
+  process.stderr.write(
+    `demo: ${input.name} has ${input.lines.length} lines; at least 2 are needed to kill in the middle\n`,
+  );
   process.exit(1);
 }
 const folder = await mkdtemp(join(tmpdir(), "tidemark-demo-"));

@@ -2,7 +2,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { type ConsumerEvent, createConsumer, type LogRecord, type OffsetRecord, type OffsetStore } from "@tidemark/core";
+import {
+  type ConsumerEvent,
+  createConsumer,
+  type LogRecord,
+  type OffsetRecord,
+  type OffsetStore,
+} from "@tidemark/core";
 import { type LocalLog, openLocalLog } from "@tidemark/source-local";
 import { openSqliteStore, type SqliteTransaction } from "@tidemark/store-sqlite";
 import { describe, expect, test } from "vitest";
@@ -93,7 +99,9 @@ describe.concurrent("a TTL, on SQLite", () => {
       const idle = iterator.next();
       const idleSince = performance.now();
       while (performance.now() - idleSince < 10 * ttl) {
-        expect(await store.fetch([key])).toMatchObject([{ status: "found", record: { nextOffset: expect.any(BigInt) } }]);
+        expect(await store.fetch([key])).toMatchObject([
+          { status: "found", record: { nextOffset: expect.any(BigInt) } },
+        ]);
         await new Promise((resolve) => setTimeout(resolve, ttl / 5));
       }
       // The same TTL without anybody to renew it ran out meanwhile.
