@@ -31,11 +31,9 @@ export function spoiledHarness(name: string, fault: Fault): StoreHarness {
       const timeless = withVerbsWrapped(store, async (call) => {
         // The memory store reads its clock in the same synchronous run in which a verb is called.
         standing = startedAt;
-        try {
-          return call();
-        } finally {
-          standing = undefined;
-        }
+        const pending = call();
+        standing = undefined;
+        return pending;
       });
       const broken = Object.create(store) as OffsetStore;
       const verbs = ["claim", "commit", "fetch", "list", "reset", "expire", "delete", "close"] as const;

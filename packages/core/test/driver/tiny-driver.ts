@@ -21,7 +21,7 @@ export function tinyDriver<Transaction = never>(
     capabilities: tinyCapabilities,
     claim: async (entries) => entries.map(() => ({ status: "claimed", record: undefined })),
     commit: async (entries) => entries.map(() => ({ status: "committed" })),
-    fetch: async (keys) => keys.map(() => ({ status: "absent" })),
+    fetch: async (asked) => asked.map(() => ({ status: "absent" })),
     list: async function* () {},
     reset: async (entries) => entries.map(() => ({ status: "reset" })),
     expire: async (entries) => entries.map(() => ({ status: "set" })),

@@ -54,7 +54,7 @@ export async function runStoreCase<Transaction = unknown>(
   harness: StoreHarness<Transaction>,
   conformanceCase: ConformanceCase,
 ): Promise<void> {
-  const context = await ConformanceContext.open(harness as StoreHarness);
+  const context = await ConformanceContext.open(harness);
   try {
     await conformanceCase.run(context);
   } catch (error) {

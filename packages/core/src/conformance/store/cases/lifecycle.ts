@@ -55,7 +55,7 @@ export const lifecycleCases: readonly ConformanceCase[] = [
       const timeout = 1_000;
       const { store } = await context.openAnother({ timeout });
       const startedAt = performance.now();
-      const calls = Array.from({ length: 200 }, (_, index) => verbs(store)[index % 7]?.[1]());
+      const calls = Array.from({ length: 30 }, () => verbs(store).map(([, call]) => call())).flat();
       for (const result of await Promise.allSettled(calls)) {
         if (result.status === "fulfilled") continue;
         assert.ok(result.reason instanceof OffsetStoreError, `not an OffsetStoreError: ${String(result.reason)}`);

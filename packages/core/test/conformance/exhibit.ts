@@ -1,0 +1,43 @@
+import { formatKey, type CommitEntry, type OffsetKey, type OffsetRecord, type OffsetStore } from "@tidemark/core";
+import type { Fault } from "./broken-store.ts";
+
+/** A broken store, and the case that must name its fault. */
+export interface Exhibit {
+  readonly fault: string;
+  readonly caseId: string;
+  /** What the failure must say. */
+  readonly says: RegExp;
+  readonly spoil: Fault;
+}
+
+/** Lets others run. */
+export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Changes every entry of a commit in the light of what is stored. */
+export function committing(change: (entry: CommitEntry, stored: OffsetRecord | undefined) => CommitEntry): Fault {
+  return ({ store }) => ({
+    commit: async (entries, options) => {
+      const found = await store.fetch(entries.map(({ key }) => key));
+      const changed = entries.map((entry, index) => {
+        const outcome = found[index];
+        return change(entry, outcome?.status === "found" ? outcome.record : undefined);
+      });
+      return store.commit(changed, options);
+    },
+  });
+}
+
+/** Remembers the keys that were ever claimed, with the last token. */
+export function remembering(store: OffsetStore, shared: Map<string, unknown>): Pick<OffsetStore, "claim"> {
+  return {
+    claim: (entries, options) => {
+      for (const entry of entries) shared.set(formatKey(entry.key), entry);
+      return store.claim(entries, options);
+    },
+  };
+}
+
+/** The entries that were remembered. */
+export const known = (shared: Map<string, unknown>): CommitEntry[] => [...shared.values()] as CommitEntry[];
+/** The keys of entries. */
+export const keysOf = (entries: readonly { readonly key: OffsetKey }[]): OffsetKey[] => entries.map(({ key }) => key);

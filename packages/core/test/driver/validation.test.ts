@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import type { CommitEntry } from "@tidemark/core";
+import { createOffsetStore, MAX_TTL_MS, resolveStoreOptions } from "@tidemark/core/driver";
+import { describe, it } from "vitest";
+import { tinyDriver } from "./tiny-driver.ts";
+
+const key = { consumer: "c", topic: "t", partition: 0 };
+
+function untouched(): ReturnType<typeof createOffsetStore> {
+  const refuse = (): never => assert.fail("the driver was called before the arguments were checked");
+  const verbs = { claim: refuse, commit: refuse, fetch: refuse, reset: refuse, expire: refuse, delete: refuse };
+  return createOffsetStore(tinyDriver({ ...verbs, list: refuse }));
+}
+
+describe("arguments are checked before the driver is called", () => {
+  it("of a commit", async () => {
+    const good = { key, token: "t" };
+    const bad: [unknown, typeof TypeError | typeof RangeError][] = [
+      [{ ...good, key: undefined }, TypeError],
+      [{ ...good, token: "" }, TypeError],
+      [{ ...good, nextOffset: 1 }, TypeError],
+      [{ ...good, nextOffset: -1n }, RangeError],
+      [{ ...good, nextOffset: 2n ** 63n }, RangeError],
+      [{ ...good, metadata: "a position is missing" }, TypeError],
+      [{ ...good, rewindFrom: 1n }, TypeError],
+      [{ ...good, nextOffset: 1n, rewindFrom: -1n }, RangeError],
+      [{ ...good, nextOffset: 1n, metadata: "x".repeat(4097) }, RangeError],
+      [{ ...good, nextOffset: 1n, metadata: "\ud800" }, TypeError],
+      [{ ...good, ttl: MAX_TTL_MS + 1 }, RangeError],
+      [{ ...good, recreate: "yes" }, TypeError],
+      [{ ...good, owner: "" }, TypeError],
+      [{ ...good, key: { ...key, partition: "0" } }, TypeError],
+      [{ ...good, key: { ...key, partition: 2 ** 31 } }, RangeError],
+      [null, TypeError],
+    ];
+    for (const [entry, kind] of bad) await assert.rejects(untouched().commit([entry as CommitEntry]), kind);
+    await assert.rejects(untouched().commit("entries" as unknown as CommitEntry[]), TypeError);
+    await assert.rejects(untouched().commit([good, good]), TypeError);
+  });
+
+  it("of a filter and a selector", async () => {
+    for (const filter of [null, "c", { consumer: "" }, { partition: 0.5 }, { topics: "t" }]) {
+      assert.throws(() => untouched().list(filter as object), /Error/);
+    }
+    for (const selector of [
+      {},
+      { partition: 0 },
+      { expired: 1 },
+      { keys: "c" },
+      { keys: [key], topic: "t" },
+    ] as object[]) {
+      await assert.rejects(untouched().delete(selector), TypeError);
+    }
+  });
+
+  it("and what the caller changes afterwards is not seen by the driver", async () => {
+    const gate = Promise.withResolvers<void>();
+    let seen: unknown;
+    const store = createOffsetStore(
+      tinyDriver({
+        fetch: async (keys) => {
+          await gate.promise;
+          seen = keys[0];
+          return keys.map(() => ({ status: "absent" }));
+        },
+      }),
+    );
+    const mine = { ...key };
+    const call = store.fetch([mine]);
+    mine.topic = "changed";
+    gate.resolve();
+    await call;
+    assert.deepEqual(seen, key);
+  });
+
+  it("of a store", () => {
+    assert.deepEqual(resolveStoreOptions({}), { namespace: "tidemark", timeout: 10_000 });
+    for (const timeout of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31]) {
+      assert.throws(() => resolveStoreOptions({ timeout }), RangeError);
+    }
+    assert.throws(() => resolveStoreOptions({ namespace: "" }), TypeError);
+    assert.throws(() => resolveStoreOptions({ timeout: "1" as unknown as number }), TypeError);
+  });
+});
