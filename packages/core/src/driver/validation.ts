@@ -1,3 +1,5 @@
+import { inspect } from "node:util";
+
 import type { OffsetKey } from "../key.ts";
 import type { ClaimEntry, CommitEntry, DeleteSelector, ExpireEntry, OffsetFilter, ResetEntry } from "../offset-store.ts";
 
@@ -202,5 +204,5 @@ function describe(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "object") return "an object";
   if (typeof value === "function") return "a function";
-  return `${typeof value} ${String(value)}`;
+  return `${typeof value} ${inspect(value)}`;
 }
