@@ -1,11 +1,6 @@
 #!/usr/bin/env node
-import { everythingSaid } from "./context/standard-streams.ts";
-import { hideExperimentalWarnings } from "./experimental-warnings.ts";
-import { runTidemark } from "./run-tidemark.ts";
+import { enableCompileCache } from "node:module";
 
-hideExperimentalWarnings();
-const exitCode = await runTidemark(process.argv.slice(2));
-await everythingSaid();
-// A write to a reader that has stopped reading, or a terminal that standard input still waits for, must not keep the
-// process: all that it had to do is done.
-process.exit(exitCode);
+// Before anything else is loaded: what Node made of the sources at an earlier run starts in a third of the time.
+enableCompileCache();
+await import("./main.ts");

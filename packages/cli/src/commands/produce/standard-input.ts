@@ -1,13 +1,14 @@
-/** Standard input until it ends, or until Ctrl-C. */
+import { CommandFailure } from "../../failure/command-failure.ts";
+
+/** Standard input until it ends. */
 export interface StandardInput {
+  /** Throws a `CommandFailure` when a signal ends it before its own end. */
   readonly chunks: AsyncIterable<Uint8Array>;
-  /** Whether a signal ended it. */
-  interrupted(): boolean;
   /** Gives the signals back. */
   close(): void;
 }
 
-/** Reads standard input. The first Ctrl-C or SIGTERM ends it, so that what came is written; the second ends the process. */
+/** Reads standard input. The first Ctrl-C or SIGTERM ends it, so that whole lines are written; the second ends the process. */
 export function readStandardInput(): StandardInput {
   let interrupted = false;
   const onSignal = (): void => {
@@ -26,9 +27,9 @@ export function readStandardInput(): StandardInput {
           // A stream that is destroyed while it is read says that it closed too early. That was the intention.
           if (!interrupted) throw error;
         }
+        if (interrupted) throw new CommandFailure("stopped before the input ended");
       },
     },
-    interrupted: () => interrupted,
     close() {
       process.off("SIGINT", onSignal);
       process.off("SIGTERM", onSignal);

@@ -1,0 +1,37 @@
+import { OffsetStoreError, type ConsumerEvent } from "@tidemark/core";
+import { expect, test } from "vitest";
+import { eventMessage } from "../../src/commands/consume/event-message.ts";
+
+const key = { consumer: "c1", topic: "t", partition: 0 };
+const at = { topic: "t", partition: 0 };
+
+const cases: readonly (readonly [event: ConsumerEvent, message: string])[] = [
+  [
+    { type: "reset", ...at, policy: "latest", reason: "below-log", from: 5n, to: 9n, skipped: 4n },
+    'topic "t" partition "0": offset 5 is older than what the log keeps; policy latest goes on at 9, 4 records skipped',
+  ],
+  [
+    { type: "flush-failed", keys: [key, { ...key, partition: 1 }], error: storeError("no answer") },
+    'consumer "c1" on topic "t" partition "0" and 1 more could not be written and will be again: no answer',
+  ],
+  [
+    { type: "behind", key, sent: 3n, record: { ...key, nextOffset: 7n, metadata: "" } },
+    'consumer "c1" on topic "t" partition "0": the stored position 7 is ahead of 3 and stays',
+  ],
+  [{ type: "partition-added", topic: "t", partition: 2 }, 'topic "t" partition "2": is new; read from its beginning'],
+  [{ type: "recovered" }, "the store takes positions again"],
+];
+
+test.each(cases)("%o", (event, message) => {
+  expect(eventMessage(event, { start: undefined, verbose: false })).toBe(message);
+});
+
+test("what is as it should be is said only when asked for", () => {
+  const event: ConsumerEvent = { type: "resumed", ...at, nextOffset: 7n };
+  expect(eventMessage(event, { start: undefined, verbose: false })).toBeUndefined();
+  expect(eventMessage(event, { start: undefined, verbose: true })).toBe('topic "t" partition "0": goes on at 7');
+});
+
+function storeError(message: string): OffsetStoreError {
+  return new OffsetStoreError(message, { code: "UNAVAILABLE", operation: "commit", store: "sqlite" });
+}
