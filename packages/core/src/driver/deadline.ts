@@ -15,11 +15,14 @@ export async function withinDeadline<Result>(
   signal?.throwIfAborted();
   const controller = new AbortController();
   const ended = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    const error = new DeadlineExceeded(`no answer within ${Math.max(0, Math.round(timeoutMs))} ms`);
-    ended.reject(error);
-    controller.abort(error);
-  }, Math.max(0, timeoutMs));
+  const timer = setTimeout(
+    () => {
+      const error = new DeadlineExceeded(`no answer within ${Math.max(0, Math.round(timeoutMs))} ms`);
+      ended.reject(error);
+      controller.abort(error);
+    },
+    Math.max(0, timeoutMs),
+  );
   const onAbort = (): void => {
     ended.reject(signal?.reason);
     controller.abort(signal?.reason);

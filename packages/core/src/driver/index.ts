@@ -1,10 +1,4 @@
-export {
-  createOffsetStore,
-  DEFAULT_NAMESPACE,
-  type OffsetStoreEvent,
-  type OffsetStoreOptions,
-  resolveStoreOptions,
-} from "./create-offset-store.ts";
+export { createOffsetStore } from "./create-offset-store.ts";
 export { backoffMs, delay } from "./deadline.ts";
 export type {
   DriverClaimOutcome,
@@ -31,3 +25,9 @@ export {
   visibleAt,
 } from "./transitions.ts";
 export { MAX_METADATA_BYTES, MAX_NAME_BYTES, MAX_OFFSET, MAX_PARTITION, MAX_TTL_MS } from "./validation.ts";
+export {
+  DEFAULT_NAMESPACE,
+  type OffsetStoreEvent,
+  type OffsetStoreOptions,
+  resolveStoreOptions,
+} from "./store-options.ts";

@@ -1,7 +1,14 @@
 import { inspect } from "node:util";
 
 import type { OffsetKey } from "../key.ts";
-import type { ClaimEntry, CommitEntry, DeleteSelector, ExpireEntry, OffsetFilter, ResetEntry } from "../offset-store.ts";
+import type {
+  ClaimEntry,
+  CommitEntry,
+  DeleteSelector,
+  ExpireEntry,
+  OffsetFilter,
+  ResetEntry,
+} from "../offset-store.ts";
 
 /** The most UTF-8 bytes of a consumer's or topic's name, a token, an owner or a namespace (contract 3.7). */
 export const MAX_NAME_BYTES = 255;
@@ -44,7 +51,9 @@ export function validateTtl(value: unknown): asserts value is number | null | un
   if (value === undefined || value === null) return;
   if (typeof value !== "number") throw new TypeError(`ttl must be a number of milliseconds, not ${describe(value)}`);
   if (!Number.isSafeInteger(value) || value <= 0 || value > MAX_TTL_MS) {
-    throw new RangeError(`ttl must be a whole number of milliseconds from 1 to ${MAX_TTL_MS} (100 years), not ${value}`);
+    throw new RangeError(
+      `ttl must be a whole number of milliseconds from 1 to ${MAX_TTL_MS} (100 years), not ${value}`,
+    );
   }
 }
 

@@ -4,7 +4,7 @@ import type { OpenedSource, SourceAbility } from "./source-harness.ts";
 export interface SourceConformanceCase {
   /** Stable, for bug reports: `theme/what-happens`. */
   readonly id: string;
-  /** The clause of the contract for sources that the case proves, for example `"source.3"`. */
+  /** The clause of the contract for sources that the case proves, for example `"7.3"`. */
   readonly clause: string;
   /** A sentence that is true of a log that keeps the contract. */
   readonly title: string;

@@ -4,7 +4,7 @@ import type { SourceConformanceCase } from "./source-case.ts";
 import type { OpenedSource, SourceHarness } from "./source-harness.ts";
 
 /**
- * Declares one test for each thing that every log must do (clauses `source.1` to `source.8`), each on a log of its own.
+ * Declares one test for each thing that every log must do (clauses 7.1 to 7.8), each on a log of its own.
  *
  * A case that needs an ability which the harness does not declare is named in the report as not shown, and not run.
  */

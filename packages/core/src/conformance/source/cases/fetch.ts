@@ -8,7 +8,7 @@ const FAR = 2n ** 53n + 1n;
 export const fetchCases: readonly SourceConformanceCase[] = [
   {
     id: "fetch/order",
-    clause: "source.2",
+    clause: "7.2",
     title: "every record comes once, in the order of offsets, whatever the size of the fetches",
     async run(opened) {
       const { source } = opened;
@@ -32,7 +32,7 @@ export const fetchCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "fetch/middle",
-    clause: "source.2",
+    clause: "7.2",
     title: "a fetch begins at exactly the offset asked for, and tells the end of the log",
     async run(opened) {
       const { source } = opened;
@@ -51,7 +51,7 @@ export const fetchCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "fetch/max-bytes",
-    clause: "source.2",
+    clause: "7.2",
     title: "an answer holds no more than maxBytes of records, and the next one goes on where it ended",
     async run(opened) {
       const { source } = opened;
@@ -65,7 +65,7 @@ export const fetchCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "fetch/large-first",
-    clause: "source.2",
+    clause: "7.2",
     title: "the first record comes even if it alone is larger than maxBytes",
     async run(opened) {
       const { source } = opened;
@@ -82,7 +82,7 @@ export const fetchCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "fetch/gap",
-    clause: "source.3",
+    clause: "7.3",
     title: "offsets without a record are passed over: the records come with their own offsets",
     needs: ["advanceTo"],
     async run(opened) {
@@ -106,7 +106,7 @@ export const fetchCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "fetch/gap-at-end",
-    clause: "source.3",
+    clause: "7.3",
     title: "a fetch that finds only offsets without a record goes past them",
     needs: ["advanceTo"],
     async run(opened) {
@@ -120,7 +120,7 @@ export const fetchCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "fetch/int64",
-    clause: "source.3",
+    clause: "7.3",
     title: "offsets beyond 2^53 are exact",
     needs: ["advanceTo"],
     async run(opened) {
@@ -148,7 +148,7 @@ export const fetchCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "fetch/arguments",
-    clause: "source.2",
+    clause: "7.2",
     title: "arguments that make no sense are a TypeError or a RangeError",
     async run(opened) {
       const { source } = opened;

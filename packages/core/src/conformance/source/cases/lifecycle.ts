@@ -7,7 +7,7 @@ import type { SourceConformanceCase } from "../source-case.ts";
 export const lifecycleCases: readonly SourceConformanceCase[] = [
   {
     id: "lifecycle/name",
-    clause: "source.8",
+    clause: "7.8",
     title: "a source has a name",
     async run({ source }) {
       assert.ok(typeof source.name === "string" && source.name !== "");
@@ -15,7 +15,7 @@ export const lifecycleCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "lifecycle/close-twice",
-    clause: "source.8",
+    clause: "7.8",
     title: "a source may be closed twice, also by `await using`",
     async run({ source }) {
       await Promise.all([source.close(), source.close()]);
@@ -24,7 +24,7 @@ export const lifecycleCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "lifecycle/closed",
-    clause: "source.8",
+    clause: "7.8",
     title: "every call after close rejects with CLOSED",
     async run(opened) {
       const { source } = opened;
@@ -42,7 +42,7 @@ export const lifecycleCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "lifecycle/close-in-flight",
-    clause: "source.8",
+    clause: "7.8",
     title: "closing ends a fetch that waits, with CLOSED",
     async run(opened) {
       const { source } = opened;

@@ -11,7 +11,7 @@ function at(...timestamps: number[]): RecordInput[] {
 export const listOffsetsCases: readonly SourceConformanceCase[] = [
   {
     id: "list-offsets/ends",
-    clause: "source.7",
+    clause: "7.7",
     title: "-2 tells the first offset that the log has, -1 the one after the last record",
     async run(opened) {
       const { source } = opened;
@@ -28,7 +28,7 @@ export const listOffsetsCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "list-offsets/time",
-    clause: "source.7",
+    clause: "7.7",
     title: "a time tells the first record that is not older; later than all tells none",
     async run(opened) {
       const { source } = opened;
@@ -51,7 +51,7 @@ export const listOffsetsCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "list-offsets/time-unordered",
-    clause: "source.7",
+    clause: "7.7",
     title: "where timestamps go back, the first offset whose record is not older counts",
     async run(opened) {
       const { source } = opened;
@@ -70,7 +70,7 @@ export const listOffsetsCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "list-offsets/time-of-removed",
-    clause: "source.7",
+    clause: "7.7",
     title: "a time never tells a record that was removed",
     needs: ["deleteRecords"],
     async run(opened) {
@@ -90,7 +90,7 @@ export const listOffsetsCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "list-offsets/several",
-    clause: "source.7",
+    clause: "7.7",
     title: "several partitions are answered in one call, in the order asked",
     async run(opened) {
       const { source } = opened;
@@ -110,7 +110,7 @@ export const listOffsetsCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "list-offsets/arguments",
-    clause: "source.7",
+    clause: "7.7",
     title: "a partition or a timestamp that makes no sense is a TypeError or a RangeError",
     async run(opened) {
       const { source } = opened;

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 export const rangeCases: readonly SourceConformanceCase[] = [
   {
     id: "range/beyond",
-    clause: "source.6",
+    clause: "7.6",
     title: "an offset beyond the end is out of range at once, and the error tells the log's bounds",
     async run(opened) {
       const { source } = opened;
@@ -26,7 +26,7 @@ export const rangeCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "range/below",
-    clause: "source.6",
+    clause: "7.6",
     title: "an offset whose record was removed is out of range, and the error tells the log's bounds",
     needs: ["deleteRecords"],
     async run(opened) {
@@ -50,7 +50,7 @@ export const rangeCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "range/emptied",
-    clause: "source.6",
+    clause: "7.6",
     title: "offsets are not used again when all records were removed",
     needs: ["deleteRecords"],
     async run(opened) {
@@ -73,7 +73,7 @@ export const rangeCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "range/waiting",
-    clause: "source.6",
+    clause: "7.6",
     title: "a fetch that waits while its topic is deleted ends with UNKNOWN_TOPIC",
     needs: ["admin"],
     async run(opened) {

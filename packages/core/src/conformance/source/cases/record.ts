@@ -8,7 +8,7 @@ const everyByte = Uint8Array.from({ length: 256 }, (_, byte) => byte);
 export const recordCases: readonly SourceConformanceCase[] = [
   {
     id: "record/null-and-empty",
-    clause: "source.4",
+    clause: "7.4",
     title: "an absent key or value and an empty one are told apart",
     async run(opened) {
       const { source } = opened;
@@ -34,7 +34,7 @@ export const recordCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "record/bytes",
-    clause: "source.4",
+    clause: "7.4",
     title: "keys and values come back byte for byte, and are the caller's to keep",
     async run(opened) {
       const { source } = opened;
@@ -50,7 +50,7 @@ export const recordCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "record/timestamp",
-    clause: "source.4",
+    clause: "7.4",
     title: "a record has the timestamp that it was given, or else the time at which it was written",
     async run(opened) {
       const { source } = opened;
@@ -65,7 +65,7 @@ export const recordCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "record/headers",
-    clause: "source.4",
+    clause: "7.4",
     title: "headers keep their order, repeated names, empty and binary values",
     async run(opened) {
       const { source } = opened;

@@ -6,7 +6,7 @@ import type { SourceConformanceCase } from "../source-case.ts";
 export const topicCases: readonly SourceConformanceCase[] = [
   {
     id: "topic/partitions",
-    clause: "source.1",
+    clause: "7.1",
     title: "partitions are numbered from 0 and told in ascending order",
     async run(opened) {
       const { source } = opened;
@@ -19,7 +19,7 @@ export const topicCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "topic/unknown",
-    clause: "source.1",
+    clause: "7.1",
     title: "a topic that is not there is UNKNOWN_TOPIC to every call, and the error names it",
     async run(opened) {
       const { source } = opened;
@@ -37,7 +37,7 @@ export const topicCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "topic/unknown-partition",
-    clause: "source.1",
+    clause: "7.1",
     title: "a partition that is not there is UNKNOWN_PARTITION, and the error names topic and partition",
     async run(opened) {
       const { source } = opened;
@@ -56,7 +56,7 @@ export const topicCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "topic/partitions-apart",
-    clause: "source.1",
+    clause: "7.1",
     title: "each partition has offsets and records of its own",
     async run(opened) {
       const { source } = opened;
@@ -72,7 +72,7 @@ export const topicCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "topic/recreated",
-    clause: "source.1",
+    clause: "7.1",
     title: "a topic that is deleted and made again starts at offset 0, and knows nothing of its former records",
     needs: ["admin"],
     async run(opened) {
@@ -95,7 +95,7 @@ export const topicCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "topic/admin",
-    clause: "source.1",
+    clause: "7.1",
     title: "settings are kept as given, changed one by one, removed by null; partitions only grow",
     needs: ["admin"],
     async run(opened) {

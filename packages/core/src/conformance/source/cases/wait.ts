@@ -8,7 +8,7 @@ import type { SourceConformanceCase } from "../source-case.ts";
 export const waitCases: readonly SourceConformanceCase[] = [
   {
     id: "wait/none",
-    clause: "source.5",
+    clause: "7.5",
     title: "at the end of the log a fetch that does not wait is empty and stays where it is",
     async run(opened) {
       const { source } = opened;
@@ -22,7 +22,7 @@ export const waitCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "wait/expires",
-    clause: "source.5",
+    clause: "7.5",
     title: "a fetch at the end of the log waits as long as it was told, then is empty",
     async run(opened) {
       const { source } = opened;
@@ -36,7 +36,7 @@ export const waitCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "wait/woken",
-    clause: "source.5",
+    clause: "7.5",
     title: "a waiting fetch is answered as soon as a record is written, and only by its own partition's",
     async run(opened) {
       const { source } = opened;
@@ -56,7 +56,7 @@ export const waitCases: readonly SourceConformanceCase[] = [
   },
   {
     id: "wait/aborted",
-    clause: "source.5",
+    clause: "7.5",
     title: "an abort ends a waiting fetch with the signal's reason and leaves no listener behind",
     async run(opened) {
       const { source } = opened;
