@@ -126,7 +126,7 @@ function openerOf<Opener extends UrlOpener>(registry: UrlRegistry<Opener>, modul
       `${JSON.stringify(from)} is not a package of a ${registry.what}: it does not export ${registry.exportName} with schemes, usage and open()`,
     );
   }
-  return opener as UrlOpener as Opener;
+  return opener as Opener;
 }
 
 function isOpener(value: unknown): value is UrlOpener {

@@ -44,11 +44,11 @@ test("a record that comes alone is written without waiting for a second, and com
 
 test("records at hand go out together; a commit names the last of each partition in that write, not a later one", async () => {
   const { writes, committed, output } = setUp(100);
-  output.add(record(1), Buffer.from("a\n"));
-  output.add(record(5, 1), Buffer.from("b\n"));
-  output.add(record(2), Buffer.from("c\n"));
+  void output.add(record(1), Buffer.from("a\n"));
+  void output.add(record(5, 1), Buffer.from("b\n"));
+  void output.add(record(2), Buffer.from("c\n"));
   await turn();
-  output.add(record(3), Buffer.from("d\n"));
+  void output.add(record(3), Buffer.from("d\n"));
   await turn();
   expect(writes.map(({ text }) => text)).toEqual(["a\nb\nc\n"]);
   writes[0]?.finish();
@@ -74,21 +74,21 @@ test("a full batch holds the next record up until it is out", async () => {
 
 test("a write that fails commits nothing, and nothing is written after it", async () => {
   const { writes, committed, failures, output } = setUp(100);
-  output.add(record(1), Buffer.from("a\n"));
+  void output.add(record(1), Buffer.from("a\n"));
   await turn();
   const error = new Error("EPIPE");
   writes[0]?.finish(error);
   await turn();
-  output.add(record(2), Buffer.from("b\n"));
+  void output.add(record(2), Buffer.from("b\n"));
   await output.drain();
   expect({ committed, failures, writes: writes.length }).toEqual({ committed: [], failures: [error], writes: 1 });
 });
 
 test("abandoned, it drops what is not on its way, and still says what got out", async () => {
   const { writes, committed, output } = setUp(100);
-  output.add(record(1), Buffer.from("a\n"));
+  void output.add(record(1), Buffer.from("a\n"));
   await turn();
-  output.add(record(2), Buffer.from("b\n"));
+  void output.add(record(2), Buffer.from("b\n"));
   const abandoned = output.abandon();
   writes[0]?.finish();
   await abandoned;

@@ -124,7 +124,8 @@ test("a start beyond the end goes to the reset policy, and is said", async () =>
   expect(finished).toEqual({
     code: 0,
     stdout: "",
-    stderr: 'topic "t" partition "0": offset 99 lies beyond the log\'s end; policy nearest goes on at 2\n',
+    stderr:
+      'topic "t" partition "0": offset 99 lies beyond the log\'s end; policy nearest goes on at 2, 2 records skipped\n',
   });
 });
 

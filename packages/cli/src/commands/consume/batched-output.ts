@@ -58,10 +58,13 @@ export function createBatchedOutput(options: BatchedOutputOptions): BatchedOutpu
     last = new Map();
     writing = done;
   };
+  const writesEnded = async (): Promise<void> => {
+    while (writing !== undefined) await writing;
+  };
   const drain = async (): Promise<void> => {
-    while (writing !== undefined) await writing;
+    await writesEnded();
     startWriting();
-    while (writing !== undefined) await writing;
+    await writesEnded();
   };
   const drainAndYield = async (): Promise<void> => {
     await drain();
@@ -93,7 +96,7 @@ export function createBatchedOutput(options: BatchedOutputOptions): BatchedOutpu
       ended = true;
       clearImmediate(idleWrite);
       chunks = [];
-      while (writing !== undefined) await writing;
+      await writesEnded();
     },
   };
 }

@@ -23,6 +23,8 @@ export function eventMessage(event: ConsumerEvent, { start, verbose }: EventMess
       return `${place(event)}: offset ${event.from} ${event.reason === "below-log" ? "is older than what the log keeps" : "lies beyond the log's end"}; policy ${event.policy} goes on at ${event.to}${event.skipped > 0n ? `, ${counted(event.skipped, "record")} skipped` : ""}`;
     case "fetch-failed":
       return `${place(event)}: cannot be read, next try in ${event.retryInMs} ms: ${event.error.message}`;
+    case "refresh-failed":
+      return `new partitions of topic ${JSON.stringify(event.topic)} could not be looked up, later again: ${event.error.message}`;
     case "partition-added":
       return `${place(event)}: is new; read from its beginning`;
     case "flush-failed":

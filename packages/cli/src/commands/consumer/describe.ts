@@ -20,7 +20,7 @@ export function addConsumerDescribeCommand(consumer: Command): void {
     .addHelpText("after", examples("consumer describe billing", "consumer describe billing --topic orders -O yaml"))
     .action(async (name: string, { topic }: { topic?: string }, command: Command) => {
       const context = await contextOf(command);
-      const { positions, error } = await findPositions(context, {
+      const { positions, unreadable } = await findPositions(context, {
         consumer: name,
         ...(topic !== undefined && { topic }),
       });
@@ -30,7 +30,7 @@ export function addConsumerDescribeCommand(consumer: Command): void {
         );
       }
       await context.print(positions, () => describe(name, positions, Date.now()));
-      if (error !== undefined) throw error;
+      if (unreadable !== undefined) throw unreadable;
     });
 }
 

@@ -7,7 +7,7 @@ import { comparePositions } from "./position-order.ts";
 export interface FoundPositions {
   readonly positions: readonly PositionDocument[];
   /** What the store could not read; the rest is in `positions`. */
-  readonly error: unknown;
+  readonly unreadable: Error | undefined;
 }
 
 /** How long the log may take to say where it ends: the list must come all the same. */
@@ -17,13 +17,13 @@ const LOG_PATIENCE_MS = 5000;
 export async function findPositions(context: CommandContext, filter: OffsetFilter): Promise<FoundPositions> {
   await using store = await context.openStore();
   const records: OffsetRecord[] = [];
-  let failure: unknown;
+  let unreadable: Error | undefined;
   try {
     for await (const record of store.list(filter)) records.push(record);
   } catch (error) {
     // One record that cannot be read must not hide the others: they are shown, then it is named.
-    if (records.length === 0) throw error;
-    failure = error;
+    if (records.length === 0 || !(error instanceof Error)) throw error;
+    unreadable = error;
   }
   records.sort(comparePositions);
   const ends = await logEnds(context, new Set(records.map(({ topic }) => topic)));
@@ -34,7 +34,7 @@ export async function findPositions(context: CommandContext, filter: OffsetFilte
       end === undefined || record.nextOffset === undefined ? undefined : end - record.nextOffset,
     );
   });
-  return { positions, error: failure };
+  return { positions, unreadable };
 }
 
 type EndsByPartition = ReadonlyMap<number, bigint>;

@@ -18,7 +18,7 @@ export function addConsumerListCommand(consumer: Command): void {
     .addHelpText("after", examples("consumer list", "consumer list --topic orders", "consumer list -O json"))
     .action(async ({ topic }: { topic?: string }, command: Command) => {
       const context = await contextOf(command);
-      const { positions, error } = await findPositions(context, topic === undefined ? {} : { topic });
+      const { positions, unreadable } = await findPositions(context, topic === undefined ? {} : { topic });
       if (positions.length === 0 && context.settings.output === "table") return say("no consumers");
       const now = Date.now();
       await context.print(positions, () =>
@@ -27,6 +27,6 @@ export function addConsumerListCommand(consumer: Command): void {
           positions.map((position) => positionRow(position, now)),
         ),
       );
-      if (error !== undefined) throw error;
+      if (unreadable !== undefined) throw unreadable;
     });
 }

@@ -83,7 +83,7 @@ export async function produceLines(options: ProduceLinesOptions): Promise<void> 
     // Also when the input failed: the lines that came are whole, and are written.
     while (writing !== undefined) await writing;
   }
-  if (failure !== undefined) throw (failure as { readonly error: unknown }).error;
+  if (failure !== undefined) throw failure.error;
 }
 
 function recordReader(separator: string | undefined): (line: Uint8Array) => RecordInput {
