@@ -65,7 +65,7 @@ export async function chooseOffsets(
       const { earliest, latest } = boundsOf(bounds, partition);
       try {
         const answer = listed.get(partition) ?? latest;
-        const offset = policy.adjustOffset?.(lastOffsetFetched, answer) ?? answer;
+        const offset: unknown = policy.adjustOffset ? policy.adjustOffset(lastOffsetFetched, answer) : answer;
         if (typeof offset !== "bigint") {
           throw new TypeError(`reset policy ${JSON.stringify(policy.name)}: adjustOffset must give a bigint`);
         }

@@ -11,9 +11,13 @@ const MAX_TURN_MS = 10;
 export interface LoopOwner {
   /** Called before each next record: commits the previous one (strategy `auto`), throws if the consumer may not go on. */
   readonly before: (previous: LogRecord | undefined) => void;
-  /** What must be waited for before the next record; `undefined`: nothing. */
-  readonly barrier: () => Promise<void> | undefined;
+  /** Whether something must be waited for before the next record. */
+  readonly blocked: () => boolean;
+  /** Waits for it, or for the signal. */
+  readonly unblocked: (signal: AbortSignal) => Promise<void>;
   readonly delivered: (record: LogRecord) => void;
+  /** Reading of a partition goes on elsewhere, because its position no longer exists. */
+  readonly moved: (partition: number, to: bigint) => void;
   /** The loop is over, by its end or because it was left: flushes. */
   readonly left: () => Promise<void>;
 }
@@ -22,7 +26,7 @@ export interface LoopOwner {
 export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
   readonly #owner: LoopOwner;
   readonly #fetcher: PartitionFetcher;
-  #readers: PartitionReader[] = [];
+  readonly #readers: PartitionReader[] = [];
   #open: ((signal: AbortSignal) => Promise<readonly PartitionReader[]>) | undefined;
   #failure: { readonly error: unknown } | undefined;
   readonly #abort: AbortController;
@@ -37,12 +41,21 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
 
   constructor(
     owner: LoopOwner,
-    context: Omit<FetcherContext, "signal" | "wake">,
+    context: Omit<FetcherContext, "signal" | "wake" | "moved">,
     open: (signal: AbortSignal) => Promise<readonly PartitionReader[]>,
   ) {
     this.#owner = owner;
     this.#abort = new AbortController();
-    this.#fetcher = new PartitionFetcher({ ...context, signal: this.#abort.signal, wake: () => this.wake() });
+    this.#fetcher = new PartitionFetcher({
+      ...context,
+      signal: this.#abort.signal,
+      wake: () => this.wake(),
+      moved: (partition, to) => {
+        // The record in hand is of before the move: committing it would move the new position to an offset of the old log.
+        if (this.#previous?.partition === partition) this.#previous = undefined;
+        owner.moved(partition, to);
+      },
+    });
     this.#open = open;
   }
 
@@ -75,20 +88,21 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
   }
 
   add(reader: PartitionReader): void {
-    this.#readers.push(reader);
+    if (!this.#readers.some(({ partition }) => partition === reader.partition)) this.#readers.push(reader);
     this.wake();
   }
 
   drop(partition: number): void {
     const index = this.#readers.findIndex((reader) => reader.partition === partition);
-    if (index >= 0) this.#readers.splice(index, 1);
+    for (const reader of index >= 0 ? this.#readers.splice(index, 1) : []) reader.dropped = true;
     if (this.#current?.partition === partition) this.#current = undefined;
     if (this.#previous?.partition === partition) this.#previous = undefined;
     this.wake();
   }
 
   next(): Promise<IteratorResult<LogRecord, void>> {
-    if (this.#pending !== undefined) return this.#after(this.#pending);
+    // Calls that come while one waits are answered in order.
+    if (this.#pending !== undefined) return this.#keepPending(this.#pending.then(() => this.#next()));
     // A record that is there is handed out without waiting for anything.
     try {
       this.#comeBack();
@@ -98,18 +112,7 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
       this.end();
       return Promise.reject(error as Error);
     }
-    const result = this.#waitForRecord().catch((error: unknown) => {
-      const { error: cause } = this.#failure ?? { error };
-      this.#failure = undefined;
-      this.end();
-      throw cause;
-    });
-    const pending: Promise<void> = result.then(
-      () => this.#settle(pending),
-      () => this.#settle(pending),
-    );
-    this.#pending = pending;
-    return result;
+    return this.#keepPending(this.#waitOrEnd());
   }
 
   async return(): Promise<IteratorResult<LogRecord, void>> {
@@ -120,14 +123,38 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
     return { done: true, value: undefined };
   }
 
-  /** Calls that come while one waits are answered in order. */
-  async #after(pending: Promise<unknown>): Promise<IteratorResult<LogRecord, void>> {
-    await pending;
-    return this.next();
+  #keepPending(result: Promise<IteratorResult<LogRecord, void>>): Promise<IteratorResult<LogRecord, void>> {
+    const settle = (): void => {
+      if (this.#pending === pending) this.#pending = undefined;
+    };
+    const pending: Promise<void> = result.then(settle, settle);
+    this.#pending = pending;
+    return result;
   }
 
-  #settle(pending: Promise<unknown>): void {
-    if (this.#pending === pending) this.#pending = undefined;
+  async #next(): Promise<IteratorResult<LogRecord, void>> {
+    try {
+      this.#comeBack();
+    } catch (error) {
+      this.end();
+      throw error;
+    }
+    return this.#waitOrEnd();
+  }
+
+  async #waitOrEnd(): Promise<IteratorResult<LogRecord, void>> {
+    try {
+      return await this.#waitForRecord();
+    } catch (error) {
+      const failure = this.#failure;
+      this.#failure = undefined;
+      const { aborted, reason } = this.#abort.signal;
+      this.end();
+      if (failure !== undefined) throw failure.error;
+      // What the end of the loop interrupts is no failure.
+      if (aborted && error === reason) return { done: true, value: undefined };
+      throw error;
+    }
   }
 
   #comeBack(): void {
@@ -138,7 +165,7 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
   }
 
   #mayTakeNow(): boolean {
-    if (this.#ended || this.#owner.barrier() !== undefined) return false;
+    if (this.#ended || this.#owner.blocked()) return false;
     this.#taken += 1;
     if (this.#taken % RECORDS_PER_CLOCK_READ !== 0) return true;
     return performance.now() - this.#turnStartedAt < MAX_TURN_MS;
@@ -147,6 +174,8 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
   #take(): LogRecord | undefined {
     let reader = this.#current;
     if (reader === undefined || !reader.filled || reader.finished) {
+      // Between two batches, so that a partition that fails is heard of however much the others have to say.
+      this.#throwErrors();
       reader = this.#nextFilled();
       this.#current = reader;
     }
@@ -174,21 +203,19 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
     if (this.#open !== undefined && !this.#ended) {
       const open = this.#open;
       this.#open = undefined;
-      this.#readers = [...(await open(this.#abort.signal))];
+      for (const reader of await open(this.#abort.signal)) this.add(reader);
     }
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure.error;
       if (this.#ended) return { done: true, value: undefined };
       this.#owner.before(undefined);
-      const barrier = this.#owner.barrier();
-      if (barrier !== undefined) {
-        await this.#endable(barrier);
+      if (this.#owner.blocked()) {
+        await this.#owner.unblocked(this.#abort.signal);
         continue;
       }
       const record = this.#take();
       if (record !== undefined) return { done: false, value: record };
-      this.#throwErrors();
-      if (this.#readers.every((reader) => reader.finished)) return this.return();
+      if (this.#readers.every((reader) => reader.finished)) return await this.return();
       this.#wait = Promise.withResolvers();
       const now = performance.now();
       for (const reader of this.#readers) if (reader.wantsFetch(now)) this.#fetcher.fetch(reader);
@@ -198,26 +225,16 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
     }
   }
 
-  /** A partition that cannot be read ends this call, not the others: the next loop tries it again. */
+  /**
+   * A partition that cannot be read ends this loop; the next one tries it again. Not before every other partition had its
+   * turn: whoever loops again and again gets their records, and the failure too.
+   */
   #throwErrors(): void {
     const failed = this.#readers.find((reader) => reader.error !== undefined);
     if (failed?.error === undefined) return;
-    const { error } = failed;
-    this.#readers.splice(this.#readers.indexOf(failed), 1);
-    throw error;
-  }
-
-  /** Waits for what the owner waits for, or for the loop's end. */
-  async #endable(barrier: Promise<void>): Promise<void> {
-    this.#wait = Promise.withResolvers();
-    // Somebody waits for the next record: unlike a session's own timers, that keeps the process alive.
-    const awake = setInterval(() => undefined, 2 ** 30);
-    try {
-      await Promise.race([barrier, this.#wait.promise]);
-    } finally {
-      clearInterval(awake);
-      this.#wait = undefined;
-    }
+    const others = this.#readers.filter((reader) => reader.error === undefined && !reader.finished);
+    if (others.some((reader) => !reader.answered || (reader.filled && !reader.begun))) return;
+    throw failed.error;
   }
 
   async #letOthersRun(): Promise<void> {

@@ -41,7 +41,9 @@ export async function createConsumer<Transaction = never>(
     }
     await logConsumer.begin(partitions, resolved.start, stored);
   } catch (error) {
-    await logConsumer.close().catch(() => undefined);
+    const closed = logConsumer.close().catch(() => undefined);
+    // Whoever aborts does not wait for a store that may never answer.
+    if (signal?.aborted !== true) await closed;
     throw error;
   }
   if (resolved.partitions === undefined) logConsumer.refreshPartitions();

@@ -1,6 +1,5 @@
-import { delay } from "../driver/deadline.ts";
+import { backoffMs, delay } from "../driver/deadline.ts";
 import { emitter } from "../emitter.ts";
-import { LogSourceError } from "../errors/log-source-error.ts";
 import type { LogRecord, LogSource } from "../log-source.ts";
 import { defaultOffsetResetPolicy } from "../offset-reset-policy.ts";
 import type { CallOptions } from "../offset-store.ts";
@@ -13,9 +12,11 @@ import { resetEvent } from "./partition-fetcher.ts";
 import { PartitionReader } from "./partition-reader.ts";
 import { type PositionKeeper, UntrackedPositions } from "./position-keeper.ts";
 import { startOffsets } from "./start-offsets.ts";
+import { topicTtl } from "./topic-ttl.ts";
 
 // With flushInterval 0 a position that cannot be written is tried again after this, until the store is back.
-const UNFLUSHED_RETRY_MS = 100;
+const UNFLUSHED_RETRY_BASE_MS = 50;
+const UNFLUSHED_RETRY_MAX_MS = 1_000;
 
 /** A consumer over a log source: loops in front, a session (or nobody) behind. */
 export class LogConsumer<Transaction> implements Consumer<Transaction> {
@@ -27,6 +28,9 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
   readonly #untracked = new UntrackedPositions();
   readonly #partitions = new Set<number>();
   readonly #closed = new AbortController();
+  // Partitions whose position was gone once: what was handed out before may be of another log.
+  readonly #moved = new Set<number>();
+  #unflushedAttempts = 0;
   #session: OffsetSession<Transaction> | undefined;
   #loop: ConsumerLoop | undefined;
   #refreshTimer: NodeJS.Timeout | undefined;
@@ -61,7 +65,11 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
   commit(record?: RecordPosition): void {
     const session = this.#committing("commit");
     // With "auto" all but the record in hand is committed already, and it alone was not announced to the session.
-    const upTo = record ?? (session.strategy === "auto" ? this.#loop?.inHand : undefined);
+    const inHand = session.strategy === "auto" ? this.#loop?.inHand : undefined;
+    const upTo = record ?? inHand;
+    if (record !== undefined && session.strategy === "auto" && this.#moved.has(record.partition)) {
+      if (record.partition !== inHand?.partition || record.offset !== inHand.offset) return;
+    }
     if (upTo !== undefined || session.strategy === "manual") session.commit(upTo);
   }
 
@@ -100,9 +108,14 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
     this.#loop = new ConsumerLoop(
       {
         before: (previous) => this.#before(previous),
-        barrier: () => this.#barrier(),
+        blocked: () => this.#blocked(),
+        unblocked: (signal) => this.#unblocked(signal),
         delivered: (record) => {
           if (this.strategy !== "auto") this.#keeper.deliver(record);
+        },
+        moved: (partition, to) => {
+          this.#moved.add(partition);
+          this.#keeper.reposition(partition, to);
         },
         left: () => this.#left(),
       },
@@ -112,7 +125,6 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
         maxBytes: this.#options.maxBytes,
         maxWait: this.#options.maxWait,
         resetPolicy: this.#options.resetPolicy,
-        positions: this.#keeper,
         emit: this.#emit,
       },
       (signal) => this.#openReaders(signal),
@@ -158,11 +170,13 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
       fresh,
       signal,
     );
-    const ttl = fresh.length > 0 ? await this.#topicTtl({ signal }) : undefined;
+    // All or nothing: a start that one partition lacks must not be stored for the others.
+    for (const choice of choices.values()) if (choice instanceof Error) throw choice;
+    const wantsTopicTtl = fresh.length > 0 && this.#session !== undefined && this.#options.session.ttl === undefined;
+    const ttl = wantsTopicTtl ? await topicTtl(this.#source, topic, { signal }) : undefined;
     for (const partition of fresh) {
       const choice = choices.get(partition);
-      if (choice === undefined) throw new TypeError(`no start was resolved for partition ${partition}`);
-      if (choice instanceof Error) throw choice;
+      if (choice === undefined || choice instanceof Error) continue;
       if (this.#session === undefined) this.#untracked.reposition(partition, choice.offset);
       else this.#session.startAt(partition, choice.offset, { ttl });
       const reset = resets.find((candidate) => candidate.partition === partition);
@@ -235,13 +249,25 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
     if (previous !== undefined && session.strategy === "auto") session.commit(previous);
   }
 
-  #barrier(): Promise<void> | undefined {
+  #blocked(): boolean {
     const session = this.#session;
-    if (session === undefined) return undefined;
-    if (session.stalled) return session.whenReady();
-    if (this.#options.session.flushInterval > 0 || !session.unflushed) return undefined;
-    // A failed write is an event; what it means for the loop is decided when the wait is over.
-    return session.flush().catch(() => delay(UNFLUSHED_RETRY_MS, this.#closed.signal).catch(() => undefined));
+    if (session === undefined) return false;
+    return session.stalled || (this.#options.session.flushInterval === 0 && session.unflushed);
+  }
+
+  async #unblocked(signal: AbortSignal): Promise<void> {
+    const session = this.#session;
+    if (session === undefined) return;
+    if (session.stalled) return session.whenReady({ signal });
+    try {
+      await session.flush({ signal });
+      this.#unflushedAttempts = 0;
+    } catch {
+      // A failed write is an event; what it means for the loop is decided when the wait is over.
+      const pauseMs = backoffMs(this.#unflushedAttempts, UNFLUSHED_RETRY_BASE_MS, UNFLUSHED_RETRY_MAX_MS);
+      this.#unflushedAttempts += 1;
+      await delay(session.fenced === undefined ? pauseMs : 0, signal);
+    }
   }
 
   async #left(): Promise<void> {
@@ -251,10 +277,11 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
   }
 
   async #openReaders(signal: AbortSignal): Promise<PartitionReader[]> {
-    const { partitions } = this;
     const ends = this.#options.untilEnd
-      ? await lookUpBounds(this.#source, this.topic, partitions, { signal })
+      ? await lookUpBounds(this.#source, this.topic, this.partitions, { signal })
       : undefined;
+    // Partitions may have come and gone meanwhile.
+    const partitions = this.partitions.filter((partition) => ends === undefined || ends.has(partition));
     return partitions.map((partition) => {
       const position = this.#keeper.position(partition) ?? 0n;
       // What an earlier loop handed out and nobody committed comes again.
@@ -266,15 +293,5 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
   #committing(verb: string): OffsetSession<Transaction> {
     if (this.#session !== undefined) return this.#session;
     throw new Error(`${verb} needs a consumer that commits: give store and consumer, and a strategy other than "none"`);
-  }
-
-  async #topicTtl(options: CallOptions): Promise<number | undefined> {
-    if (this.#session === undefined || this.#options.session.ttl !== undefined) return undefined;
-    try {
-      return (await this.#source.admin?.describeTopic(this.topic, options))?.consumerTtl;
-    } catch (error) {
-      if (error instanceof LogSourceError && error.code === "UNSUPPORTED") return undefined;
-      throw error;
-    }
   }
 }

@@ -3,15 +3,16 @@ import { LogSourceError } from "../errors/log-source-error.ts";
 import { OffsetOutOfRangeError } from "../errors/offset-out-of-range-error.ts";
 import type { LogSource } from "../log-source.ts";
 import type { OffsetResetPolicy } from "../offset-reset-policy.ts";
-import { chooseOffsets } from "./choose-offsets.ts";
+import { chooseOffsets, type OffsetChoice } from "./choose-offsets.ts";
 import type { ConsumerEvent } from "./consumer.ts";
 import type { PartitionReader } from "./partition-reader.ts";
-import type { PositionKeeper } from "./position-keeper.ts";
 
 const RETRY_BASE_MS = 100;
 const RETRY_MAX_MS = 5_000;
 // A topic that is being made again is unknown for a moment; one that stays unknown is an error.
 const MAX_UNKNOWN_ATTEMPTS = 6;
+// A log that refuses again and again what its own bounds allow is not asked for ever (section 6).
+const MAX_RESETS = 5;
 
 /** What a fetcher works on. */
 export interface FetcherContext {
@@ -20,7 +21,8 @@ export interface FetcherContext {
   readonly maxBytes: number;
   readonly maxWait: number;
   readonly resetPolicy: OffsetResetPolicy;
-  readonly positions: PositionKeeper;
+  /** Reading goes on elsewhere, because the position no longer exists. */
+  readonly moved: (partition: number, to: bigint) => void;
   /** Ends all fetches of the loop. */
   readonly signal: AbortSignal;
   readonly emit: (event: ConsumerEvent) => void;
@@ -46,6 +48,7 @@ export class PartitionFetcher {
     source.fetch({ topic, partition, offset, maxBytes, maxWait, signal }).then(
       (result) => {
         reader.busy = false;
+        reader.answered = true;
         reader.fill(result.records, result.nextOffset);
         this.#context.wake();
       },
@@ -56,18 +59,29 @@ export class PartitionFetcher {
   #failed(reader: PartitionReader, offset: bigint, error: unknown): void {
     const { signal, wake } = this.#context;
     if (signal.aborted) return;
-    if (error instanceof OffsetOutOfRangeError) {
+    if (error instanceof OffsetOutOfRangeError && reader.resets < MAX_RESETS) {
       reader.refusedOffset = offset;
-      this.#refused.add(reader);
-      // Fetches that fail at the same moment are looked up together.
-      if (!this.#resetting) queueMicrotask(() => void this.#reset());
+      if (reader.resets === 0) this.#refuse(reader);
+      else {
+        delay(backoffMs(reader.resets - 1, RETRY_BASE_MS, RETRY_MAX_MS), signal).then(
+          () => this.#refuse(reader),
+          () => undefined,
+        );
+      }
       return;
     }
     reader.busy = false;
+    reader.answered = true;
     const known = error instanceof Error ? error : new Error(String(error), { cause: error });
     if (this.#isWorthRetrying(reader, known)) this.#retryLater(reader, known);
     else reader.error = known;
     wake();
+  }
+
+  #refuse(reader: PartitionReader): void {
+    this.#refused.add(reader);
+    // Fetches that fail at the same moment are looked up together.
+    if (!this.#resetting) queueMicrotask(() => void this.#reset());
   }
 
   #isWorthRetrying(reader: PartitionReader, error: Error): boolean {
@@ -111,7 +125,7 @@ export class PartitionFetcher {
           reader.busy = false;
           const choice = choices.get(reader.partition);
           if (choice === undefined || choice instanceof Error) reader.error = choice;
-          else this.#moved(reader, choice.offset, choice.bounds.earliest);
+          else if (!reader.dropped) this.#moved(reader, choice);
         }
       } catch (error) {
         if (signal.aborted) return;
@@ -122,12 +136,13 @@ export class PartitionFetcher {
     this.#resetting = false;
   }
 
-  #moved(reader: PartitionReader, to: bigint, earliest: bigint): void {
-    const { topic, resetPolicy, positions, emit } = this.#context;
+  #moved(reader: PartitionReader, choice: OffsetChoice): void {
+    const { topic, resetPolicy, moved, emit } = this.#context;
+    const { offset: to, bounds } = choice;
     const { partition, refusedOffset: from = -1n } = reader;
-    reader.moveTo(to);
-    positions.reposition(partition, to);
-    emit(resetEvent({ topic, partition, policy: resetPolicy.name, from, to, earliest }));
+    reader.moveTo(to, bounds.latest);
+    moved(partition, to);
+    emit(resetEvent({ topic, partition, policy: resetPolicy.name, from, to, earliest: bounds.earliest }));
   }
 }
 

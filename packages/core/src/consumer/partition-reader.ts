@@ -8,19 +8,26 @@ export class PartitionReader {
   /** The offset to fetch next. */
   nextFetch: bigint;
   /** The offset at which a loop that reads until the end stops. */
-  readonly endOffset: bigint | undefined;
+  endOffset: bigint | undefined;
   /** Whether a fetch is under way, or a reset is being looked up. */
   busy = false;
   /** The monotonic time before which no fetch is tried again. */
   retryAt = 0;
   /** How many fetches have failed in a row. */
   failures = 0;
+  /** How many resets in a row gave an offset that the log refused again. */
+  resets = 0;
+  /** Whether the log has answered for this partition in this loop, or has failed to for now. */
+  answered = false;
+  /** Whether the partition was taken from the consumer. */
+  dropped = false;
   /** The offset that the log refused. */
   refusedOffset: bigint | undefined;
   /** Why the partition cannot be read any more in this loop. */
   error: Error | undefined;
   #records = NO_RECORDS;
   #index = 0;
+  #taken = false;
   // A position beyond the end is not the end: the log has to refuse it first.
   #beyondEnd: boolean;
 
@@ -34,6 +41,11 @@ export class PartitionReader {
   /** Whether a record waits to be handed out. */
   get filled(): boolean {
     return this.#index < this.#records.length;
+  }
+
+  /** Whether a record of this partition was handed out in this loop. */
+  get begun(): boolean {
+    return this.#taken;
   }
 
   /** Whether everything up to the end that was asked for is handed out. */
@@ -57,20 +69,25 @@ export class PartitionReader {
     this.#records = isEarlier ? records.filter(({ offset }) => offset >= asked) : records;
     this.#index = 0;
     this.failures = 0;
+    this.resets = 0;
     this.retryAt = 0;
     if (nextOffset > asked) this.nextFetch = nextOffset;
   }
 
   /** Hands out the next record. */
   take(): LogRecord | undefined {
+    this.#taken = true;
     return this.#records[this.#index++];
   }
 
-  /** Goes on elsewhere. */
-  moveTo(offset: bigint): void {
+  /** Goes on elsewhere, on a log that may end earlier than the one before. */
+  moveTo(offset: bigint, latest: bigint): void {
     this.nextFetch = offset;
     this.refusedOffset = undefined;
+    this.resets += 1;
     this.#beyondEnd = false;
+    // A log that was made anew and is shorter never gets to the end of the former one.
+    if (this.endOffset !== undefined && this.endOffset > latest) this.endOffset = latest;
     this.#records = NO_RECORDS;
     this.#index = 0;
     this.failures = 0;

@@ -72,7 +72,13 @@ test("a topic made again shorter: the position goes back once and then forward a
   const source = await orders(10);
   const store = createMemoryStore();
   const events: ConsumerEvent[] = [];
-  const options = { source, store, topic: "orders", consumer: "c1", onEvent: (event: ConsumerEvent) => events.push(event) };
+  const options = {
+    source,
+    store,
+    topic: "orders",
+    consumer: "c1",
+    onEvent: (event: ConsumerEvent) => events.push(event),
+  };
   {
     await using consumer = await createConsumer({ ...options, untilEnd: true });
     await take(consumer, 100);
@@ -82,7 +88,16 @@ test("a topic made again shorter: the position goes back once and then forward a
   await using consumer = await createConsumer({ ...options, untilEnd: true });
   expect(await take(consumer, 100)).toEqual(["new", "newer"]);
   expect(events.filter(({ type }) => type === "reset")).toEqual([
-    { type: "reset", topic: "orders", partition: 0, policy: "earliest", reason: "beyond-log", from: 10n, to: 0n, skipped: 0n },
+    {
+      type: "reset",
+      topic: "orders",
+      partition: 0,
+      policy: "earliest",
+      reason: "beyond-log",
+      from: 10n,
+      to: 0n,
+      skipped: 0n,
+    },
   ]);
   expect(await store.fetch([key])).toMatchObject([{ status: "found", record: { nextOffset: 2n } }]);
 });
