@@ -183,8 +183,12 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
     if (reader === undefined || record === undefined) return undefined;
     this.#owner.delivered(record);
     this.#previous = record;
-    // The next batch is fetched while the last record of this one is worked on.
-    if (!reader.filled && reader.wantsFetch(0)) this.#fetcher.fetch(reader);
+    if (!reader.filled) {
+      // After a batch it is the turn of the others, even if the next one is here in time.
+      this.#current = undefined;
+      // It is fetched while the last record of this one is worked on.
+      if (reader.wantsFetch(0)) this.#fetcher.fetch(reader);
+    }
     return record;
   }
 

@@ -23,6 +23,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
   readonly topic: string;
   readonly #source: LogSource;
   readonly #options: ResolvedConsumerOptions;
+  readonly #isAuto: boolean;
   readonly #emit: (event: ConsumerEvent) => void;
   readonly #signal: AbortSignal | undefined;
   readonly #untracked = new UntrackedPositions();
@@ -45,6 +46,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
     this.topic = options.topic;
     this.#source = source;
     this.#options = options;
+    this.#isAuto = options.session.strategy === "auto";
     this.#emit = emitter(onEvent);
     this.#signal = signal;
     signal?.addEventListener("abort", this.#onAbort, { once: true });
@@ -64,13 +66,13 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
 
   commit(record?: RecordPosition): void {
     const session = this.#committing("commit");
-    // With "auto" all but the record in hand is committed already, and it alone was not announced to the session.
-    const inHand = session.strategy === "auto" ? this.#loop?.inHand : undefined;
-    const upTo = record ?? inHand;
-    if (record !== undefined && session.strategy === "auto" && this.#moved.has(record.partition)) {
+    if (!this.#isAuto) return session.commit(record);
+    // All but the record in hand is committed already, and it alone was not announced to the session.
+    const inHand = this.#loop?.inHand;
+    if (record !== undefined && this.#moved.has(record.partition)) {
       if (record.partition !== inHand?.partition || record.offset !== inHand.offset) return;
     }
-    if (upTo !== undefined || session.strategy === "manual") session.commit(upTo);
+    session.commit(record ?? inHand);
   }
 
   acknowledge(record: RecordPosition): void {
@@ -111,7 +113,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
         blocked: () => this.#blocked(),
         unblocked: (signal) => this.#unblocked(signal),
         delivered: (record) => {
-          if (this.strategy !== "auto") this.#keeper.deliver(record);
+          if (!this.#isAuto) this.#keeper.deliver(record);
         },
         moved: (partition, to) => {
           this.#moved.add(partition);
@@ -246,7 +248,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
     const session = this.#session;
     if (session === undefined) return;
     if (session.fenced !== undefined) throw session.fenced;
-    if (previous !== undefined && session.strategy === "auto") session.commit(previous);
+    if (previous !== undefined && this.#isAuto) session.commit(previous);
   }
 
   #blocked(): boolean {

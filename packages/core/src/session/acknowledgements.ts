@@ -13,18 +13,17 @@ export class Acknowledgements {
   #end = 0;
   // All up to this one are done; kept as it came, because committing a record allocates nothing.
   #through: bigint | undefined;
-  #followsLast: bigint | undefined;
 
   /** A record is handed out. */
   deliver(offset: bigint): void {
-    if (offset === this.#followsLast && this.#end > this.#head) {
+    const last = this.#end > this.#head ? this.#ends[this.#end - 1] : undefined;
+    if (last !== undefined && offset === last + 1n) {
       this.#ends[this.#end - 1] = offset;
     } else {
       this.#starts[this.#end] = offset;
       this.#ends[this.#end] = offset;
       this.#end += 1;
     }
-    this.#followsLast = offset + 1n;
   }
 
   /** A record is done. Gives the last offset up to which all delivered ones are, if that moved. */
@@ -52,7 +51,6 @@ export class Acknowledgements {
     this.#head = 0;
     this.#end = 0;
     this.#through = undefined;
-    this.#followsLast = undefined;
   }
 
   #advance(): bigint | undefined {

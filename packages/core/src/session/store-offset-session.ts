@@ -171,6 +171,8 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
 
   async commitWithin(transaction: Transaction, record: RecordPosition, options: CallOptions = {}): Promise<void> {
     this.#refuseIfNotManual("commitWithin");
+    // Without one the store would write at once and for good, which is the opposite of what was asked.
+    if (transaction === undefined || transaction === null) throw new TypeError("commitWithin needs a transaction");
     validateOffset("offset", record.offset);
     const state = this.#state(record.partition);
     if (state === undefined) {

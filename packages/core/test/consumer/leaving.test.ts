@@ -1,0 +1,133 @@
+import { createConsumer, type ConsumerEvent } from "@tidemark/core";
+import { expect, test } from "vitest";
+import { EventLog, eventually } from "../session/eventually.ts";
+import { createFaultyStore, fail, storedOffset } from "../session/faulty-store.ts";
+import { key, ordersLog, take } from "./orders.ts";
+
+const options = { topic: "orders", consumer: "c1" };
+
+test("a throw in the body does not commit the record in hand, and hides a failed flush, which is an event", async () => {
+  const faulty = createFaultyStore();
+  const events = new EventLog<ConsumerEvent>();
+  const source = await ordersLog(5);
+  const consumer = await createConsumer({ ...options, source, store: faulty.store, onEvent: events.hear });
+  faulty.commitFault = fail;
+  const loop = async (): Promise<void> => {
+    for await (const record of consumer) if (record.offset === 2n) throw new Error("mine");
+  };
+  await expect(loop()).rejects.toThrow("mine");
+  expect(events.of("flush-failed").length).toBeGreaterThan(0);
+  await expect(take(consumer, 1)).rejects.toMatchObject({ name: "OffsetStoreError" });
+  faulty.commitFault = undefined;
+  await consumer.close();
+  expect(await storedOffset(faulty.inner, key)).toBe(2n);
+});
+
+test("return from the body does not commit the last record either; commit() after the loop does", async () => {
+  const faulty = createFaultyStore();
+  const consumer = await createConsumer({ ...options, source: await ordersLog(5), store: faulty.store });
+  const first = async (): Promise<bigint | undefined> => {
+    for await (const record of consumer) if (record.offset === 1n) return record.offset;
+    return undefined;
+  };
+  expect(await first()).toBe(1n);
+  expect(await storedOffset(faulty.inner, key)).toBe(1n);
+  consumer.commit();
+  await consumer.flush();
+  expect(await storedOffset(faulty.inner, key)).toBe(2n);
+  expect(await take(consumer, 2)).toEqual([2n, 3n]);
+  await consumer.close();
+});
+
+test("positions are flushed by time while the body never lets anybody else run", async () => {
+  const faulty = createFaultyStore();
+  const source = await ordersLog(60_000);
+  await using consumer = await createConsumer({ ...options, source, store: faulty.store, flushInterval: 5 });
+  const before = faulty.commits.length;
+  let seen = 0;
+  for await (const _record of consumer) {
+    const busyUntil = performance.now() + 0.005;
+    while (performance.now() < busyUntil);
+    seen += 1;
+    if (seen === 60_000) break;
+  }
+  expect(faulty.commits.length - before).toBeGreaterThan(5);
+});
+
+test("flushInterval 0: each record comes when the position before it is durable", async () => {
+  const faulty = createFaultyStore();
+  const source = await ordersLog(5);
+  await using consumer = await createConsumer({ ...options, source, store: faulty.store, flushInterval: 0 });
+  for await (const { offset } of consumer) {
+    expect(await storedOffset(faulty.inner, key)).toBe(offset);
+    if (offset === 2n) faulty.commitFault = (entries, apply) => (faulty.commits.length < 7 ? fail() : apply(entries));
+    if (offset === 4n) break;
+  }
+  expect(faulty.inFlight.most).toBe(1);
+});
+
+test("close() during a loop ends what waits, writes what is committed, and ends everything", async () => {
+  const faulty = createFaultyStore();
+  const consumer = await createConsumer({ ...options, source: await ordersLog(2), store: faulty.store });
+  const iterator = consumer[Symbol.asyncIterator]();
+  for (const _step of [1, 2]) await iterator.next();
+  const waiting = [iterator.next(), iterator.next()];
+  await consumer.close();
+  for (const next of waiting) expect(await next).toEqual({ done: true, value: undefined });
+  expect(await storedOffset(faulty.inner, key)).toBe(2n);
+  expect(() => consumer.commit()).toThrow(/closed/);
+  expect(() => consumer[Symbol.asyncIterator]()).toThrow(/closed/);
+});
+
+test("calls of next() that come while one waits are answered in order", async () => {
+  const source = await ordersLog(0);
+  await using consumer = await createConsumer({ topic: "orders", source });
+  const iterator = consumer[Symbol.asyncIterator]();
+  const waiting = [iterator.next(), iterator.next(), iterator.next()];
+  await source.producer.produce("orders", 0, [{ value: null }, { value: null }, { value: null }]);
+  const offsets = (await Promise.all(waiting)).map(({ value }) => value?.offset);
+  expect(offsets).toEqual([0n, 1n, 2n]);
+});
+
+test("a stall waits in next(), is an event, and ends by recovery", async () => {
+  const faulty = createFaultyStore();
+  const events = new EventLog<ConsumerEvent>();
+  const source = await ordersLog(100_000);
+  await using consumer = await createConsumer({
+    ...options,
+    source,
+    store: faulty.store,
+    flushInterval: 5,
+    maxUnflushedAge: 60,
+    onEvent: events.hear,
+  });
+  faulty.commitFault = fail;
+  let last = -1n;
+  let recovered = false;
+  const loop = (async () => {
+    for await (const { offset } of consumer) {
+      last = offset;
+      if (recovered) break;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  })();
+  await events.first("stalled");
+  await eventually(() => last > 0n);
+  const at = last;
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  expect(last - at).toBeLessThanOrEqual(1n);
+  recovered = true;
+  faulty.commitFault = undefined;
+  await loop;
+  expect(events.of("recovered")).toHaveLength(1);
+});
+
+test("fenced: the loop that waits for a record rejects with it", async () => {
+  const faulty = createFaultyStore();
+  const source = await ordersLog(1);
+  const consumer = await createConsumer({ ...options, source, store: faulty.store, renewInterval: 20 });
+  const loop = take(consumer, 2);
+  await faulty.inner.reset([{ key, nextOffset: 0n }]);
+  await expect(loop).rejects.toMatchObject({ name: "OffsetFencedError", reason: "reset", key });
+  await consumer.close();
+});

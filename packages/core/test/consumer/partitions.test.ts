@@ -1,0 +1,83 @@
+import { createConsumer, type ConsumerEvent, LogSourceError } from "@tidemark/core";
+import { createMemoryStore } from "@tidemark/store-memory";
+import { expect, test } from "vitest";
+import { EventLog } from "../session/eventually.ts";
+import { createFaultyStore, storedOffset } from "../session/faulty-store.ts";
+import { key, ordersLog, produce, take } from "./orders.ts";
+
+const options = { topic: "orders", consumer: "c1" };
+
+test("a failure names its partition and is tried again; the others go on", async () => {
+  const source = await ordersLog(3, 2);
+  const events = new EventLog<ConsumerEvent>();
+  await using consumer = await createConsumer({ topic: "orders", source, onEvent: events.hear });
+  source.failNextFetch(1, new LogSourceError("no leader", { code: "UNAVAILABLE", retryable: true }));
+  expect(await take(consumer, 6)).toHaveLength(6);
+  expect(events.of("fetch-failed")).toMatchObject([{ partition: 1, error: { message: "no leader" } }]);
+});
+
+test("a partition that cannot be read is heard of although another has always more to say", async () => {
+  const source = await ordersLog(5_000, 2);
+  await using consumer = await createConsumer({ topic: "orders", source, maxBytes: 20 });
+  source.failNextFetch(1, new Error("partition 1 is broken"));
+  let seen = 0;
+  const loop = async (): Promise<void> => {
+    for await (const _record of consumer) seen += 1;
+  };
+  await expect(loop()).rejects.toThrow("partition 1 is broken");
+  expect(seen).toBeGreaterThan(0);
+  expect(seen).toBeLessThan(100);
+  expect(await take(consumer, 50)).toHaveLength(50);
+});
+
+test("over a gap: the position is the last record's offset + 1", async () => {
+  const source = await ordersLog(2);
+  source.advanceTo("orders", 0, 10n);
+  await produce(source, 1);
+  source.advanceTo("orders", 0, 20n);
+  const store = createMemoryStore();
+  await using consumer = await createConsumer({ ...options, source, store, untilEnd: true });
+  expect(await take(consumer, 9)).toEqual([0n, 1n, 10n]);
+  expect(await storedOffset(store, key)).toBe(11n);
+});
+
+test("a partition added later is read from its beginning", async () => {
+  const source = await ordersLog(1);
+  const events = new EventLog<ConsumerEvent>();
+  const store = createMemoryStore();
+  await using consumer = await createConsumer({
+    ...options,
+    source,
+    store,
+    start: "latest",
+    partitionRefreshInterval: 10,
+    onEvent: events.hear,
+  });
+  const first = take(consumer, 2);
+  await source.admin.alterTopic("orders", { partitions: 2 });
+  await produce(source, 2, 1);
+  expect(await first).toEqual([0n, 1n]);
+  expect(events.of("partition-added")).toMatchObject([{ partition: 1 }]);
+  expect(consumer.partitions).toEqual([0, 1]);
+});
+
+test("onFenced continue: the partition that was taken is dropped, the loop goes on", async () => {
+  const faulty = createFaultyStore();
+  const source = await ordersLog(1, 2);
+  const events = new EventLog<ConsumerEvent>();
+  await using consumer = await createConsumer({
+    ...options,
+    source,
+    store: faulty.store,
+    onFenced: "continue",
+    renewInterval: 10,
+    onEvent: events.hear,
+  });
+  const loop = take(consumer, 3);
+  await faulty.inner.reset([{ key, nextOffset: 0n }]);
+  await events.first("fenced");
+  await produce(source, 1, 0);
+  await produce(source, 1, 1);
+  expect(await loop).toEqual([0n, 0n, 1n]);
+  expect(consumer.partitions).toEqual([1]);
+});

@@ -1,0 +1,54 @@
+import { openOffsetSession } from "@tidemark/core";
+import { expect, test } from "vitest";
+import { createFaultyStore, fail, loseAnswer, storedOffset } from "./faulty-store.ts";
+
+const key = { consumer: "c1", topic: "orders", partition: 0 };
+const options = { consumer: "c1", topic: "orders", partitions: [0] };
+
+test("going back commits nothing; the first commit after it names the stored position, the next ones do not", async () => {
+  const faulty = createFaultyStore();
+  await using session = await openOffsetSession({ ...options, store: faulty.store });
+  session.commit({ partition: 0, offset: 19n });
+  await session.flush();
+  session.reposition(0, 0n);
+  await session.flush();
+  expect(faulty.commits).toHaveLength(1);
+  for (const offset of [0n, 1n]) {
+    session.commit({ partition: 0, offset });
+    await session.flush();
+  }
+  expect(faulty.commits.slice(1).map(([entry]) => [entry?.nextOffset, entry?.rewindFrom])).toEqual([
+    [1n, 20n],
+    [2n, undefined],
+  ]);
+});
+
+test.each([
+  ["was applied and its answer lost", loseAnswer, 3],
+  ["was not applied", fail, 2],
+])("the stored position is found although the flush before %s", async (_what, fault, calls) => {
+  const faulty = createFaultyStore();
+  await using session = await openOffsetSession({ ...options, store: faulty.store });
+  session.commit({ partition: 0, offset: 9n });
+  await session.flush();
+  faulty.commits.length = 0;
+  session.commit({ partition: 0, offset: 19n });
+  faulty.commitFault = fault;
+  await expect(session.flush()).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  faulty.commitFault = undefined;
+  session.reposition(0, 0n);
+  session.commit({ partition: 0, offset: 0n });
+  await session.flush();
+  expect(faulty.commits).toHaveLength(calls);
+  expect(await storedOffset(faulty.inner, key)).toBe(1n);
+});
+
+test("a position that was committed before reading went elsewhere is still written", async () => {
+  const faulty = createFaultyStore();
+  await using session = await openOffsetSession({ ...options, store: faulty.store });
+  session.commit({ partition: 0, offset: 9n });
+  session.reposition(0, 100n);
+  await session.flush();
+  expect(await storedOffset(faulty.inner, key)).toBe(10n);
+  expect(session.position(0)).toBe(100n);
+});
