@@ -1,6 +1,6 @@
 import type { LogRecord } from "../log-source.ts";
 import { PartitionFetcher, type FetcherContext } from "./partition-fetcher.ts";
-import { PartitionReader } from "./partition-reader.ts";
+import type { PartitionReader } from "./partition-reader.ts";
 
 // How often the hot path looks at the clock, and how long it may keep the event loop to itself: records that are all
 // there already would otherwise starve the timers that flush.

@@ -104,14 +104,14 @@ async function runProcess(body: string): Promise<string> {
       maxUnflushedAge: 40, onEvent: (event) => { if (event.type === "stalled") setTimeout(() => { down = false; }, 100); } });
     ${body}`;
   const run = promisify(execFile);
-  const options = [
+  const parameters = [
     "--conditions=@tidemark/source",
     "--no-warnings",
     "--input-type=module-typescript",
     "--eval",
     script,
   ];
-  const { stdout } = await run(process.execPath, options, { cwd: import.meta.dirname, timeout: 10_000 });
+  const { stdout } = await run(process.execPath, parameters, { cwd: import.meta.dirname, timeout: 10_000 });
   return stdout.trim();
 }
 
