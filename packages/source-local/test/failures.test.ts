@@ -1,7 +1,9 @@
+import { fork } from "node:child_process";
 import { once } from "node:events";
 import { chmod, copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { fileURLToPath } from "node:url";
 import { LogSourceError } from "@tidemark/core";
 import { openLocalLog } from "@tidemark/source-local";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -11,6 +13,7 @@ import { forkLogProcess, nextReport } from "./fixtures/fork-log-process.ts";
 import { readTexts, temporaryFolder, temporaryLog, texts } from "./fixtures/log-folder.ts";
 
 const topic = "t";
+const openUnprivileged = fileURLToPath(new URL("fixtures/open-unprivileged.ts", import.meta.url));
 
 describe("opening", () => {
   it("refuses a file that is not SQLite's, names it, and leaves it as it was", async () => {
@@ -61,16 +64,21 @@ describe("opening", () => {
     expect(await log.admin.listTopics()).toEqual([]);
   });
 
-  it.skipIf(process.getuid?.() === 0)("says PERMISSION_DENIED of a file that may not be read", async () => {
-    const folder = join(await temporaryFolder(), "closed");
-    const file = join(folder, "log.db");
+  it("says PERMISSION_DENIED of a file that may not be read, and of a folder that may not be written", async () => {
+    const outer = await temporaryFolder();
+    await chmod(outer, 0o755);
+    const folder = join(outer, "closed");
     await mkdir(folder);
-    await writeFile(file, "");
-    await chmod(file, 0o000);
-    await expect(openLocalLog({ file })).rejects.toMatchObject({ code: "PERMISSION_DENIED" });
-    await chmod(folder, 0o500);
-    await expect(openLocalLog({ file: join(folder, "new.db") })).rejects.toMatchObject({ code: "PERMISSION_DENIED" });
-    await chmod(folder, 0o700);
+    await writeFile(join(folder, "log.db"), "", { mode: 0o000 });
+    await chmod(folder, 0o555);
+    for (const name of ["log.db", "new.db"]) {
+      const child = fork(openUnprivileged, [join(folder, name)], { execArgv: ["--conditions=@tidemark/source"] });
+      const exited = once(child, "exit");
+      const [answer] = (await once(child, "message")) as unknown[];
+      expect({ name, answer }).toEqual({ name, answer: { code: "PERMISSION_DENIED" } });
+      await exited;
+    }
+    await chmod(folder, 0o755);
   });
 
   it("refuses options that make no sense before it touches anything", async () => {
