@@ -149,10 +149,13 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
       const failure = this.#failure;
       this.#failure = undefined;
       const { aborted, reason } = this.#abort.signal;
+      const wasEnded = this.#ended;
       this.end();
       if (failure !== undefined) throw failure.error;
       // What the end of the loop interrupts is no failure.
       if (aborted && error === reason) return { done: true, value: undefined };
+      // An iterator that rejects is not asked to return: what is committed is flushed here. If that fails too, it is an event.
+      if (!wasEnded) await this.#owner.left().catch(() => undefined);
       throw error;
     }
   }

@@ -30,6 +30,19 @@ test("a partition that cannot be read is heard of although another has always mo
   expect(await take(consumer, 50)).toHaveLength(50);
 });
 
+test("a loop that ends with a partition's failure has flushed what is committed, like every other way to leave it", async () => {
+  const source = await ordersLog(3);
+  const store = createMemoryStore();
+  await using consumer = await createConsumer({ ...options, source, store });
+  const loop = async (): Promise<void> => {
+    for await (const { offset } of consumer) {
+      if (offset === 2n) source.failNextFetch(0, new Error("partition 0 is broken"));
+    }
+  };
+  await expect(loop()).rejects.toThrow("partition 0 is broken");
+  expect(await storedOffset(store, key)).toBe(3n);
+});
+
 test("over a gap: the position is the last record's offset + 1", async () => {
   const source = await ordersLog(2);
   source.advanceTo("orders", 0, 10n);
