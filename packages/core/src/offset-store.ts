@@ -148,7 +148,10 @@ export type DeleteSelector = { readonly keys: readonly OffsetKey[] } | { readonl
 
 /** What a store can do, as plain frozen data; the conformance kit reads only this. */
 export interface StoreCapabilities {
-  /** Whether a batch of one call is written all or nothing. */
+  /**
+   * Whether what one call of up to `maxBatch` entries writes, others see all of or nothing of, also if the writer dies in
+   * the middle. (A refused entry leaves the others alone in any case.)
+   */
   readonly atomicBatch: boolean;
   /** Whether `commit` takes a caller's transaction. */
   readonly transactions: boolean;

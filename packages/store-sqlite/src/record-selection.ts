@@ -6,7 +6,7 @@ import { TABLE } from "./schema.ts";
 import { readRow, STORED_COLUMNS, type StoredRow } from "./stored-row.ts";
 
 /** How many rows one page of a listing or one step of a delete looks at. */
-export const PAGE_ROWS = 1_000;
+const PAGE_ROWS = 1_000;
 /** How many expired rows one write removes at most: a write never pays for a great many of other people's. */
 const SWEEP_ROWS = 100;
 

@@ -31,7 +31,7 @@ import {
   visibleAt,
 } from "@tidemark/core/driver";
 import type { Connection } from "./connection.ts";
-import { type ListingPage, PAGE_ROWS, RecordSelection } from "./record-selection.ts";
+import { type ListingPage, RecordSelection } from "./record-selection.ts";
 import { RecordStatements } from "./record-statements.ts";
 import { classifySqliteError } from "./sqlite-errors.ts";
 import { type SqliteTransaction, validateTransaction } from "./sqlite-transaction.ts";
@@ -136,15 +136,11 @@ export class SqliteDriver implements OffsetStoreDriver<SqliteTransaction> {
 
   /** In several transactions where there is much to remove, so that other handles have their turn in between. */
   async delete(selector: DeleteSelector, { signal }: DriverContext): Promise<readonly OffsetKey[]> {
-    const removed: OffsetKey[] = [];
     if ("keys" in selector) {
-      for (let start = 0; start < selector.keys.length; start += PAGE_ROWS) {
-        const page = selector.keys.slice(start, start + PAGE_ROWS);
-        const deletePage = () => page.filter((key) => this.#selection.deleteKey(key));
-        removed.push(...(await this.#connection.write(signal, deletePage)));
-      }
-      return removed;
+      const { keys } = selector;
+      return this.#connection.write(signal, () => keys.filter((key) => this.#selection.deleteKey(key)));
     }
+    const removed: OffsetKey[] = [];
     for (let isLast = false; !isLast;) {
       const step = await this.#connection.write(signal, () =>
         "expired" in selector ? this.#selection.deleteExpired() : this.#selection.deleteMatching(selector),

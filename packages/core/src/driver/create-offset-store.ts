@@ -20,6 +20,7 @@ import type {
   ResetOutcome,
   StoreCapabilities,
 } from "../offset-store.ts";
+import { batchesOf } from "./batches.ts";
 import { DeadlineExceeded, withinDeadline } from "./deadline.ts";
 import type { DriverCommitOutcome, DriverFailure, OffsetStoreDriver } from "./driver.ts";
 import { DriverCalls } from "./driver-calls.ts";
@@ -101,9 +102,18 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
     const checked = validateSelector(selector);
     this.#refuseIfClosed("delete");
     const keys = "keys" in checked ? checked.keys : [];
-    return this.#calls.send({ operation: "delete", options, repeatable: false }, keys, async (signal) => [
-      ...(await this.#driver.delete(checked, { signal })),
-    ]);
+    const parts =
+      "keys" in checked
+        ? batchesOf(checked.keys, this.capabilities.maxBatch).map((part) => ({ keys: part }))
+        : [checked];
+    return this.#calls.send({ operation: "delete", options, repeatable: false }, keys, async (signal) => {
+      const removed: OffsetKey[] = [];
+      for (const part of parts) {
+        signal.throwIfAborted();
+        for (const key of await this.#driver.delete(part, { signal })) removed.push(key);
+      }
+      return removed;
+    });
   }
 
   list(filter: OffsetFilter = {}, options: CallOptions = {}): AsyncIterable<OffsetRecord> {
@@ -140,6 +150,8 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
         answered = true;
         if (page.done === true) break;
         for (const listing of page.value) {
+          // A page may hold many records, and its reader may take long over each.
+          options.signal?.throwIfAborted();
           if (listing.status === "found") yield listing.record;
           else unreadable.push({ key: listing.key, error: listing.error });
         }
@@ -171,12 +183,12 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
       );
     }
     // The driver's own errors pass unwrapped and nothing is repeated: the caller's transaction decides about both.
-    const { maxBatch } = this.capabilities;
     const send = async (signal: AbortSignal): Promise<DriverCommitOutcome[]> => {
       const answers: DriverCommitOutcome[] = [];
-      for (let start = 0; start < entries.length && !signal.aborted; start += maxBatch) {
-        const batch = entries.slice(start, start + maxBatch);
-        answers.push(...(await this.#driver.commit(batch, { signal, transaction })));
+      for (const batch of batchesOf(entries, this.capabilities.maxBatch)) {
+        signal.throwIfAborted();
+        const outcomes = await this.#driver.commit(batch, { signal, transaction });
+        answers.push(...this.#calls.answersTo("commit", batch, outcomes));
       }
       return answers;
     };

@@ -1,6 +1,7 @@
 import { OffsetStoreError, type OffsetStoreOperation } from "../errors/offset-store-error.ts";
 import { formatKey, type OffsetKey } from "../key.ts";
 import type { CallOptions, FailedOutcome } from "../offset-store.ts";
+import { batchesOf } from "./batches.ts";
 import { backoffMs, DeadlineExceeded, delay, withinDeadline } from "./deadline.ts";
 import type { DriverFailure, ErrorClassification, OffsetStoreDriver } from "./driver.ts";
 import type { OffsetStoreEvent } from "./store-options.ts";
@@ -58,13 +59,13 @@ export class DriverCalls {
     const { maxBatch } = this.#driver.capabilities;
     const endsAt = performance.now() + this.#timeout;
     let late = false;
-    for (let start = 0; start < entries.length; start += maxBatch) {
-      const batch = entries.slice(start, start + maxBatch);
+    for (const batch of batchesOf(entries, maxBatch)) {
       const keys = batch.map(({ key }) => key);
       try {
         // What is not sent yet when the time is up is not sent any more.
         if (late) throw this.wrap(call.operation, keys, new DeadlineExceeded(`not sent within ${this.#timeout} ms`));
-        const outcomes = await this.send(call, keys, (signal) => send(batch, signal), endsAt - performance.now());
+        const request = async (signal: AbortSignal) => this.answersTo(call.operation, batch, await send(batch, signal));
+        const outcomes = await this.send(call, keys, request, endsAt - performance.now());
         outcomes.forEach((outcome, index) => {
           const key = keys[index];
           if (key === undefined || !isFailure(outcome)) answers.push(outcome as Outcome);
@@ -106,6 +107,20 @@ export class DriverCalls {
       if (options.signal?.aborted === true && error === options.signal.reason) throw error;
       throw this.wrap(operation, keys, error);
     }
+  }
+
+  /** Gives a driver's answers, if there is one to each entry: with fewer, an answer would go to an entry that it is not for. */
+  answersTo<Outcome>(
+    operation: OffsetStoreOperation,
+    batch: readonly { readonly key: OffsetKey }[],
+    outcomes: readonly Outcome[],
+  ): readonly Outcome[] {
+    if (outcomes.length === batch.length) return outcomes;
+    throw new OffsetStoreError(
+      `${this.#driver.name} store: ${operation} got ${outcomes.length} answers to ${batch.length} entries: ` +
+        "this is a fault of the store's driver, report it",
+      { code: "UNKNOWN", operation, store: this.#driver.name, keys: batch.map(({ key }) => key) },
+    );
   }
 
   /** Has closing wait for a call. */

@@ -66,9 +66,9 @@ export interface ErrorClassification {
 }
 
 /**
- * What is particular to one backend. `createOffsetStore` calls it with checked entries, never more than
- * `capabilities.maxBatch` at once and never the same key twice in a call; answers come in the order asked. It throws raw
- * errors when nothing was answered.
+ * What is particular to one backend. `createOffsetStore` calls it with checked entries or keys, never more than
+ * `capabilities.maxBatch` at once and never the same key twice in a call; answers come in the order asked, one to each. It
+ * throws raw errors when nothing was answered.
  */
 export interface OffsetStoreDriver<Transaction = never> {
   /** The kind of store, for example `"sqlite"`. */

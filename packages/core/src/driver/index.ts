@@ -24,7 +24,17 @@ export {
   toOffsetRecord,
   visibleAt,
 } from "./transitions.ts";
-export { MAX_METADATA_BYTES, MAX_NAME_BYTES, MAX_OFFSET, MAX_PARTITION, MAX_TTL_MS } from "./validation.ts";
+export {
+  MAX_METADATA_BYTES,
+  MAX_NAME_BYTES,
+  MAX_OFFSET,
+  MAX_PARTITION,
+  MAX_TTL_MS,
+  validateName,
+  validateOffset,
+  validatePartition,
+  validateWholeNumber,
+} from "./validation.ts";
 export {
   DEFAULT_NAMESPACE,
   type OffsetStoreEvent,

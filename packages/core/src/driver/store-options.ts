@@ -1,5 +1,5 @@
 import type { OffsetStoreError, OffsetStoreOperation } from "../errors/offset-store-error.ts";
-import { validateName } from "./validation.ts";
+import { validateName, validateWholeNumber } from "./validation.ts";
 
 /** What is worth telling of a store's work, beside its answers. */
 export interface OffsetStoreEvent {
@@ -15,7 +15,7 @@ export interface OffsetStoreEvent {
 export interface OffsetStoreOptions {
   /** Keeps two log clusters in one backend apart. 1 to 255 UTF-8 bytes. Default `tidemark`. */
   readonly namespace?: string | undefined;
-  /** Milliseconds after which a call ends with `TIMEOUT`. Default 10,000. */
+  /** Milliseconds after which a call ends with `TIMEOUT`, a whole number. Default 10,000. */
   readonly timeout?: number | undefined;
   /** Hears what is worth telling. */
   readonly onEvent?: ((event: OffsetStoreEvent) => void) | undefined;
@@ -24,14 +24,13 @@ export interface OffsetStoreOptions {
 /** The namespace of a store that is opened without one. */
 export const DEFAULT_NAMESPACE = "tidemark";
 const DEFAULT_TIMEOUT_MS = 10_000;
+/** What Node's timers can wait. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** Checks the options that every store takes, and fills in the defaults. */
 export function resolveStoreOptions(options: OffsetStoreOptions): { namespace: string; timeout: number } {
   const { namespace = DEFAULT_NAMESPACE, timeout = DEFAULT_TIMEOUT_MS } = options;
   validateName("namespace", namespace);
-  if (typeof timeout !== "number") throw new TypeError("timeout must be a number of milliseconds");
-  if (!(timeout > 0 && timeout <= 2 ** 31 - 1)) {
-    throw new RangeError(`timeout must be from 1 to ${2 ** 31 - 1} ms, not ${timeout}`);
-  }
+  validateWholeNumber("timeout", timeout, 1, MAX_TIMEOUT_MS);
   return { namespace, timeout };
 }

@@ -21,23 +21,38 @@ export const MAX_OFFSET = 2n ** 63n - 1n;
 /** The longest time to live, a hundred years, in milliseconds. */
 export const MAX_TTL_MS = 100 * 365.25 * 24 * 60 * 60 * 1000;
 
-/** Checks a name: 1 to 255 UTF-8 bytes, no unpaired surrogate; otherwise a `TypeError` that says which. */
+/**
+ * Checks a name: 1 to 255 UTF-8 bytes, no unpaired surrogate; otherwise a `TypeError` that says which. It shows no text
+ * that it was given: a token is one of the names (contract 3.17).
+ */
 export function validateName(what: string, value: unknown): asserts value is string {
-  if (typeof value !== "string") throw new TypeError(`${what} must be a string, not ${describe(value)}`);
+  if (typeof value !== "string")
+    throw new TypeError(`${what} must be a string, not ${value === null ? "null" : typeof value}`);
   if (value === "") throw new TypeError(`${what} must not be empty`);
-  if (!value.isWellFormed()) throw new TypeError(`${what} ${JSON.stringify(value)} has an unpaired surrogate`);
+  const unpaired = value.search(/\p{Surrogate}/u);
+  if (unpaired >= 0) throw new TypeError(`${what} has an unpaired surrogate at index ${unpaired}`);
   const bytes = Buffer.byteLength(value);
   if (bytes > MAX_NAME_BYTES) {
     throw new TypeError(`${what} is ${bytes} bytes long in UTF-8; at most ${MAX_NAME_BYTES} are allowed`);
   }
 }
 
+/** Checks a whole number between two bounds, both included. `what` names it in the `TypeError` or `RangeError`. */
+export function validateWholeNumber(
+  what: string,
+  value: unknown,
+  lowest: number,
+  highest: number,
+): asserts value is number {
+  if (typeof value !== "number") throw new TypeError(`${what} must be a number, not ${describe(value)}`);
+  if (!Number.isSafeInteger(value) || value < lowest || value > highest) {
+    throw new RangeError(`${what} must be a whole number from ${lowest} to ${highest}, not ${value}`);
+  }
+}
+
 /** Checks a partition number: an integer from 0 to 2^31 - 1. */
 export function validatePartition(value: unknown): asserts value is number {
-  if (typeof value !== "number") throw new TypeError(`partition must be a number, not ${describe(value)}`);
-  if (!Number.isInteger(value) || value < 0 || value > MAX_PARTITION) {
-    throw new RangeError(`partition must be an integer from 0 to ${MAX_PARTITION}, not ${value}`);
-  }
+  validateWholeNumber("partition", value, 0, MAX_PARTITION);
 }
 
 /** Checks a position: a bigint, 0 <= n < 2^63. */
@@ -194,7 +209,8 @@ function batch<Given, Entry>(
 ): Entry[] {
   if (!Array.isArray(given)) throw new TypeError(`${what} must be an array, not ${describe(given)}`);
   const seen = new Set<string>();
-  return given.map((item: unknown, index) => {
+  // Array.from and not map, which passes over the holes of an array: each entry gets an answer or an error.
+  return Array.from(given, (item: unknown, index) => {
     if (typeof item !== "object" || item === null) {
       throw new TypeError(`${what}[${index}] must be an object, not ${describe(item)}`);
     }

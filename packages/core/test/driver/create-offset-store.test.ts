@@ -183,6 +183,33 @@ describe("batches", () => {
     assert.deepEqual(sizes, [3, 3, 1]);
   });
 
+  it("cuts the keys of a delete too, and tells all that were removed", async () => {
+    const sizes: number[] = [];
+    const store = createOffsetStore(
+      tinyDriver({
+        delete: async (selector) => {
+          assert.ok("keys" in selector);
+          sizes.push(selector.keys.length);
+          return selector.keys;
+        },
+      }),
+    );
+    assert.deepEqual(await store.delete({ keys: keys(7) }), keys(7));
+    assert.deepEqual(sizes, [3, 3, 1]);
+    assert.deepEqual(await store.delete({ keys: [] }), []);
+  });
+
+  it("refuses a driver's answers where they are not one to each entry, inside a transaction too", async () => {
+    const capabilities = { ...tinyCapabilities, transactions: true };
+    const store = createOffsetStore<object>(
+      tinyDriver<object>({ capabilities, commit: async () => [{ status: "committed" }], fetch: async () => [] }),
+    );
+    const entries = keys(2).map((each) => ({ ...entry, key: each }));
+    await assert.rejects(store.commit(entries), /1 answers to 2 entries/);
+    await assert.rejects(store.commit(entries, { transaction: {} }), /1 answers to 2 entries/);
+    await assert.rejects(store.fetch([key]), withCode("UNKNOWN"));
+  });
+
   it("keeps what was answered when a later batch fails; only a call without any answer rejects (contract 3.3)", async () => {
     const failsAt = (failing: number) => {
       let calls = 0;

@@ -36,6 +36,17 @@ describe("arguments are checked before the driver is called", () => {
     for (const [entry, kind] of bad) await assert.rejects(untouched().commit([entry as CommitEntry]), kind);
     await assert.rejects(untouched().commit("entries" as unknown as CommitEntry[]), TypeError);
     await assert.rejects(untouched().commit([good, good]), TypeError);
+    await assert.rejects(untouched().commit(Array<CommitEntry>(2)), TypeError);
+  });
+
+  it("and an error shows no token (contract 3.17)", async () => {
+    for (const token of ["secret\ud800", "secret".repeat(50), { toString: () => "secret" }]) {
+      await assert.rejects(untouched().commit([{ key, token } as CommitEntry]), (error: unknown) => {
+        assert.ok(error instanceof TypeError);
+        assert.doesNotMatch(error.message, /secret/);
+        return true;
+      });
+    }
   });
 
   it("of a filter and a selector", async () => {
@@ -75,7 +86,7 @@ describe("arguments are checked before the driver is called", () => {
 
   it("of a store", () => {
     assert.deepEqual(resolveStoreOptions({}), { namespace: "tidemark", timeout: 10_000 });
-    for (const timeout of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31]) {
+    for (const timeout of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 0.5, 1.5, 2 ** 31]) {
       assert.throws(() => resolveStoreOptions({ timeout }), RangeError);
     }
     assert.throws(() => resolveStoreOptions({ namespace: "" }), TypeError);
