@@ -1,5 +1,11 @@
 import type { FetchRequest, ListOffsetsEntry, RecordInput, TopicAlteration, TopicConfig } from "@tidemark/core";
-import { MAX_NAME_BYTES, MAX_OFFSET, MAX_PARTITION, MAX_TTL_MS } from "@tidemark/core/driver";
+import {
+  MAX_TTL_MS,
+  validateName,
+  validateOffset,
+  validatePartition,
+  validateWholeNumber,
+} from "@tidemark/core/driver";
 
 const MAX_PARTITION_COUNT = 10_000;
 const MAX_WAIT_MS = 2 ** 31 - 1;
@@ -7,32 +13,15 @@ const ANY = Number.MAX_SAFE_INTEGER;
 
 /** Checks a topic's name: 1 to 255 UTF-8 bytes, no unpaired surrogate; otherwise a `TypeError`. */
 export function checkTopic(topic: unknown): asserts topic is string {
-  if (typeof topic !== "string") throw new TypeError(`topic must be a string, not ${kindOf(topic)}`);
-  if (topic === "") throw new TypeError("topic must not be empty");
-  if (!topic.isWellFormed()) throw new TypeError(`topic ${JSON.stringify(topic)} has an unpaired surrogate`);
-  const bytes = Buffer.byteLength(topic);
-  if (bytes > MAX_NAME_BYTES) {
-    throw new TypeError(`topic is ${bytes} bytes long in UTF-8; at most ${MAX_NAME_BYTES} are allowed`);
-  }
-}
-
-/** Checks a partition's number. */
-export function checkPartition(partition: unknown): asserts partition is number {
-  checkWhole("partition", partition, 0, MAX_PARTITION);
-}
-
-/** Checks an offset: a bigint, 0 <= n < 2^63. */
-export function checkOffset(what: string, offset: unknown): asserts offset is bigint {
-  if (typeof offset !== "bigint") throw new TypeError(`${what} must be a bigint, not ${kindOf(offset)}`);
-  if (offset < 0n || offset > MAX_OFFSET) throw new RangeError(`${what} must be from 0 to 2^63 - 1, not ${offset}`);
+  validateName("topic", topic);
 }
 
 /** Checks what is asked of a fetch. */
 export function checkFetch(request: FetchRequest): void {
   checkTopic(request.topic);
-  checkPartition(request.partition);
-  checkOffset("offset", request.offset);
-  checkWhole("maxBytes", request.maxBytes, 1, ANY);
+  validatePartition(request.partition);
+  validateOffset("offset", request.offset);
+  validateWholeNumber("maxBytes", request.maxBytes, 1, ANY);
   const { maxWait } = request;
   if (typeof maxWait !== "number") throw new TypeError(`maxWait must be a number of ms, not ${kindOf(maxWait)}`);
   if (!(maxWait >= 0 && maxWait <= MAX_WAIT_MS)) {
@@ -44,8 +33,8 @@ export function checkFetch(request: FetchRequest): void {
 export function checkListOffsets(entries: readonly ListOffsetsEntry[]): void {
   if (!Array.isArray(entries)) throw new TypeError(`entries must be an array, not ${kindOf(entries)}`);
   for (const { partition, timestamp } of entries as readonly ListOffsetsEntry[]) {
-    checkPartition(partition);
-    checkWhole("timestamp", timestamp, -2, ANY);
+    validatePartition(partition);
+    validateWholeNumber("timestamp", timestamp, -2, ANY);
   }
 }
 
@@ -60,7 +49,7 @@ export function checkRecords(records: readonly RecordInput[]): void {
     const { key, value, headers, timestampMs } = record;
     if (key !== undefined && key !== null) checkBytes(`the key of records[${index}]`, key);
     if (value !== null) checkBytes(`the value of records[${index}]`, value);
-    if (timestampMs !== undefined) checkWhole(`timestampMs of records[${index}]`, timestampMs, 0, ANY);
+    if (timestampMs !== undefined) validateWholeNumber(`timestampMs of records[${index}]`, timestampMs, 0, ANY);
     if (headers === undefined) continue;
     for (const header of headers) {
       if (typeof header.name !== "string" || !header.name.isWellFormed()) {
@@ -76,7 +65,7 @@ export function checkTopicConfig(config: TopicConfig): void {
   if (typeof config !== "object" || config === null) {
     throw new TypeError(`a topic's config must be an object, not ${kindOf(config)}`);
   }
-  checkWhole("partitions", config.partitions, 1, MAX_PARTITION_COUNT);
+  validateWholeNumber("partitions", config.partitions, 1, MAX_PARTITION_COUNT);
   checkTopicAlteration(config);
 }
 
@@ -86,26 +75,19 @@ export function checkTopicAlteration(alteration: TopicAlteration): void {
     throw new TypeError(`an alteration must be an object, not ${kindOf(alteration)}`);
   }
   const { partitions, consumerTtl, retentionMs, retentionBytes } = alteration;
-  if (partitions !== undefined) checkWhole("partitions", partitions, 1, MAX_PARTITION_COUNT);
-  if (isSet(consumerTtl)) checkWhole("consumerTtl", consumerTtl, 1, MAX_TTL_MS);
-  if (isSet(retentionMs)) checkWhole("retentionMs", retentionMs, 1, ANY);
-  if (isSet(retentionBytes)) checkWhole("retentionBytes", retentionBytes, 1, ANY);
+  if (partitions !== undefined) validateWholeNumber("partitions", partitions, 1, MAX_PARTITION_COUNT);
+  if (isSet(consumerTtl)) validateWholeNumber("consumerTtl", consumerTtl, 1, MAX_TTL_MS);
+  if (isSet(retentionMs)) validateWholeNumber("retentionMs", retentionMs, 1, ANY);
+  if (isSet(retentionBytes)) validateWholeNumber("retentionBytes", retentionBytes, 1, ANY);
 }
 
 /** Checks a time-out in milliseconds. */
 export function checkTimeout(timeout: unknown): asserts timeout is number {
-  checkWhole("timeout", timeout, 1, MAX_WAIT_MS);
+  validateWholeNumber("timeout", timeout, 1, MAX_WAIT_MS);
 }
 
 function isSet(value: number | null | undefined): value is number {
   return value !== undefined && value !== null;
-}
-
-function checkWhole(what: string, value: unknown, lowest: number, highest: number): asserts value is number {
-  if (typeof value !== "number") throw new TypeError(`${what} must be a number, not ${kindOf(value)}`);
-  if (!Number.isSafeInteger(value) || value < lowest || value > highest) {
-    throw new RangeError(`${what} must be a whole number from ${lowest} to ${highest}, not ${value}`);
-  }
 }
 
 function checkBytes(what: string, value: unknown): asserts value is Uint8Array {

@@ -1,10 +1,9 @@
 import { resolve } from "node:path";
 import type { CallOptions, LogAdmin, LogProducer, LogSource } from "@tidemark/core";
+import { validateOffset, validatePartition } from "@tidemark/core/driver";
 import {
   checkFetch,
   checkListOffsets,
-  checkOffset,
-  checkPartition,
   checkRecords,
   checkTimeout,
   checkTopic,
@@ -105,7 +104,7 @@ export function createLocalLog(database: LogDatabase): LocalLog {
     producer: {
       async produce(topic, partition, records, options) {
         checkTopic(topic);
-        checkPartition(partition);
+        validatePartition(partition);
         checkRecords(records);
         return writer.produce(topic, partition, records, about(options, topic, partition));
       },
@@ -126,8 +125,8 @@ export function createLocalLog(database: LogDatabase): LocalLog {
     },
     async deleteRecords(topic, partition, beforeOffset, options) {
       checkTopic(topic);
-      checkPartition(partition);
-      checkOffset("beforeOffset", beforeOffset);
+      validatePartition(partition);
+      validateOffset("beforeOffset", beforeOffset);
       return retention.deleteBefore(topic, partition, beforeOffset, about(options, topic, partition));
     },
     async applyRetention(options) {

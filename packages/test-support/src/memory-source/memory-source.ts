@@ -11,15 +11,8 @@ import {
   type TopicConfig,
   type TopicDescription,
 } from "@tidemark/core";
-import {
-  checkFetch,
-  checkListOffsets,
-  checkOffset,
-  checkPartition,
-  checkRecord,
-  checkSettings,
-  checkTopic,
-} from "./memory-source-checks.ts";
+import { validateOffset, validatePartition } from "@tidemark/core/driver";
+import { checkFetch, checkListOffsets, checkRecord, checkSettings, checkTopic } from "./memory-source-checks.ts";
 import { MemoryPartition } from "./memory-partition.ts";
 
 /** A {@link LogSource} in memory, with the levers that tests of its users need. Nothing of it is durable. */
@@ -101,7 +94,7 @@ class ArrayLogSource implements MemorySource {
     this.producer = {
       produce: async (topic, partition, records, options) => {
         checkTopic(topic);
-        checkPartition(partition);
+        validatePartition(partition);
         records.forEach(checkRecord);
         this.#assertUsable(options?.signal);
         return this.#partition(topic, partition).append(records);
@@ -160,7 +153,7 @@ class ArrayLogSource implements MemorySource {
   }
 
   deleteRecords(topic: string, partition: number, before: bigint): void {
-    checkOffset("before", before);
+    validateOffset("before", before);
     const log = this.#partition(topic, partition);
     if (before > log.end) throw this.#outOfRange(log, before);
     log.deleteBefore(before);
@@ -172,7 +165,7 @@ class ArrayLogSource implements MemorySource {
   }
 
   advanceTo(topic: string, partition: number, offset: bigint): void {
-    checkOffset("offset", offset);
+    validateOffset("offset", offset);
     this.#partition(topic, partition).advanceTo(offset);
   }
 
