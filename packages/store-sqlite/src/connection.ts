@@ -44,7 +44,7 @@ export class Connection {
       database.exec(`PRAGMA synchronous = ${synchronous === "full" ? "FULL" : "NORMAL"}`);
       await whenFree(signal, () => {
         if (hasSchema(database)) validateSchema(database);
-        else inTransaction(database, () => createSchema(database));
+        else inTransaction(database, "BEGIN IMMEDIATE", () => createSchema(database));
       });
       return new Connection(database, file);
     } catch (error) {
@@ -53,12 +53,15 @@ export class Connection {
     }
   }
 
-  /** Runs reads, without a write lock; `work` may run several times and must not write. */
+  /**
+   * Runs reads on one snapshot, without a write lock: what another process writes meanwhile is seen whole or not at all.
+   * `work` may run several times and must not write.
+   */
   async read<Result>(signal: AbortSignal, work: () => Result): Promise<Result> {
     await othersRun();
     return whenFree(signal, () => {
       this.#refuseIfReplaced();
-      return work();
+      return inTransaction(this.database, "BEGIN", work);
     });
   }
 
@@ -75,7 +78,7 @@ export class Connection {
       await othersRun();
       return await whenFree(signal, () => {
         this.#refuseIfReplaced();
-        return inTransaction(this.database, work);
+        return inTransaction(this.database, "BEGIN IMMEDIATE", work);
       });
     } finally {
       turn.resolve();
@@ -126,8 +129,8 @@ async function whenFree<Result>(signal: AbortSignal, attempt: () => Result): Pro
 }
 
 /** One synchronous run from BEGIN to COMMIT: nothing of this process can come between. */
-function inTransaction<Result>(database: DatabaseSync, work: () => Result): Result {
-  database.exec("BEGIN IMMEDIATE");
+function inTransaction<Result>(database: DatabaseSync, begin: "BEGIN" | "BEGIN IMMEDIATE", work: () => Result): Result {
+  database.exec(begin);
   try {
     const result = work();
     database.exec("COMMIT");

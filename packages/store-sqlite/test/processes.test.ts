@@ -18,6 +18,24 @@ it("counts to exactly 8 x 50 when two processes of four claim and commit one key
   expect(fenced.map(Number).every((count) => count >= 0)).toBe(true);
 });
 
+it("shows all or nothing of a batch that another process writes", { timeout: 60_000 }, async () => {
+  const file = join(await temporaryFolder(), "batches.db");
+  const { store } = await openStore({ file });
+  const keys = Array.from({ length: 100 }, (_, partition) => ({ consumer: "batches", topic: "orders", partition }));
+  const child = forkWorker("batch-writer", file, String(keys.length), "200");
+  const ended = answerOf(child);
+  let writing = true;
+  void ended.finally(() => (writing = false)).catch(() => undefined);
+  const torn: unknown[] = [];
+  while (writing) {
+    const outcomes = await store.fetch(keys);
+    const positions = new Set(outcomes.map((each) => (each.status === "found" ? each.record.nextOffset : undefined)));
+    if (positions.size > 1) torn.push([...positions]);
+  }
+  await ended;
+  expect(torn).toEqual([]);
+});
+
 it("makes a new file for eight processes that open it at once", { timeout: 60_000 }, async () => {
   const file = join(await temporaryFolder(), "deep", "er", "new.db");
   await Promise.all(Array.from({ length: 8 }, () => answerOf(forkWorker("race", file, "1", "1"))));
@@ -31,7 +49,7 @@ it("keeps every acknowledged position of a process that is killed while it write
   let acknowledged = 0n;
   const enough = Promise.withResolvers<void>();
   child.on("message", (message) => {
-    acknowledged = BigInt(String(message));
+    acknowledged = BigInt(message as string);
     if (acknowledged >= 100n) enough.resolve();
   });
   await Promise.race([enough.promise, once(child, "exit")]);
