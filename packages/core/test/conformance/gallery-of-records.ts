@@ -1,5 +1,5 @@
-import { formatKey, type OffsetKey } from "@tidemark/core";
-import { committing, type Exhibit, keysOf, known, remembering } from "./exhibit.ts";
+import { type CommitOutcome, formatKey, type OffsetKey } from "@tidemark/core";
+import { committing, type Exhibit, keysOf, known, remembering, turn } from "./exhibit.ts";
 
 /** Faults in what is kept and shown. */
 export const galleryOfRecords: readonly Exhibit[] = [
@@ -171,6 +171,42 @@ export const galleryOfRecords: readonly Exhibit[] = [
     caseId: "lifecycle/pre-aborted",
     says: /did not reject with signal.reason|Missing expected rejection/,
     spoil: ({ store }) => ({ claim: (entries) => store.claim(entries) }),
+  },
+  {
+    fault: "a listing ignores its signal",
+    caseId: "lifecycle/abort-while-listing",
+    says: /did not reject with signal.reason|Missing expected rejection/,
+    spoil: ({ store }) => ({ list: (filter) => store.list(filter) }),
+  },
+  {
+    fault: "a delete ends after its first page",
+    caseId: "delete/many",
+    says: /deeply equal|deep-equal/,
+    spoil: ({ store }) => ({
+      delete: async (selector, options) => {
+        if (!("topic" in selector)) return store.delete(selector, options);
+        const page: OffsetKey[] = [];
+        for await (const { consumer, topic, partition } of store.list(selector)) {
+          if (page.push({ consumer, topic, partition }) === 1_000) break;
+        }
+        return store.delete({ keys: page }, options);
+      },
+    }),
+  },
+  {
+    fault: "a batch is written entry by entry, and said to be atomic",
+    caseId: "race/batch-is-seen-whole",
+    says: /a fetch saw a part of a batch/,
+    spoil: ({ store }) => ({
+      commit: async (entries, options) => {
+        const outcomes: CommitOutcome[] = [];
+        for (const entry of entries) {
+          outcomes.push(...(await store.commit([entry], options)));
+          await turn();
+        }
+        return outcomes;
+      },
+    }),
   },
   {
     fault: "a transaction is ignored",

@@ -40,24 +40,27 @@ export async function leaveExpired(context: ConformanceContext, key: OffsetKey):
 }
 
 /**
- * Keeps a record alive by renewals for longer than its TTL and checks that it never went away. A stall of this machine
+ * Keeps a record alive by renewals for longer than its TTL and checks that it never went away. Only the first names the
+ * TTL: the others must renew what the record has. A stall of this machine
  * that is longer than half a TTL says nothing about the store: the attempt is then made again, up to five times.
  */
 export async function aliveByRenewal(
   context: ConformanceContext,
   key: OffsetKey,
-  renew: (store: AnyStore, ttl: number) => Promise<void>,
+  renew: (store: AnyStore, more: { readonly ttl?: number }) => Promise<void>,
 ): Promise<void> {
   const ttl = Math.max(400, 4 * context.capabilities.expiry.granularityMs);
   for (let attempt = 0; attempt < 5; attempt += 1) {
     const startedAt = performance.now();
     let renewedAt = startedAt;
     let stalled = false;
+    let more: { readonly ttl?: number } = { ttl };
     let lost: unknown;
     while (!stalled && lost === undefined && performance.now() - startedAt < 1.5 * ttl) {
       const from = performance.now();
       try {
-        await renew(context.store, ttl);
+        await renew(context.store, more);
+        more = {};
         if ((await fetched(context.store, key)) === undefined) lost = new Error("fetch finds nothing");
       } catch (error) {
         lost = error;

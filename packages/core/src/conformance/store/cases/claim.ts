@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 
+import { untilClockTicks } from "../clock.ts";
 import type { ConformanceCase } from "../conformance-case.ts";
 import { claim, commit, committed, fetched, found, keyOf, newToken, position } from "../outcomes.ts";
 
@@ -52,13 +53,17 @@ export const claimCases: readonly ConformanceCase[] = [
       const [older, newer] = [newToken(), newToken()];
       await claim(store, key, older, { owner: "older" });
       await committed(store, key, older, 5n);
+      const { claimedAt = 0 } = await found(store, key);
+      await untilClockTicks(store);
       await claim(store, key, newer, { owner: "newer" });
       assert.deepEqual(await commit(store, key, older, 6n), {
         status: "fenced",
         reason: "superseded",
         owner: "newer",
       });
-      assert.deepEqual(position(await found(store, key)), { nextOffset: 5n, metadata: "" });
+      const record = await found(store, key);
+      assert.deepEqual(position(record), { nextOffset: 5n, metadata: "" });
+      assert.ok((record.claimedAt ?? 0) > claimedAt, "claimedAt is not the time of the newest claim");
       await committed(store, key, newer, 7n);
     },
   },
@@ -71,6 +76,7 @@ export const claimCases: readonly ConformanceCase[] = [
       const token = newToken();
       await claim(store, key, token);
       const first = await found(store, key);
+      await untilClockTicks(store);
       const again = await claim(store, key, token);
       assert.equal(again?.nextOffset, undefined);
       await committed(store, key, token, 3n);

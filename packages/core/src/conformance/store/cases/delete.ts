@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 
 import type { DeleteSelector } from "../../../offset-store.ts";
 import type { ConformanceCase } from "../conformance-case.ts";
+import { leaveExpired } from "../expiry-times.ts";
 import { claim, commit, committed, fetched, identities, keyOf, listed, newToken } from "../outcomes.ts";
 
 /** Records go away when somebody says which. */
@@ -52,6 +53,22 @@ export const deleteCases: readonly ConformanceCase[] = [
     },
   },
   {
+    id: "delete/many",
+    clause: "3.13a",
+    title: "delete removes and tells 2,500 records of a topic, and 2,500 keys, in one call",
+    run: async ({ store }) => {
+      const keys = Array.from({ length: 2_500 }, (_, index) =>
+        keyOf({ consumer: `c${index % 2}`, partition: Math.floor(index / 2) }),
+      );
+      const left = keyOf({ topic: "left" });
+      for (const selector of [{ topic: "orders" }, { keys }]) {
+        await store.claim([...keys, left].map((key) => ({ key, token: newToken(), owner: "o" })));
+        assert.deepEqual(identities(await store.delete(selector)), identities(keys));
+        assert.deepEqual(identities(await listed(store)), identities([left]));
+      }
+    },
+  },
+  {
     id: "delete/starts-anew",
     clause: "3.13a",
     title: "after a delete the running session is fenced: absent, and a new claim finds nothing",
@@ -73,6 +90,7 @@ export const deleteCases: readonly ConformanceCase[] = [
       await claim(store, keyOf(), newToken());
       const selectors: unknown[] = [
         {},
+        { partition: 0 },
         { consumer: undefined },
         { consumer: undefined, topic: undefined, keys: undefined },
         { expired: false },
@@ -130,6 +148,8 @@ export const deleteCases: readonly ConformanceCase[] = [
       await committed(store, key, token, 11n);
       assert.deepEqual(await elsewhere.delete({ consumer: "c1" }), [key]);
       assert.deepEqual(await elsewhere.delete({ expired: true }), []);
+      await leaveExpired(context, keyOf({ partition: 1 }));
+      assert.deepEqual(await elsewhere.delete({ expired: true }), [], "a key of another namespace is told");
       await elsewhere.reset([{ key, nextOffset: 0n }]);
       assert.equal((await fetched(store, key))?.nextOffset, 11n);
       await committed(store, key, token, 12n);

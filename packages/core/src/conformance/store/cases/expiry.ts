@@ -130,9 +130,9 @@ export const expiryCases: readonly ConformanceCase[] = [
       const token = newToken();
       await claim(context.store, keyOf(), token);
       let nextOffset = 0n;
-      await aliveByRenewal(context, keyOf(), async (store, ttl) => {
+      await aliveByRenewal(context, keyOf(), async (store, more) => {
         // Claimed anew in case a stall let it expire: only the commits in between count.
-        if ((await commit(store, keyOf(), token, (nextOffset += 1n), { ttl })).status === "committed") return;
+        if ((await commit(store, keyOf(), token, (nextOffset += 1n), more)).status === "committed") return;
         await claim(store, keyOf(), token);
         assert.fail("the commit was refused");
       });
@@ -145,8 +145,8 @@ export const expiryCases: readonly ConformanceCase[] = [
     run: async (context) => {
       const token = newToken();
       await claim(context.store, keyOf(), token);
-      await aliveByRenewal(context, keyOf(), async (store, ttl) => {
-        if ((await commit(store, keyOf(), token, undefined, { ttl })).status === "committed") return;
+      await aliveByRenewal(context, keyOf(), async (store, more) => {
+        if ((await commit(store, keyOf(), token, undefined, more)).status === "committed") return;
         await claim(store, keyOf(), token);
         assert.fail("the renewal was refused");
       });
@@ -160,9 +160,9 @@ export const expiryCases: readonly ConformanceCase[] = [
       const first = newToken();
       await claim(context.store, keyOf(), first);
       await committed(context.store, keyOf(), first, 9n);
-      await aliveByRenewal(context, keyOf(), async (store, ttl) => {
+      await aliveByRenewal(context, keyOf(), async (store, more) => {
         const token = newToken();
-        const record = await claim(store, keyOf(), token, { ttl });
+        const record = await claim(store, keyOf(), token, more);
         if (record?.nextOffset === 9n) return;
         await committed(store, keyOf(), token, 9n);
         assert.fail("the position was gone");

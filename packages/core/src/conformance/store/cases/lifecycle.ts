@@ -102,6 +102,26 @@ export const lifecycleCases: readonly ConformanceCase[] = [
     },
   },
   {
+    id: "lifecycle/abort-while-listing",
+    clause: "3.9b",
+    title: "a listing aborted between two records rejects with signal.reason instead of the next",
+    run: async ({ store }) => {
+      const keys = Array.from({ length: 10 }, (_, partition) => keyOf({ partition }));
+      await store.claim(keys.map((key) => ({ key, token: newToken(), owner: "o" })));
+      const controller = new AbortController();
+      const reason = new Error("the caller's own reason");
+      let count = 0;
+      const listing = (async () => {
+        for await (const _ of store.list({}, { signal: controller.signal })) {
+          count += 1;
+          controller.abort(reason);
+        }
+      })();
+      await assert.rejects(listing, (error: unknown) => error === reason, "list did not reject with signal.reason");
+      assert.equal(count, 1, "records were given after the abort");
+    },
+  },
+  {
     id: "lifecycle/durable",
     clause: "3.15",
     title: "what was acknowledged is there after the store was closed and opened again, claims included",

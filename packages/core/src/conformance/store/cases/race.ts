@@ -123,6 +123,38 @@ export const raceCases: readonly ConformanceCase[] = [
     },
   },
   {
+    id: "race/batch-is-seen-whole",
+    clause: "3.1g",
+    title: "where batches are atomic, nobody sees a part of one that another client writes",
+    run: async (context) => {
+      const { store } = context;
+      const { store: reader } = await context.openAnother();
+      const keys = Array.from({ length: Math.min(20, store.capabilities.maxBatch) }, (_, partition) =>
+        keyOf({ partition }),
+      );
+      const token = newToken();
+      await store.claim(keys.map((key) => ({ key, token, owner: "o" })));
+      let writing = true;
+      const writer = (async () => {
+        for (let nextOffset = 1n; nextOffset <= 50n; nextOffset += 1n) {
+          const outcomes = await store.commit(keys.map((key) => ({ key, token, nextOffset })));
+          assert.ok(outcomes.every(({ status }) => status === "committed"));
+        }
+      })().finally(() => (writing = false));
+      const seen: (bigint | undefined)[][] = [];
+      while (writing) {
+        const outcomes = await reader.fetch(keys);
+        seen.push(outcomes.map((outcome) => (outcome.status === "found" ? outcome.record.nextOffset : -1n)));
+        // A store in memory answers without ever leaving the microtasks.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await writer;
+      if (!store.capabilities.atomicBatch) return;
+      const torn = seen.find((positions) => new Set(positions).size > 1);
+      assert.equal(torn, undefined, `a fetch saw a part of a batch: ${String(torn)}`);
+    },
+  },
+  {
     id: "race/reset-against-commits",
     clause: "3.1a",
     title: "a reset among commits wins: from it on the session is fenced and the operator's position stays",

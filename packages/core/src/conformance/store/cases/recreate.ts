@@ -53,6 +53,7 @@ export const recreateCases: readonly ConformanceCase[] = [
       const record = await found(store, key);
       assert.equal(record.nextOffset, undefined);
       assert.equal(record.owner, "idle");
+      assert.equal(record.committedAt, undefined, "a renewal commits nothing");
       await committed(store, key, token, 1n);
     },
   },

@@ -111,6 +111,7 @@ export const ttlCases: readonly ConformanceCase[] = [
         const twice = await found(store, key);
         assert.ok(twice.committedAt !== undefined && once.committedAt !== undefined);
         assert.ok(twice.committedAt >= once.committedAt, "the store's clock went back");
+        assert.deepEqual(twice.claimedAt, claimed.claimedAt, "a commit is not a claim");
         return twice.committedAt > once.committedAt;
       });
       await eventually("a renewal moves expiresAt and leaves committedAt", async () => {
