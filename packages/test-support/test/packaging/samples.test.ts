@@ -50,10 +50,13 @@ test("samples type check", { timeout: 120_000 }, async () => {
 
 describe("samples run", () => {
   test.each(samples.filter(({ runs }) => runs))("$title", async ({ folderName }) => {
-    const { code, output } = await runCommand(process.execPath, ["--conditions=@tidemark/source", "sample.ts"], {
-      cwd: join(scratch, folderName),
-    });
-    expect(code, output).toBe(0);
+    // Twice: what the first run left behind is the first thing that a reader's second run meets.
+    for (const run of ["first", "second"]) {
+      const { code, output } = await runCommand(process.execPath, ["--conditions=@tidemark/source", "sample.ts"], {
+        cwd: join(scratch, folderName),
+      });
+      expect(code, `${run} run: ${output}`).toBe(0);
+    }
   });
 });
 
