@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { isAbsolute, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 const fileEnding = /\.[cm]?[jt]s$/;
 // `@scope/name`, `name/subpath`: a slash, and no colon before it, which no policy's name has.
@@ -29,10 +29,19 @@ export async function importPolicyModule(specifier: string): Promise<unknown> {
   try {
     module = await importFrom(specifier);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new TypeError(`policy module ${JSON.stringify(specifier)} could not be loaded: ${reason}`, { cause: error });
+    throw new TypeError(`policy module ${JSON.stringify(specifier)} could not be loaded: ${reasonOf(error)}`, {
+      cause: error,
+    });
   }
   return module["policy"] ?? ("timestamp" in module ? module : module["default"]) ?? module;
+}
+
+// Node also tells who asked. If that is this file or the stand-in of the working directory, it leads the reader astray.
+function reasonOf(error: unknown): string {
+  const told = error instanceof Error ? error.message : String(error);
+  const askedByUs = ` imported from ${fileURLToPath(import.meta.url)}`;
+  const reason = told.endsWith(askedByUs) ? told.slice(0, -askedByUs.length) : told;
+  return reason.replace(/\nRequire stack:\n- [^\n]*noop\.js$/, "");
 }
 
 async function importFrom(specifier: string): Promise<Record<string, unknown>> {
