@@ -18,7 +18,7 @@ export function parseLocalLogUrl(url: string): LocalLogOptions {
   const queryAt = rest.indexOf("?");
   const path = queryAt === -1 ? rest : rest.slice(0, queryAt);
   const query = new URLSearchParams(queryAt === -1 ? "" : rest.slice(queryAt + 1));
-  const file = toFile(path, url);
+  const file = toFile(path);
   if (file === "") throw new TypeError(`${JSON.stringify(url)} names no file: write local:FILE`);
   for (const [name, value] of query) {
     if (name !== "synchronous") {
@@ -32,10 +32,11 @@ export function parseLocalLogUrl(url: string): LocalLogOptions {
   return { file };
 }
 
-function toFile(path: string, url: string): string {
+function toFile(path: string): string {
   if (path.startsWith("///")) return fileURLToPath(`file:${path}`);
   if (path.startsWith("//")) {
-    throw new TypeError(`${JSON.stringify(url)} names a host: write local:FILE or local:///ABSOLUTE/FILE`);
+    // Not repeated: what stands before a host may be a password, meant for another log.
+    throw new TypeError("the URL names a host, and a local log has none: write local:FILE or local:///ABSOLUTE/FILE");
   }
   try {
     return decodeURIComponent(path);

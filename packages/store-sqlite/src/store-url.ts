@@ -20,7 +20,8 @@ function parse(url: string): { file: string; synchronous: "full" | "normal" | un
   if (path === undefined) throw new TypeError(`${JSON.stringify(url)} is not sqlite:FILE`);
   if (path.startsWith("//") && !path.startsWith("///")) {
     throw new TypeError(
-      `${JSON.stringify(url)} names a host, and SQLite has none: write sqlite:FILE or sqlite:///ABSOLUTE/FILE`,
+      // Not repeated: what stands before a host may be a password, meant for another store.
+      "the URL names a host, and SQLite has none: write sqlite:FILE or sqlite:///ABSOLUTE/FILE",
     );
   }
   const file = decode(url, path.startsWith("///") ? path.slice(2) : path);
