@@ -1,5 +1,5 @@
 import type { LogSource, LogUrlOpener } from "@tidemark/core";
-import { openAsked } from "./open-asked.ts";
+import { withUsageErrors } from "../failure/with-usage-errors.ts";
 import type { PluginSources, UrlRegistry } from "./url-registry.ts";
 import { findUrlOpener } from "./url-registry.ts";
 
@@ -19,5 +19,5 @@ const logRegistry: UrlRegistry<LogUrlOpener> = {
 /** Opens the log that a URL names. */
 export async function openLogByUrl(url: string, sources: PluginSources): Promise<LogSource> {
   const opener = await findUrlOpener(logRegistry, url, sources);
-  return await openAsked(() => opener.open(url));
+  return await withUsageErrors(() => opener.open(url));
 }

@@ -1,7 +1,7 @@
 import type { OffsetStore, StoreUrlOpener } from "@tidemark/core";
 import type { PluginSources, UrlRegistry } from "./url-registry.ts";
 import { findUrlOpener } from "./url-registry.ts";
-import { openAsked } from "./open-asked.ts";
+import { withUsageErrors } from "../failure/with-usage-errors.ts";
 
 const storeRegistry: UrlRegistry<StoreUrlOpener> = {
   what: "store",
@@ -28,5 +28,5 @@ export async function openStoreByUrl(
   sources: PluginSources,
 ): Promise<OffsetStore> {
   const opener = await findUrlOpener(storeRegistry, url, sources);
-  return await openAsked(() => opener.open(url, namespace === undefined ? {} : { namespace }));
+  return await withUsageErrors(() => opener.open(url, namespace === undefined ? {} : { namespace }));
 }

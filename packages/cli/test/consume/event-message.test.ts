@@ -11,6 +11,14 @@ const cases: readonly (readonly [event: ConsumerEvent, message: string])[] = [
     'topic "t" partition "0": offset 5 is older than what the log keeps; policy latest goes on at 9, 4 records skipped',
   ],
   [
+    { type: "reset", ...at, policy: "nearest", reason: "beyond-log", from: 9n, to: 4n, skipped: 4n },
+    'topic "t" partition "0": offset 9 lies beyond the log\'s end; policy nearest goes on at 4, the 4 records before it are not read',
+  ],
+  [
+    { type: "reset", ...at, policy: "nearest", reason: "beyond-log", from: 9n, to: 1n, skipped: 1n },
+    'topic "t" partition "0": offset 9 lies beyond the log\'s end; policy nearest goes on at 1, the record before it is not read',
+  ],
+  [
     { type: "flush-failed", keys: [key, { ...key, partition: 1 }], error: storeError("no answer") },
     'consumer "c1" on topic "t" partition "0" and 1 more could not be written and will be again: no answer',
   ],

@@ -69,7 +69,17 @@ const usage: readonly (readonly [args: readonly string[], message: RegExp])[] = 
     ["consume", "t", "-p", "0", "--reset-policy", "./lacking.mjs"],
     /policy module "\.\/lacking\.mjs" lacks timestamp\(\)/,
   ],
-  [["consume", "t", "-p", "0", "--reset-policy", "./not-there.mjs"], /policy module .* could not be loaded/],
+  [
+    ["consume", "t", "-p", "0", "--reset-policy", "./not-there.mjs"],
+    /policy module "\.\/not-there\.mjs" could not be loaded: Cannot find module '[^']*not-there\.mjs'$/,
+  ],
+  [
+    ["consume", "t", "-p", "0", "--reset-policy", "not-there.js"],
+    /policy module "not-there\.js" could not be loaded: Cannot find module 'not-there\.js'$/,
+  ],
+  [["topic", "create", "u", "--partitions", "10001"], /partitions must be a whole number from 1 to 10000, not 10001/],
+  [["consumer", "list", "--store", "sqlite://user:secret@host/x"], /the URL names a host, and SQLite has none/],
+  [["topic", "list", "--log", "local://user:secret@host/x"], /the URL names a host, and a local log has none/],
   [["topic", "list", "-O", "xml"], /Allowed choices are table, json, yaml/],
   [["topic", "list", "--config", "not-there.json"], /config file .* cannot be read/],
   [["topic", "list", "--config", "broken.yaml"], /config file .* cannot be read/],
@@ -125,7 +135,7 @@ test("a start beyond the end goes to the reset policy, and is said", async () =>
     code: 0,
     stdout: "",
     stderr:
-      'topic "t" partition "0": offset 99 lies beyond the log\'s end; policy nearest goes on at 2, 2 records skipped\n',
+      'topic "t" partition "0": offset 99 lies beyond the log\'s end; policy nearest goes on at 2, the 2 records before it are not read\n',
   });
 });
 

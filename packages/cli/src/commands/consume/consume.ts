@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { contextOf, type CommandContext } from "../../context/command-context.ts";
 import { say } from "../../context/standard-streams.ts";
 import { UsageError } from "../../failure/usage-error.ts";
-import { openAsked } from "../../registry/open-asked.ts";
+import { withUsageErrors } from "../../failure/with-usage-errors.ts";
 import { examples } from "../examples.ts";
 import {
   collectPartition,
@@ -114,7 +114,7 @@ async function consume(
     },
   };
   // What the consumer calls a wrong argument, a policy module without timestamp() for one, came from the command line.
-  const consumer: Consumer = await openAsked(() => createConsumer(all));
+  const consumer: Consumer = await withUsageErrors(() => createConsumer(all));
   await printRecords({
     consumer,
     encode: await createRecordEncoder(context.settings.output),

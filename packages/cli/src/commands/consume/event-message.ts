@@ -20,7 +20,7 @@ export function eventMessage(event: ConsumerEvent, { start, verbose }: EventMess
     case "started":
       return verbose ? `${place(event)}: starts at ${event.nextOffset}` : undefined;
     case "reset":
-      return `${place(event)}: offset ${event.from} ${event.reason === "below-log" ? "is older than what the log keeps" : "lies beyond the log's end"}; policy ${event.policy} goes on at ${event.to}${event.skipped > 0n ? `, ${counted(event.skipped, "record")} skipped` : ""}`;
+      return `${place(event)}: offset ${event.from} ${event.reason === "below-log" ? "is older than what the log keeps" : "lies beyond the log's end"}; policy ${event.policy} goes on at ${event.to}${skippedText(event)}`;
     case "fetch-failed":
       return `${place(event)}: cannot be read, next try in ${event.retryInMs} ms: ${event.error.message}`;
     case "refresh-failed":
@@ -41,6 +41,13 @@ export function eventMessage(event: ConsumerEvent, { start, verbose }: EventMess
       // The failure that ends the command says the same.
       return undefined;
   }
+}
+
+/** Below the log they are gone; beyond its end they are there, and belong to a log that this consumer has not read. */
+function skippedText({ reason, skipped }: ConsumerEvent & { readonly type: "reset" }): string {
+  if (skipped === 0n) return "";
+  if (reason === "below-log") return `, ${counted(skipped, "record")} skipped`;
+  return skipped === 1n ? ", the record before it is not read" : `, the ${skipped} records before it are not read`;
 }
 
 function place({ topic, partition }: { readonly topic: string; readonly partition: number }): string {

@@ -1,5 +1,7 @@
+import type { TopicConfig } from "@tidemark/core";
 import type { Command } from "commander";
 import { adminOf, contextOf } from "../../context/command-context.ts";
+import { withUsageErrors } from "../../failure/with-usage-errors.ts";
 import { examples } from "../examples.ts";
 import { parseByteLimit, parseCount, parseName, parseTtl, type LimitOption } from "../option-values.ts";
 
@@ -39,12 +41,13 @@ export function addTopicCreateCommand(topic: Command): void {
     .action(async (name: string, options: CreateOptions, command: Command) => {
       const context = await contextOf(command);
       await using log = await context.openLog();
-      await adminOf(log).createTopic(name, {
+      const config: TopicConfig = {
         partitions: options.partitions,
         ...(typeof options.consumerTtl === "number" && { consumerTtl: options.consumerTtl }),
         ...(typeof options.retentionTime === "number" && { retentionMs: options.retentionTime }),
         ...(typeof options.retentionBytes === "number" && { retentionBytes: options.retentionBytes }),
-      });
+      };
+      await withUsageErrors(() => adminOf(log).createTopic(name, config));
       const { topicDocument } = await import("./topic-document.ts");
       const document = topicDocument(await adminOf(log).describeTopic(name));
       await context.print(document, () => `topic ${JSON.stringify(name)} created\n`);
