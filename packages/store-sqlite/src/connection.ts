@@ -26,12 +26,17 @@ export class Connection {
   readonly database: DatabaseSync;
   readonly #file: string;
   readonly #identity: BigIntStats | undefined;
+  readonly #log: string;
+  readonly #logIdentity: BigIntStats | undefined;
   #lastWrite: Promise<void> = Promise.resolve();
 
   private constructor(database: DatabaseSync, file: string) {
     this.database = database;
     this.#file = file;
     this.#identity = file === IN_MEMORY ? undefined : identify(file);
+    // Beside the file itself, where SQLite looks for it: not beside a link to it.
+    this.#log = `${database.location() ?? file}-wal`;
+    this.#logIdentity = file === IN_MEMORY ? undefined : identify(this.#log);
   }
 
   /** Opens the file, which is made with its folder if it is not there. Rejects with raw errors. */
@@ -96,15 +101,13 @@ export class Connection {
     this.database.close();
   }
 
-  /** On most systems an open file can be deleted, and what is written to it then is gone with the handle. */
+  /**
+   * On most systems an open file can be deleted, and what is written to it then is gone with the handle. The write-ahead
+   * log goes also when another copy of SQLite in this process closes the file: the system drops the locks of both.
+   */
   #refuseIfReplaced(): void {
-    if (this.#identity === undefined) return;
-    const current = identify(this.#file);
-    if (current !== undefined && sameFile(this.#identity, current)) return;
-    throw new FileReplacedError(
-      `${JSON.stringify(this.#file)} was deleted or replaced while it was open, and what is written now would be lost; ` +
-        "close the store and open it again",
-    );
+    refuseIfReplaced(this.#file, this.#identity);
+    refuseIfReplaced(this.#log, this.#logIdentity);
   }
 }
 
@@ -148,6 +151,16 @@ function useWriteAheadLog(database: DatabaseSync, file: string): void {
   throw new UnsupportedFileError(
     `the file system of ${JSON.stringify(file)} does not allow SQLite's write-ahead log (journal mode ${String(mode)}); ` +
       "use a local disk",
+  );
+}
+
+function refuseIfReplaced(file: string, identity: BigIntStats | undefined): void {
+  if (identity === undefined) return;
+  const current = identify(file);
+  if (current !== undefined && sameFile(identity, current)) return;
+  throw new FileReplacedError(
+    `${JSON.stringify(file)} was deleted or replaced while it was open, and what is written now would be lost; ` +
+      "close the store and open it again",
   );
 }
 

@@ -1,8 +1,8 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { OffsetKey } from "@tidemark/core";
 import type { StoredOffset } from "@tidemark/core/driver";
 import { TABLE } from "./schema.ts";
 import { readRow, rowValues, STORED_COLUMNS, type StoredRow } from "./stored-row.ts";
-import type { SqliteStatement, SqliteTransaction } from "./sqlite-transaction.ts";
 
 /** SQLite's clock in whole milliseconds: one for all processes of the host (contract 3.5). */
 export const NOW = "CAST(round(unixepoch('subsec') * 1000) AS INTEGER)";
@@ -12,7 +12,7 @@ const SELECT_NOW = `SELECT CAST(${NOW} AS TEXT) AS now`;
 const SELECT = `SELECT ${STORED_COLUMNS} FROM main.${TABLE}
   WHERE namespace = ? AND consumer = ? AND topic = ? AND partition = ?`;
 
-// Positions are bound as text and cast: neither kind of handle must be asked to take a bigint.
+// Positions are bound as text and cast, as they are read: no handle must be in a bigint mode.
 const UPSERT = `INSERT INTO main.${TABLE} (namespace, consumer, topic, partition, version, next_offset, metadata, ttl,
     token, owner, claimed_at, committed_at, expires_at)
   VALUES (?, ?, ?, ?, ?, CAST(? AS INTEGER), ?, ?, ?, ?, ?, ?, ?)
@@ -24,11 +24,11 @@ const UPSERT = `INSERT INTO main.${TABLE} (namespace, consumer, topic, partition
 /** Reads and writes single records, on the store's own handle or on a caller's. */
 export class RecordStatements {
   readonly #namespace: string;
-  readonly #now: SqliteStatement;
-  readonly #select: SqliteStatement;
-  readonly #upsert: SqliteStatement;
+  readonly #now: StatementSync;
+  readonly #select: StatementSync;
+  readonly #upsert: StatementSync;
 
-  constructor(handle: SqliteTransaction, namespace: string) {
+  constructor(handle: DatabaseSync, namespace: string) {
     this.#namespace = namespace;
     this.#now = prepare(handle, SELECT_NOW);
     this.#select = prepare(handle, SELECT);
@@ -60,9 +60,9 @@ export class RecordStatements {
   }
 }
 
-function prepare(handle: SqliteTransaction, sql: string): SqliteStatement {
+function prepare(handle: DatabaseSync, sql: string): StatementSync {
   const statement = handle.prepare(sql);
   // A caller may have made arrays the default of the handle.
-  statement.setReturnArrays?.(false);
+  statement.setReturnArrays(false);
   return statement;
 }

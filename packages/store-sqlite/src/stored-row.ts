@@ -9,7 +9,7 @@ const MAX_TIME_MS = 8_640_000_000_000_000;
 
 /**
  * A row as the statements select it. Integers come as decimal text: a JavaScript number would round a position beyond
- * 2^53, and so neither kind of handle needs its bigint mode.
+ * 2^53, and so a caller's handle need not be in its bigint mode.
  */
 export interface StoredRow {
   readonly version: string;

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { OffsetStoreError } from "@tidemark/core";
@@ -111,6 +111,21 @@ describe.skipIf(process.platform === "win32")("a file that is removed while it i
     await rm(file);
     await expect(store.reset([{ key, nextOffset: 2n }])).rejects.toThrow("was deleted or replaced");
     await expect(store.fetch([key])).rejects.toMatchObject({ code: "UNAVAILABLE", retryable: false });
+  });
+
+  it("is missed also when only its write-ahead log is gone, also behind a link to it", async () => {
+    const { store, file } = await openStore();
+    await symlink(file, `${file}.link`);
+    const { store: linked } = await openStore({ file: `${file}.link` });
+    await store.reset([{ key, nextOffset: 1n }]);
+    // As another copy of SQLite in this process does that closes the file.
+    await rm(`${file}-wal`);
+    for (const each of [store, linked]) {
+      await expect(each.reset([{ key, nextOffset: 2n }])).rejects.toThrow('-wal" was deleted or replaced');
+      await each.close();
+    }
+    const { store: again } = await openStore({ file });
+    expect(await again.fetch([key])).toMatchObject([{ record: { nextOffset: 1n } }]);
   });
 
   it("is missed also when another has taken its place, and found when it is back", async () => {
