@@ -161,13 +161,26 @@ describe("list in memory", () => {
 
   it("ends although every record seen makes another one be written", async () => {
     const store = createMemoryStore();
-    await claimMany(store, 3);
+    // More than one page: what is written while the first is read comes before the end of the last.
+    await claimMany(store, 1_500);
     let seen = 0;
-    for await (const record of store.list()) {
+    for await (const { topic, partition } of store.list()) {
       seen += 1;
-      await store.reset([{ key: { ...record, partition: 100 + seen }, nextOffset: 1n }]);
+      await store.reset([{ key: { consumer: "new", topic, partition }, nextOffset: 1n }]);
     }
-    expect(seen).toBe(3);
+    expect(seen).toBe(1_500);
+  });
+
+  it("leaves out what expires while it runs", async () => {
+    let now = 1_000;
+    const store = createMemoryStore({ clock: () => now });
+    await claimMany(store, 3_000, 10);
+    let seen = 0;
+    for await (const _ of store.list()) {
+      seen += 1;
+      now = 1_010;
+    }
+    expect(seen).toBe(1_000);
   });
 
   it.each([
