@@ -17,3 +17,15 @@ test("what would break a table or steer a terminal is written out", async () => 
     "NAME\na\\nb\\t\\u001b[2J\\u0000\\u009b\\u202e\n",
   );
 });
+
+test("ten thousand rows are one table, and are there at once", async () => {
+  const rows = Array.from({ length: 10_000 }, (_, index) => [`c${index}`, index === 9000 ? "日本日本" : "x", "end"]);
+  const begin = performance.now();
+  const lines = (await formatTable(["NAME", "N", "OWNER"], rows)).split("\n");
+  expect(performance.now() - begin).toBeLessThan(5000);
+  expect(lines).toHaveLength(10_002);
+  expect(lines[0]).toBe("NAME    N          OWNER");
+  expect(lines[1]).toBe("c0      x          end");
+  expect(lines[9001]).toBe("c9000   日本日本   end");
+  expect(lines[10_000]).toBe("c9999   x          end");
+});
