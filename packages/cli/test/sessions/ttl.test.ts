@@ -1,3 +1,5 @@
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { cells, createWorkspace, eventually, type Workspace } from "../support/workspace.ts";
 
@@ -62,6 +64,32 @@ test("a topic's new TTL goes to the positions that have the old one, and no posi
   await out("topic alter my-topic --consumer-ttl none --partitions 2");
   expect(await ttls(workspace)).toEqual({ inherits: undefined, own: 1_200_000 });
   expect(await out("topic describe my-topic")).toMatch(/^Partition Count: 2\nConsumer TTL: -$/m);
+});
+
+test("a topic's new TTL that got half-way is passed on by the same command again", async () => {
+  await using workspace = await createWorkspace();
+  const { out, run } = workspace;
+  const command = "--store sqlite:store.db topic alter my-topic --consumer-ttl 36h";
+  await out("topic create my-topic --consumer-ttl 24h");
+  await out("--store sqlite:store.db consume my-topic -c c1 --until-end");
+
+  using database = new DatabaseSync(join(workspace.folder, "store.db"));
+  database.exec("CREATE TRIGGER dies BEFORE UPDATE ON tidemark_offsets BEGIN SELECT RAISE(ABORT, 'not now'); END");
+  expect(await run(command.split(" "))).toMatchObject({ code: 1, stdout: "" });
+  database.exec("DROP TRIGGER dies");
+
+  expect(await out(command)).toBe('topic "my-topic" altered\n');
+  expect(JSON.parse(await out("--store sqlite:store.db consumer list -O json"))).toMatchObject([{ ttl: 36 * HOUR_MS }]);
+});
+
+test("what the log refuses leaves the positions' TTL as it is", async () => {
+  await using workspace = await createWorkspace();
+  const { out, run } = workspace;
+  await out("topic create my-topic --partitions 2 --consumer-ttl 24h");
+  await out("consume my-topic -c c1 --until-end");
+  const refused = await run("topic alter my-topic --partitions 1 --consumer-ttl 36h".split(" "));
+  expect(refused).toMatchObject({ code: 1, stdout: "" });
+  expect(await ttls(workspace)).toEqual({ c1: 24 * HOUR_MS });
 });
 
 test("an expired position is not listed, and consuming starts anew", async () => {

@@ -52,8 +52,13 @@ export function addTopicAlterCommand(topic: Command): void {
       } else {
         // Opened before anything is changed: a store that cannot be reached must not leave half of it done.
         await using store = await context.openStore();
-        await adminOf(log).alterTopic(name, alteration);
-        const count = await passOn(store, name, before.consumerTtl, limitOf(options.consumerTtl));
+        const consumerTtl = limitOf(options.consumerTtl);
+        const { consumerTtl: _, ...others } = alteration;
+        // First what the log may refuse. The topic's TTL comes last: the same command, run again after a death in between,
+        // still finds there which positions have the old one.
+        if (Object.keys(others).length > 0) await adminOf(log).alterTopic(name, others);
+        const count = await passOn(store, name, before.consumerTtl, consumerTtl);
+        await adminOf(log).alterTopic(name, { consumerTtl });
         say(`${counted(count, "position")} on topic ${JSON.stringify(name)} had the topic's TTL and got the new one`);
       }
       const { topicDocument } = await import("./topic-document.ts");
