@@ -53,10 +53,10 @@ export async function chooseOffsets(
       const { earliest, latest } = boundsOf(bounds, question.partition);
       try {
         const timestamp = policy.timestamp({ ...question, topic, reason, earliest, latest });
-        checkTimestamp(policy, timestamp);
+        checkTimestamp(timestamp);
         asked.push({ ...question, timestamp });
       } catch (error) {
-        choices.set(question.partition, asError(error));
+        choices.set(question.partition, policyFailure(policy, topic, question.partition, error));
       }
     }
     const listed = await lookUpTimestamps(source, topic, asked, bounds, { signal });
@@ -67,7 +67,7 @@ export async function chooseOffsets(
         const answer = listed.get(partition) ?? latest;
         const offset: unknown = policy.adjustOffset ? policy.adjustOffset(lastOffsetFetched, answer) : answer;
         if (typeof offset !== "bigint") {
-          throw new TypeError(`reset policy ${JSON.stringify(policy.name)}: adjustOffset must give a bigint`);
+          throw new TypeError("adjustOffset must give a bigint");
         }
         if (offset >= earliest && offset <= latest) {
           choices.set(partition, { offset, bounds: { earliest, latest } });
@@ -80,7 +80,7 @@ export async function chooseOffsets(
           new OffsetOutOfRangeError({ topic, partition, requested: offset, earliest, latest, detail }),
         );
       } catch (error) {
-        choices.set(partition, asError(error));
+        choices.set(partition, policyFailure(policy, topic, partition, error));
       }
       return [];
     });
@@ -94,13 +94,14 @@ function boundsOf(bounds: ReadonlyMap<number, LogBounds>, partition: number): Lo
   return found;
 }
 
-function checkTimestamp(policy: OffsetResetPolicy, timestamp: unknown): void {
+function checkTimestamp(timestamp: unknown): void {
   if (typeof timestamp === "number" && Number.isSafeInteger(timestamp) && timestamp >= -2) return;
-  throw new TypeError(
-    `reset policy ${JSON.stringify(policy.name)}: timestamp must give -2, -1 or whole milliseconds since the epoch, not ${String(timestamp)}`,
-  );
+  throw new TypeError(`timestamp must give -2, -1 or whole milliseconds since the epoch, not ${String(timestamp)}`);
 }
 
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error), { cause: error });
+/** A refusal to choose reaches the user as it is; anything else a policy throws, with where it happened. */
+function policyFailure(policy: OffsetResetPolicy, topic: string, partition: number, error: unknown): Error {
+  if (error instanceof OffsetOutOfRangeError) return error;
+  const where = `reset policy ${JSON.stringify(policy.name)} failed on topic ${JSON.stringify(topic)} partition "${partition}"`;
+  return new Error(`${where}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
 }

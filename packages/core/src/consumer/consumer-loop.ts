@@ -109,8 +109,7 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
       const record = this.#mayTakeNow() ? this.#take() : undefined;
       if (record !== undefined) return Promise.resolve({ done: false, value: record });
     } catch (error) {
-      this.end();
-      return Promise.reject(error as Error);
+      return this.#keepPending(this.#leaveWith(error));
     }
     return this.#keepPending(this.#waitOrEnd());
   }
@@ -136,8 +135,7 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
     try {
       this.#comeBack();
     } catch (error) {
-      this.end();
-      throw error;
+      return this.#leaveWith(error);
     }
     return this.#waitOrEnd();
   }
@@ -149,15 +147,20 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
       const failure = this.#failure;
       this.#failure = undefined;
       const { aborted, reason } = this.#abort.signal;
-      const wasEnded = this.#ended;
-      this.end();
       if (failure !== undefined) throw failure.error;
       // What the end of the loop interrupts is no failure.
       if (aborted && error === reason) return { done: true, value: undefined };
-      // An iterator that rejects is not asked to return: what is committed is flushed here. If that fails too, it is an event.
-      if (!wasEnded) await this.#owner.left().catch(() => undefined);
-      throw error;
+      return this.#leaveWith(error);
     }
+  }
+
+  /** An iterator that rejects is not asked to return: what is committed is flushed here. If that fails too, it is an event. */
+  async #leaveWith(error: unknown): Promise<never> {
+    if (!this.#ended) {
+      this.end();
+      await this.#owner.left().catch(() => undefined);
+    }
+    throw error;
   }
 
   #comeBack(): void {

@@ -274,8 +274,9 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
 
   async #left(): Promise<void> {
     const session = this.#session;
-    if (session === undefined || session.fenced !== undefined || this.#closing !== undefined) return;
-    await session.flush();
+    // Whoever aborts does not wait for a store that may never answer.
+    if (session === undefined || this.#closing !== undefined || this.#signal?.aborted === true) return;
+    if (session.fenced === undefined) await session.flush();
   }
 
   async #openReaders(signal: AbortSignal): Promise<PartitionReader[]> {

@@ -18,13 +18,16 @@ test("a failure names its partition and is tried again; the others go on", async
 
 test("a partition that cannot be read is heard of although another has always more to say", async () => {
   const source = await ordersLog(5_000, 2);
-  await using consumer = await createConsumer({ topic: "orders", source, maxBytes: 20 });
+  const store = createMemoryStore();
+  await using consumer = await createConsumer({ ...options, source, store, maxBytes: 20 });
   source.failNextFetch(1, new Error("partition 1 is broken"));
   let seen = 0;
   const loop = async (): Promise<void> => {
     for await (const { partition } of consumer) seen += partition === 0 ? 1 : 0;
   };
   await expect(loop()).rejects.toThrow("partition 1 is broken");
+  const flushed = await storedOffset(store, key);
+  expect(flushed).toBe(consumer.position(0));
   expect(seen).toBeGreaterThan(0);
   expect(seen).toBeLessThan(100);
   expect(await take(consumer, 50)).toHaveLength(50);

@@ -1,12 +1,16 @@
 import type { OffsetKey } from "@tidemark/core";
 import type { Command } from "commander";
 import { contextOf } from "../../context/command-context.ts";
+import { say } from "../../context/standard-streams.ts";
 import { CommandFailure } from "../../failure/command-failure.ts";
 import { formatDuration } from "../../text/duration.ts";
 import { examples } from "../examples.ts";
 import { limitOf, parseName, parseTtl, type LimitOption } from "../option-values.ts";
 import { comparePositions } from "./position-order.ts";
 import { filterOf, selectionText, withPositionSelection, type PositionSelection } from "./position-selection.ts";
+
+// A running consumer that had a longer TTL renews every 30 seconds at most.
+const SHORT_TTL_MS = 60_000;
 
 /** `tidemark consumer set NAME --ttl 12h`. */
 export function addConsumerSetCommand(consumer: Command): void {
@@ -44,6 +48,9 @@ export function addConsumerSetCommand(consumer: Command): void {
         changed.map((key) => ({ ...key, ttl })),
         () => changed.map((key) => `${formatKey(key)} ${what}\n`).join(""),
       );
+      if (ttl !== null && ttl < SHORT_TTL_MS && changed.length > 0) {
+        say("whoever is reading learns of it at the next renewal, after up to 30 sec: until then it may expire");
+      }
       for (const outcome of outcomes) if (outcome.status === "failed") throw outcome.error;
       if (changed.length === 0) throw new CommandFailure(selectionText(name, options));
     });
