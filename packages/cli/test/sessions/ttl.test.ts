@@ -41,6 +41,11 @@ test("a TTL is given with the topic, when consuming, and afterwards", async () =
     'consumer "inherits" on topic "my-topic" partition "0" never expires\n',
   );
   expect(await ttls(workspace)).toEqual({ inherits: undefined, own: 12 * HOUR_MS, forever: undefined });
+  expect(await run(["consumer", "set", "own", "--ttl", "20s"])).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining("whoever is reading learns of it at the next renewal, after up to 30 sec"),
+  });
+  await out("consumer set own --ttl 12h");
   expect(await run(["consumer", "set", "nobody", "--ttl", "1h"])).toEqual({
     code: 1,
     stdout: "",

@@ -155,12 +155,16 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
   }
 
   /** An iterator that rejects is not asked to return: what is committed is flushed here. If that fails too, it is an event. */
-  async #leaveWith(error: unknown): Promise<never> {
+  async #leaveWith(failure: unknown): Promise<never> {
     if (!this.#ended) {
       this.end();
-      await this.#owner.left().catch(() => undefined);
+      try {
+        await this.#owner.left();
+      } catch {
+        // The loop's own failure is what the caller has to hear.
+      }
     }
-    throw error;
+    throw failure;
   }
 
   #comeBack(): void {
