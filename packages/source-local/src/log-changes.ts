@@ -116,6 +116,8 @@ export class LogChanges {
   #check(): void {
     let version: bigint;
     try {
+      // Nobody else would write to a file that is gone: the fetch would wait for nothing.
+      this.#database.refuseIfReplaced();
       version = this.version();
     } catch {
       // The fetch itself will meet what is wrong with the file, and tell.

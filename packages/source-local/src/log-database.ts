@@ -6,6 +6,7 @@ import { LogSourceError } from "@tidemark/core";
 import { backoffMs, delay } from "@tidemark/core/driver";
 import { closedLog, isLocked, type LogCall, toLogError } from "./log-errors.ts";
 import { prepareSchema } from "./log-schema.ts";
+import { OpenFiles } from "./open-files.ts";
 
 const LOCK_RETRY_BASE_MS = 1;
 const LOCK_RETRY_MAX_MS = 50;
@@ -31,12 +32,14 @@ export class LogDatabase {
   readonly #timeout: number;
   readonly #closing = new AbortController();
   readonly #dataVersion: StatementSync;
+  readonly #files: OpenFiles;
 
   constructor(database: DatabaseSync, { file, timeout }: LogDatabaseOptions) {
     this.file = file;
     this.#database = database;
     this.#timeout = timeout;
     this.#dataVersion = this.prepare("PRAGMA data_version");
+    this.#files = new OpenFiles(database, file);
   }
 
   /** Aborted when the log is closed; its reason is the error for calls in flight. */
@@ -63,6 +66,11 @@ export class LogDatabase {
       if (isLocked(error)) return -1n;
       throw toLogError(error, this.file);
     }
+  }
+
+  /** Throws if the file was deleted or replaced; `read` and `write` look by themselves. */
+  refuseIfReplaced(): void {
+    this.#files.refuseIfReplaced();
   }
 
   /** Runs reads that all see the same state of the file. */
@@ -110,6 +118,7 @@ export class LogDatabase {
   }
 
   #transaction<Result>(begin: string, run: () => Result): Result {
+    this.refuseIfReplaced();
     this.#database.exec(begin);
     try {
       const result = run();

@@ -23,6 +23,18 @@ const SQLITE_TOOBIG = 18;
 const SQLITE_AUTH = 23;
 const SQLITE_NOTADB = 26;
 
+/** A file that the log has open is no longer the one under its name. */
+export class FileReplacedError extends Error {
+  override readonly name = "FileReplacedError";
+
+  constructor(path: string) {
+    super(
+      `${JSON.stringify(path)} was deleted or replaced while it was open, and what is written now would be lost; ` +
+        "close the log and open it again",
+    );
+  }
+}
+
 /** SQLite's primary result code of an error, if it is one of SQLite's. */
 function resultCodeOf(error: unknown): number | undefined {
   if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return undefined;
@@ -43,12 +55,15 @@ export function toLogError(error: unknown, file: string, call: LogCall = {}): un
   return new LogSourceError(meaning[1], {
     code: meaning[0],
     cause: error,
+    // The connection never comes to a file that took its file's place, however often it is asked.
+    ...(error instanceof FileReplacedError && { retryable: false }),
     ...(topic !== undefined && { topic }),
     ...(partition !== undefined && { partition }),
   });
 }
 
 function meaningOf(error: unknown, file: string): readonly [LogSourceErrorCode, string] | undefined {
+  if (error instanceof FileReplacedError) return ["UNAVAILABLE", error.message];
   const told = error instanceof Error ? error.message : String(error);
   switch (resultCodeOf(error)) {
     case undefined:
