@@ -23,7 +23,7 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 
 /** How a {@link LocalLog} is opened. */
 export interface LocalLogOptions {
-  /** The SQLite file. It and its folders are made where they are not there; tables of others in it are left alone. */
+  /** The SQLite file. It is made if it is not there, its folder is not; tables of others in it are left alone. */
   readonly file: string;
   /**
    * `"full"` (default): what was produced survives a loss of power. `"normal"`: it survives the end of the process, but a
@@ -54,7 +54,7 @@ export interface LocalLog extends LogSource {
 
 /**
  * Opens a log. Rejects with a `LogSourceError`: `CORRUPT_LOG` if the file is not SQLite's or not of our shape,
- * `PERMISSION_DENIED`, `TIMEOUT` if it stays locked, `UNSUPPORTED` on a file system without shared memory.
+ * `PERMISSION_DENIED`, `UNAVAILABLE` if its folder does not exist, `TIMEOUT` if it stays locked, `UNSUPPORTED` on a file system without shared memory.
  */
 export async function openLocalLog(options: LocalLogOptions): Promise<LocalLog> {
   const { file, synchronous = "full", timeout = DEFAULT_TIMEOUT_MS } = options;

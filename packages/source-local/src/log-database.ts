@@ -1,4 +1,4 @@
-import { access, constants, mkdir, stat } from "node:fs/promises";
+import { access, constants, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
@@ -132,12 +132,11 @@ export class LogDatabase {
   }
 }
 
-/** Opens the file, makes it and its folders where they are not there, and repeats what loses a race with another process. */
+/** Opens the file, makes it (not its folder) if it is not there, and repeats what loses a race with another process. */
 export async function openLogDatabase(options: LogDatabaseOptions): Promise<LogDatabase> {
   const { file, timeout } = options;
   const endsAt = performance.now() + timeout;
   try {
-    await mkdir(dirname(file), { recursive: true });
     await checkFile(file);
   } catch (error) {
     throw toLogError(error, file);
@@ -175,13 +174,26 @@ function connect(options: LogDatabaseOptions): LogDatabase {
 
 /** SQLite says only "unable to open": what is in the way is asked of the file system, before. */
 async function checkFile(file: string): Promise<void> {
+  const folder = JSON.stringify(dirname(file));
   const found = await stat(file).catch((error: unknown) => {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw codeOf(error) === "ENOTDIR" ? noFolder(`${folder} is not a folder; check the path`, error) : error;
   });
   if (found?.isDirectory() === true) {
     throw new LogSourceError(`${JSON.stringify(file)} is a folder; name a file for the log`, { code: "CORRUPT_LOG" });
   }
-  if (found === undefined) await access(dirname(file), constants.W_OK);
-  else await access(file, constants.R_OK);
+  if (found !== undefined) return access(file, constants.R_OK);
+  await access(dirname(file), constants.W_OK).catch((error: unknown) => {
+    if (codeOf(error) !== "ENOENT") throw error;
+    throw noFolder(`the folder ${folder} does not exist; create it or check the path`, error);
+  });
+}
+
+/** The log makes no folders: a mistyped path would look like an empty log. */
+function noFolder(message: string, cause: unknown): LogSourceError {
+  return new LogSourceError(message, { code: "UNAVAILABLE", retryable: false, cause });
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
 }

@@ -1,11 +1,11 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { chmod, copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { LogSourceError } from "@tidemark/core";
-import { openLocalLog } from "@tidemark/source-local";
+import { logUrl, openLocalLog } from "@tidemark/source-local";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createLocalLog } from "../src/local-log.ts";
 import { openLogDatabase } from "../src/log-database.ts";
@@ -57,11 +57,19 @@ describe("opening", () => {
     database.close();
   });
 
-  it("refuses a folder, and makes the folders that a file needs", async () => {
+  it("refuses a folder, and a file in a folder that is not there, which may be a mistyped path", async () => {
     const folder = await temporaryFolder();
     await expect(openLocalLog({ file: folder })).rejects.toThrow(/is a folder/);
-    const { log } = await temporaryLog({ file: join(folder, "a", "b", "log.db") });
-    expect(await log.admin.listTopics()).toEqual([]);
+    const opening = openLocalLog({ file: join(folder, "a", "b", "log.db") });
+    await expect(opening).rejects.toMatchObject({ name: "LogSourceError", code: "UNAVAILABLE", retryable: false });
+    const missing = `the folder ${JSON.stringify(join(folder, "a", "b"))} does not exist; create it or check the path`;
+    await expect(opening).rejects.toThrow(missing);
+    await expect(logUrl.open(`local:${join(folder, "a", "log.db")}`)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    expect(await readdir(folder)).toEqual([]);
+    await writeFile(join(folder, "file"), "");
+    const below = openLocalLog({ file: join(folder, "file", "log.db") });
+    await expect(below).rejects.toMatchObject({ code: "UNAVAILABLE", retryable: false });
+    await expect(below).rejects.toThrow(/file" is not a folder; check the path/);
   });
 
   it("says PERMISSION_DENIED of a file that may not be read, and of a folder that may not be written", async () => {

@@ -28,10 +28,10 @@ describe("a local log's URL", () => {
 
   it("opens the log", async () => {
     const folder = await temporaryFolder();
-    const log = await logUrl.open(`local:${join(folder, "new", "log.db")}`);
+    const log = await logUrl.open(`local:${join(folder, "log.db")}`);
     expect(log.name).toBe("local");
     await log.close();
-    await access(join(folder, "new", "log.db"));
+    await access(join(folder, "log.db"));
     expect(logUrl.schemes).toEqual(["local"]);
   });
 });

@@ -1,5 +1,4 @@
-import { type BigIntStats, mkdirSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { type BigIntStats, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { setImmediate } from "node:timers/promises";
 import { backoffMs, delay } from "@tidemark/core/driver";
@@ -39,9 +38,8 @@ export class Connection {
     this.#logIdentity = file === IN_MEMORY ? undefined : identify(this.#log);
   }
 
-  /** Opens the file, which is made with its folder if it is not there. Rejects with raw errors. */
+  /** Opens the file, which is made if it is not there; its folder is not. Rejects with raw errors. */
   static async open(file: string, synchronous: Synchronous, signal: AbortSignal): Promise<Connection> {
-    if (file !== IN_MEMORY) mkdirSync(dirname(file), { recursive: true });
     const database = new DatabaseSync(file, { timeout: 0 });
     try {
       // Several processes may do each of these at once, on a file that none of them had before.

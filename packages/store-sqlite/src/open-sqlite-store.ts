@@ -9,9 +9,9 @@ import type { SqliteTransaction } from "./sqlite-transaction.ts";
 /** What a SQLite store is opened with. */
 export interface SqliteStoreOptions extends OffsetStoreOptions {
   /**
-   * The database file; it and its folder are made if they are not there. A file with other tables will do: the store
-   * keeps to its own, `tidemark_offsets`, and switches the file to the write-ahead log. `":memory:"`: no file, gone with
-   * the store.
+   * The database file. It is made if it is not there; its folder is not, since a mistyped path would then look like an
+   * empty store. A file with other tables will do: the store keeps to its own, `tidemark_offsets`, and switches the file
+   * to the write-ahead log. `":memory:"`: no file, gone with the store.
    */
   readonly file: string;
   /**
@@ -27,8 +27,8 @@ export interface SqliteStoreOptions extends OffsetStoreOptions {
  *
  * Rejects with `TypeError` or `RangeError` if an option makes no sense, and otherwise with an `OffsetStoreError`:
  * `CORRUPT_RECORD` (the file is not a SQLite database, or damaged), `UNSUPPORTED` (its table is not this release's, or
- * its file system has no write-ahead log), `PERMISSION_DENIED`, `UNAVAILABLE` (it cannot be opened, or has no room) or
- * `TIMEOUT` (locked for longer than `timeout`).
+ * its file system has no write-ahead log), `PERMISSION_DENIED`, `UNAVAILABLE` (it cannot be opened, its folder does not
+ * exist, or it has no room) or `TIMEOUT` (locked for longer than `timeout`).
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<OffsetStore<SqliteTransaction>> {
   const { namespace, timeout } = resolveStoreOptions(options);

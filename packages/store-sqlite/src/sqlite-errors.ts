@@ -83,9 +83,7 @@ export function classifySqliteError(error: unknown, file: string): ErrorClassifi
     case IOERR:
       return { code: "UNAVAILABLE", retryable: true, message: `${name} cannot be read or written (${text})` };
     default:
-      return systemCode === "ENOSPC" || systemCode === "ENOTDIR" || systemCode === "EEXIST" || systemCode === "EISDIR"
-        ? { code: "UNAVAILABLE", retryable: false, message: `the folder of ${name} cannot be made (${text})` }
-        : { code: "UNKNOWN", retryable: false, message: text };
+      return classifyMissingFolder(systemCode, file) ?? { code: "UNKNOWN", retryable: false, message: text };
   }
 }
 
@@ -97,6 +95,21 @@ function denied(name: string): ErrorClassification {
   };
 }
 
+/** The store makes no folders: a mistyped path would look like an empty store. */
+function classifyMissingFolder(systemCode: unknown, file: string): ErrorClassification | undefined {
+  const folder = JSON.stringify(dirname(file));
+  if (systemCode === "ENOENT") {
+    const message = `the folder ${folder} does not exist; create it or check the path`;
+    return { code: "UNAVAILABLE", retryable: false, message };
+  }
+  return systemCode === "ENOTDIR" ? notAFolder(file) : undefined;
+}
+
+function notAFolder(file: string): ErrorClassification {
+  const message = `${JSON.stringify(dirname(file))} is not a folder; check the path`;
+  return { code: "UNAVAILABLE", retryable: false, message };
+}
+
 /** SQLite says only that it cannot open; the file system knows why. */
 function classifyUnopenable(file: string): ErrorClassification {
   const name = JSON.stringify(file);
@@ -106,11 +119,14 @@ function classifyUnopenable(file: string): ErrorClassification {
       return { code: "UNAVAILABLE", retryable: false, message: `${name} is a directory; name a file in it` };
     }
     if (found !== undefined) accessSync(file, constants.R_OK | constants.W_OK);
+    // Before its mode: a plain file may not be executed, and would be called denied.
+    if (!statSync(dirname(file)).isDirectory()) return notAFolder(file);
     accessSync(dirname(file), constants.W_OK | constants.X_OK);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "EACCES" || code === "EPERM" || code === "EROFS") return denied(name);
-    return { code: "UNAVAILABLE", retryable: true, message: `${name} cannot be opened (${code})` };
+    const unopenable = { code: "UNAVAILABLE", retryable: true, message: `${name} cannot be opened (${code})` } as const;
+    return classifyMissingFolder(code, file) ?? unopenable;
   }
   return { code: "UNAVAILABLE", retryable: true, message: `${name} cannot be opened` };
 }

@@ -1,14 +1,14 @@
-import { mkdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { OffsetStoreError } from "@tidemark/core";
-import { openSqliteStore } from "../src/index.ts";
+import { openSqliteStore, storeUrl } from "../src/index.ts";
 import { key, openHandle, openStore } from "./open-store.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 describe("openSqliteStore", () => {
-  it("makes the file and its folders, and finds everything again", async () => {
-    const file = join(await temporaryFolder(), "a", "b", "offsets.db");
+  it("makes the file, and finds everything again", async () => {
+    const file = join(await temporaryFolder(), "offsets.db");
     const { store } = await openStore({ file });
     await store.reset([{ key, nextOffset: 2n ** 63n - 1n, metadata: "m\0\n", ttl: 60_000 }]);
     await store.close();
@@ -99,7 +99,18 @@ describe("openSqliteStore", () => {
     await writeFile(join(folder, "file"), "");
     const opening = openSqliteStore({ file: join(folder, "file", "offsets.db") });
     await expect(opening).rejects.toMatchObject({ code: "UNAVAILABLE" });
-    await expect(opening).rejects.toThrow("folder");
+    await expect(opening).rejects.toThrow(`${JSON.stringify(join(folder, "file"))} is not a folder; check the path`);
+  });
+
+  it("makes no folder: one that is not there may be a mistyped path", async () => {
+    const folder = await temporaryFolder();
+    const file = join(folder, "a", "b", "offsets.db");
+    for (const opening of [openSqliteStore({ file }), storeUrl.open(`sqlite:${file}`)]) {
+      await expect(opening).rejects.toMatchObject({ code: "UNAVAILABLE", operation: "open", retryable: false });
+      const missing = `the folder ${JSON.stringify(join(folder, "a", "b"))} does not exist; create it or check the path`;
+      await expect(opening).rejects.toThrow(missing);
+    }
+    expect(await readdir(folder)).toEqual([]);
   });
 });
 

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -102,6 +103,8 @@ const failures: readonly (readonly [args: readonly string[], message: RegExp])[]
   [["topic", "list", "--log", "local:corrupt.db"], /corrupt\.db" is not a SQLite file/],
   [["consumer", "list", "--store", "sqlite:a-folder"], /a-folder/],
   [["topic", "list", "--log", "local:a-folder"], /a-folder/],
+  [["consumer", "list", "--store", "sqlite:mis/typed/x.db"], /typed" does not exist; create it or check the path$/],
+  [["topic", "list", "--log", "local:mis/typed/x.db"], /typed" does not exist; create it or check the path$/],
   [["consume", "t", "-c", "c1", "--store", "redis://user:secret@host"], /run `npm install @tidemark\/store-redis`$/],
   [["topic", "list", "--log", "kafka://host:9092"], /run `npm install @tidemark\/source-kafka`$/],
   [["consume", "t", "-p", "0", "--start", "99", "--reset-policy", "none", "--until-end"], /offset 99 .* out of range/],
@@ -121,6 +124,7 @@ describe.each([
 });
 
 test("nothing was lost or made by all this", async () => {
+  expect(existsSync(join(workspace.folder, "mis"))).toBe(false);
   expect(JSON.parse(await workspace.out("topic list --all -O json"))).toMatchObject([{ name: "t", partitions: 2 }]);
   expect(JSON.parse(await workspace.out("consumer list -O json"))).toMatchObject([
     { consumer: "stored", topic: "t", partition: 0, nextOffset: "2" },
