@@ -136,3 +136,20 @@ test("a process that waits in next() during a stall does not end before its time
     process.exit(0);`;
   expect(await runProcess(body)).toBe("2");
 });
+
+test("an abort ends the loop at once, although what is committed waits for a store that never answers", async () => {
+  const faulty = createFaultyStore();
+  const source = await ordersLog(2);
+  const controller = new AbortController();
+  const consumer = await createConsumer({ ...options, source, store: faulty.store, signal: controller.signal });
+  faulty.commitFault = hang;
+  const iterator = consumer[Symbol.asyncIterator]();
+  await iterator.next();
+  await iterator.next();
+  const waiting = iterator.next();
+  controller.abort(new Error("enough"));
+  await expect(waiting).rejects.toThrow("enough");
+  faulty.commitFault = undefined;
+  await consumer.close();
+  expect(await storedOffset(faulty.inner, key)).toBe(2n);
+});
