@@ -1,3 +1,4 @@
+import type { OffsetStoreEvent } from "./driver/store-options.ts";
 import type { LogSource } from "./log-source.ts";
 import type { OffsetStore } from "./offset-store.ts";
 
@@ -7,6 +8,8 @@ export interface StoreUrlOptions {
   readonly namespace?: string;
   /** Milliseconds that any call may take. Default 10,000. */
   readonly timeout?: number;
+  /** Hears of retries and warnings. Without it a warning goes to `process.emitWarning`. */
+  readonly onEvent?: (event: OffsetStoreEvent) => void;
 }
 
 /**

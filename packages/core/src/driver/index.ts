@@ -39,5 +39,8 @@ export {
   DEFAULT_NAMESPACE,
   type OffsetStoreEvent,
   type OffsetStoreOptions,
+  type OffsetStoreRetryEvent,
+  type OffsetStoreWarningEvent,
   resolveStoreOptions,
+  warnOfStore,
 } from "./store-options.ts";

@@ -1,9 +1,9 @@
+import { emitter } from "../emitter.ts";
 import type { OffsetStoreError, OffsetStoreOperation } from "../errors/offset-store-error.ts";
 import { validateName, validateWholeNumber } from "./validation.ts";
 
-/** What is worth telling of a store's work, beside its answers. */
-export interface OffsetStoreEvent {
-  /** A call failed and is tried again. */
+/** A call failed and is tried again. */
+export interface OffsetStoreRetryEvent {
   readonly type: "retry";
   readonly store: string;
   readonly operation: OffsetStoreOperation;
@@ -11,13 +11,24 @@ export interface OffsetStoreEvent {
   readonly error: OffsetStoreError;
 }
 
+/** Positions are kept, but less safely than one would think: something in the backend's settings, found when opening. */
+export interface OffsetStoreWarningEvent {
+  readonly type: "warning";
+  readonly store: string;
+  /** What is wrong and what to do, as a sentence; never a secret. */
+  readonly message: string;
+}
+
+/** What is worth telling of a store's work, beside its answers. */
+export type OffsetStoreEvent = OffsetStoreRetryEvent | OffsetStoreWarningEvent;
+
 /** What every store takes. */
 export interface OffsetStoreOptions {
   /** Keeps two log clusters in one backend apart. 1 to 255 UTF-8 bytes. Default `tidemark`. */
   readonly namespace?: string | undefined;
   /** Milliseconds after which a call ends with `TIMEOUT`, a whole number. Default 10,000. */
   readonly timeout?: number | undefined;
-  /** Hears what is worth telling. */
+  /** Hears what is worth telling. Without it a warning goes to `process.emitWarning`. */
   readonly onEvent?: ((event: OffsetStoreEvent) => void) | undefined;
 }
 
@@ -33,4 +44,10 @@ export function resolveStoreOptions(options: OffsetStoreOptions): { namespace: s
   validateName("namespace", namespace);
   validateWholeNumber("timeout", timeout, 1, MAX_TIMEOUT_MS);
   return { namespace, timeout };
+}
+
+/** Tells a warning to who listens; where nobody does, as a warning of the process. */
+export function warnOfStore(options: OffsetStoreOptions, store: string, message: string): void {
+  if (options.onEvent === undefined) process.emitWarning(`${store} store: ${message}`, "TidemarkWarning");
+  else emitter(options.onEvent)({ type: "warning", store, message });
 }

@@ -102,7 +102,7 @@ describe("retries", () => {
       await assert.rejects(calls[verb](), withCode("UNAVAILABLE"));
       assert.equal(attempts, 3, verb);
       assert.deepEqual(
-        events.map(({ type, attempt, operation }) => [type, attempt, operation]),
+        events.map((event) => event.type === "retry" && [event.type, event.attempt, event.operation]),
         [
           ["retry", 1, verb],
           ["retry", 2, verb],

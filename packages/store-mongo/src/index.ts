@@ -1,0 +1,2 @@
+/** What this store calls itself in messages. */
+export const STORE_NAME = "mongo";

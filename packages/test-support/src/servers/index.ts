@@ -1,0 +1,1 @@
+export type { MissingServer, OwnServer, RunningServer, S3Access, ServerName } from "./server.ts";

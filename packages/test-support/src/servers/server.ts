@@ -1,0 +1,66 @@
+/** The servers that tests can ask for. */
+export type ServerName =
+  /** Debian's Redis, alone. */
+  | "redis"
+  /** The newest Redis that can be had, alone. */
+  | "redis-newest"
+  /** Valkey, alone. */
+  | "valkey"
+  /** Three masters, no replicas. */
+  | "redis-cluster"
+  /** One master, one replica, three Sentinels that call the set `mymaster`. */
+  | "redis-sentinel"
+  /** MongoDB's protocol: FerretDB over the DocumentDB engine, or what the environment or Docker gives. */
+  | "mongo"
+  | "minio"
+  | "versitygw"
+  /** Ceph's RADOS Gateway. */
+  | "ceph";
+
+/** How an S3 server is spoken to. */
+export interface S3Access {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** A server that answers. */
+export interface RunningServer {
+  readonly name: ServerName;
+  /** What it is and which version, as the tables print it, for example `Redis 7.0.15, cluster of 3`. */
+  readonly version: string;
+  /**
+   * Where it is: `redis://127.0.0.1:1234` (of a cluster, one of its nodes; of a Sentinel set, one of the Sentinels),
+   * `mongodb://127.0.0.1:1234`, or an S3 endpoint `http://127.0.0.1:1234`.
+   */
+  readonly url: string;
+  /** All nodes of a cluster, or all Sentinels; of a single server, itself. */
+  readonly urls: readonly string[];
+  /** Of an S3 server. */
+  readonly s3?: S3Access | undefined;
+  /** Of FerretDB: the engine below, `postgres://...`. */
+  readonly engineUrl?: string | undefined;
+}
+
+/** A server that a test started for itself, to kill it. */
+export interface OwnServer extends RunningServer {
+  /** The process ids of what serves `url`: for tests that pause or count. */
+  readonly pids: readonly number[];
+  /** Ends it with SIGKILL and waits until it is gone; what it has written stays, as far as it survives that. */
+  kill(): Promise<void>;
+  /** Starts it again on the same ports and data, and waits until it answers. */
+  restart(): Promise<void>;
+  /** Stops it (SIGSTOP): connections are accepted by the system, and never answered. */
+  pause(): void;
+  /** Lets it go on (SIGCONT). */
+  resume(): void;
+  /** Ends it and removes its data. */
+  stop(): Promise<void>;
+}
+
+/** Why a server cannot be had here, as one line for a person. */
+export interface MissingServer {
+  readonly name: ServerName;
+  readonly missing: string;
+}
