@@ -40,6 +40,12 @@ export interface CommitEntry {
   readonly ttl?: number | null | undefined;
   /** Lets the position go back, if what is stored is exactly this (contract 3.2). */
   readonly rewindFrom?: bigint | undefined;
+  /**
+   * The token that the claim has from this commit on. The entry holds under either of the two, so that it can be repeated;
+   * once it is committed nothing lands under `token` any more. A session sends it with `rewindFrom`: a write of before whose
+   * answer was lost could otherwise arrive late and move the position ahead again (contract 3.2e).
+   */
+  readonly nextToken?: string | undefined;
   /** Lets the commit write the record anew under its token if there is none (contract 3.11). */
   readonly recreate?: boolean | undefined;
   /** The owner to write with `recreate`; otherwise ignored. */

@@ -67,6 +67,8 @@ export function commitTransition(
   entry: CommitEntry,
   now: number,
 ): CommitTransition {
+  // The claim's token from now on (contract 3.2e); a repeated entry finds it there already.
+  const token = entry.nextToken ?? entry.token;
   if (stored === undefined) {
     if (entry.recreate !== true) return { refusal: fenced("absent") };
     return {
@@ -74,7 +76,7 @@ export function commitTransition(
         nextOffset: entry.nextOffset,
         metadata: entry.metadata ?? "",
         ...lifetime(undefined, entry.ttl, now),
-        token: entry.token,
+        token,
         owner: entry.owner,
         claimedAt: now,
         committedAt: entry.nextOffset === undefined ? undefined : now,
@@ -82,9 +84,9 @@ export function commitTransition(
     };
   }
   if (stored.token === undefined) return { refusal: fenced("reset") };
-  if (stored.token !== entry.token) return { refusal: fenced("superseded", stored.owner) };
+  if (stored.token !== entry.token && stored.token !== token) return { refusal: fenced("superseded", stored.owner) };
   const { nextOffset } = entry;
-  if (nextOffset === undefined) return { write: { ...stored, ...lifetime(stored, entry.ttl, now) } };
+  if (nextOffset === undefined) return { write: { ...stored, ...lifetime(stored, entry.ttl, now), token } };
   const goesBack = stored.nextOffset !== undefined && nextOffset < stored.nextOffset;
   if (goesBack && entry.rewindFrom !== stored.nextOffset) {
     return { refusal: { status: "behind", record: toOffsetRecord(key, stored) } };
@@ -93,6 +95,7 @@ export function commitTransition(
     write: {
       ...stored,
       ...lifetime(stored, entry.ttl, now),
+      token,
       nextOffset,
       metadata: entry.metadata ?? "",
       committedAt: now,

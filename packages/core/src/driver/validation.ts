@@ -104,8 +104,9 @@ export function validateClaimEntries(entries: unknown): ClaimEntry[] {
 export function validateCommitEntries(entries: unknown): CommitEntry[] {
   return batch("entries", entries, (entry: CommitEntry): CommitEntry => {
     const key = validateKey(entry.key);
-    const { token, nextOffset, metadata, ttl, rewindFrom, recreate, owner } = entry;
+    const { token, nextToken, nextOffset, metadata, ttl, rewindFrom, recreate, owner } = entry;
     validateName("token", token);
+    if (nextToken !== undefined) validateName("nextToken", nextToken);
     if (nextOffset !== undefined) validateOffset("nextOffset", nextOffset);
     if (nextOffset === undefined && metadata !== undefined) {
       throw new TypeError("metadata belongs to a position: give nextOffset too");
@@ -120,7 +121,7 @@ export function validateCommitEntries(entries: unknown): CommitEntry[] {
       throw new TypeError(`recreate must be a boolean, not ${describe(recreate)}`);
     }
     if (owner !== undefined) validateName("owner", owner);
-    return { key, token, nextOffset, metadata, ttl, rewindFrom, recreate, owner };
+    return { key, token, nextToken, nextOffset, metadata, ttl, rewindFrom, recreate, owner };
   });
 }
 

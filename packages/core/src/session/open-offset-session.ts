@@ -1,8 +1,8 @@
-import { randomBytes } from "node:crypto";
 import { validateName } from "../driver/validation.ts";
 import type { OffsetSession, OffsetSessionOptions } from "./offset-session.ts";
 import { resolveSessionOptions, validatePartitions } from "./session-options.ts";
 import { StoreOffsetSession } from "./store-offset-session.ts";
+import { newToken } from "./token.ts";
 
 /**
  * Opens a session: claims the positions of a consumer on some partitions of a topic, in one call, and reads what is stored.
@@ -18,7 +18,7 @@ export async function openOffsetSession<Transaction = never>(
   validateName("topic", topic);
   const wanted = validatePartitions(partitions);
   const resolved = resolveSessionOptions(options);
-  const token = randomBytes(16).toString("base64url");
+  const token = newToken();
   const session = new StoreOffsetSession(store, { consumer, topic, token }, resolved, onEvent);
   try {
     await session.claim(wanted, { signal });

@@ -2,6 +2,7 @@ import type { OffsetKey } from "../key.ts";
 import type { CommitEntry } from "../offset-store.ts";
 import type { OffsetRecord } from "../offset-record.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
+import { newToken } from "./token.ts";
 
 /** What one write says of a partition, and what is needed to understand the answer. */
 export interface PendingWrite {
@@ -46,15 +47,20 @@ export class PartitionState {
   #wentBack = false;
   #announced = false;
   #ttlToSend: number | undefined;
+  #token: string;
+  // The token that the claim gets by a rewind, until the store has said that it has it.
+  #nextToken: string | undefined;
 
   constructor(
     key: OffsetKey,
+    token: string,
     claimed: OffsetRecord | undefined,
     ttl: number | undefined,
     claimedAt: number,
     tracksAcknowledgements: boolean,
   ) {
     this.key = key;
+    this.#token = token;
     this.claimed = claimed;
     this.ttl = ttl;
     this.lastWriteAt = claimedAt;
@@ -120,7 +126,7 @@ export class PartitionState {
   }
 
   /** What to send now; without a position a renewal. With an owner, the record is to be written anew under its name. */
-  write(token: string, recreateAs?: string): PendingWrite {
+  write(recreateAs?: string): PendingWrite {
     const recreate = recreateAs !== undefined;
     const pending = this.#dirty ? this.position : this.#owed;
     // A record that is written anew must have its position, also when only a renewal was due.
@@ -132,25 +138,34 @@ export class PartitionState {
       moves: this.#moves,
       entry: {
         key: this.key,
-        token,
         nextOffset,
         ttl,
-        ...this.rewindFor(nextOffset),
+        ...this.claimFor(nextOffset),
         ...(recreate && { recreate, owner: recreateAs }),
       },
     };
   }
 
-  /** The part of an entry that lets the stored position go back, where a reset allowed that. */
-  rewindFor(nextOffset: bigint | undefined): { rewindFrom?: bigint } {
+  /** The part of an entry that proves the claim, and lets the stored position go back where a reset allowed that. */
+  claimFor(nextOffset: bigint | undefined): Pick<CommitEntry, "token" | "nextToken" | "rewindFrom"> {
     const durable = this.#durable;
-    if (!this.#mayGoBack || nextOffset === undefined || durable === undefined || nextOffset >= durable) return {};
-    return { rewindFrom: durable };
+    const goesBack = this.#mayGoBack && nextOffset !== undefined && durable !== undefined && nextOffset < durable;
+    // A write of before whose answer was lost may still arrive: after the rewind it must find another token.
+    if (goesBack) this.#nextToken ??= newToken();
+    return {
+      token: this.#token,
+      ...(this.#nextToken !== undefined && { nextToken: this.#nextToken }),
+      ...(goesBack && { rewindFrom: durable }),
+    };
   }
 
   /** The store has what was sent. */
   acknowledged({ entry, current, moves }: PendingWrite, sentAt: number): void {
     this.lastWriteAt = sentAt;
+    if (entry.nextToken !== undefined) {
+      this.#token = entry.nextToken;
+      this.#nextToken = undefined;
+    }
     if (entry.ttl !== undefined) {
       this.ttl = entry.ttl ?? undefined;
       this.#ttlToSend = undefined;

@@ -11,7 +11,6 @@ const MAX_IMMEDIATE_ATTEMPTS = 4;
 /** What a {@link PositionWriter} works with. */
 export interface PositionWriterContext {
   readonly store: OffsetStore<never>;
-  readonly token: string;
   readonly owner: string;
   readonly partitions: HeldPartitions;
   readonly renewInterval: number | undefined;
@@ -70,10 +69,10 @@ export class PositionWriter {
 
   /** One write; sends again at once what only a race refused. Gives the first failure, which is an event by then. */
   async #send(included: (state: PartitionState) => boolean): Promise<OffsetStoreError | undefined> {
-    const { store, token, partitions, emit } = this.#context;
+    const { store, partitions, emit } = this.#context;
     let failure: OffsetStoreError | undefined;
     let writes: PendingWrite[] = [];
-    for (const state of partitions) if (included(state)) writes.push(state.write(token));
+    for (const state of partitions) if (included(state)) writes.push(state.write());
     for (let attempt = 1; writes.length > 0; attempt += 1) {
       const sentAt = performance.now();
       let outcomes: readonly CommitOutcome[];
@@ -109,7 +108,7 @@ export class PositionWriter {
     sentAt: number,
     mayRepeat: boolean,
   ): PendingWrite | undefined {
-    const { token, owner, emit, onFenced } = this.#context;
+    const { owner, emit, onFenced } = this.#context;
     const { state, entry } = write;
     switch (outcome.status) {
       case "committed":
@@ -117,13 +116,13 @@ export class PositionWriter {
         state.acknowledged(write, sentAt);
         return undefined;
       case "behind":
-        if (state.behind(write, outcome.record, sentAt, mayRepeat)) return state.write(token);
+        if (state.behind(write, outcome.record, sentAt, mayRepeat)) return state.write();
         emit({ type: "behind", key: state.key, sent: entry.nextOffset ?? 0n, record: outcome.record });
         return undefined;
       case "fenced":
         // Only what is not there is written anew: a record whose TTL an operator made longer meanwhile keeps it.
         if (mayRepeat && outcome.reason === "absent" && entry.recreate !== true && this.mayHaveExpired(state)) {
-          return state.write(token, owner);
+          return state.write(owner);
         }
         onFenced(state, outcome);
         return undefined;

@@ -10,6 +10,7 @@ import { HeldPartitions } from "./held-partitions.ts";
 import type { OffsetSession, OffsetSessionEvent, RecordPosition } from "./offset-session.ts";
 import { PartitionState } from "./partition-state.ts";
 import { PositionWriter } from "./position-writer.ts";
+import { newToken } from "./token.ts";
 import { type ResolvedSessionOptions, validatePartitions } from "./session-options.ts";
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -47,7 +48,6 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     const { owner, renewInterval, flushInterval, maxUnflushedAge } = options;
     const writer = new PositionWriter({
       store,
-      token: identity.token,
       owner,
       partitions,
       renewInterval,
@@ -113,11 +113,14 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     const keys = wanted.map((partition) => ({ consumer: this.consumer, topic: this.topic, partition }));
     const { ttl, owner, strategy } = this.#options;
     const claimedAt = performance.now();
+    // One token for all, also when a claim is tried again. What was lost once is claimed anew: writes of before are over.
+    const tokens = wanted.map((partition) => (this.#partitions.hasLost(partition) ? newToken() : this.#token));
+    const tokenOf = (index: number): string => tokens[index] ?? this.#token;
     const outcomes =
       strategy === "none"
         ? await this.#store.fetch(keys, options)
         : await this.#store.claim(
-            keys.map((key) => ({ key, token: this.#token, owner, ttl })),
+            keys.map((key, index) => ({ key, token: tokenOf(index), owner, ttl })),
             options,
           );
     outcomes.forEach((outcome, index) => {
@@ -126,7 +129,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       if (key === undefined) return;
       const record = "record" in outcome ? outcome.record : undefined;
       const knownTtl = ttl === undefined ? record?.ttl : (ttl ?? undefined);
-      this.#partitions.add(new PartitionState(key, record, knownTtl, claimedAt, strategy === "manual"));
+      this.#partitions.add(new PartitionState(key, tokenOf(index), record, knownTtl, claimedAt, strategy === "manual"));
     });
     if (strategy !== "none") this.#flusher.wake();
   }
@@ -181,7 +184,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     const nextOffset = record.offset + 1n;
     const { owner } = this.#options;
     const recreate = this.#writer.mayHaveExpired(state) && { recreate: true, owner, ttl: state.ttl };
-    const entry = { key: state.key, token: this.#token, nextOffset, ...state.rewindFor(nextOffset), ...recreate };
+    const entry = { key: state.key, nextOffset, ...state.claimFor(nextOffset), ...recreate };
     try {
       await this.#store.commit([entry], { ...options, transaction });
     } catch (error) {

@@ -52,3 +52,52 @@ test("a position that was committed before reading went elsewhere is still writt
   expect(await storedOffset(faulty.inner, key)).toBe(10n);
   expect(session.position(0)).toBe(100n);
 });
+
+test("a write whose answer was lost and that arrives after the rewind changes nothing", async () => {
+  const faulty = createFaultyStore();
+  await using session = await openOffsetSession({ ...options, store: faulty.store });
+  session.commit({ partition: 0, offset: 9n });
+  await session.flush();
+  // The network keeps this one back.
+  let late: (() => Promise<unknown>) | undefined;
+  faulty.commitFault = async (_entries, apply) => {
+    late = apply;
+    throw new Error("the connection was reset");
+  };
+  session.commit({ partition: 0, offset: 99n });
+  await expect(session.flush()).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  faulty.commitFault = undefined;
+  session.reposition(0, 0n);
+  session.commit({ partition: 0, offset: 0n });
+  await session.flush();
+  expect(await storedOffset(faulty.inner, key)).toBe(1n);
+  expect(await late?.()).toMatchObject([{ status: "fenced", reason: "superseded" }]);
+  expect(await storedOffset(faulty.inner, key)).toBe(1n);
+  session.commit({ partition: 0, offset: 1n });
+  await session.flush();
+  expect(await storedOffset(faulty.inner, key)).toBe(2n);
+});
+
+test.each([
+  ["was applied and its answer lost", loseAnswer],
+  ["was not applied", fail],
+])("a session goes on after a rewind that %s, back once more too", async (_what, fault) => {
+  const faulty = createFaultyStore();
+  await using session = await openOffsetSession({ ...options, store: faulty.store });
+  session.commit({ partition: 0, offset: 19n });
+  await session.flush();
+  session.reposition(0, 5n);
+  session.commit({ partition: 0, offset: 5n });
+  faulty.commitFault = fault;
+  await expect(session.flush()).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  faulty.commitFault = undefined;
+  session.reposition(0, 0n);
+  session.commit({ partition: 0, offset: 0n });
+  await session.flush();
+  expect(await storedOffset(faulty.inner, key)).toBe(1n);
+  for (const offset of [1n, 30n]) {
+    session.commit({ partition: 0, offset });
+    await session.flush();
+    expect(await storedOffset(faulty.inner, key)).toBe(offset + 1n);
+  }
+});

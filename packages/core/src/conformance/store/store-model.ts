@@ -27,17 +27,20 @@ export class StoreModel {
     return { status: "claimed", record: before && shown(before) };
   }
 
-  commit({ key, token, nextOffset, metadata = "", ttl, rewindFrom, recreate, owner }: CommitEntry): unknown {
+  commit(entry: CommitEntry): unknown {
+    const { key, token, nextToken = token, nextOffset, metadata = "", ttl, rewindFrom, recreate, owner } = entry;
     const before = this.#get(key);
     if (!before && !recreate) return { status: "fenced", reason: "absent" };
     if (before && before.token === undefined) return { status: "fenced", reason: "reset" };
-    if (before && before.token !== token) return { status: "fenced", reason: "superseded", owner: before.owner };
+    if (before && before.token !== token && before.token !== nextToken) {
+      return { status: "fenced", reason: "superseded", owner: before.owner };
+    }
     const now = before ?? { ...key, nextOffset: undefined, metadata: "", ttl: undefined, token, owner };
     if (nextOffset !== undefined && now.nextOffset !== undefined && nextOffset < now.nextOffset) {
       if (rewindFrom !== now.nextOffset) return { status: "behind", record: shown(now) };
     }
     const moved = nextOffset === undefined ? {} : { nextOffset, metadata };
-    this.#put({ ...now, ...moved, ttl: changed(now.ttl, ttl) });
+    this.#put({ ...now, ...moved, token: nextToken, ttl: changed(now.ttl, ttl) });
     return { status: "committed" };
   }
 

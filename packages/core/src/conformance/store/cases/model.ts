@@ -115,6 +115,7 @@ function commitEntry(key: OffsetKey, model: StoreModel, random: SeededRandom): C
     ...(!renewal && { nextOffset: near(stored, random) }),
     ...(!renewal && random.once(2) && { metadata: `m${random.below(100)}` }),
     ...(!renewal && random.once(3) && { rewindFrom: random.once(3) ? stored + 1n : stored }),
+    ...(random.once(6) && { nextToken: random.pick(TOKENS) }),
     ...(random.once(4) && { recreate: true, owner: "recreated" }),
   };
 }
