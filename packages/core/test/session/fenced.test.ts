@@ -96,3 +96,21 @@ test("an idle session learns within its renewInterval that it was superseded", a
   expect(other.fenced).toBeUndefined();
   await session.close();
 });
+
+test("a partition that was lost is claimed anew: a late write of before finds another token", async () => {
+  const faulty = createFaultyStore();
+  await using session = await openOffsetSession({ ...options, store: faulty.store, onFenced: "continue" });
+  session.commit({ partition: 0, offset: 4n });
+  await session.flush();
+  const [before] = faulty.commits.flat();
+  await faulty.inner.reset([{ key, nextOffset: 1n }]);
+  session.commit({ partition: 0, offset: 5n });
+  await session.flush();
+  await session.claim([0]);
+  expect(await faulty.inner.commit([{ key, token: before?.token ?? "", nextOffset: 90n }])).toMatchObject([
+    { status: "fenced", reason: "superseded" },
+  ]);
+  session.commit({ partition: 0, offset: 1n });
+  await session.flush();
+  expect(await storedOffset(faulty.inner, key)).toBe(2n);
+});
