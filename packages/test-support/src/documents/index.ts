@@ -1,0 +1,2 @@
+export { capabilityTable, type StoreVariant } from "./capability-table.ts";
+export { expectGenerated } from "./generated-block.ts";
