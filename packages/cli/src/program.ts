@@ -13,7 +13,9 @@ import { addTopicCreateCommand } from "./commands/topic/create.ts";
 import { addTopicDeleteCommand } from "./commands/topic/delete.ts";
 import { addTopicDescribeCommand } from "./commands/topic/describe.ts";
 import { addTopicListCommand } from "./commands/topic/list.ts";
+import { oneLine } from "./failure/report-failure.ts";
 import { outputFormats } from "./output/output-format.ts";
+import { withoutSecrets } from "./text/secrets.ts";
 
 /** Makes the whole command line. Only what defines it is loaded; a command loads what it needs when it runs. */
 export function createProgram(): Command {
@@ -26,13 +28,7 @@ export function createProgram(): Command {
     .showSuggestionAfterError(false)
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
-      outputError: (text, write) =>
-        write(
-          `tidemark: ${text
-            .trim()
-            .replace(/^error: /, "")
-            .replaceAll(/\s*\n\s*/g, " ")}\n`,
-        ),
+      outputError: (text, write) => write(`tidemark: ${withoutSecrets(oneLine(text).replace(/^error: /, ""))}\n`),
     })
     .option("--store <url>", "where positions are kept, or TIDEMARK_STORE (default: a SQLite file in your data folder)")
     .option("--namespace <name>", 'which positions of the store, or TIDEMARK_NAMESPACE (default: "tidemark")')

@@ -1,6 +1,7 @@
 import { say, tolerateBrokenPipes } from "./context/standard-streams.ts";
 import { reportFailure, type ExitCode } from "./failure/report-failure.ts";
 import { createProgram } from "./program.ts";
+import { learnSecrets } from "./text/secrets.ts";
 
 /**
  * Runs the command line on this process's standard streams.
@@ -10,12 +11,17 @@ import { createProgram } from "./program.ts";
  */
 export async function runTidemark(args: readonly string[]): Promise<ExitCode> {
   tolerateBrokenPipes();
-  const program = createProgram();
+  // Before anything is said: wrong usage may be a URL in the wrong place.
+  for (const text of [...args, process.env["TIDEMARK_STORE"], process.env["TIDEMARK_LOG"]]) learnSecrets(text);
   try {
-    await program.parseAsync(args, { from: "user" });
+    await createProgram().parseAsync(args, { from: "user" });
     return 0;
   } catch (error) {
-    const withStack = program.opts<{ verbose?: boolean }>().verbose === true || process.env["DEBUG"] === "tidemark";
-    return reportFailure(error, say, withStack);
+    return reportFailure(error, say, isVerbose(args));
   }
+}
+
+/** Tells whether an error's origin is to be told too: `--verbose`, or `DEBUG=tidemark` in the environment. */
+export function isVerbose(args: readonly string[]): boolean {
+  return args.includes("--verbose") || process.env["DEBUG"] === "tidemark";
 }

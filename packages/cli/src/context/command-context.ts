@@ -1,13 +1,15 @@
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { LogAdmin, LogProducer, LogSource, OffsetStore } from "@tidemark/core";
+import type { OffsetStoreEvent } from "@tidemark/core/driver";
 import type { Command } from "commander";
 import { CommandFailure } from "../failure/command-failure.ts";
 import { messageOf } from "../failure/report-failure.ts";
 import { formatData } from "../output/format-data.ts";
 import type { PluginSources } from "../registry/url-registry.ts";
 import { resolveSettings, type GlobalOptions, type Settings } from "../settings/settings.ts";
-import { writeToStandardOutput } from "./standard-streams.ts";
+import { say, writeToStandardOutput } from "./standard-streams.ts";
+import { storeEventMessage } from "./store-event-message.ts";
 
 /** What a command works with. */
 export interface CommandContext {
@@ -24,12 +26,21 @@ export interface CommandContext {
 export async function contextOf(command: Command): Promise<CommandContext> {
   const settings = await resolveSettings(command.optsWithGlobals<GlobalOptions>(), process.env, process.cwd());
   const sources: PluginSources = { plugins: settings.plugins, folder: process.cwd() };
+  const said = new Set<string>();
+  const onEvent = (event: OffsetStoreEvent): void => {
+    const message = storeEventMessage(event, settings.verbose);
+    // Once is enough, however often the store comes across it.
+    if (message === undefined || said.has(message)) return;
+    said.add(message);
+    say(message);
+  };
   return {
     settings,
     async openStore() {
       const { openStoreByUrl } = await import("../registry/store-registry.ts");
       const url = settings.store ?? `sqlite:${await defaultFile(settings)}`;
-      return await openStoreByUrl(url, settings.namespace, sources);
+      const { namespace } = settings;
+      return await openStoreByUrl(url, { onEvent, ...(namespace !== undefined && { namespace }) }, sources);
     },
     async openLog() {
       const { openLogByUrl } = await import("../registry/log-registry.ts");

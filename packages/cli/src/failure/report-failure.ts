@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { CommanderError } from "commander";
+import { BrokenPipe } from "./broken-pipe.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** How the process ends: `0` done, `1` failed, `2` wrong usage. */
@@ -10,25 +11,32 @@ export type ExitCode = 0 | 1 | 2;
  *
  * @param withStack - Whether to tell where it happened, too; for those who look for a mistake in the program.
  */
-export function reportFailure(error: unknown, say: (line: string) => void, withStack: boolean): ExitCode {
+export function reportFailure(failure: unknown, say: (line: string) => void, withStack: boolean): ExitCode {
+  const error = firstOf(failure);
   // A reader that has seen enough (`| head`) is no failure.
-  if (isBrokenPipe(error)) return 0;
+  if (error instanceof BrokenPipe) return 0;
   // Commander has said it already, through the same one line.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   say(`tidemark: ${oneLine(messageOf(error))}`);
-  if (withStack) say(inspect(error));
+  if (withStack) say(inspect(failure));
   return error instanceof UsageError ? 2 : 1;
 }
 
-/** Tells whether a write failed because nobody reads any more. */
-export function isBrokenPipe(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "EPIPE";
+/** What went wrong first, where closing what was open failed too. */
+function firstOf(failure: unknown): unknown {
+  let error = failure;
+  // By its name: where Node has no SuppressedError yet, the compiler's stand-in is a plain Error.
+  while (error instanceof Error && error.name === "SuppressedError" && "suppressed" in error) error = error.suppressed;
+  return error;
 }
 
 /** What an error says, whatever was thrown. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.message === "" ? error.name : error.message;
+  if (error.message !== "") return error.message;
+  // Node's own, when none of a host's addresses answers.
+  if (error instanceof AggregateError && error.errors.length > 0) return error.errors.map(messageOf).join("; ");
+  return error.name;
 }
 
 /** Text on one line: a message may come from a server, and scripts read standard error by the line. */

@@ -31,6 +31,12 @@ export function isNotInstalled(error: unknown, specifier: string): boolean {
   return error.message.startsWith(`Cannot find package '${specifier}'`) || isMissingFile(error, specifier);
 }
 
+/** Gives the package that an import lacked, itself or one that it needs; `undefined` if it failed for another reason. */
+export function missingPackage(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error) || error.code !== "ERR_MODULE_NOT_FOUND") return undefined;
+  return /^Cannot find package '([^']+)'/.exec(error.message)?.[1];
+}
+
 function isMissingFile(error: Error, specifier: string): boolean {
   const file = specifier.replace(/^(\.{0,2}\/)+/, "");
   return error.message.startsWith("Cannot find module '") && error.message.split("'")[1]?.endsWith(file) === true;

@@ -10,7 +10,7 @@ const logRegistry: UrlRegistry<LogUrlOpener> = {
     local: async () => (await import("@tidemark/source-local")).logUrl,
   },
   installable: {
-    kafka: "@tidemark/source-kafka",
+    kafka: { name: "@tidemark/source-kafka", peers: [] },
   },
   packagePrefix: "tidemark-log-",
   usage: "local:FILE or kafka://HOST:PORT",

@@ -1,22 +1,24 @@
-import type { OffsetStore, StoreUrlOpener } from "@tidemark/core";
-import type { PluginSources, UrlRegistry } from "./url-registry.ts";
-import { findUrlOpener } from "./url-registry.ts";
+import type { OffsetStore, StoreUrlOpener, StoreUrlOptions } from "@tidemark/core";
+import { CommandFailure } from "../failure/command-failure.ts";
 import { withUsageErrors } from "../failure/with-usage-errors.ts";
+import { missingPackage } from "./import-from-folder.ts";
+import { schemeOf } from "./scheme.ts";
+import type { InstallablePackage, PluginSources, UrlRegistry } from "./url-registry.ts";
+import { findUrlOpener, lacksText } from "./url-registry.ts";
 
-const storeRegistry: UrlRegistry<StoreUrlOpener> = {
+const redis: InstallablePackage = { name: "@tidemark/store-redis", peers: ["redis"] };
+const mongo: InstallablePackage = { name: "@tidemark/store-mongo", peers: ["mongodb"] };
+const s3: InstallablePackage = { name: "@tidemark/store-s3", peers: ["@aws-sdk/client-s3"] };
+
+/** Which stores the command line knows by their URLs. */
+export const storeRegistry: UrlRegistry<StoreUrlOpener> = {
   what: "store",
   exportName: "storeUrl",
   included: {
     sqlite: async () => (await import("@tidemark/store-sqlite")).storeUrl,
     memory: async () => (await import("@tidemark/store-memory")).storeUrl,
   },
-  installable: {
-    redis: "@tidemark/store-redis",
-    rediss: "@tidemark/store-redis",
-    mongodb: "@tidemark/store-mongo",
-    "mongodb+srv": "@tidemark/store-mongo",
-    s3: "@tidemark/store-s3",
-  },
+  installable: { redis, rediss: redis, mongodb: mongo, "mongodb+srv": mongo, s3 },
   packagePrefix: "tidemark-store-",
   usage: "sqlite:FILE, memory:, redis://HOST, mongodb://HOST or s3://BUCKET/PREFIX",
 };
@@ -24,9 +26,17 @@ const storeRegistry: UrlRegistry<StoreUrlOpener> = {
 /** Opens the store that a URL names. */
 export async function openStoreByUrl(
   url: string,
-  namespace: string | undefined,
+  options: StoreUrlOptions,
   sources: PluginSources,
 ): Promise<OffsetStore> {
   const opener = await findUrlOpener(storeRegistry, url, sources);
-  return await withUsageErrors(() => opener.open(url, namespace === undefined ? {} : { namespace }));
+  try {
+    return await withUsageErrors(() => opener.open(url, options));
+  } catch (error) {
+    // A store may load its client only now.
+    const missing = missingPackage(error);
+    if (missing === undefined) throw error;
+    const name = storeRegistry.installable[schemeOf(url, storeRegistry.what, storeRegistry.usage)]?.name;
+    throw new CommandFailure(lacksText(name ?? opener.usage, missing), { cause: error });
+  }
 }

@@ -1,13 +1,20 @@
 import { CommandFailure } from "../failure/command-failure.ts";
 import { messageOf } from "../failure/report-failure.ts";
 import { UsageError } from "../failure/usage-error.ts";
-import { importFromFolder, isNotInstalled } from "./import-from-folder.ts";
+import { importFromFolder, isNotInstalled, missingPackage } from "./import-from-folder.ts";
 import { schemeOf } from "./scheme.ts";
 
 /** What stores' and logs' openers have in common. */
 export interface UrlOpener {
   readonly schemes: readonly string[];
   readonly usage: string;
+}
+
+/** A package of ours that does not come along. */
+export interface InstallablePackage {
+  readonly name: string;
+  /** The packages that the user installs beside it. */
+  readonly peers: readonly string[];
 }
 
 /** Where the openers of one kind come from. */
@@ -17,8 +24,8 @@ export interface UrlRegistry<Opener extends UrlOpener> {
   readonly exportName: "storeUrl" | "logUrl";
   /** Schemes whose package comes along with the command line; imported when one is asked for. */
   readonly included: Readonly<Record<string, () => Promise<Opener>>>;
-  /** Schemes of packages of ours that are installed when somebody needs them. */
-  readonly installable: Readonly<Record<string, string>>;
+  /** Schemes of packages of ours that are installed when somebody needs them, each with the client that it works on. */
+  readonly installable: Readonly<Record<string, InstallablePackage>>;
   /** Written before the scheme, it names a third party's package: `tidemark-store-` and `foo` make `tidemark-store-foo`. */
   readonly packagePrefix: string;
   /** How the URLs of the included ones are written, for messages. */
@@ -59,18 +66,18 @@ export async function findUrlOpener<Opener extends UrlOpener>(
 async function openerOfInstallable<Opener extends UrlOpener>(
   registry: UrlRegistry<Opener>,
   scheme: string,
-  packageName: string,
+  { name, peers }: InstallablePackage,
   folder: string,
 ): Promise<Opener> {
   const module =
-    (await importIfInstalled(() => import(packageName), packageName)) ??
-    (await importIfInstalled(() => importFromFolder(folder, packageName), packageName));
+    (await importIfInstalled(() => import(name), name)) ??
+    (await importIfInstalled(() => importFromFolder(folder, name), name));
   if (module === undefined) {
     throw new CommandFailure(
-      `${registry.what} URLs with ${scheme}: need the package ${packageName}: run \`npm install ${packageName}\``,
+      `${registry.what} URLs with ${scheme}: need the package ${name}: run \`npm install ${[name, ...peers].join(" ")}\``,
     );
   }
-  return openerOf(registry, module, packageName);
+  return openerOf(registry, module, name);
 }
 
 async function openerOfPlugins<Opener extends UrlOpener>(
@@ -111,8 +118,15 @@ async function importIfInstalled(load: () => Promise<unknown>, specifier: string
     return await load();
   } catch (error) {
     if (isNotInstalled(error, specifier)) return undefined;
+    const missing = missingPackage(error);
+    if (missing !== undefined) throw new CommandFailure(lacksText(specifier, missing), { cause: error });
     throw new CommandFailure(`${JSON.stringify(specifier)} could not be loaded: ${messageOf(error)}`, { cause: error });
   }
+}
+
+/** Says that a package is there and another that it needs is not. */
+export function lacksText(packageName: string, missing: string): string {
+  return `${JSON.stringify(packageName)} needs the package ${missing}, which is not installed: run \`npm install ${missing}\``;
 }
 
 function hasExport(module: unknown, name: string): module is Record<string, unknown> {

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { messageOf, oneLine } from "../failure/report-failure.ts";
 import { UsageError } from "../failure/usage-error.ts";
 import { isOutputFormat, outputFormats, type OutputFormat } from "../output/output-format.ts";
+import { learnSecrets } from "../text/secrets.ts";
 
 /** What a config file can set. */
 export interface ConfigFile {
@@ -28,11 +29,18 @@ export async function readConfigFile(named: string | undefined, folders: readonl
   let content: unknown;
   try {
     const text = await readFile(path, "utf8");
+    learnSecrets(text);
     content = path.endsWith(".json") ? JSON.parse(text) : (await import("yaml")).parse(text);
   } catch (error) {
-    throw new UsageError(`config file ${path} cannot be read: ${oneLine(messageOf(error))}`, { cause: error });
+    throw new UsageError(`config file ${path} cannot be read: ${withoutExcerpt(messageOf(error))}`, { cause: error });
   }
   return check(content ?? {}, path);
+}
+
+/** A parser's message without the piece of the file that it shows: a piece of a password cannot be told from other text. */
+function withoutExcerpt(message: string): string {
+  const yamlMessage = message.split(/:?\n\n/, 1)[0] ?? "";
+  return oneLine(yamlMessage.replace(/^"[^]*" is not valid JSON$/, "no JSON").replace(/, (?:\.{3})?"[^]*$/, ""));
 }
 
 function find(folders: readonly string[]): string | undefined {

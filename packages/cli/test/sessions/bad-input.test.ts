@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { withoutPackages } from "../support/without-packages.ts";
 import { createWorkspace, type Workspace } from "../support/workspace.ts";
 
 let workspace: Workspace;
@@ -105,7 +106,6 @@ const failures: readonly (readonly [args: readonly string[], message: RegExp])[]
   [["topic", "list", "--log", "local:a-folder"], /a-folder/],
   [["consumer", "list", "--store", "sqlite:mis/typed/x.db"], /typed" does not exist; create it or check the path$/],
   [["topic", "list", "--log", "local:mis/typed/x.db"], /typed" does not exist; create it or check the path$/],
-  [["consume", "t", "-c", "c1", "--store", "redis://user:secret@host"], /run `npm install @tidemark\/store-redis`$/],
   [["topic", "list", "--log", "kafka://host:9092"], /run `npm install @tidemark\/source-kafka`$/],
   [["consume", "t", "-p", "0", "--start", "99", "--reset-policy", "none", "--until-end"], /offset 99 .* out of range/],
 ];
@@ -121,6 +121,58 @@ describe.each([
     expect(finished.stderr).not.toMatch(/secret|node:internal/);
     expect(finished).toMatchObject({ code, stdout: "" });
   });
+});
+
+test.each([
+  ["redis://user:secret@host", "@tidemark/store-redis redis"],
+  ["rediss://user:secret@host", "@tidemark/store-redis redis"],
+  ["mongodb://user:secret@host/db", "@tidemark/store-mongo mongodb"],
+  ["mongodb+srv://user:secret@host/db", "@tidemark/store-mongo mongodb"],
+  ["s3://bucket/prefix", "@tidemark/store-s3 @aws-sdk/client-s3"],
+])("the store of %s is not installed: what to install is said", async (store, packages) => {
+  const environment = withoutPackages("@tidemark/store-redis", "@tidemark/store-mongo", "@tidemark/store-s3");
+  const finished = await workspace.run(["consume", "t", "-c", "c1", "--store", store], { environment });
+  expect(finished).toEqual({
+    code: 1,
+    stdout: "",
+    stderr: `tidemark: store URLs with ${store.split("//")[0]} need the package ${packages.split(" ")[0]}: run \`npm install ${packages}\`\n`,
+  });
+});
+
+test.each([
+  ["redis://user:secret@host", "@tidemark/store-redis", "redis"],
+  ["mongodb://user:secret@host/db", "@tidemark/store-mongo", "mongodb"],
+  ["s3://bucket/prefix", "@tidemark/store-s3", "@aws-sdk/client-s3"],
+])("the client that the store of %s works on is not installed: both are named", async (store, name, client) => {
+  const environment = withoutPackages(client);
+  const finished = await workspace.run(["consume", "t", "-c", "c1", "--store", store], { environment });
+  expect(finished).toEqual({
+    code: 1,
+    stdout: "",
+    stderr: `tidemark: "${name}" needs the package ${client}, which is not installed: run \`npm install ${client}\`\n`,
+  });
+});
+
+test("a password that is typed in the wrong place is not repeated", async () => {
+  await writeFile(join(workspace.folder, "leak.json"), '{ "store": "redis://user:secret@host" "log": "x" }');
+  await writeFile(join(workspace.folder, "leak.yaml"), "store: redis://user:secret@host: [");
+  for (const args of [
+    ["redis://user:secret@host"],
+    ["topic", "create", "a", "redis://user:secret@host"],
+    ["topic", "list", "--stor=redis://user:secret@host"],
+    ["topic", "describe", "redis://user:secret@host/x"],
+    ["consumer", "list", "--config", "leak.json"],
+    ["consumer", "list", "--config", "leak.yaml"],
+    ["consumer", "list", "--store", "redis://user:se/secret@host", "--verbose"],
+    ["consumer", "list", "--store", "redis://user:secret@host:port", "--verbose"],
+    ["consumer", "list", "--store", "mongodb://user:secret@host:port/x?secret=a", "--verbose"],
+    ["consumer", "list", "--store", "s3://user:secret@bucket", "--verbose"],
+  ]) {
+    const finished = await workspace.run(args);
+    expect([1, 2], args.join(" ")).toContain(finished.code);
+    expect(finished.stdout + finished.stderr, args.join(" ")).not.toContain("secret@");
+    expect(finished.stdout + finished.stderr, args.join(" ")).not.toContain(":secret");
+  }
 });
 
 test("nothing was lost or made by all this", async () => {

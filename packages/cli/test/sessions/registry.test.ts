@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { withoutPackages } from "../support/without-packages.ts";
 import { createWorkspace, type Workspace } from "../support/workspace.ts";
 
 const SQLITE_STORE = new URL("../../../store-sqlite/src/index.ts", import.meta.url).href;
@@ -79,5 +80,82 @@ test("a package that is no store, or breaks, is named", async () => {
 test("a package of ours that is installed next to the user's own is used", async () => {
   await using workspace = await createWorkspace();
   await install(workspace, "@tidemark/store-redis", storePackage("redis"));
-  expect(await workspace.out("consumer list -O json --store redis:s")).toBe("[]\n");
+  const finished = await workspace.run(["consumer", "list", "-O", "json", "--store", "redis:s"], {
+    environment: withoutPackages("@tidemark/store-redis"),
+  });
+  expect(finished).toEqual({ code: 0, stdout: "[]\n", stderr: "" });
+});
+
+/** A store that tells of something, or fails, when it is opened; `told` runs with `options` at hand. */
+function storeThat(told: string): string {
+  return `
+    import { storeUrl as sqlite } from ${JSON.stringify(SQLITE_STORE)};
+    export const storeUrl = {
+      schemes: ["foo"],
+      usage: "foo:NAME",
+      async open(url, options) {
+        ${told}
+        return sqlite.open("sqlite:foo.db", options);
+      },
+    };`;
+}
+
+test("what a store warns of is said once, on standard error", async () => {
+  await using workspace = await createWorkspace();
+  const warning = '{ type: "warning", store: "foo", message: "positions can be evicted; set maxmemory-policy" }';
+  const retry =
+    '{ type: "retry", store: "foo", operation: "list", attempt: 1, error: new Error("foo store: cut off") }';
+  await install(
+    workspace,
+    "tidemark-store-foo",
+    storeThat(`options.onEvent(${warning}); options.onEvent(${retry}); options.onEvent(${warning});`),
+  );
+  const said = "warning: foo store: positions can be evicted; set maxmemory-policy\n";
+  const list = ["consumer", "list", "-O", "json", "--store", "foo:x"];
+  expect(await workspace.run(list)).toEqual({ code: 0, stdout: "[]\n", stderr: said });
+  expect(await workspace.run([...list, "--verbose"])).toEqual({
+    code: 0,
+    stdout: "[]\n",
+    stderr: `${said}foo store: cut off; tried again\n`,
+  });
+});
+
+test.each([
+  ["where nobody waits for it", 'setImmediate(() => { throw new Error("cut off"); }); await new Promise(() => {});'],
+  [
+    "with nobody to hear of it",
+    'void Promise.reject(new Error("cut off")); await new Promise((r) => setTimeout(r, 9e3));',
+  ],
+  ["as a broken pipe", 'throw Object.assign(new Error("cut off"), { code: "EPIPE" });'],
+  ["from all addresses", 'throw new AggregateError([new Error("cut off")]);'],
+])("a client that fails %s ends the command in one line", async (_, told) => {
+  await using workspace = await createWorkspace();
+  await install(workspace, "tidemark-store-foo", storeThat(told));
+  const finished = await workspace.run(["consumer", "list", "--store", "foo:x"]);
+  expect(finished).toEqual({ code: 1, stdout: "", stderr: "tidemark: cut off\n" });
+});
+
+test("what failed first is said, also where closing the store fails too", async () => {
+  await using workspace = await createWorkspace();
+  const broken = `
+    const fail = (what) => async () => { throw new Error(what); };
+    return { name: "foo", delete: fail("cut off"), [Symbol.asyncDispose]: fail("not closed") };`;
+  await install(workspace, "tidemark-store-foo", storeThat(broken));
+  const finished = await workspace.run(["consumer", "delete", "c1", "--store", "foo:x"]);
+  expect(finished).toEqual({ code: 1, stdout: "", stderr: "tidemark: cut off\n" });
+});
+
+test("a password that a store or its client repeats is left out, with the stack too", async () => {
+  await using workspace = await createWorkspace();
+  await install(
+    workspace,
+    "tidemark-store-foo",
+    storeThat('process.emitWarning("old: " + url); throw new Error(url + " and hunter2", { cause: { url } });'),
+  );
+  const finished = await workspace.run(["consumer", "list", "--verbose", "--store", "foo://user:hunter2@host"]);
+  expect(finished.code).toBe(1);
+  expect(finished.stderr).toMatch(/^Warning: old: foo:\/\/\*\*\*@host$/m);
+  expect(finished.stderr).toMatch(/^tidemark: foo:\/\/\*\*\*@host and \*\*\*$/m);
+  expect(finished.stderr).toContain("    at ");
+  expect(finished.stderr).not.toContain("hunter2");
 });

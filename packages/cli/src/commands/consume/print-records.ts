@@ -1,6 +1,6 @@
 import type { Consumer } from "@tidemark/core";
 import { writeToStandardOutput } from "../../context/standard-streams.ts";
-import { isBrokenPipe } from "../../failure/report-failure.ts";
+import { BrokenPipe } from "../../failure/broken-pipe.ts";
 import type { Progress } from "../progress.ts";
 import { createBatchedOutput } from "./batched-output.ts";
 import type { RecordEncoder } from "./record-encoder.ts";
@@ -83,7 +83,7 @@ export async function printRecords(options: PrintRecordsOptions): Promise<number
     failure ??= { error };
   }
   progress.end();
-  if (failure !== undefined && !isBrokenPipe(failure.error)) throw failure.error;
+  if (failure !== undefined && !(failure.error instanceof BrokenPipe)) throw failure.error;
   return printed;
 }
 

@@ -1,0 +1,12 @@
+import type { OffsetStoreEvent } from "@tidemark/core/driver";
+
+/** Says what a store tells beside its answers, or `undefined` if it is not worth a line. */
+export function storeEventMessage(event: OffsetStoreEvent, verbose: boolean): string | undefined {
+  switch (event.type) {
+    case "warning":
+      return `warning: ${event.store} store: ${event.message}`;
+    case "retry":
+      // Most pass at the second try; what does not is the failure that ends the command.
+      return verbose ? `${event.error.message}; tried again` : undefined;
+  }
+}

@@ -1,0 +1,46 @@
+const HIDDEN = "***";
+/** A shorter one would be found inside of words. */
+const SHORTEST = 3;
+
+// Of a URL somewhere in a text: its scheme, and all up to the last @ that could end a user's name and password.
+const CREDENTIALS = /([a-z][a-z0-9+.-]*):\/\/([^\s"']*)@/gi;
+const SECRET_OPTION = /[?&][^=&\s]*(?:pass|secret|token)[^=&\s]*=([^&#\s"']+)/gi;
+// A password's own slash is escaped, as it should be. One that is not is found as what was learnt before.
+const PLAIN_CREDENTIALS = /([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']*@/gi;
+
+const learnt = new Set<string>();
+
+/** Learns the passwords of the URLs in a text: from now on {@link withoutSecrets} leaves them out. */
+export function learnSecrets(text: string | undefined): void {
+  if (text === undefined) return;
+  for (const [, scheme = "", user = ""] of text.matchAll(CREDENTIALS)) {
+    const colon = user.indexOf(":");
+    if (colon >= 0) learn(user.slice(colon + 1), scheme);
+  }
+  for (const [, value = ""] of text.matchAll(SECRET_OPTION)) learn(value, "");
+}
+
+/**
+ * Text without the passwords of URLs. What is said comes from many: a store of somebody else's, its client, Node itself,
+ * and any of them may repeat what it was given.
+ */
+export function withoutSecrets(text: string): string {
+  let shown = text.replaceAll(PLAIN_CREDENTIALS, `$1${HIDDEN}@`);
+  for (const secret of learnt) shown = shown.replaceAll(secret, HIDDEN);
+  return shown;
+}
+
+function learn(secret: string, scheme: string): void {
+  for (const form of [secret, decoded(secret), encodeURIComponent(decoded(secret))]) {
+    // A password like the scheme is guessed anyway, and is part of what is to be said: `npm install redis`.
+    if (form.length >= SHORTEST && !scheme.includes(form)) learnt.add(form);
+  }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,25 @@
+import { expect, test } from "vitest";
+import { learnSecrets, withoutSecrets } from "../../src/text/secrets.ts";
+
+test.each([
+  ["redis://user:hunter2@host:6379 refused", "redis://***@host:6379 refused"],
+  ["mongodb://u:p%40ss@a:1,b:2/db", "mongodb://***@a:1,b:2/db"],
+  ["at http://host:80/path and mail to a@b", "at http://host:80/path and mail to a@b"],
+  ["s3://bucket/prefix@v2", "s3://bucket/prefix@v2"],
+])("the user of a URL is left out of %s", (text, expected) => {
+  expect(withoutSecrets(text)).toBe(expected);
+});
+
+test("a password is left out wherever it comes back, as typed and as decoded", () => {
+  learnSecrets("--store=redis://user:corr%65ct/horse@host");
+  learnSecrets("s3://bucket?secretAccessKey=batterystaple&region=x");
+  expect(withoutSecrets("corr%65ct/horse, correct/horse, correct%2Fhorse, batterystaple in x")).toBe(
+    "***, ***, ***, *** in x",
+  );
+});
+
+test("a password that is a word of the message's own leaves the message whole", () => {
+  learnSecrets("redis://:redis@host");
+  learnSecrets("redis://:a@host");
+  expect(withoutSecrets("run `npm install redis`")).toBe("run `npm install redis`");
+});
