@@ -1,2 +1,2 @@
-/** What this store calls itself in messages. */
-export const STORE_NAME = "s3";
+export { openS3Store, type S3StoreOptions } from "./open-s3-store.ts";
+export { storeUrl } from "./store-url.ts";

@@ -1,0 +1,116 @@
+import { S3Client } from "@aws-sdk/client-s3";
+import { type OffsetStore, OffsetStoreError } from "@tidemark/core";
+import { createOffsetStore, type OffsetStoreOptions, resolveStoreOptions } from "@tidemark/core/driver";
+import { ObjectKeys } from "./object-keys.ts";
+import { probeServer } from "./probe-server.ts";
+import { S3Driver } from "./s3-driver.ts";
+import { classifyS3Error } from "./s3-errors.ts";
+import { S3Objects } from "./s3-objects.ts";
+
+/** What an S3 store is opened with: the caller's own client, or what a client is made from. */
+export interface S3StoreOptions extends OffsetStoreOptions {
+  /** The bucket. It must exist. */
+  readonly bucket: string;
+  /** What the keys of all objects begin with, without a slash at the end, for example `"tidemark"`. Default: nothing. */
+  readonly prefix?: string | undefined;
+  /** The caller's client, which is neither changed nor destroyed. Absent: the store makes one from the options below. */
+  readonly client?: S3Client | undefined;
+  /** Where the server is, for example `"http://127.0.0.1:9000"`. Default: Amazon's, or what the environment says. */
+  readonly endpoint?: string | undefined;
+  /** The bucket's region. Default: what the environment or profile says, and with `endpoint` `"us-east-1"`. */
+  readonly region?: string | undefined;
+  /** Puts the bucket into the path instead of the host's name, as most servers other than Amazon's want it. Default: false. */
+  readonly forcePathStyle?: boolean | undefined;
+}
+
+/**
+ * Opens a store in a bucket of S3, or of a server with S3's conditional writes. It makes sure of them first, with seven or
+ * eight requests on an object of its own. Credentials come from the SDK's own chain: environment, profile, role.
+ *
+ * Rejects with `TypeError` or `RangeError` if an option makes no sense, and otherwise with an `OffsetStoreError`:
+ * `UNSUPPORTED` (the server ignores conditions or has none), `PERMISSION_DENIED`, `UNAVAILABLE` (no such bucket, another
+ * region, not to be reached) or `TIMEOUT`.
+ */
+export async function openS3Store(options: S3StoreOptions): Promise<OffsetStore> {
+  const { namespace, timeout } = resolveStoreOptions(options);
+  const { bucket, prefix = "" } = options;
+  if (typeof bucket !== "string" || bucket === "") throw new TypeError("bucket must be the name of a bucket");
+  const keys = new ObjectKeys(prefix, namespace);
+  const own = options.client === undefined ? makeClient(options) : undefined;
+  const client = own ?? checkedClient(options);
+  const signal = AbortSignal.timeout(timeout);
+  try {
+    const { etagStyle, removesConditionally } = await within(signal, probeServer(client, bucket, keys, signal));
+    const objects = new S3Objects(client, bucket, etagStyle);
+    return createOffsetStore(
+      new S3Driver({ objects, keys, removesConditionally, release: () => own?.destroy() }),
+      options,
+    );
+  } catch (error) {
+    own?.destroy();
+    if (signal.aborted) {
+      throw new OffsetStoreError(
+        `s3 store: open failed: no answer about bucket ${JSON.stringify(bucket)} within ${timeout} ms; check the endpoint, or try again`,
+        { code: "TIMEOUT", operation: "open", store: "s3", cause: error },
+      );
+    }
+    const { code, retryable, message } = classifyS3Error(error, bucket);
+    throw new OffsetStoreError(`s3 store: open failed: ${message}`, {
+      code,
+      retryable,
+      operation: "open",
+      store: "s3",
+      cause: error,
+    });
+  }
+}
+
+function makeClient({ endpoint, region, forcePathStyle = false }: S3StoreOptions): S3Client {
+  if (endpoint !== undefined && !isHttpUrl(endpoint)) {
+    throw new TypeError('endpoint must be a URL such as "http://127.0.0.1:9000", without user and password');
+  }
+  if (region !== undefined && (typeof region !== "string" || region === "")) {
+    throw new TypeError('region must be a name such as "eu-central-1"');
+  }
+  if (typeof forcePathStyle !== "boolean") throw new TypeError("forcePathStyle must be a boolean");
+  // With an endpoint the region is mostly a word in the signature, but the SDK asks for one.
+  const chosen = region ?? (endpoint === undefined || process.env["AWS_REGION"] ? undefined : "us-east-1");
+  return new S3Client({
+    ...(endpoint !== undefined && { endpoint }),
+    ...(chosen !== undefined && { region: chosen }),
+    forcePathStyle,
+    // The store itself knows what may be repeated, and how to tell whether a write arrived.
+    maxAttempts: 1,
+    // Not all servers understand the newer checksums; the signature covers the body.
+    requestChecksumCalculation: "WHEN_REQUIRED",
+    responseChecksumValidation: "WHEN_REQUIRED",
+  });
+}
+
+function checkedClient({ client, endpoint, region, forcePathStyle }: S3StoreOptions): S3Client {
+  if (endpoint !== undefined || region !== undefined || forcePathStyle !== undefined) {
+    throw new TypeError("endpoint, region and forcePathStyle belong to a client that the store makes: leave them out");
+  }
+  if (typeof (client as Partial<S3Client> | null | undefined)?.send !== "function") {
+    throw new TypeError("client must be an S3Client of @aws-sdk/client-s3");
+  }
+  return client as S3Client;
+}
+
+function isHttpUrl(endpoint: unknown): boolean {
+  const url = typeof endpoint === "string" ? URL.parse(endpoint) : null;
+  return url !== null && /^https?:$/u.test(url.protocol) && url.username === "" && url.password === "";
+}
+
+/** The SDK may not notice an abort, for example while it looks for credentials. */
+async function within<Result>(signal: AbortSignal, work: Promise<Result>): Promise<Result> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

@@ -1,0 +1,109 @@
+import { randomBytes } from "node:crypto";
+import type { S3Client } from "@aws-sdk/client-s3";
+import { backoffMs, delay } from "@tidemark/core/driver";
+import type { ObjectKeys } from "./object-keys.ts";
+import { isClockSkew, isTransient, statusOf, UnsupportedServerError } from "./s3-errors.ts";
+import { type EtagStyle, S3Objects, type WriteCondition } from "./s3-objects.ts";
+
+/** How a server understands conditions. */
+export interface ServerTraits {
+  readonly etagStyle: EtagStyle;
+  /** Whether `If-Match` on DELETE is honoured. */
+  readonly removesConditionally: boolean;
+}
+
+/** The ETag of nothing that anybody would store. */
+const FOREIGN_ETAG = "00000000000000000000000000000000";
+const ADVICE = "the store cannot keep two sessions apart there; use a server with conditional writes, or another store";
+
+/**
+ * Finds out whether the server carries out conditional writes, on an object of its own that is removed afterwards: many
+ * servers accept the headers and overwrite all the same. Seven requests, eight on Ceph. They use all that the store needs
+ * but listing, so that a missing permission shows at once.
+ */
+export async function probeServer(
+  client: S3Client,
+  bucket: string,
+  keys: ObjectKeys,
+  signal: AbortSignal,
+): Promise<ServerTraits> {
+  const quoted = new S3Objects(client, bucket, "quoted");
+  const key = keys.probeKey(randomBytes(12).toString("base64url"));
+  // First of all a read: of what is not there. Without s3:ListBucket AWS would call it denied, and so would every fetch.
+  await patiently(signal, () => quoted.get(key, signal));
+  try {
+    const etag = await patiently(signal, () => create(quoted, key, signal));
+    await mustRefuse(quoted, key, "absent", "If-None-Match: *", signal);
+    await mustRefuse(quoted, key, { etag: FOREIGN_ETAG }, "If-Match", signal);
+    return await understandEtags(client, quoted, key, etag, signal);
+  } catch (error) {
+    // What the probe leaves behind disturbs nobody, but tidy is better.
+    await quoted.remove(key, undefined, signal).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function create(objects: S3Objects, key: string, signal: AbortSignal): Promise<string> {
+  const created = await conditional(objects, key, "absent", signal);
+  // A client that repeats requests by itself is refused what it has just written.
+  const etag = created === "refused" ? (await objects.get(key, signal)).object?.etag : created;
+  if (etag === undefined) throw new UnsupportedServerError(`the server answers a write without an ETag: ${ADVICE}`);
+  return etag;
+}
+
+async function mustRefuse(
+  objects: S3Objects,
+  key: string,
+  condition: WriteCondition,
+  header: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const result = await patiently(signal, () => conditional(objects, key, condition, signal));
+  if (result !== "refused") throw new UnsupportedServerError(`the server ignores ${header} on PUT: ${ADVICE}`);
+}
+
+async function understandEtags(
+  client: S3Client,
+  quoted: S3Objects,
+  key: string,
+  etag: string,
+  signal: AbortSignal,
+): Promise<ServerTraits> {
+  for (const etagStyle of ["quoted", "unquoted"] as const) {
+    const objects = etagStyle === "quoted" ? quoted : new S3Objects(client, quoted.bucket, etagStyle);
+    const written = await patiently(signal, () => conditional(objects, key, { etag }, signal));
+    if (written === "refused") continue;
+    // Either the condition is honoured and the object stays, or it is gone, as it should be anyway.
+    const removesConditionally = (await objects.remove(key, FOREIGN_ETAG, signal)) === "refused";
+    if (removesConditionally) await objects.remove(key, undefined, signal);
+    return { etagStyle, removesConditionally };
+  }
+  throw new UnsupportedServerError(`the server refuses If-Match with the ETag that it gave: ${ADVICE}`);
+}
+
+async function conditional(
+  objects: S3Objects,
+  key: string,
+  condition: WriteCondition,
+  signal: AbortSignal,
+): Promise<string | undefined | "refused"> {
+  try {
+    const result = await objects.put(key, "{}", condition, signal);
+    return result.status === "refused" ? "refused" : result.etag;
+  } catch (error) {
+    if (statusOf(error) !== 501) throw error;
+    throw new UnsupportedServerError(`the server does not implement conditional writes: ${ADVICE}`);
+  }
+}
+
+async function patiently<Result>(signal: AbortSignal, request: () => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await request();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (attempt > 2 || !(isTransient(error) || isClockSkew(error))) throw error;
+      await delay(backoffMs(attempt, 20, 500), signal);
+    }
+  }
+}
