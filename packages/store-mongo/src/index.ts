@@ -1,2 +1,8 @@
-/** What this store calls itself in messages. */
-export const STORE_NAME = "mongo";
+export {
+  type MongoStoreClientOptions,
+  type MongoStoreOptions,
+  type MongoStoreSettings,
+  type MongoStoreUrlOptions,
+  openMongoStore,
+} from "./open-mongo-store.ts";
+export { storeUrl } from "./store-url.ts";

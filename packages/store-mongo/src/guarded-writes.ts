@@ -1,0 +1,60 @@
+import type { ClientSession, Collection, Document } from "mongodb";
+import { MongoBulkWriteError } from "mongodb";
+import { isRefusalMessage } from "./update-pipelines.ts";
+import type { StoredDocument } from "./stored-document.ts";
+
+/** The code of a write that lost the race for an `_id` that was not there. */
+const DUPLICATE_KEY = 11_000;
+
+/** One update of one document by a pipeline that refuses by failing. */
+export interface GuardedWrite {
+  readonly id: string;
+  readonly pipeline: Document[];
+}
+
+/** What became of one write. An `error` is not the refusal but some other failure of this write alone. */
+export type GuardedWriteResult =
+  | { readonly status: "written" }
+  | { readonly status: "refused" }
+  | { readonly status: "failed"; readonly error: unknown };
+
+/** What a request goes with. */
+export interface RequestOptions {
+  readonly signal?: AbortSignal;
+  /** Milliseconds after which the server itself gives up. */
+  readonly maxTimeMS?: number;
+  readonly session?: ClientSession;
+}
+
+/**
+ * Sends writes as one unordered `bulkWrite` and tells for each whether it is written. Throws what is about all of them:
+ * then each may or may not be written.
+ */
+export async function writeGuarded(
+  collection: Collection<StoredDocument>,
+  writes: readonly GuardedWrite[],
+  options: RequestOptions,
+): Promise<GuardedWriteResult[]> {
+  const results: GuardedWriteResult[] = writes.map(() => ({ status: "written" }));
+  try {
+    await collection.bulkWrite(
+      // An upsert, so that the pipeline runs, and refuses, also where there is no document.
+      writes.map(({ id, pipeline }) => ({
+        updateOne: { filter: { _id: id }, update: pipeline, upsert: true },
+      })),
+      { ...options, ordered: false },
+    );
+  } catch (error) {
+    if (!(error instanceof MongoBulkWriteError)) throw error;
+    const failures = [error.writeErrors].flat();
+    // Written but not acknowledged as the write concern asks, or not answered at all.
+    if (failures.length === 0 || error.result.getWriteConcernError() !== undefined) throw error;
+    for (const failure of failures) {
+      results[failure.index] =
+        failure.code === DUPLICATE_KEY || isRefusalMessage(failure.errmsg ?? "")
+          ? { status: "refused" }
+          : { status: "failed", error: failure };
+    }
+  }
+  return results;
+}
