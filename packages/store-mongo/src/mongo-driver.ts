@@ -54,6 +54,12 @@ import {
 /** The most entries of one `bulkWrite`, and the most documents of one page of a listing. */
 const MAX_BATCH = 1_000;
 
+/**
+ * How often an entry that failed by itself is sent again before its error is believed: of two clients that insert the same
+ * `_id` at once, the DocumentDB engine fails one with an error that says nothing of that.
+ */
+const LAST_DOUBT = 2;
+
 /** What a driver is made from. */
 export interface MongoDriverOptions {
   readonly client: MongoClient;
@@ -279,7 +285,7 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
         const outcome =
           stored instanceof UnreadableDocumentError
             ? { status: "failed" as const, error: stored }
-            : (verb.refused?.(entry, stored) ?? (failure?.status === "failed" ? failure : undefined));
+            : (verb.refused?.(entry, stored) ?? (failure?.status === "failed" && attempt >= LAST_DOUBT ? failure : undefined));
         if (outcome !== undefined) outcomes[index] = outcome;
         return outcome === undefined;
       });

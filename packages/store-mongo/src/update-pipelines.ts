@@ -30,8 +30,14 @@ export const VISIBLE_FILTER: Document = {
   $or: [{ expiresAt: { $not: { $type: "date" } } }, { $expr: { $gt: ["$expiresAt", "$$NOW"] } }],
 };
 
-/** The opposite of {@link VISIBLE_FILTER}. */
-export const EXPIRED_FILTER: Document = { expiresAt: { $type: "date" }, $expr: { $lte: ["$expiresAt", "$$NOW"] } };
+/**
+ * The opposite of {@link VISIBLE_FILTER}. Not `$lte`: the DocumentDB engine looks for a bare comparison of an indexed field
+ * in the index, and does not know the clock there.
+ */
+export const EXPIRED_FILTER: Document = {
+  expiresAt: { $type: "date" },
+  $expr: { $not: [{ $gt: ["$expiresAt", "$$NOW"] }] },
+};
 
 const IS_EXPIRED: Document = {
   $and: [{ $eq: [{ $type: "$expiresAt" }, "date"] }, { $lte: ["$expiresAt", "$$NOW"] }],
