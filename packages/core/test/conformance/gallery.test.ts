@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { runStoreCase, storeConformanceCases } from "@tidemark/core/conformance";
+import { expectGenerated } from "@tidemark/test-support/documents";
 import { describe, it } from "vitest";
 import { spoiledHarness } from "./broken-store.ts";
 import { gallery } from "./gallery.ts";
@@ -20,6 +22,13 @@ describe("each broken store fails in the case that names its fault", () => {
       });
     });
   }
+
+  it("is told in docs/broken-stores.md", async () => {
+    const rows = gallery.map(({ fault, caseId }) => `| ${fault} | ${caseOf(caseId).clause} | \`${caseId}\` |`);
+    const table = ["| fault | clause | case |", "| --- | --- | --- |", ...rows].join("\n");
+    const file = fileURLToPath(new URL("../../../../docs/broken-stores.md", import.meta.url));
+    await expectGenerated(file, "gallery", table);
+  });
 
   it("finds nothing wrong with the same wrapping around a sound store", async () => {
     const sound = spoiledHarness("sound", () => ({}));

@@ -1,6 +1,13 @@
 import type { Exhibit } from "./exhibit.ts";
+import { galleryOfAnswers } from "./gallery-of-answers.ts";
 import { galleryOfClaims } from "./gallery-of-claims.ts";
+import { galleryOfRaces } from "./gallery-of-races.ts";
 import { galleryOfRecords } from "./gallery-of-records.ts";
 
 /** One fault each that people have built into such stores. */
-export const gallery: readonly Exhibit[] = [...galleryOfClaims, ...galleryOfRecords];
+export const gallery: readonly Exhibit[] = [
+  ...galleryOfClaims,
+  ...galleryOfRaces,
+  ...galleryOfRecords,
+  ...galleryOfAnswers,
+];

@@ -139,6 +139,20 @@ export const expiryCases: readonly ConformanceCase[] = [
     },
   },
   {
+    id: "expiry/renewed-by-same-position",
+    clause: "3.5c",
+    title: "commits of one and the same position keep a record alive beyond its ttl",
+    run: async (context) => {
+      const token = newToken();
+      await claim(context.store, keyOf(), token);
+      await aliveByRenewal(context, keyOf(), async (store, more) => {
+        if ((await commit(store, keyOf(), token, 7n, more)).status === "committed") return;
+        await claim(store, keyOf(), token);
+        assert.fail("the commit was refused");
+      });
+    },
+  },
+  {
     id: "expiry/renewed-by-renewal",
     clause: "3.5c",
     title: "renewals without a position keep a record alive beyond its ttl",

@@ -68,9 +68,11 @@ export const sweepCases: readonly ConformanceCase[] = [
       const { store, shortTtl, longTtl } = context;
       const { store: sweeper } = await context.openAnother();
       const keys = Array.from({ length: 40 }, (_, partition) => keyOf({ partition }));
+      // Nobody renews this one: once it is gone, so is the time that the others had at first.
+      const unrenewed = keyOf({ partition: keys.length });
       const token = newToken();
-      await store.claim(keys.map((key) => ({ key, token, owner: "o" })));
-      await store.expire(keys.map((key) => ({ key, ttl: shortTtl })));
+      await store.claim([...keys, unrenewed].map((key) => ({ key, token, owner: "o" })));
+      await store.expire([...keys, unrenewed].map((key) => ({ key, ttl: shortTtl })));
       const renewed: typeof keys = [];
       let sweeping = true;
       const sweeps = (async () => {
@@ -90,6 +92,8 @@ export const sweepCases: readonly ConformanceCase[] = [
           const pauseMs = (endsAt - performance.now()) / (keys.length - index);
           if (pauseMs > 1) await new Promise((resolve) => setTimeout(resolve, pauseMs));
         }
+        await untilExpired(context, [unrenewed], shortTtl);
+        await sweeper.delete({ expired: true });
       } finally {
         sweeping = false;
         await sweeps;
