@@ -9,6 +9,8 @@ export default defineConfig({
       ? ["default", ["json", { outputFile: "node_modules/.vitest/results.json" }]]
       : ["default"],
     include: ["packages/*/test/**/*.test.ts", "benchmarks/test/**/*.test.ts"],
+    // Servers are started when a test file first asks for one, once for the whole run.
+    globalSetup: ["packages/test-support/src/servers/lend-servers.ts"],
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },

@@ -1,1 +1,13 @@
-export type { MissingServer, OwnServer, RunningServer, S3Access, ServerName } from "./server.ts";
+export { describeWithServer } from "./describe-with-server.ts";
+export { launchServer } from "./launch-server.ts";
+export { requireServer, serversAreRequired } from "./require-server.ts";
+export type {
+  MissingServer,
+  OwnServer,
+  RunningServer,
+  S3Access,
+  ServerControls,
+  ServerName,
+  ServerNode,
+} from "./server.ts";
+export { sharedServer } from "./shared-server.ts";

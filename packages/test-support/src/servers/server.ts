@@ -43,10 +43,8 @@ export interface RunningServer {
   readonly engineUrl?: string | undefined;
 }
 
-/** A server that a test started for itself, to kill it. */
-export interface OwnServer extends RunningServer {
-  /** The process ids of what serves `url`: for tests that pause or count. */
-  readonly pids: readonly number[];
+/** What can be done to a server that a test started for itself, or to one process of it. */
+export interface ServerControls {
   /** Ends it with SIGKILL and waits until it is gone; what it has written stays, as far as it survives that. */
   kill(): Promise<void>;
   /** Starts it again on the same ports and data, and waits until it answers. */
@@ -55,6 +53,24 @@ export interface OwnServer extends RunningServer {
   pause(): void;
   /** Lets it go on (SIGCONT). */
   resume(): void;
+}
+
+/** One process of a server. */
+export interface ServerNode extends ServerControls {
+  /** What it is in the whole; of a Sentinel set, what it was at the start. */
+  readonly role: "server" | "master" | "replica" | "sentinel" | "engine";
+  /** Where it listens. */
+  readonly url: string;
+  /** Its process id; `undefined` while it is down. */
+  readonly pid: number | undefined;
+}
+
+/** A server that a test started for itself, to kill it. The controls act on all its nodes. */
+export interface OwnServer extends RunningServer, ServerControls {
+  /** The processes that serve `url`: all of a cluster; of FerretDB, the engine and the gateway. */
+  readonly nodes: readonly ServerNode[];
+  /** The process ids of `nodes` that run: for tests that pause or count. */
+  readonly pids: readonly number[];
   /** Ends it and removes its data. */
   stop(): Promise<void>;
 }

@@ -1,0 +1,144 @@
+import { cephIsInstalled, launchCeph } from "./ceph.ts";
+import { findDebianFolder, findInCache, findOnPath } from "./find-program.ts";
+import { canEnter, findServerProgram, howToGet, type ProgramSources } from "./find-server-program.ts";
+import { launchFerretDb, launchMongod, mongoVersion } from "./mongo.ts";
+import { launchRedis } from "./redis.ts";
+import { redisVersion } from "./redis-client.ts";
+import { launchRedisCluster } from "./redis-cluster.ts";
+import { launchRedisSentinel } from "./redis-sentinel.ts";
+import { answersHttp, launchMinio, launchVersityGateway } from "./s3-folder-servers.ts";
+import type { OwnServer, RunningServer, ServerName } from "./server.ts";
+import type { ServerDefinition } from "./server-definition.ts";
+import { localProgram, type ServerProgram } from "./server-program.ts";
+import type { ServerScope } from "./server-scope.ts";
+
+const REDIS: ProgramSources = {
+  variable: "TIDEMARK_TEST_REDIS_BINARY",
+  onPath: "redis-server",
+  image: { name: "redis:7.0", program: "redis-server" },
+  target: "redis",
+};
+
+/** Every server that tests can ask for. */
+export const serverDefinitions: Readonly<Record<ServerName, ServerDefinition>> = {
+  redis: redisDefinition("redis", "TIDEMARK_TEST_REDIS_URL", "alone", REDIS, (program, scope) =>
+    launchRedis("redis", program, scope),
+  ),
+  "redis-newest": redisDefinition(
+    "redis-newest",
+    "TIDEMARK_TEST_REDIS_NEWEST_URL",
+    "alone",
+    {
+      variable: "TIDEMARK_TEST_REDIS_NEWEST_BINARY",
+      image: { name: "redis:8", program: "redis-server" },
+      debian: "/usr/bin/redis-server",
+      target: "sid",
+    },
+    (program, scope) => launchRedis("redis-newest", program, scope),
+  ),
+  valkey: redisDefinition(
+    "valkey",
+    "TIDEMARK_TEST_VALKEY_URL",
+    "alone",
+    {
+      variable: "TIDEMARK_TEST_VALKEY_BINARY",
+      onPath: "valkey-server",
+      image: { name: "valkey/valkey:9", program: "valkey-server" },
+      debian: "/usr/bin/valkey-server",
+      target: "sid",
+    },
+    (program, scope) => launchRedis("valkey", program, scope),
+  ),
+  "redis-cluster": redisDefinition(
+    "redis-cluster",
+    "TIDEMARK_TEST_REDIS_CLUSTER_URL",
+    "cluster",
+    REDIS,
+    launchRedisCluster,
+  ),
+  "redis-sentinel": redisDefinition(
+    "redis-sentinel",
+    "TIDEMARK_TEST_REDIS_SENTINEL_URL",
+    "Sentinel",
+    REDIS,
+    launchRedisSentinel,
+  ),
+  mongo: {
+    urlVariable: "TIDEMARK_TEST_MONGODB_URL",
+    describe: async (url) => ({ name: "mongo", version: await mongoVersion(url), url, urls: [url] }),
+    find: findMongo,
+  },
+  minio: s3Definition("minio", "MinIO", launchMinio),
+  versitygw: s3Definition("versitygw", "Versity gateway", launchVersityGateway),
+  ceph: {
+    ...s3Definition("ceph", "Ceph RADOS Gateway", launchMinio),
+    find: () => (cephIsInstalled() ? launchCeph : howToGet("ceph", "TIDEMARK_TEST_CEPH_URL")),
+  },
+};
+
+/** A real one first; else FerretDB, which has no transactions. */
+function findMongo(): ((scope: ServerScope) => Promise<OwnServer>) | string {
+  const variable = "TIDEMARK_TEST_MONGODB_BINARY";
+  const urlVariable = "TIDEMARK_TEST_MONGODB_URL";
+  const image = { name: "mongo:8", program: "mongod" };
+  const mongod = findServerProgram({ variable, urlVariable, onPath: "mongod", image, target: "ferretdb sid" });
+  if (typeof mongod !== "string") return (scope) => launchMongod(mongod, scope);
+  // What was named is meant.
+  if (process.env[variable] !== undefined) return mongod;
+  const ferretDb = findOnPath("ferretdb") ?? findInCache("ferretdb");
+  const debian = findDebianFolder();
+  if (ferretDb === undefined || debian === undefined) return mongod;
+  if (!canEnter()) return "the engine that the install script made for it runs as root only";
+  return (scope) => launchFerretDb(localProgram(ferretDb), debian, scope);
+}
+
+function s3Definition(
+  name: "minio" | "versitygw" | "ceph",
+  label: string,
+  launch: (program: ServerProgram, scope: ServerScope) => Promise<OwnServer>,
+): ServerDefinition {
+  const prefix = `TIDEMARK_TEST_${name.toUpperCase()}`;
+  const urlVariable = `${prefix}_URL`;
+  return {
+    urlVariable,
+    async describe(given): Promise<RunningServer> {
+      const url = new URL(given);
+      const endpoint = url.origin;
+      await answersHttp(endpoint);
+      const s3 = {
+        endpoint,
+        region: url.searchParams.get("region") ?? "us-east-1",
+        accessKeyId: decodeURIComponent(url.username),
+        secretAccessKey: decodeURIComponent(url.password),
+      };
+      // None of them tells its version to whoever asks.
+      return { name, version: `${label} of ${urlVariable}`, url: endpoint, urls: [endpoint], s3 };
+    },
+    find() {
+      const sources = { variable: `${prefix}_BINARY`, urlVariable, onPath: name, cached: name, target: name };
+      const program = findServerProgram(sources);
+      return typeof program === "string" ? program : (scope) => launch(program, scope);
+    },
+  };
+}
+
+function redisDefinition(
+  name: ServerName,
+  urlVariable: string,
+  kind: "alone" | "cluster" | "Sentinel",
+  sources: ProgramSources,
+  launch: (program: ServerProgram, scope: ServerScope) => Promise<OwnServer>,
+): ServerDefinition {
+  return {
+    urlVariable,
+    async describe(urls): Promise<RunningServer> {
+      const [url = "", ...others] = urls.split(",");
+      const version = await redisVersion(url);
+      return { name, version: `${version}${kind === "alone" ? " " : ", "}${kind}`, url, urls: [url, ...others] };
+    },
+    find() {
+      const program = findServerProgram({ ...sources, urlVariable });
+      return typeof program === "string" ? program : (scope) => launch(program, scope);
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { MissingServer, RunningServer, ServerName } from "./server.ts";
+import { sweepServerFolders } from "./server-folder.ts";
+import { LENDER_VARIABLE } from "./shared-server.ts";
+
+/** A global set-up of vitest: lends servers to all workers of the run, each started when it is first asked for. */
+export async function setup(): Promise<() => Promise<void>> {
+  const servers = new Map<string, Promise<RunningServer | MissingServer>>();
+  const start = async (name: string): Promise<RunningServer | MissingServer> => {
+    const { findOrLaunchServer } = await import("./launch-server.ts");
+    return findOrLaunchServer(name as ServerName);
+  };
+  const lender = createServer((request, response) => {
+    const name = request.url?.slice(1) ?? "";
+    const server = servers.get(name) ?? start(name);
+    servers.set(name, server);
+    server.then(
+      (found) => response.end(JSON.stringify(found)),
+      (error: unknown) => response.writeHead(500).end(error instanceof Error ? error.message : String(error)),
+    );
+  });
+  lender.listen(0, "127.0.0.1");
+  await once(lender, "listening");
+  // Workers are started later, with this environment.
+  process.env[LENDER_VARIABLE] = `http://127.0.0.1:${(lender.address() as AddressInfo).port}`;
+  return async () => {
+    lender.close();
+    delete process.env[LENDER_VARIABLE];
+    const asked = await Promise.allSettled(servers.values());
+    const found = asked.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+    for (const server of found) if ("missing" in server) console.warn(server.missing);
+    await Promise.all(
+      found.map((server) => ("stop" in server ? (server as { stop(): Promise<void> }).stop() : undefined)),
+    );
+    // Workers that were ended in the middle of a test left the folders of their own servers.
+    sweepServerFolders();
+  };
+}
