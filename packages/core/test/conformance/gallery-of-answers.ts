@@ -122,7 +122,7 @@ export const galleryOfAnswers: readonly Exhibit[] = [
     spoil: ({ store }) => renaming(store, (name) => name.split("\0")[0] || "\0"),
   },
   {
-    fault: "the name __proto__ is lost",
+    fault: "the name `__proto__` is lost",
     caseId: "names/odd-topics",
     says: /__proto__/,
     spoil: ({ store }) => ({
