@@ -1,0 +1,25 @@
+/** What a proxy can tell apart on the wire: requests are counted, named, and cut at by name. */
+export type WireProtocolName = "resp" | "mongo" | "http";
+
+/** One request that a client sent. */
+export interface WireRequest {
+  /** Redis: the command in capitals. MongoDB: the command. HTTP: the method. */
+  readonly name: string;
+  /** Redis: the first argument. MongoDB: the collection, where the command names one. HTTP: the path with its query. */
+  readonly target: string;
+}
+
+/** A run of a client's bytes, in order. */
+export interface WirePiece {
+  readonly bytes: Buffer;
+  /** The request that begins with these bytes; nothing of it was in an earlier piece. */
+  readonly request?: WireRequest;
+}
+
+/** Reads one direction or both of one connection. Bytes come as the network cuts them. */
+export interface WireReader {
+  /** Takes bytes of the client; gives those that can go on. The beginning of a request waits until its name is there. */
+  sent(chunk: Buffer): WirePiece[];
+  /** Takes bytes of the server; gives how many requests they finish to answer, or for HTTP begin to. */
+  answered(chunk: Buffer): number;
+}
