@@ -45,12 +45,16 @@ export interface Workspace extends AsyncDisposable {
   start(args: readonly string[], options?: RunOptions): Running;
 }
 
-/** Makes a workspace; when it is disposed of, what still runs in it is killed. */
-export async function createWorkspace(): Promise<Workspace> {
+/**
+ * Makes a workspace; when it is disposed of, what still runs in it is killed.
+ *
+ * @param environment - For every command in it.
+ */
+export async function createWorkspace(environment: Readonly<Record<string, string>> = {}): Promise<Workspace> {
   const folder = await mkdtemp(join(tmpdir(), "tidemark-cli-"));
   const running = new Set<Running>();
   const start = (args: readonly string[], options: RunOptions = {}): Running => {
-    const child = startTidemark(folder, args, options);
+    const child = startTidemark(folder, args, { ...options, environment: { ...environment, ...options.environment } });
     running.add(child);
     void child.ended.then(() => running.delete(child));
     return child;

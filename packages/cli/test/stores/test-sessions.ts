@@ -1,0 +1,298 @@
+import { hostname } from "node:os";
+import { describe, expect, test } from "vitest";
+import { cells, eventually, numberedLines, type Workspace } from "../support/workspace.ts";
+import { createStoreWorkspace, type StoreFixture } from "./store-fixture.ts";
+
+interface Position {
+  readonly consumer: string;
+  readonly nextOffset?: string;
+  readonly ttl?: number;
+}
+
+async function positions({ out }: Workspace): Promise<Position[]> {
+  return JSON.parse(await out("consumer list -O json")) as Position[];
+}
+
+async function storedOffset(workspace: Workspace): Promise<number> {
+  return Number((await positions(workspace))[0]?.nextOffset ?? -1);
+}
+
+/** The list without its last column, in which each process has a name of its own. */
+async function listed({ out }: Workspace): Promise<string[][]> {
+  return cells(await out("consumer list"))
+    .slice(1)
+    .map((row) => row.slice(0, 6));
+}
+
+/** Declares the sessions that give the same output on every store. */
+export function testSessions(fixture: StoreFixture): void {
+  describe("a consumer", () => {
+    test("goes on where it stopped, on each partition", async () => {
+      await using workspace = await createStoreWorkspace(fixture);
+      const { out, run } = workspace;
+      await out("topic create t --partitions 2");
+      await out("produce t", numberedLines(1, 6));
+      const first = (await out("consume t -c c1 --all --until-end")).trimEnd().split("\n");
+      expect(first.toSorted()).toEqual(["1", "2", "3", "4", "5", "6"]);
+      await out("produce t -p 1", numberedLines(7, 9));
+      expect(await run("consume t -c c1 --all --until-end".split(" "))).toEqual({
+        code: 0,
+        stdout: numberedLines(7, 9),
+        stderr: "",
+      });
+      expect(await out("consume t -c c1 --all --until-end")).toBe("");
+      expect(await listed(workspace)).toEqual([
+        ["c1", "t", "0", "3", "0", "-"],
+        ["c1", "t", "1", "6", "0", "-"],
+      ]);
+    });
+
+    test("reads on by a number of records at a time, each position durable before the next if asked to", async () => {
+      await using workspace = await createStoreWorkspace(fixture);
+      const { out } = workspace;
+      await out("topic create t");
+      await out("produce t", numberedLines(1, 10));
+      expect(await out("consume t -c c1 -n 3")).toBe("1\n2\n3\n");
+      expect(await out("consume t -c c1 -n 2 --flush 0")).toBe("4\n5\n");
+      expect(await storedOffset(workspace)).toBe(5);
+      expect(await out("consume t -c c1 --until-end")).toBe(numberedLines(6, 10));
+    });
+
+    test("that is killed in the middle misses nothing, and its position is never ahead of what it printed", async () => {
+      await using workspace = await createStoreWorkspace(fixture);
+      const total = 30_000;
+      await workspace.out("topic create t");
+      await workspace.out("produce t", numberedLines(1, total));
+      let printedUpTo = 0;
+      for (let round = 1; round <= 2; round += 1) {
+        const reader = workspace.start(["consume", "t", "-c", "c1", "--flush", "5"]);
+        await reader.lines(round * 2500);
+        reader.kill("SIGKILL");
+        const lines = (await reader.ended).stdout.split("\n").slice(0, -1).map(Number);
+        const first = lines[0] ?? 0;
+        expect(first).toBeLessThanOrEqual(printedUpTo + 1);
+        expect(lines).toEqual(Array.from({ length: lines.length }, (_, index) => first + index));
+        printedUpTo = Math.max(printedUpTo, lines.at(-1) ?? 0);
+        expect(await storedOffset(workspace)).toBeLessThanOrEqual(printedUpTo);
+      }
+      const rest = (await workspace.out("consume t -c c1 --until-end")).split("\n").slice(0, -1).map(Number);
+      expect(rest[0] ?? total + 1).toBeLessThanOrEqual(printedUpTo + 1);
+      expect(Math.max(printedUpTo, rest.at(-1) ?? 0)).toBe(total);
+      expect(await storedOffset(workspace)).toBe(total);
+    });
+
+    test("that is superseded stops and names the newer one, which goes on", async () => {
+      await using workspace = await createStoreWorkspace(fixture);
+      await workspace.out("topic create t");
+      await workspace.out("produce t", numberedLines(1, 3));
+      const older = workspace.start(["consume", "t", "-c", "c1", "--flush", "50"]);
+      await older.lines(3);
+      const newer = workspace.start(["consume", "t", "-c", "c1", "--flush", "50", "--verbose"]);
+      await newer.said("goes on at");
+      await workspace.out("produce t", numberedLines(4, 6));
+      expect(await older.ended).toMatchObject({
+        code: 1,
+        stderr: `tidemark: consumer "c1" on topic "t" partition "0" was taken over by "${hostname()}:${newer.pid}"; this session stopped and wrote nothing more\n`,
+      });
+      expect((await newer.lines(3)).slice(-3)).toEqual(["4", "5", "6"]);
+      newer.kill("SIGINT");
+      expect((await newer.ended).code).toBe(0);
+      expect(await storedOffset(workspace)).toBe(6);
+    });
+
+    test("that is deleted while it reads stops, and says why", async () => {
+      await using workspace = await createStoreWorkspace(fixture);
+      await workspace.out("topic create t");
+      await workspace.out("produce t", numberedLines(1, 3));
+      const reader = workspace.start(["consume", "t", "-c", "c1", "--flush", "20"]);
+      await reader.lines(3);
+      expect(await workspace.out("consumer delete c1")).toBe('consumer "c1" on topic "t" partition "0" deleted\n');
+      await workspace.out("produce t", numberedLines(4, 6));
+      const { code, stderr } = await reader.ended;
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^tidemark: consumer "c1" on topic "t" partition "0" .*deleted[^\n]*\n$/);
+      expect(await positions(workspace)).toEqual([]);
+    });
+  });
+
+  describe("a TTL", () => {
+    test("is given when consuming, is shown, and is changed without disturbing whoever reads", async () => {
+      await using workspace = await createStoreWorkspace(fixture);
+      const { out } = workspace;
+      await out("topic create t");
+      await out("produce t", "a\n");
+      const reader = workspace.start(["consume", "t", "-c", "c1", "--flush", "50", "--ttl", "24h"]);
+      await reader.lines(1);
+      await eventually(async () => ((await storedOffset(workspace)) === 1 ? true : undefined), "the first flush");
+      expect(await listed(workspace)).toEqual([["c1", "t", "0", "1", "0", "23 hr"]]);
+      expect(await out("consumer set c1 --ttl 12h")).toBe(
+        'consumer "c1" on topic "t" partition "0" has a TTL of 12h\n',
+      );
+      expect(await listed(workspace)).toEqual([["c1", "t", "0", "1", "0", "11 hr"]]);
+      await out("produce t", "b\n");
+      await reader.lines(2);
+      reader.kill("SIGINT");
+      expect(await reader.ended).toEqual({ code: 0, stdout: "a\nb\n", stderr: "" });
+      expect(await positions(workspace)).toMatchObject([{ consumer: "c1", nextOffset: "2", ttl: 43_200_000 }]);
+      expect(await out("consumer set c1 --ttl none --topic t --partition 0")).toBe(
+        'consumer "c1" on topic "t" partition "0" never expires\n',
+      );
+      expect((await positions(workspace))[0]).not.toHaveProperty("ttl");
+      expect(await workspace.run(["consumer", "set", "nobody", "--ttl", "1h"])).toEqual({
+        code: 1,
+        stdout: "",
+        stderr: 'tidemark: consumer "nobody" has no position\n',
+      });
+    });
+
+    test("that has run out leaves nothing: the list is empty, and consuming starts anew", async () => {
+      await using workspace = await createStoreWorkspace(fixture);
+      const { out, run } = workspace;
+      await out("topic create t");
+      await out("produce t", "a\nb\n");
+      await out("consume t -c c1 --ttl 2s --until-end");
+      await eventually(
+        async () => ((await positions(workspace)).length === 0 ? true : undefined),
+        "the position to expire",
+      );
+      expect((await run(["consumer", "delete", "c1"])).code).toBe(1);
+      expect(await out("consume t -c c1 --until-end --start end-1")).toBe("b\n");
+    });
+  });
+
+  describe("the positions", () => {
+    test("are listed as table, JSON and YAML, and described", async () => {
+      await using workspace = await createStoreWorkspace(fixture);
+      const { out, run } = workspace;
+      expect(await run(["consumer", "list"])).toEqual({ code: 0, stdout: "", stderr: "no consumers\n" });
+      expect(await out("consumer list -O json")).toBe("[]\n");
+      await out("topic create t --consumer-ttl 24h");
+      await out("produce t", "a\nb\nc\n");
+      await out("consume t -c c1 -n 2");
+      const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as unknown;
+      const position = {
+        consumer: "c1",
+        topic: "t",
+        partition: 0,
+        nextOffset: "2",
+        lag: "1",
+        metadata: "",
+        ttl: 86_400_000,
+        owner: expect.any(String) as unknown,
+        claimedAt: time,
+        committedAt: time,
+        expiresAt: time,
+      };
+      expect(JSON.parse(await out("consumer list -O json"))).toEqual([position]);
+      expect(JSON.parse(await out("consumer describe c1 -O json"))).toEqual([position]);
+      expect(await out("consumer list -O yaml")).toMatch(
+        /^- consumer: c1\n {2}topic: t\n {2}partition: 0\n {2}nextOffset: "2"\n {2}lag: "1"\n {2}metadata: ""\n {2}ttl: 86400000\n {2}owner: \S+\n {2}claimedAt: /,
+      );
+      expect(await out("consumer list")).toMatch(
+        /^CONSUMER +TOPIC +PARTITION +OFFSET +LAG +TTL +OWNER *\nc1 +t +0 +2 +1 +23 hr +\S+:\d+ *\n$/,
+      );
+      expect(await out("consumer describe c1")).toMatch(
+        /^Name: c1\n\nTopic: t\nPartition: 0\nOffset: 2\nLag: 1\nTTL: 24h\nExpires: \S+ \(in 23 hr\)\nOwner: \S+\nClaimed: \S+\nCommitted: \S+\nMetadata: -\n$/,
+      );
+      expect(await run(["consumer", "describe", "nobody"])).toEqual({
+        code: 1,
+        stdout: "",
+        stderr: 'tidemark: consumer "nobody" has no position\n',
+      });
+    });
+
+    test("are deleted by name, topic and partition; deleting nothing says so and fails", async () => {
+      await using workspace = await createStoreWorkspace(fixture);
+      const { out, run } = workspace;
+      await out("topic create t1 --partitions 2");
+      await out("topic create t2 --partitions 2");
+      for (const name of ["c1", "c10"]) await out(`consume t1 -c ${name} --all --until-end`);
+      await out("consume t2 -c c1 --all --until-end");
+      expect(await out("consumer delete c1 -t t1 -p 0")).toBe('consumer "c1" on topic "t1" partition "0" deleted\n');
+      expect(await out("consumer delete c1")).toBe(
+        'consumer "c1" on topic "t1" partition "1" deleted\nconsumer "c1" on topic "t2" partition "0" deleted\nconsumer "c1" on topic "t2" partition "1" deleted\n',
+      );
+      expect(await run(["consumer", "delete", "c1"])).toEqual({
+        code: 1,
+        stdout: "",
+        stderr: 'tidemark: nothing deleted: consumer "c1" has no position\n',
+      });
+      expect(await listed(workspace)).toEqual([
+        ["c10", "t1", "0", "0", "0", "-"],
+        ["c10", "t1", "1", "0", "0", "-"],
+      ]);
+    });
+
+    test("go with their topic, and only with theirs", async () => {
+      await using workspace = await createStoreWorkspace(fixture);
+      const { out, run } = workspace;
+      await out("topic create t1 --partitions 2");
+      await out("topic create t10");
+      await out("consume t1 -c c1 --all --until-end");
+      await out("consume t1 -c c2 --until-end");
+      await out("consume t10 -c c1 --until-end");
+      expect(await out("topic describe t1")).toMatch(/\nConsumers:\n {2}- c1\/0\n {2}- c1\/1\n {2}- c2\/0\n$/);
+      expect(await out("topic delete t1")).toBe(
+        [
+          'topic "t1" deleted',
+          'consumer "c1" on topic "t1" partition "0" deleted',
+          'consumer "c1" on topic "t1" partition "1" deleted',
+          'consumer "c2" on topic "t1" partition "0" deleted',
+          "",
+        ].join("\n"),
+      );
+      expect(await listed(workspace)).toEqual([["c1", "t10", "0", "0", "0", "-"]]);
+      expect((await run(["topic", "delete", "t1"])).code).toBe(1);
+    });
+
+    test("of odd names are kept apart and come back whole", async () => {
+      await using workspace = await createStoreWorkspace(fixture);
+      const { out, run } = workspace;
+      const odd = "日本\n/..:%*{}";
+      await out("topic create t");
+      await out("produce t", "a\n");
+      for (const name of [odd, "__proto__", "C1", "c1"]) {
+        expect(await run(["consume", "t", "--until-end", "-c", name])).toEqual({ code: 0, stdout: "a\n", stderr: "" });
+      }
+      expect((await positions(workspace)).map(({ consumer }) => consumer).toSorted()).toEqual(
+        ["C1", "__proto__", "c1", odd].toSorted(),
+      );
+      expect((await run(["consumer", "delete", odd])).stdout).toBe(
+        `consumer ${JSON.stringify(odd)} on topic "t" partition "0" deleted\n`,
+      );
+      expect(await out("consumer delete __proto__")).toBe('consumer "__proto__" on topic "t" partition "0" deleted\n');
+    });
+
+    test("of another namespace are not seen", async () => {
+      await using workspace = await createStoreWorkspace(fixture);
+      const { out } = workspace;
+      await out("topic create t");
+      await out(`consume t -c c1 --until-end --namespace ${workspace.namespace}-other`);
+      expect(await positions(workspace)).toEqual([]);
+      expect(await out(`consumer delete c1 --namespace ${workspace.namespace}-other`)).toContain("deleted");
+    });
+  });
+
+  test("what lies in a record's place is named, hides no other, is not written over, and can be deleted", async () => {
+    await using workspace = await createStoreWorkspace(fixture);
+    const { out, run, namespace, folder } = workspace;
+    await out("topic create t1");
+    await out("topic create t2");
+    await out("produce t1", "a\n");
+    await out("consume t1 -c c1 --until-end");
+    await out("consume t2 -c c1 --until-end");
+    await fixture.corrupt({ key: { consumer: "c1", topic: "t1", partition: 0 }, namespace, folder });
+    const named = /^tidemark: [^\n]*consumer "c1" on topic "t1" partition "0"[^\n]*\n$/;
+    const list = await run(["consumer", "list"]);
+    expect(cells(list.stdout).map((row) => row[1])).toEqual(["TOPIC", "t2"]);
+    expect(list.stderr).toMatch(named);
+    expect(list.code).toBe(1);
+    for (let round = 1; round <= 2; round += 1) {
+      const consumed = await run("consume t1 -c c1 --until-end".split(" "));
+      expect(consumed).toMatchObject({ code: 1, stdout: "" });
+      expect(consumed.stderr).toMatch(named);
+    }
+    expect(await out("consumer delete c1 -t t1")).toBe('consumer "c1" on topic "t1" partition "0" deleted\n');
+    expect(await out("consume t1 -c c1 --until-end")).toBe("a\n");
+  });
+}
