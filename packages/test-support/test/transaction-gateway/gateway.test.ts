@@ -2,8 +2,7 @@ import { randomBytes } from "node:crypto";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { describeWithServer } from "@tidemark/test-support/servers";
-import { startTransactionGateway } from "@tidemark/test-support/transaction-gateway";
+import { describeWithTransactions } from "@tidemark/test-support/transaction-gateway";
 import { type Collection, Long, MongoClient, type MongoServerError } from "mongodb";
 import { Client } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -19,22 +18,15 @@ interface Thing {
 const TRANSIENT = "TransientTransactionError";
 const diesInTransaction = fileURLToPath(new URL("die-in-transaction.ts", import.meta.url));
 
-await describeWithServer("mongo", ({ url: serverUrl, engineUrl }) => {
-  // A server of its own kind needs no gateway: it must behave the same where the tests do not speak of the gateway itself.
+// Where no test speaks of the gateway itself, a replica set must behave the same.
+await describeWithTransactions(({ url, behind }) => {
   const database = `gateway-${randomBytes(6).toString("hex")}`;
-  let url = serverUrl;
-  let closeGateway = async (): Promise<void> => undefined;
   let client: MongoClient;
   let other: MongoClient;
   let things: Collection<Thing>;
   let seenByOthers: Collection<Thing>;
 
   beforeAll(async () => {
-    if (engineUrl !== undefined) {
-      const gateway = await startTransactionGateway({ url: serverUrl, engineUrl });
-      url = gateway.url;
-      closeGateway = () => gateway.close();
-    }
     client = await MongoClient.connect(url);
     other = await MongoClient.connect(url);
     things = client.db(database).collection("things");
@@ -48,7 +40,6 @@ await describeWithServer("mongo", ({ url: serverUrl, engineUrl }) => {
     await client.db(database).dropDatabase();
     await client.close();
     await other.close();
-    await closeGateway();
   });
 
   const failure = async (promise: Promise<unknown>): Promise<MongoServerError> => {
@@ -217,7 +208,7 @@ await describeWithServer("mongo", ({ url: serverUrl, engineUrl }) => {
     await session.endSession();
   });
 
-  describe.runIf(engineUrl !== undefined)("the gateway", () => {
+  describe.runIf(behind !== undefined)("the gateway", () => {
     const transaction = (id: Buffer, number: number) => ({
       lsid: { id },
       txnNumber: Long.fromNumber(number),
@@ -268,7 +259,7 @@ await describeWithServer("mongo", ({ url: serverUrl, engineUrl }) => {
     });
 
     it("forwards what is in no transaction: the same data, retryable writes, large documents", async () => {
-      const direct = await MongoClient.connect(serverUrl);
+      const direct = await MongoClient.connect(behind?.url ?? "");
       const forwarded = { $set: { n: 5 } };
       expect(await things.updateOne({ _id: 1 }, forwarded)).toMatchObject({ matchedCount: 1 });
       const value = "x".repeat(5_000_000);
@@ -310,7 +301,7 @@ await describeWithServer("mongo", ({ url: serverUrl, engineUrl }) => {
     });
 
     it("tells a transaction whose engine connection is lost that it is over", async () => {
-      const engine = new Client({ connectionString: engineUrl });
+      const engine = new Client({ connectionString: behind?.engineUrl });
       await engine.connect();
       for (const last of ["insert", "commit"] as const) {
         const session = client.startSession();

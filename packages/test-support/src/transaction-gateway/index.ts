@@ -1,0 +1,6 @@
+export { describeWithTransactions, type TransactionalMongo } from "./describe-with-transactions.ts";
+export {
+  startTransactionGateway,
+  type TransactionGateway,
+  type TransactionGatewayOptions,
+} from "./start-transaction-gateway.ts";
