@@ -1,2 +1,17 @@
-/** What this store calls itself in messages. */
-export const STORE_NAME = "redis";
+export type { RedisAcknowledgement } from "./acknowledgement.ts";
+export { openRedisStore, type RedisStoreOptions } from "./open-redis-store.ts";
+export type {
+  RedisClusterClient,
+  RedisCommandOptions,
+  RedisSentinelClient,
+  RedisSentinelLease,
+  RedisSingleClient,
+  RedisStoreClient,
+} from "./redis-client.ts";
+export {
+  beginRedisTransaction,
+  type RedisMulti,
+  type RedisTransaction,
+  type RedisTransactionConnection,
+} from "./redis-transaction.ts";
+export { storeUrl } from "./store-url.ts";

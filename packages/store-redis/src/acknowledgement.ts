@@ -1,0 +1,53 @@
+import { validateWholeNumber } from "@tidemark/core/driver";
+
+/** How many must have a write before it counts as written. */
+export interface RedisAcknowledgement {
+  /** Replicas that have it in memory (`WAIT`), or with `appendOnlyFile` on disk (`WAITAOF`). Default 0. */
+  readonly replicas?: number | undefined;
+  /** Whether it must be in the master's append-only file, with fsync. Needs Redis 7.2 or Valkey, and `appendonly yes`. */
+  readonly appendOnlyFile?: boolean | undefined;
+  /** Milliseconds to wait for them. Default 1,000; less than the store's `timeout`. */
+  readonly timeout?: number | undefined;
+}
+
+/** The write was done, but fewer have it than were asked for. */
+export class NotAcknowledgedError extends Error {
+  override readonly name = "NotAcknowledgedError";
+}
+
+/** The command that waits, and what its answer must be. */
+export interface WaitCommand {
+  readonly args: string[];
+  readonly usesAppendOnlyFile: boolean;
+  /** Throws where the answer is too few. `undefined`: the connection broke in between. */
+  check(answer: unknown): void;
+}
+
+/**
+ * Checks the option and makes the command of it; `undefined` if there is nothing to wait for.
+ *
+ * @throws TypeError or RangeError
+ */
+export function waitCommand(asked: RedisAcknowledgement | undefined, storeTimeout: number): WaitCommand | undefined {
+  if (asked === undefined) return undefined;
+  const { replicas = 0, appendOnlyFile = false, timeout = Math.min(1_000, Math.ceil(storeTimeout / 2)) } = asked;
+  validateWholeNumber("acknowledge.replicas", replicas, 0, 1_000);
+  validateWholeNumber("acknowledge.timeout", timeout, 1, storeTimeout);
+  if (typeof appendOnlyFile !== "boolean") throw new TypeError("acknowledge.appendOnlyFile must be a boolean");
+  if (replicas === 0 && !appendOnlyFile) return undefined;
+  const wanted = `${appendOnlyFile ? "the master's append-only file and " : ""}${replicas} replicas`;
+  return {
+    args: appendOnlyFile
+      ? ["WAITAOF", "1", String(replicas), String(timeout)]
+      : ["WAIT", String(replicas), String(timeout)],
+    usesAppendOnlyFile: appendOnlyFile,
+    check(answer) {
+      const [local, remote] = (Array.isArray(answer) ? answer : [1, answer]).map(Number);
+      if (answer !== undefined && (local ?? 0) >= 1 && (remote ?? 0) >= replicas) return;
+      const got = answer === undefined ? "the connection broke meanwhile" : `${remote} replicas have it`;
+      throw new NotAcknowledgedError(
+        `it is written, but was not acknowledged by ${wanted} within ${timeout} ms (${got}); repeating it is safe`,
+      );
+    },
+  };
+}

@@ -1,0 +1,43 @@
+/** What a command is sent with: the options of `redis` that the store uses. */
+export interface RedisCommandOptions {
+  /** Takes the command out of the client's queue. What is sent already is answered to nobody. */
+  readonly abortSignal?: AbortSignal;
+  /** None: texts as strings and numbers as numbers, whatever the caller's client does for its own commands. */
+  readonly typeMapping?: Record<never, never>;
+  /** 0: none; the store has its own. */
+  readonly timeout?: number;
+}
+
+/** What the store needs of a client of one server, or of a pool of such, as `createClient` and `createClientPool` make it. */
+export interface RedisSingleClient {
+  readonly isOpen: boolean;
+  sendCommand(args: string[], options?: RedisCommandOptions): Promise<unknown>;
+}
+
+/** What the store needs of a client of a Cluster, as `createCluster` makes it. */
+export interface RedisClusterClient {
+  readonly isOpen: boolean;
+  readonly masters: readonly object[];
+  nodeClient(node: never): Promise<RedisSingleClient>;
+  getNodeClientForKey(key: string): Promise<RedisSingleClient>;
+  sendCommand(key: string, isReadonly: boolean, args: string[], options?: RedisCommandOptions): Promise<unknown>;
+}
+
+/** A Sentinel client's connection to the master, lent to one user at a time. */
+export interface RedisSentinelLease {
+  sendCommand(isReadonly: boolean, args: string[], options?: RedisCommandOptions): Promise<unknown>;
+  release(): Promise<void> | undefined;
+}
+
+/** What the store needs of a client of a Sentinel set, as `createSentinel` makes it. */
+export interface RedisSentinelClient {
+  readonly isOpen: boolean;
+  getMasterNode(): { readonly host: string; readonly port: number } | undefined;
+  acquire(): Promise<RedisSentinelLease>;
+}
+
+/**
+ * A client of the package `redis`, with any modules, scripts, RESP version and type mapping: of one server
+ * (`createClient`, `createClientPool`), of a Cluster (`createCluster`), or of a Sentinel set (`createSentinel`).
+ */
+export type RedisStoreClient = RedisSingleClient | RedisClusterClient | RedisSentinelClient;

@@ -1,0 +1,186 @@
+import type {
+  RedisClusterClient,
+  RedisCommandOptions,
+  RedisSentinelClient,
+  RedisSentinelLease,
+  RedisSingleClient,
+  RedisStoreClient,
+} from "./redis-client.ts";
+
+/** Sends one command to where a key is. */
+export type Send = (key: string, args: string[]) => Promise<unknown>;
+
+/** What came of a write and of a command after it on the same connection. */
+export interface FollowedReply<Reply> {
+  readonly reply: Reply;
+  /** `undefined`: the connection was another one by then, and the answer would be about nothing. */
+  readonly following: unknown;
+}
+
+/** One way to speak to the three kinds of clients. */
+export interface RedisConnection {
+  readonly kind: "single" | "cluster" | "sentinel";
+  readonly isOpen: boolean;
+  /** Sends a command to the master that has the key. */
+  send(key: string, args: string[], signal: AbortSignal): Promise<unknown>;
+  /** Sends a write and, when it is answered, a command that is about what its connection wrote (WAIT). */
+  sendFollowed<Reply>(
+    key: string,
+    write: (send: Send) => Promise<Reply>,
+    following: string[],
+    signal: AbortSignal,
+  ): Promise<FollowedReply<Reply>>;
+  /** Sends a command to each master. */
+  sendToMasters(args: string[], signal: AbortSignal): Promise<unknown[]>;
+}
+
+/** Makes a connection of a client; `undefined` if it is none. */
+export function connectionOf(client: RedisStoreClient): RedisConnection | undefined {
+  if (typeof client !== "object" || client === null) return undefined;
+  if ("getNodeClientForKey" in client) return new ClusterConnection(client);
+  if ("acquire" in client && "getMasterNode" in client) return new SentinelConnection(client);
+  return "sendCommand" in client ? new SingleConnection(client) : undefined;
+}
+
+/** The store's own deadline takes the place of the client's, and its types that of the client's mapping. */
+function options(signal: AbortSignal): RedisCommandOptions {
+  return { abortSignal: signal, typeMapping: {}, timeout: 0 };
+}
+
+/** Which of a client's sockets is in use: another one after each time it connected again. */
+function socketOf(client: object): unknown {
+  return (client as { socketEpoch?: unknown }).socketEpoch;
+}
+
+class SingleConnection implements RedisConnection {
+  readonly kind = "single";
+  readonly #client: RedisSingleClient;
+
+  constructor(client: RedisSingleClient) {
+    this.#client = client;
+  }
+
+  get isOpen(): boolean {
+    return this.#client.isOpen;
+  }
+
+  send(_key: string, args: string[], signal: AbortSignal): Promise<unknown> {
+    return this.#client.sendCommand(args, options(signal));
+  }
+
+  async sendFollowed<Reply>(
+    _key: string,
+    write: (send: Send) => Promise<Reply>,
+    following: string[],
+    signal: AbortSignal,
+  ): Promise<FollowedReply<Reply>> {
+    const run = async (client: RedisSingleClient): Promise<FollowedReply<Reply>> => {
+      const socket = socketOf(client);
+      const reply = await write((_, args) => client.sendCommand(args, options(signal)));
+      const answer = await client.sendCommand(following, options(signal));
+      return { reply, following: socketOf(client) === socket ? answer : undefined };
+    };
+    // A pool gives each command any of its connections.
+    const { execute } = this.#client as { execute?: (task: typeof run) => ReturnType<typeof run> };
+    return execute === undefined ? run(this.#client) : execute.call(this.#client, run);
+  }
+
+  async sendToMasters(args: string[], signal: AbortSignal): Promise<unknown[]> {
+    return [await this.send("", args, signal)];
+  }
+}
+
+class ClusterConnection implements RedisConnection {
+  readonly kind = "cluster";
+  readonly #client: RedisClusterClient;
+
+  constructor(client: RedisClusterClient) {
+    this.#client = client;
+  }
+
+  get isOpen(): boolean {
+    return this.#client.isOpen;
+  }
+
+  send(key: string, args: string[], signal: AbortSignal): Promise<unknown> {
+    return this.#client.sendCommand(key, false, args, options(signal));
+  }
+
+  async sendFollowed<Reply>(
+    key: string,
+    write: (send: Send) => Promise<Reply>,
+    following: string[],
+    signal: AbortSignal,
+  ): Promise<FollowedReply<Reply>> {
+    const before = await this.#client.getNodeClientForKey(key);
+    const socket = socketOf(before);
+    const reply = await write((_, args) => this.send(key, args, signal));
+    const after = await this.#client.getNodeClientForKey(key);
+    const answer = await after.sendCommand(following, options(signal));
+    return { reply, following: after === before && socketOf(after) === socket ? answer : undefined };
+  }
+
+  sendToMasters(args: string[], signal: AbortSignal): Promise<unknown[]> {
+    return Promise.all(
+      this.#client.masters.map(async (master) => {
+        const client = await this.#client.nodeClient(master as never);
+        return client.sendCommand(args, options(signal));
+      }),
+    );
+  }
+}
+
+class SentinelConnection implements RedisConnection {
+  readonly kind = "sentinel";
+  readonly #client: RedisSentinelClient;
+  #lease: Promise<RedisSentinelLease> | undefined;
+  #users = 0;
+
+  constructor(client: RedisSentinelClient) {
+    this.#client = client;
+  }
+
+  get isOpen(): boolean {
+    return this.#client.isOpen;
+  }
+
+  send(_key: string, args: string[], signal: AbortSignal): Promise<unknown> {
+    return this.#leased(signal, (lease) => lease.sendCommand(false, args, options(signal)));
+  }
+
+  sendFollowed<Reply>(
+    _key: string,
+    write: (send: Send) => Promise<Reply>,
+    following: string[],
+    signal: AbortSignal,
+  ): Promise<FollowedReply<Reply>> {
+    const master = (): string => JSON.stringify(this.#client.getMasterNode());
+    return this.#leased(signal, async (lease) => {
+      const before = master();
+      const reply = await write((_, args) => lease.sendCommand(false, args, options(signal)));
+      const answer = await lease.sendCommand(false, following, options(signal));
+      return { reply, following: master() === before ? answer : undefined };
+    });
+  }
+
+  async sendToMasters(args: string[], signal: AbortSignal): Promise<unknown[]> {
+    return [await this.send("", args, signal)];
+  }
+
+  /** Shares one lease among all that is in flight: the client's own way takes one each when several begin at once. */
+  async #leased<Reply>(signal: AbortSignal, use: (lease: RedisSentinelLease) => Promise<Reply>): Promise<Reply> {
+    this.#users += 1;
+    const taken = (this.#lease ??= this.#client.acquire());
+    try {
+      const lease = await taken;
+      signal.throwIfAborted();
+      return await use(lease);
+    } finally {
+      this.#users -= 1;
+      if (this.#users === 0 && this.#lease === taken) {
+        this.#lease = undefined;
+        void taken.then((lease) => lease.release()).catch(() => undefined);
+      }
+    }
+  }
+}

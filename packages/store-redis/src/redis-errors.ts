@@ -1,0 +1,131 @@
+import type { ErrorClassification } from "@tidemark/core/driver";
+import { NotAcknowledgedError } from "./acknowledgement.ts";
+import { UnreadableRecordError } from "./record-encoding.ts";
+
+/** The server, or what it is set to, cannot do what the store needs. */
+export class UnsupportedServerError extends Error {
+  override readonly name = "UnsupportedServerError";
+}
+
+/** What a server's error means, by the word that it begins with. */
+const REPLIES: Readonly<Record<string, string>> = {
+  CLUSTERDOWN: "the cluster has no master for these keys at the moment",
+  TRYAGAIN: "the keys are moving between two nodes of the cluster",
+  MOVED: "the keys have moved to another node of the cluster",
+  ASK: "the keys are moving between two nodes of the cluster",
+  LOADING: "the server is still loading its data",
+  READONLY: "the server is a replica, or has just become one: writes go to the master",
+  MASTERDOWN: "the replica has lost its master",
+  NOREPLICAS: "the server has fewer replicas than its min-replicas-to-write asks for",
+  MISCONF: "the server cannot save its data and refuses writes; look at its log",
+  BUSY: "the server is busy with another script",
+  OOM: "the server has no memory left: raise maxmemory, or remove data; do not let it evict positions",
+  UNBLOCKED: "the server changed its role meanwhile",
+};
+
+/** Errors of the client, by their class. */
+const LOST_CONNECTION = new Set([
+  "AbortError",
+  "ClientOfflineError",
+  "CommandTimeoutDuringMaintenanceError",
+  "ConnectionTimeoutError",
+  "DisconnectsClientError",
+  "MaxCommandRedirectionsError",
+  "ReconnectStrategyError",
+  "RootNodesUnavailableError",
+  "SocketClosedUnexpectedlyError",
+  "SocketTimeoutDuringMaintenanceError",
+  "SocketTimeoutError",
+  "TimeoutError",
+]);
+
+const TLS_CODES = /^(?:ERR_SSL|ERR_TLS|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/u;
+
+/** Says what an error means. No address or text of a URL is repeated: it may hold a password. */
+export function classifyRedisError(error: unknown): ErrorClassification {
+  if (!(error instanceof Error))
+    return { code: "UNKNOWN", retryable: false, message: "something was thrown that is no error" };
+  if (error instanceof UnreadableRecordError)
+    return { code: "CORRUPT_RECORD", retryable: false, message: error.message };
+  if (error instanceof NotAcknowledgedError) return { code: "UNAVAILABLE", retryable: true, message: error.message };
+  if (error instanceof UnsupportedServerError) return { code: "UNSUPPORTED", retryable: false, message: error.message };
+  return classifyReply(error.message) ?? classifyConnection(error) ?? unknown(error);
+}
+
+/** Whether what lies under the key is of another type than the store's. */
+export function isWrongType(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith("WRONGTYPE");
+}
+
+/** Whether the server says that this user may not use a command. */
+export function isDenied(error: unknown): boolean {
+  return error instanceof Error && classifyReply(error.message)?.code === "PERMISSION_DENIED";
+}
+
+function classifyReply(message: string): ErrorClassification | undefined {
+  const [word = ""] = message.split(" ", 1);
+  if (word === "NOAUTH")
+    return denied("the server wants a password: give user and password in the URL or to the client");
+  if (word === "WRONGPASS" || /invalid (?:password|username)|without any password configured/u.test(message)) {
+    return denied("the server does not accept user and password; check them");
+  }
+  if (word === "NOPERM" || /can't run this command|can't access|[Nn]o permissions? to/u.test(message)) {
+    return denied(
+      "the server's ACL does not let this user run a command that the store needs; the README lists them all " +
+        `(${message.replaceAll(/ script: .*$/gu, "")})`,
+    );
+  }
+  if (/max number of clients/u.test(message)) {
+    return { code: "UNAVAILABLE", retryable: true, message: "the server has as many clients as it takes" };
+  }
+  const known = REPLIES[word];
+  return known === undefined ? undefined : { code: "UNAVAILABLE", retryable: true, message: `${known} (${word})` };
+}
+
+function classifyConnection(error: Error): ErrorClassification | undefined {
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  if (TLS_CODES.test(code)) {
+    return {
+      code: "UNAVAILABLE",
+      retryable: false,
+      message:
+        `no TLS connection could be made (${code}): use redis:// if the server does not speak TLS, and if it does ` +
+        "have Node trust its certificate (NODE_EXTRA_CA_CERTS, or a client of your own)",
+    };
+  }
+  const name = error.constructor.name;
+  if (name === "ClientClosedError") {
+    const message = "the client is closed; the store needs it open until the store itself is closed";
+    return { code: "UNAVAILABLE", retryable: false, message };
+  }
+  if (code !== "") {
+    return {
+      code: "UNAVAILABLE",
+      retryable: true,
+      message: `the server cannot be reached (${code}); check that it runs, and its address`,
+    };
+  }
+  // What does not speak Redis at all: most often TLS on the other side, sometimes a wrong port.
+  if (/Unknown RESP type|Protocol error/u.test(error.message)) return notRedis();
+  if (!LOST_CONNECTION.has(name)) return undefined;
+  const message =
+    "the connection to the server was lost or refused; it is made again by itself. If it never comes about: a server " +
+    "that speaks TLS needs rediss://";
+  return { code: "UNAVAILABLE", retryable: true, message };
+}
+
+function notRedis(): ErrorClassification {
+  return {
+    code: "UNAVAILABLE",
+    retryable: false,
+    message: "what answers there does not speak Redis's protocol: use rediss:// if it speaks TLS, and check the port",
+  };
+}
+
+function denied(message: string): ErrorClassification {
+  return { code: "PERMISSION_DENIED", retryable: false, message };
+}
+
+function unknown(error: Error): ErrorClassification {
+  return { code: "UNKNOWN", retryable: false, message: error.message };
+}

@@ -1,0 +1,27 @@
+import { testOffsetStore } from "@tidemark/core/conformance";
+import { describeWithServer, type ServerName } from "@tidemark/test-support/servers";
+import { describe, it } from "vitest";
+import type { RedisTransaction } from "../src/index.ts";
+import { type HarnessOptions, openHarness } from "./redis-harness.ts";
+
+const variants: readonly { server: ServerName; kind: HarnessOptions["kind"]; RESP: 2 | 3 }[] = [
+  { server: "redis", kind: "single", RESP: 2 },
+  { server: "redis", kind: "single", RESP: 3 },
+  { server: "redis-newest", kind: "single", RESP: 3 },
+  { server: "valkey", kind: "single", RESP: 3 },
+  { server: "redis-cluster", kind: "cluster", RESP: 3 },
+  { server: "redis-sentinel", kind: "sentinel", RESP: 2 },
+];
+
+for (const { server: name, kind, RESP } of variants) {
+  await describeWithServer(name, (server) => {
+    testOffsetStore<RedisTransaction>(
+      { describe, it: it.concurrent },
+      {
+        name: `redis store on ${server.version}, RESP${RESP}`,
+        connection: "remote",
+        open: (options) => openHarness(options, { server, kind, RESP }),
+      },
+    );
+  });
+}

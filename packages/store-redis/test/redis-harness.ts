@@ -1,0 +1,157 @@
+import type { OffsetKey } from "@tidemark/core";
+import type { OpenedStore, OpenStoreOptions } from "@tidemark/core/conformance";
+import { openTcpProxy, type TcpProxy } from "@tidemark/test-support/faults";
+import type { RunningServer } from "@tidemark/test-support/servers";
+import { createClient, createCluster, createSentinel } from "redis";
+import { beginRedisTransaction, openRedisStore, type RedisStoreClient, type RedisTransaction } from "../src/index.ts";
+import { RedisKeys } from "../src/keys.ts";
+
+/** How a harness speaks to a server. */
+export interface HarnessOptions {
+  readonly server: RunningServer;
+  readonly kind: "single" | "cluster" | "sentinel";
+  readonly RESP?: 2 | 3;
+}
+
+/** A client of any kind, and what a harness does with it. */
+interface AnyClient {
+  readonly client: RedisStoreClient;
+  send(key: string, args: string[]): Promise<unknown>;
+  destroy(): Promise<void>;
+}
+
+/** Opens a client of the server, through proxies if there are any. */
+async function connect({ server, kind, RESP = 3 }: HarnessOptions, proxies?: Proxies): Promise<AnyClient> {
+  const map = proxies === undefined ? {} : { nodeAddressMap: proxies.map };
+  const quick = { reconnectStrategy: () => 25 };
+  if (kind === "cluster") {
+    const client = createCluster({
+      RESP,
+      rootNodes: server.urls.map((url) => ({ url })),
+      defaults: { socket: quick },
+      ...map,
+    });
+    client.on("error", () => undefined);
+    await client.connect();
+    return {
+      client,
+      send: (key, args) => client.sendCommand(key, false, args),
+      destroy: async () => client.destroy(),
+    };
+  }
+  if (kind === "sentinel") {
+    const client = createSentinel({
+      RESP,
+      name: "mymaster",
+      sentinelRootNodes: server.urls.map((url) => addressOf(url)),
+      masterPoolSize: 2,
+      nodeClientOptions: { socket: quick },
+      ...map,
+    });
+    client.on("error", () => undefined);
+    await client.connect();
+    return { client, send: (_, args) => client.sendCommand(false, args), destroy: () => client.destroy() };
+  }
+  const url = proxies === undefined ? server.url : `redis://127.0.0.1:${proxies.only.port}`;
+  const client = createClient({ RESP, url, socket: quick });
+  client.on("error", () => undefined);
+  await client.connect();
+  return { client, send: (_, args) => client.sendCommand(args), destroy: async () => client.destroy() };
+}
+
+/** One proxy before each node that the client speaks to. */
+interface Proxies {
+  readonly map: Record<string, { host: string; port: number }>;
+  readonly only: TcpProxy;
+  readonly all: readonly TcpProxy[];
+}
+
+async function proxiesOf(addresses: readonly { host: string; port: number }[]): Promise<Proxies> {
+  const all = await Promise.all(addresses.map((address) => openTcpProxy(address)));
+  const map: Proxies["map"] = {};
+  all.forEach((proxy, place) => {
+    const { host, port } = addresses[place] ?? { host: "", port: 0 };
+    map[`${host}:${port}`] = { host: "127.0.0.1", port: proxy.port };
+  });
+  const [only] = all;
+  if (only === undefined) throw new Error("a server has at least one address");
+  return { map, only, all };
+}
+
+/** Gives the host and port of a URL. */
+export function addressOf(url: string): { host: string; port: number } {
+  const { hostname, port } = new URL(url);
+  return { host: hostname, port: Number(port) };
+}
+
+/** Opens one client of the kit on a real server. */
+export async function openHarness(
+  { namespace, timeout }: OpenStoreOptions,
+  options: HarnessOptions,
+): Promise<OpenedStore<RedisTransaction>> {
+  const direct = await connect(options);
+  const addresses =
+    options.kind === "sentinel"
+      ? await mastersOf(options.server)
+      : (options.kind === "cluster" ? options.server.urls : [options.server.url]).map((url) => addressOf(url));
+  const proxies = await proxiesOf(addresses);
+  const through = await connect(options, proxies);
+  const store = await openRedisStore({ client: through.client, namespace, ...(timeout !== undefined && { timeout }) });
+  const keys = new RedisKeys("", namespace);
+  const leases = new Set<() => Promise<void>>();
+  const close = async (): Promise<void> => {
+    await store.close();
+    for (const release of leases) await release();
+    await through.destroy();
+    await direct.destroy();
+    await Promise.all(proxies.all.map((proxy) => proxy.close()));
+  };
+  const hash = (key: OffsetKey): string => keys.group(key);
+  return {
+    store,
+    close,
+    async reopen() {
+      await close();
+      return openHarness({ namespace, ...(timeout !== undefined && { timeout }) }, options);
+    },
+    async peek(key) {
+      return (await direct.send(hash(key), ["HEXISTS", hash(key), String(key.partition)])) === 1;
+    },
+    async corrupt(key) {
+      await direct.send(hash(key), ["HSET", hash(key), String(key.partition), "7;what is this"]);
+    },
+    async interrupt() {
+      await Promise.all(proxies.all.map((proxy) => proxy.cut()));
+      return async () => void (await Promise.all(proxies.all.map((proxy) => proxy.restore())));
+    },
+    ...(options.kind !== "cluster" && {
+      async beginTransaction() {
+        const master =
+          options.kind === "sentinel" ? (await mastersOf(options.server))[0] : addressOf(options.server.url);
+        const connection = createClient({ RESP: options.RESP ?? 3, socket: { ...master } });
+        connection.on("error", () => undefined);
+        await connection.connect();
+        leases.add(async () => connection.destroy());
+        const transaction = beginRedisTransaction(connection);
+        return {
+          transaction,
+          commit: () => transaction.commit(),
+          rollback: () => transaction.rollback(),
+        };
+      },
+    }),
+  };
+}
+
+async function mastersOf(server: RunningServer): Promise<{ host: string; port: number }[]> {
+  const sentinel = createClient({ url: server.url });
+  sentinel.on("error", () => undefined);
+  await sentinel.connect();
+  const [host, port] = (await sentinel.sendCommand([
+    "SENTINEL",
+    "GET-MASTER-ADDR-BY-NAME",
+    "mymaster",
+  ])) as unknown as string[];
+  sentinel.destroy();
+  return [{ host: host ?? "", port: Number(port) }];
+}
