@@ -1,0 +1,29 @@
+import { describeWithServer, type RunningServer } from "../servers/index.ts";
+import { memory, sqlite } from "./embedded-stores.ts";
+import { mongo, redis, s3 } from "./server-stores.ts";
+import type { StoreBackend, TestedRemoteStore, TestedStore } from "./store-backend.ts";
+
+/** The five stores. */
+export const testedStores: readonly TestedStore[] = [memory, sqlite, redis, mongo, s3];
+
+/** Those on servers. */
+export const testedRemoteStores: readonly TestedRemoteStore[] = [redis, mongo, s3];
+
+/**
+ * Declares a test file's tests once for each store, each on the shared server that it needs; as `describeWithServer` where
+ * one is missing. To be awaited at the top of a test file.
+ */
+export async function describeEachStore<Store extends TestedStore>(
+  stores: readonly Store[],
+  define: (store: Store, openBackend: () => Promise<StoreBackend>) => void,
+): Promise<void> {
+  // Only a file that vitest runs can import it; this module may be loaded elsewhere.
+  const { describe } = await import("vitest");
+  for (const store of stores) {
+    const declare = (server?: RunningServer): void => {
+      describe(`${store.name} store`, () => define(store, () => store.openBackend(server)));
+    };
+    if (store.server === undefined) declare();
+    else await describeWithServer(store.server, declare);
+  }
+}
