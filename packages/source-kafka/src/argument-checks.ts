@@ -1,0 +1,98 @@
+import type { FetchRequest, ListOffsetsEntry, RecordInput, TopicAlteration, TopicConfig } from "@tidemark/core";
+import {
+  MAX_TTL_MS,
+  validateName,
+  validateOffset,
+  validatePartition,
+  validateWholeNumber,
+} from "@tidemark/core/driver";
+
+const MAX_PARTITION_COUNT = 10_000;
+const MAX_WAIT_MS = 2 ** 31 - 1;
+const ANY = Number.MAX_SAFE_INTEGER;
+
+/** Checks a topic's name: 1 to 255 UTF-8 bytes, no unpaired surrogate; otherwise a `TypeError`. */
+export function checkTopic(topic: unknown): asserts topic is string {
+  validateName("topic", topic);
+}
+
+/** Checks what is asked of a fetch. */
+export function checkFetch(request: FetchRequest): void {
+  checkTopic(request.topic);
+  validatePartition(request.partition);
+  validateOffset("offset", request.offset);
+  validateWholeNumber("maxBytes", request.maxBytes, 1, ANY);
+  const { maxWait } = request;
+  if (typeof maxWait !== "number") throw new TypeError(`maxWait must be a number of ms, not ${kindOf(maxWait)}`);
+  if (!(maxWait >= 0 && maxWait <= MAX_WAIT_MS)) {
+    throw new RangeError(`maxWait must be from 0 to ${MAX_WAIT_MS} ms, not ${maxWait}`);
+  }
+}
+
+/** Checks what is asked of ListOffsets. */
+export function checkListOffsets(entries: readonly ListOffsetsEntry[]): void {
+  if (!Array.isArray(entries)) throw new TypeError(`entries must be an array, not ${kindOf(entries)}`);
+  for (const { partition, timestamp } of entries as readonly ListOffsetsEntry[]) {
+    validatePartition(partition);
+    validateWholeNumber("timestamp", timestamp, -2, ANY);
+  }
+}
+
+/** Checks records to be written. */
+export function checkRecords(records: readonly RecordInput[]): void {
+  if (!Array.isArray(records)) throw new TypeError(`records must be an array, not ${kindOf(records)}`);
+  for (let index = 0; index < records.length; index += 1) {
+    const record = records[index] as RecordInput;
+    if (typeof record !== "object" || record === null) {
+      throw new TypeError(`records[${index}] must be an object, not ${kindOf(record)}`);
+    }
+    const { key, value, headers, timestampMs } = record;
+    if (key !== undefined && key !== null) checkBytes(`the key of records[${index}]`, key);
+    if (value !== null) checkBytes(`the value of records[${index}]`, value);
+    if (timestampMs !== undefined) validateWholeNumber(`timestampMs of records[${index}]`, timestampMs, 0, ANY);
+    for (const header of headers ?? []) {
+      if (typeof header.name !== "string" || !header.name.isWellFormed()) {
+        throw new TypeError(`a header's name in records[${index}] must be a string without unpaired surrogates`);
+      }
+      checkBytes(`the header ${JSON.stringify(header.name)} of records[${index}]`, header.value);
+    }
+  }
+}
+
+/** Checks how a topic is to be made. */
+export function checkTopicConfig(config: TopicConfig): void {
+  if (typeof config !== "object" || config === null) {
+    throw new TypeError(`a topic's config must be an object, not ${kindOf(config)}`);
+  }
+  validateWholeNumber("partitions", config.partitions, 1, MAX_PARTITION_COUNT);
+  checkTopicAlteration(config);
+}
+
+/** Checks how a topic is to be changed. */
+export function checkTopicAlteration(alteration: TopicAlteration): void {
+  if (typeof alteration !== "object" || alteration === null) {
+    throw new TypeError(`an alteration must be an object, not ${kindOf(alteration)}`);
+  }
+  const { partitions, consumerTtl, retentionMs, retentionBytes } = alteration;
+  if (partitions !== undefined) validateWholeNumber("partitions", partitions, 1, MAX_PARTITION_COUNT);
+  if (isSet(consumerTtl)) validateWholeNumber("consumerTtl", consumerTtl, 1, MAX_TTL_MS);
+  if (isSet(retentionMs)) validateWholeNumber("retentionMs", retentionMs, 1, ANY);
+  if (isSet(retentionBytes)) validateWholeNumber("retentionBytes", retentionBytes, 1, ANY);
+}
+
+/** Checks a time-out in milliseconds. */
+export function checkTimeout(what: string, timeout: unknown): asserts timeout is number {
+  validateWholeNumber(what, timeout, 1, MAX_WAIT_MS);
+}
+
+function isSet(value: number | null | undefined): value is number {
+  return value !== undefined && value !== null;
+}
+
+function checkBytes(what: string, value: unknown): asserts value is Uint8Array {
+  if (!(value instanceof Uint8Array)) throw new TypeError(`${what} must be a Uint8Array, not ${kindOf(value)}`);
+}
+
+function kindOf(value: unknown): string {
+  return value === null ? "null" : typeof value;
+}

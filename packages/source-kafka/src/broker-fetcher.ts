@@ -1,0 +1,219 @@
+import type { Broker, fetchV12, RecordsBatch } from "@platformatic/kafka";
+import { BrokerConnection } from "./broker-connection.ts";
+import type { Cluster } from "./cluster.ts";
+import { FETCH } from "./kafka-apis.ts";
+import { BrokerRefusal, throwIfRefused } from "./kafka-errors.ts";
+
+// A wait on the wire is cut into pieces, so that a broker that is gone without a word is noticed.
+const LONGEST_POLL_MS = 5_000;
+const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
+const MAX_INT32 = 2 ** 31 - 1;
+const MAX_IDLE_CONNECTIONS = 2;
+
+/** What a broker answers for one partition. */
+export type PartitionAnswer = fetchV12.FetchResponsePartition;
+
+/** What to fetch of one partition. */
+export interface PartitionFetch {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly maxBytes: number;
+  /** The monotonic time until which an answer without a batch is not given. */
+  readonly waitUntil: number;
+}
+
+/** A fetch that somebody waits for. */
+interface Waiter extends PartitionFetch {
+  readonly resolve: (answer: PartitionAnswer) => void;
+  readonly reject: (error: unknown) => void;
+  poll: Poll | undefined;
+}
+
+/** One request on its way. */
+interface Poll {
+  readonly waiters: Set<Waiter>;
+  connection: BrokerConnection | undefined;
+}
+
+/**
+ * Fetches from one broker. A broker answers a connection's requests one after the other, so a fetch that waits holds up
+ * whatever comes after it: fetches that begin together go into one request, and those that begin while it waits, on another
+ * connection. Whoever is not served by an answer goes into the next request. So there are few connections and requests,
+ * however many partitions there are, and no partition waits for another's records.
+ */
+export class BrokerFetcher {
+  readonly #cluster: Cluster;
+  readonly #broker: Broker;
+  readonly #isolationLevel: number;
+  readonly #idle: BrokerConnection[] = [];
+  readonly #polls = new Set<Poll>();
+  #queue: Waiter[] = [];
+  #scheduled = false;
+
+  constructor(cluster: Cluster, broker: Broker, isolationLevel: number) {
+    this.#cluster = cluster;
+    this.#broker = broker;
+    this.#isolationLevel = isolationLevel;
+  }
+
+  /** Fetches; the promise is to be waited for with `abandon` called where the wait ends early. */
+  fetch(fetch: PartitionFetch): { readonly answer: Promise<PartitionAnswer>; readonly abandon: () => void } {
+    const { promise, resolve, reject } = Promise.withResolvers<PartitionAnswer>();
+    const waiter: Waiter = { ...fetch, resolve, reject, poll: undefined };
+    this.#queue.push(waiter);
+    this.#schedule();
+    return { answer: promise, abandon: () => this.#abandon(waiter) };
+  }
+
+  /** Drops all connections. */
+  close(): void {
+    for (const connection of this.#idle.splice(0)) connection.close();
+    for (const poll of this.#polls) poll.connection?.close();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    // What other partitions begin in this turn of the loop goes along.
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#sendQueue();
+    });
+  }
+
+  #sendQueue(): void {
+    const queue = this.#queue;
+    this.#queue = [];
+    const now = performance.now();
+    // Whoever does not want to wait must not cut short the others' wait, which would be begun anew again and again.
+    const [waiting, hasty] = [
+      queue.filter(({ waitUntil }) => waitUntil > now),
+      queue.filter((w) => w.waitUntil <= now),
+    ];
+    for (const group of [...oncePerPartition(hasty), ...oncePerPartition(waiting)]) void this.#poll(group);
+  }
+
+  async #poll(waiters: readonly Waiter[]): Promise<void> {
+    const poll: Poll = { waiters: new Set(waiters), connection: undefined };
+    for (const waiter of waiters) waiter.poll = poll;
+    this.#polls.add(poll);
+    try {
+      poll.connection = await this.#connect();
+      if (poll.waiters.size > 0) await this.#exchange(poll, poll.connection);
+      this.#release(poll.connection);
+    } catch (error) {
+      poll.connection?.close();
+      for (const waiter of poll.waiters) waiter.reject(error);
+    } finally {
+      this.#polls.delete(poll);
+    }
+  }
+
+  async #exchange(poll: Poll, connection: BrokerConnection): Promise<void> {
+    const waiters = [...poll.waiters];
+    const until = Math.min(...waiters.map(({ waitUntil }) => waitUntil));
+    const waitMs = Math.max(0, Math.min(LONGEST_POLL_MS, Math.ceil(until - performance.now())));
+    const total = waiters.reduce((sum, { maxBytes }) => sum + maxBytes, 0);
+    const answer = await connection.call(
+      FETCH,
+      [waitMs, 1, Math.min(total, MAX_RESPONSE_BYTES), this.#isolationLevel, 0, -1, topicsOf(waiters), [], ""],
+      waitMs + this.#cluster.options.timeoutMs,
+    );
+    throwIfRefused(answer.errorCode);
+    const answers = new Map<string, PartitionAnswer>();
+    for (const { topicId: topic, partitions } of answer.responses) {
+      for (const partition of partitions) answers.set(`${partition.partitionIndex} ${topic}`, partition);
+    }
+    const now = performance.now();
+    for (const waiter of poll.waiters) this.#serve(waiter, answers.get(`${waiter.partition} ${waiter.topic}`), now);
+  }
+
+  #serve(waiter: Waiter, answer: PartitionAnswer | undefined, now: number): void {
+    if (answer === undefined) {
+      waiter.reject(new BrokerRefusal(-1, "the broker's answer left out a partition"));
+      return;
+    }
+    const leftOut = answer.errorCode === 0 && !reaches(answer.records, waiter.offset);
+    // Records that are there may have found no room behind those of other partitions: they go first the next time.
+    const crowdedOut =
+      leftOut && endOf(answer, this.#isolationLevel) > waiter.offset && waiter.poll?.waiters.size !== 1;
+    if (crowdedOut) this.#queue.unshift(waiter);
+    else if (leftOut && waiter.waitUntil > now) this.#queue.push(waiter);
+    else return waiter.resolve(answer);
+    waiter.poll = undefined;
+    this.#schedule();
+  }
+
+  #abandon(waiter: Waiter): void {
+    const { poll } = waiter;
+    if (poll === undefined) {
+      this.#queue = this.#queue.filter((queued) => queued !== waiter);
+      return;
+    }
+    poll.waiters.delete(waiter);
+    // A connection on which nobody waits would be of no use until the broker answers.
+    if (poll.waiters.size === 0) poll.connection?.close();
+  }
+
+  async #connect(): Promise<BrokerConnection> {
+    for (let connection = this.#idle.pop(); connection !== undefined; connection = this.#idle.pop()) {
+      if (connection.usable) return connection;
+    }
+    const connection = await BrokerConnection.open(this.#broker, this.#cluster.options);
+    if (!this.#cluster.closing.aborted) return connection;
+    connection.close();
+    throw this.#cluster.closing.reason;
+  }
+
+  #release(connection: BrokerConnection): void {
+    if (connection.usable && this.#idle.length < MAX_IDLE_CONNECTIONS && !this.#cluster.closing.aborted) {
+      this.#idle.push(connection);
+    } else {
+      connection.close();
+    }
+  }
+}
+
+/** Where the records that this isolation shows end. */
+export function endOf(answer: PartitionAnswer, isolationLevel: number): bigint {
+  return isolationLevel === 0 ? answer.highWatermark : answer.lastStableOffset;
+}
+
+/** Whether batches bring a fetch at an offset any further. */
+function reaches(batches: RecordsBatch[] | null | undefined, offset: bigint): boolean {
+  const last = batches?.at(-1);
+  return last !== undefined && last.firstOffset + BigInt(last.lastOffsetDelta) >= offset;
+}
+
+/** A request asks each partition once: groups in which none appears twice. */
+function oncePerPartition(waiters: readonly Waiter[]): Waiter[][] {
+  const groups: Map<string, Waiter>[] = [];
+  for (const waiter of waiters) {
+    const identity = `${waiter.partition} ${waiter.topic}`;
+    const group = groups.find((candidate) => !candidate.has(identity));
+    if (group === undefined) groups.push(new Map([[identity, waiter]]));
+    else group.set(identity, waiter);
+  }
+  return groups.map((group) => [...group.values()]);
+}
+
+function topicsOf(waiters: readonly Waiter[]) {
+  const topics = new Map<string, Waiter[]>();
+  for (const waiter of waiters) {
+    const sameTopic = topics.get(waiter.topic);
+    if (sameTopic === undefined) topics.set(waiter.topic, [waiter]);
+    else sameTopic.push(waiter);
+  }
+  return [...topics].map(([topic, asked]) => ({
+    // In the versions that we send it is the topic's name.
+    topicId: topic,
+    partitions: asked.map(({ partition, offset, maxBytes }) => ({
+      partition,
+      currentLeaderEpoch: -1,
+      fetchOffset: offset,
+      lastFetchedEpoch: -1,
+      partitionMaxBytes: Math.min(maxBytes, MAX_INT32),
+    })),
+  }));
+}

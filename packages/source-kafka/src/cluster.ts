@@ -1,0 +1,240 @@
+import { setMaxListeners } from "node:events";
+import type { API, Broker, metadataV12 } from "@platformatic/kafka";
+import { backoffMs, delay } from "@tidemark/core/driver";
+import { BrokerConnection, type ConnectionSettings, addressOf } from "./broker-connection.ts";
+import { untilAborted } from "./cancellation.ts";
+import { METADATA } from "./kafka-apis.ts";
+import {
+  BrokerConnectionError,
+  BrokerRefusal,
+  INVALID_TOPIC_EXCEPTION,
+  isPassing,
+  isUndone,
+  LEADER_NOT_AVAILABLE,
+  throwIfRefused,
+  UNKNOWN_TOPIC_OR_PARTITION,
+} from "./kafka-errors.ts";
+import type { LogCall } from "./log-call.ts";
+import { closedLog, toLogError, unknownPartition, unknownTopic } from "./log-errors.ts";
+
+const RETRY_BASE_MS = 20;
+const RETRY_MAX_MS = 1_000;
+const AGREEMENT_POLL_MS = 20;
+
+/** How a cluster is reached. */
+export interface ClusterOptions extends ConnectionSettings {
+  /** Where to begin. */
+  readonly brokers: readonly Broker[];
+  /** Milliseconds that a call goes on trying while brokers do not answer. */
+  readonly timeoutMs: number;
+}
+
+type MetadataResponse = metadataV12.MetadataResponse;
+/** What the cluster tells of a topic. */
+export type TopicMetadata = metadataV12.MetadataResponseTopic;
+
+/** Knows the brokers of a cluster and who leads which partition, and holds a connection to each for short calls. */
+export class Cluster {
+  readonly options: ClusterOptions;
+  readonly #connections = new Map<string, Promise<BrokerConnection>>();
+  readonly #leaders = new Map<string, ReadonlyMap<number, number>>();
+  readonly #refreshes = new Map<string, Promise<ReadonlyMap<number, number>>>();
+  /** When brokers failed last, by address. */
+  readonly #failures = new Map<string, number>();
+  readonly #closing = new AbortController();
+  #brokers: ReadonlyMap<number, Broker> = new Map();
+  #controller: Broker | undefined;
+
+  constructor(options: ClusterOptions) {
+    this.options = options;
+    setMaxListeners(0, this.#closing.signal);
+  }
+
+  /** Aborted, with `CLOSED`, when the log is closed. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /**
+   * Makes attempts until one is answered, with pauses that grow, as long as brokers are silent or refuse for the moment; for
+   * at most the time-out from the first failure on. What may have been done already is not repeated unless `repeatable`.
+   */
+  async attempt<Result>(call: LogCall & { repeatable: boolean }, attempt: () => Promise<Result>): Promise<Result> {
+    const { signal, topic, repeatable } = call;
+    let failedSince: number | undefined;
+    for (let attempts = 0; ; attempts += 1) {
+      this.closing.throwIfAborted();
+      signal?.throwIfAborted();
+      try {
+        return await untilAborted(attempt(), this.closing, signal);
+      } catch (error) {
+        this.closing.throwIfAborted();
+        signal?.throwIfAborted();
+        if (topic !== undefined) this.#leaders.delete(topic);
+        this.#controller = undefined;
+        failedSince ??= performance.now();
+        const timeIsUp = performance.now() - failedSince > this.options.timeoutMs;
+        if (timeIsUp || !(repeatable ? isPassing(error) : isUndone(error))) throw toLogError(error, call);
+      }
+      await untilAborted(delay(backoffMs(attempts, RETRY_BASE_MS, RETRY_MAX_MS), this.closing), this.closing, signal);
+    }
+  }
+
+  /** Speaks to the cluster for the first time. Rejects, without trying twice, if no broker answers. */
+  async meet(): Promise<void> {
+    try {
+      await this.metadata([]);
+    } catch (error) {
+      throw toLogError(error, {});
+    }
+  }
+
+  /** The broker that leads a partition, as far as is known. Rejects if there is no such topic or partition. */
+  async leaderOf(topic: string, partition: number): Promise<Broker> {
+    const known = this.#leaders.get(topic);
+    const leaders = known?.has(partition) === true ? known : await this.#refresh(topic);
+    const leader = leaders.get(partition);
+    if (leader === undefined) throw unknownPartition(topic, partition, leaders.size);
+    const broker = this.#brokers.get(leader);
+    if (broker === undefined) throw new BrokerRefusal(LEADER_NOT_AVAILABLE);
+    return broker;
+  }
+
+  /** What the cluster says of one topic now. Rejects if there is none. */
+  async topic(name: string): Promise<TopicMetadata> {
+    const { topics } = await this.metadata([name]);
+    return knownTopic(name, topics[0]);
+  }
+
+  /** Asks any broker that answers about topics, about all for `null`. */
+  async metadata(topics: string[] | null): Promise<MetadataResponse> {
+    const failures: unknown[] = [];
+    for (const broker of this.#candidates()) {
+      try {
+        return await this.#metadataFrom(broker, topics);
+      } catch (error) {
+        if (!(error instanceof BrokerConnectionError)) throw error;
+        this.#failures.set(addressOf(broker), performance.now());
+        failures.push(error);
+      }
+    }
+    // Wrong credentials say more than a broker beside it that is down.
+    throw failures.find((failure) => !isPassing(failure)) ?? failures[0];
+  }
+
+  /** Sends a short request to a broker, on the connection that all short requests to it share. */
+  async call<Question extends unknown[], Answer>(
+    broker: Broker,
+    versions: readonly API<Question, Answer>[],
+    question: Question,
+    timeoutMs = this.options.timeoutMs,
+  ): Promise<Answer> {
+    const connection = await this.#connection(broker);
+    return connection.call(versions, question, timeoutMs);
+  }
+
+  /** Sends a request that any broker passes on to the controller. */
+  async callController<Question extends unknown[], Answer>(
+    versions: readonly API<Question, Answer>[],
+    question: Question,
+  ): Promise<Answer> {
+    if (this.#controller === undefined) await this.metadata([]);
+    return this.call(this.#controller ?? this.#someBroker(), versions, question);
+  }
+
+  /** Waits until every broker that answers says of a topic what is expected, so that whoever asks next hears the same. */
+  async untilAllSee(topic: string, call: LogCall, expected: (seen: TopicMetadata) => boolean): Promise<void> {
+    const { signal } = call;
+    const endsAt = performance.now() + this.options.timeoutMs;
+    await Promise.all(
+      [...this.#brokers.values()].map(async (broker) => {
+        while (performance.now() < endsAt) {
+          try {
+            const { topics } = await untilAborted(this.#metadataFrom(broker, [topic]), this.closing, signal);
+            if (topics[0] !== undefined && expected(topics[0])) return;
+          } catch (error) {
+            // A broker that is down learns it when it comes back.
+            if (error instanceof BrokerConnectionError) return;
+            throw error;
+          }
+          await untilAborted(delay(AGREEMENT_POLL_MS, this.closing), this.closing, signal);
+        }
+      }),
+    );
+    this.#leaders.delete(topic);
+  }
+
+  /** Ends everything. */
+  async close(): Promise<void> {
+    if (this.closing.aborted) return;
+    this.#closing.abort(closedLog());
+    const connections = await Promise.allSettled(this.#connections.values());
+    for (const result of connections) if (result.status === "fulfilled") result.value.close();
+  }
+
+  #refresh(topic: string): Promise<ReadonlyMap<number, number>> {
+    // What fails at the same moment for many partitions is looked up once.
+    let refresh = this.#refreshes.get(topic);
+    if (refresh === undefined) {
+      refresh = this.#lookUpLeaders(topic).finally(() => this.#refreshes.delete(topic));
+      this.#refreshes.set(topic, refresh);
+    }
+    return refresh;
+  }
+
+  async #lookUpLeaders(topic: string): Promise<ReadonlyMap<number, number>> {
+    const { partitions } = await this.topic(topic);
+    const leaders = new Map(partitions.map(({ partitionIndex, leaderId }) => [partitionIndex, leaderId]));
+    this.#leaders.set(topic, leaders);
+    return leaders;
+  }
+
+  async #metadataFrom(broker: Broker, topics: string[] | null): Promise<MetadataResponse> {
+    // A broker that is silent is not waited for as long as others may know.
+    const { timeoutMs, connectTimeoutMs } = this.options;
+    const metadata = await this.call(broker, METADATA, [topics, false], Math.min(timeoutMs, connectTimeoutMs));
+    if (metadata.brokers.length > 0) {
+      this.#brokers = new Map(metadata.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]));
+      this.#controller = this.#brokers.get(metadata.controllerId);
+    }
+    return metadata;
+  }
+
+  /** All brokers that are known, those that failed last at the end. */
+  #candidates(): Broker[] {
+    const known = [...this.#brokers.values(), ...this.options.brokers];
+    const byAddress = new Map(known.map((broker) => [addressOf(broker), broker]));
+    const failedAt = ([address]: readonly [string, Broker]): number => this.#failures.get(address) ?? 0;
+    return [...byAddress].sort((a, b) => failedAt(a) - failedAt(b)).map(([, broker]) => broker);
+  }
+
+  #someBroker(): Broker {
+    return this.#candidates()[0] as Broker;
+  }
+
+  async #connection(broker: Broker): Promise<BrokerConnection> {
+    const address = addressOf(broker);
+    const known = await this.#connections.get(address);
+    if (known?.usable === true) return known;
+    this.closing.throwIfAborted();
+    // Another call may have begun to connect while this one looked.
+    const begun = this.#connections.get(address);
+    if (begun !== undefined && (await begun) !== known) return begun;
+    const connecting = BrokerConnection.open(broker, this.options);
+    this.#connections.set(address, connecting);
+    connecting.catch(() => {
+      if (this.#connections.get(address) === connecting) this.#connections.delete(address);
+    });
+    return connecting;
+  }
+}
+
+/** The topic, if the cluster has it. */
+function knownTopic(name: string, topic: TopicMetadata | undefined): TopicMetadata {
+  // A name that Kafka allows for no topic is that of none.
+  const missing = topic?.errorCode === UNKNOWN_TOPIC_OR_PARTITION || topic?.errorCode === INVALID_TOPIC_EXCEPTION;
+  if (topic === undefined || missing) throw unknownTopic(name);
+  // While its leader is elected the rest is known.
+  if (topic.errorCode !== LEADER_NOT_AVAILABLE) throwIfRefused(topic.errorCode);
+  return topic;
+}

@@ -1,0 +1,149 @@
+import type { ConnectionOptions as TlsConnectionOptions } from "node:tls";
+import type { SASLOptions } from "@platformatic/kafka";
+import type { CallOptions, LogAdmin, LogProducer, LogSource } from "@tidemark/core";
+import { validateOffset, validatePartition } from "@tidemark/core/driver";
+import {
+  checkFetch,
+  checkListOffsets,
+  checkRecords,
+  checkTopic,
+  checkTopicAlteration,
+  checkTopicConfig,
+} from "./argument-checks.ts";
+import { Cluster } from "./cluster.ts";
+import { resolveKafkaLogOptions } from "./kafka-log-options.ts";
+import type { LogCall } from "./log-call.ts";
+import { LogReader } from "./log-reader.ts";
+import { LogTopics } from "./log-topics.ts";
+import { LogWriter } from "./log-writer.ts";
+import { TopicSettings } from "./topic-settings.ts";
+
+/** How a {@link KafkaLog} is opened. */
+export interface KafkaLogOptions {
+  /** Some of the cluster's brokers as `HOST:PORT`, the port 9092 unless given; the others are learnt from them. */
+  readonly brokers: readonly string[];
+  /** The name that the brokers' logs and quotas know this client by. Default `tidemark`. */
+  readonly clientId?: string | undefined;
+  /** TLS: `true`, or the options of Node's `tls.connect`, for example `{ ca }`. Default: none. */
+  readonly tls?: boolean | TlsConnectionOptions | undefined;
+  /** Credentials, passed to the client as they are: `{ mechanism: "SCRAM-SHA-256", username, password }`. Default: none. */
+  readonly sasl?: SASLOptions | undefined;
+  /**
+   * `"read_committed"` (default): records of transactions come once these are committed, in their place, and those of aborted
+   * ones never; the log ends before the first open transaction. `"read_uncommitted"`: all records come at once.
+   */
+  readonly isolation?: "read_committed" | "read_uncommitted" | undefined;
+  /**
+   * Milliseconds that a call goes on trying, after its first failure and beside its `maxWait`, while brokers are down, silent
+   * or changing leaders, before it rejects. Default 10,000.
+   */
+  readonly timeout?: number | undefined;
+  /** Milliseconds to connect to one broker, credentials included. Default 5,000. */
+  readonly connectTimeout?: number | undefined;
+}
+
+/** The topics of an Apache Kafka cluster. */
+export interface KafkaLog extends LogSource {
+  /**
+   * Makes, shows, changes and removes topics. A topic is made with the cluster's default number of replicas. A
+   * `consumerTtl` is kept in the compacted topic `__tidemark_topic_settings`, which is made when the first one is set. What
+   * this client's ACLs do not let it see of a topic's settings is left out of descriptions.
+   */
+  readonly admin: LogAdmin;
+  /**
+   * Writes records as one batch, acknowledged by all replicas in sync. If the connection is lost before the answer it rejects
+   * with `UNAVAILABLE` or `TIMEOUT`: the batch may have been written.
+   */
+  readonly producer: LogProducer;
+  /**
+   * Removes the records before an offset (DeleteRecords). Resolves with the first offset that can be read from then on.
+   * Beyond the log's end it rejects with an `OffsetOutOfRangeError`.
+   */
+  deleteRecords(topic: string, partition: number, beforeOffset: bigint, options?: CallOptions): Promise<bigint>;
+}
+
+/**
+ * Opens the topics of a Kafka cluster (3.0 or later). Rejects with a `LogSourceError` if no broker can be spoken to:
+ * `UNAVAILABLE`, `TIMEOUT`, `PERMISSION_DENIED` for wrong credentials, `UNSUPPORTED` for brokers that are too old.
+ */
+export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> {
+  const { cluster: clusterOptions, isolationLevel } = resolveKafkaLogOptions(options);
+  const cluster = new Cluster(clusterOptions);
+  const reader = new LogReader(cluster, isolationLevel);
+  const writer = new LogWriter(cluster, reader);
+  const topics = new LogTopics(cluster, new TopicSettings(cluster, reader, writer));
+  const close = async (): Promise<void> => {
+    const closed = cluster.close();
+    reader.close();
+    await closed;
+  };
+  try {
+    await cluster.meet();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    name: "kafka",
+    admin: {
+      async createTopic(name, config, call) {
+        checkTopic(name);
+        checkTopicConfig(config);
+        await topics.create(name, config, about(call, name));
+      },
+      async listTopics(call) {
+        return topics.list(about(call));
+      },
+      async describeTopic(name, call) {
+        checkTopic(name);
+        return topics.describe(name, about(call, name));
+      },
+      async alterTopic(name, alteration, call) {
+        checkTopic(name);
+        checkTopicAlteration(alteration);
+        await topics.alter(name, alteration, about(call, name));
+      },
+      async deleteTopic(name, call) {
+        checkTopic(name);
+        await topics.delete(name, about(call, name));
+      },
+    },
+    producer: {
+      async produce(topic, partition, records, call) {
+        checkTopic(topic);
+        validatePartition(partition);
+        checkRecords(records);
+        return writer.produce(topic, partition, records, about(call, topic, partition));
+      },
+    },
+    async partitions(topic, call) {
+      checkTopic(topic);
+      return topics.partitions(topic, about(call, topic));
+    },
+    async fetch(request) {
+      checkFetch(request);
+      return reader.fetch(request);
+    },
+    async listOffsets(topic, entries, call) {
+      checkTopic(topic);
+      checkListOffsets(entries);
+      return reader.listOffsets(topic, entries, about(call, topic));
+    },
+    async deleteRecords(topic, partition, beforeOffset, call) {
+      checkTopic(topic);
+      validatePartition(partition);
+      validateOffset("beforeOffset", beforeOffset);
+      return writer.deleteRecords(topic, partition, beforeOffset, about(call, topic, partition));
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function about(options: CallOptions | undefined, topic?: string, partition?: number): LogCall {
+  return {
+    signal: options?.signal,
+    ...(topic !== undefined && { topic }),
+    ...(partition !== undefined && { partition }),
+  };
+}

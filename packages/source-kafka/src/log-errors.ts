@@ -1,0 +1,107 @@
+import { LogSourceError, type LogSourceErrorCode } from "@tidemark/core";
+import { BrokerConnectionError, BrokerRefusal } from "./kafka-errors.ts";
+import type { LogCall } from "./log-call.ts";
+
+/** What a broker's refusal or silence means to a user of the log; an error of another kind stays as it is. */
+export function toLogError(error: unknown, call: LogCall): unknown {
+  if (error instanceof BrokerRefusal) return refused(error, call);
+  if (!(error instanceof BrokerConnectionError)) return error;
+  const [code, message, retryable] = meaningOf(error);
+  return new LogSourceError(`${message}${about(call)}`, {
+    code,
+    cause: error,
+    ...(retryable !== undefined && { retryable }),
+    ...where(call),
+  });
+}
+
+/** The log has no such topic. */
+export function unknownTopic(topic: string): LogSourceError {
+  const argument = /^[\w.-]+$/.test(topic) ? topic : JSON.stringify(topic);
+  const how = `make it with: tidemark topic create ${argument}`;
+  return new LogSourceError(`there is no topic ${JSON.stringify(topic)}; ${how}`, { code: "UNKNOWN_TOPIC", topic });
+}
+
+/** The topic has no such partition. */
+export function unknownPartition(topic: string, partition: number, partitions: number): LogSourceError {
+  const has = partitions === 1 ? "one partition, number 0" : `${partitions} partitions, 0 to ${partitions - 1}`;
+  return new LogSourceError(`topic ${JSON.stringify(topic)} has no partition "${partition}": it has ${has}`, {
+    code: "UNKNOWN_PARTITION",
+    topic,
+    partition,
+  });
+}
+
+/** The log was closed. */
+export function closedLog(): LogSourceError {
+  return new LogSourceError("the Kafka log is closed; open it again", { code: "CLOSED" });
+}
+
+function meaningOf(error: BrokerConnectionError): readonly [LogSourceErrorCode, string, boolean?] {
+  const { failure, message } = error;
+  switch (failure) {
+    case "unreachable":
+      return ["UNAVAILABLE", `${message}; check the address and that the broker runs`];
+    case "lost":
+      return ["UNAVAILABLE", `${message}; whether the call was carried out is not known`];
+    case "timeout":
+      return ["TIMEOUT", message];
+    case "stranger":
+      return ["UNAVAILABLE", `${message}; check host, port, and whether the listener wants TLS`, false];
+    case "credentials":
+      return ["PERMISSION_DENIED", `${message}; check the mechanism, the user's name and the password`];
+    case "tls":
+      return ["UNAVAILABLE", `${message}; check the listener and the certificates`, false];
+    case "version":
+      return ["UNSUPPORTED", message];
+    case "answer":
+      return ["UNKNOWN", message];
+  }
+}
+
+function refused(error: BrokerRefusal, call: LogCall): LogSourceError {
+  const { id } = error;
+  const code = codeOf(error);
+  const advice = code === "PERMISSION_DENIED" ? "; give this client's principal the right in Kafka's ACLs" : "";
+  return new LogSourceError(`Kafka refused with ${error.message}${advice}${about(call)}`, {
+    code,
+    cause: error,
+    retryable: error.passing || id === "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
+    ...where(call),
+  });
+}
+
+function codeOf(error: BrokerRefusal): LogSourceErrorCode {
+  if (error.authorization) return "PERMISSION_DENIED";
+  switch (error.id) {
+    case "TOPIC_ALREADY_EXISTS":
+      return "TOPIC_EXISTS";
+    case "REQUEST_TIMED_OUT":
+      return "TIMEOUT";
+    case "INVALID_TOPIC_EXCEPTION":
+    case "INVALID_PARTITIONS":
+    case "INVALID_REPLICATION_FACTOR":
+    case "INVALID_CONFIG":
+    case "INVALID_REQUEST":
+    case "INVALID_RECORD":
+    case "INVALID_TIMESTAMP":
+    case "MESSAGE_TOO_LARGE":
+    case "RECORD_LIST_TOO_LARGE":
+    case "POLICY_VIOLATION":
+    case "TOPIC_DELETION_DISABLED":
+    case "UNSUPPORTED_VERSION":
+    case "UNSUPPORTED_FOR_MESSAGE_FORMAT":
+      return "UNSUPPORTED";
+    default:
+      return error.passing || error.id === "NOT_ENOUGH_REPLICAS_AFTER_APPEND" ? "UNAVAILABLE" : "UNKNOWN";
+  }
+}
+
+function about({ topic, partition }: LogCall): string {
+  if (topic === undefined) return "";
+  return ` (topic ${JSON.stringify(topic)}${partition === undefined ? "" : ` partition "${partition}"`})`;
+}
+
+function where({ topic, partition }: LogCall): { topic?: string; partition?: number } {
+  return { ...(topic !== undefined && { topic }), ...(partition !== undefined && { partition }) };
+}

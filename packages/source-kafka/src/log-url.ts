@@ -1,0 +1,92 @@
+import type { LogUrlOpener } from "@tidemark/core";
+import { type KafkaLogOptions, openKafkaLog } from "./kafka-log.ts";
+
+/**
+ * Opens a Kafka log by URL: `kafka://HOST:PORT[,HOST:PORT]?tls=true&sasl=scram-sha-256&username=U&isolation=read_uncommitted`.
+ * The password of `username` is best given in the environment variable `TIDEMARK_KAFKA_PASSWORD`, where no list of processes
+ * shows it; `kafka://USER:PASSWORD@HOST:PORT` is understood too. Both are percent-encoded.
+ */
+export const logUrl: LogUrlOpener = {
+  schemes: ["kafka"],
+  usage: "kafka://HOST:PORT",
+  async open(url) {
+    return openKafkaLog(parseKafkaLogUrl(url));
+  },
+};
+
+const MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
+
+/** What such a URL asks for; one that makes no sense is a `TypeError`. No message repeats it: it may hold a password. */
+export function parseKafkaLogUrl(url: string): KafkaLogOptions {
+  const [, authority, query] = /^kafka:\/\/([^/?#]+)\/?(?:\?([^#]*))?$/i.exec(url) ?? [];
+  if (authority === undefined) {
+    throw new TypeError("a Kafka log's URL is kafka://HOST:PORT[,HOST:PORT], without a path; topics are named apart");
+  }
+  const at = authority.lastIndexOf("@");
+  const [user, password] = at === -1 ? [] : authority.slice(0, at).split(":", 2).map(decode);
+  const options = readQuery(new URLSearchParams(query ?? ""));
+  const username = options.username ?? user;
+  const secret = password ?? process.env["TIDEMARK_KAFKA_PASSWORD"];
+  if (username === undefined && options.mechanism !== undefined) {
+    throw new TypeError("sasl in a Kafka log's URL needs username=NAME too");
+  }
+  if (username !== undefined && secret === undefined) {
+    throw new TypeError("a Kafka log's URL with a user's name needs his password: set TIDEMARK_KAFKA_PASSWORD");
+  }
+  return {
+    brokers: authority.slice(at + 1).split(","),
+    ...(options.tls !== undefined && { tls: options.tls }),
+    ...(options.clientId !== undefined && { clientId: options.clientId }),
+    ...(options.isolation !== undefined && { isolation: options.isolation }),
+    ...(username !== undefined &&
+      secret !== undefined && { sasl: { mechanism: options.mechanism ?? "PLAIN", username, password: secret } }),
+  };
+}
+
+interface QueryOptions {
+  tls?: boolean;
+  mechanism?: (typeof MECHANISMS)[number];
+  username?: string;
+  clientId?: string;
+  isolation?: "read_committed" | "read_uncommitted";
+}
+
+function readQuery(query: URLSearchParams): QueryOptions {
+  const options: QueryOptions = {};
+  for (const [name, value] of query) {
+    switch (name) {
+      case "tls":
+        options.tls = oneOf(name, value, ["true", "false"]) === "true";
+        break;
+      case "sasl":
+        options.mechanism = oneOf(name, value.toUpperCase(), MECHANISMS);
+        break;
+      case "isolation":
+        options.isolation = oneOf(name, value, ["read_committed", "read_uncommitted"]);
+        break;
+      case "username":
+      case "clientId":
+        options[name] = value;
+        break;
+      default:
+        throw new TypeError(
+          `a Kafka log's URL takes tls, sasl, username, clientId and isolation, not ${JSON.stringify(name)}`,
+        );
+    }
+  }
+  return options;
+}
+
+function oneOf<Choice extends string>(name: string, value: string, choices: readonly Choice[]): Choice {
+  const choice = choices.find((candidate) => candidate === value);
+  if (choice === undefined) throw new TypeError(`${name} in a Kafka log's URL must be one of ${choices.join(", ")}`);
+  return choice;
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new TypeError("user's name and password in a Kafka log's URL must be percent-encoded");
+  }
+}
