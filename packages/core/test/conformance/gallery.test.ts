@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { runStoreCase, storeConformanceCases } from "@tidemark/core/conformance";
 import { expectGenerated } from "@tidemark/test-support/documents";
@@ -28,6 +29,13 @@ describe("each broken store fails in the case that names its fault", () => {
     const table = ["| fault | clause | case |", "| --- | --- | --- |", ...rows].join("\n");
     const file = fileURLToPath(new URL("../../../../docs/broken-stores.md", import.meta.url));
     await expectGenerated(file, "gallery", table);
+  });
+
+  it("finds nothing wrong with a sound store that is slow to renew", async () => {
+    const slow = spoiledHarness("slow", ({ store }) => ({
+      commit: async (...given) => delay(150).then(() => store.commit(...given)),
+    }));
+    await assert.doesNotReject(runStoreCase(slow, caseOf("expiry/renewed-by-commit")));
   });
 
   it("finds nothing wrong with the same wrapping around a sound store", async () => {

@@ -41,16 +41,17 @@ export async function leaveExpired(context: ConformanceContext, key: OffsetKey):
 
 /**
  * Keeps a record alive by renewals for longer than its TTL and checks that it never went away. Only the first names the
- * TTL: the others must renew what the record has. A stall of this machine
- * that is longer than half a TTL says nothing about the store: the attempt is then made again, up to five times.
+ * TTL: the others must renew what the record has. A stall of this machine that is longer than half a TTL says nothing
+ * about the store: the attempt is then made again, up to five times, with a longer TTL.
  */
 export async function aliveByRenewal(
   context: ConformanceContext,
   key: OffsetKey,
   renew: (store: AnyStore, more: { readonly ttl?: number }) => Promise<void>,
 ): Promise<void> {
-  const ttl = Math.max(400, 4 * context.capabilities.expiry.granularityMs);
+  let ttl = 0;
   for (let attempt = 0; attempt < 5; attempt += 1) {
+    ttl = Math.max(400 * 2 ** attempt, 4 * context.capabilities.expiry.granularityMs);
     const startedAt = performance.now();
     let renewedAt = startedAt;
     let stalled = false;
