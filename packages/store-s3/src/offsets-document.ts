@@ -76,7 +76,7 @@ function serialiseEntry(entry: PartitionEntry): unknown {
 
 /**
  * Reads a document that was written at a time, in milliseconds: times written as `null` become that time, and an entry
- * that was written too late to count is left out.
+ * that was written too late to count is one that has expired.
  */
 export function parseDocument(text: string, writtenAt: number): OffsetsDocument {
   let value: unknown;
@@ -101,8 +101,7 @@ export function parseDocument(text: string, writtenAt: number): OffsetsDocument 
     if (!Number.isSafeInteger(partition) || partition < 0 || partition > MAX_PARTITION || String(partition) !== name) {
       throw new UnreadableDocumentError(`holds ${JSON.stringify(name.slice(0, 40))}, which is no partition`);
     }
-    const entry = parseEntry(raw, writtenAt);
-    if (entry !== undefined) partitions.set(partition, entry);
+    partitions.set(partition, parseEntry(raw, writtenAt));
   }
   return { writes, partitions };
 }
@@ -136,8 +135,7 @@ function hasOpenTime({ claimedAt, committedAt, expiresAt }: StoredOffset): boole
   return Number.isNaN(claimedAt) || Number.isNaN(committedAt) || Number.isNaN(expiresAt);
 }
 
-/** An entry; `undefined` if it does not count. */
-function parseEntry(raw: unknown, writtenAt: number): PartitionEntry | undefined {
+function parseEntry(raw: unknown, writtenAt: number): PartitionEntry {
   if (!isObject(raw)) return { raw };
   const { nextOffset, metadata = "", ttl, token, owner, claimedAt, committedAt, expiresAt, until } = raw;
   const isReadable =
@@ -152,7 +150,7 @@ function parseEntry(raw: unknown, writtenAt: number): PartitionEntry | undefined
     (until === undefined || Number.isSafeInteger(until)) &&
     (ttl === undefined) === (expiresAt === undefined);
   if (!isReadable) return { raw };
-  if (until !== undefined && writtenAt >= (until as number)) return undefined;
+  const isTooLate = until !== undefined && writtenAt >= (until as number);
   const stored: StoredOffset = {
     nextOffset: nextOffset === undefined ? undefined : BigInt(nextOffset as string),
     metadata,
@@ -161,7 +159,7 @@ function parseEntry(raw: unknown, writtenAt: number): PartitionEntry | undefined
     owner: owner as string | undefined,
     claimedAt: openIfNull(claimedAt),
     committedAt: openIfNull(committedAt),
-    expiresAt: openIfNull(expiresAt),
+    expiresAt: isTooLate ? (until as number) : openIfNull(expiresAt),
   };
   return { stored: settleTimes(stored, writtenAt), until: undefined };
 }

@@ -39,6 +39,8 @@ interface KnownSnapshot {
 const RETRY_BASE_MS = 4;
 const CONTENTION_MAX_MS = 100;
 const FAILURE_MAX_MS = 500;
+/** So near to its deadline a write is looked at again: the clocks of a server's machines may differ by that. */
+const DEADLINE_MARGIN_MS = 2 * CLOCK_STEP_MS;
 /** How often in a row a server may fail without anything having changed. */
 const MAX_FAILURES = 4;
 
@@ -143,7 +145,11 @@ export class OffsetsGroup {
       }
       if (!draft.changed) return settleAll(snapshot.now);
 
-      const attempt: Attempt = { id: randomBytes(9).toString("base64url"), deadline: draft.deadline, settle: settleAll };
+      const attempt: Attempt = {
+        id: randomBytes(9).toString("base64url"),
+        deadline: draft.deadline,
+        settle: settleAll,
+      };
       attempts.set(attempt.id, attempt);
       this.#known = undefined;
       isFreshNeeded = true;
@@ -186,7 +192,7 @@ export class OffsetsGroup {
     if (result.status === "refused" || result.now === undefined || result.etag === undefined) return undefined;
     // The clock that answers may lag behind the one that stamps objects: time never goes back within a group.
     const now = Math.max(result.now, snapshot.now);
-    if (now >= deadline) return undefined;
+    if (now + DEADLINE_MARGIN_MS >= deadline) return undefined;
     const stored: GroupSnapshot = {
       etag: result.etag,
       writtenAt: now,

@@ -24,8 +24,8 @@ export interface S3StoreOptions extends OffsetStoreOptions {
 }
 
 /**
- * Opens a store in a bucket of S3, or of a server with S3's conditional writes. It makes sure of them first, with seven or
- * eight requests on an object of its own. Credentials come from the SDK's own chain: environment, profile, role.
+ * Opens a store in a bucket of S3, or of a server with S3's conditional writes. It makes sure of them first, with six or
+ * seven requests on an object of its own. Credentials come from the SDK's own chain: environment, profile, role.
  *
  * Rejects with `TypeError` or `RangeError` if an option makes no sense, and otherwise with an `OffsetStoreError`:
  * `UNSUPPORTED` (the server ignores conditions or has none), `PERMISSION_DENIED`, `UNAVAILABLE` (no such bucket, another

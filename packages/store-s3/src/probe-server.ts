@@ -18,7 +18,7 @@ const ADVICE = "the store cannot keep two sessions apart there; use a server wit
 
 /**
  * Finds out whether the server carries out conditional writes, on an object of its own that is removed afterwards: many
- * servers accept the headers and overwrite all the same. Seven requests, eight on Ceph. They use all that the store needs
+ * servers accept the headers and overwrite all the same. Six or seven requests. They use all that the store needs
  * but listing, so that a missing permission shows at once.
  */
 export async function probeServer(

@@ -46,7 +46,7 @@ export function isTransient(error: unknown): boolean {
   const status = statusOf(error);
   if (status !== undefined) {
     const timedOut = nameOf(error) === "RequestTimeout";
-    return (status >= 500 && status !== 501) || status === 429 || status === 408 || timedOut || status < 400;
+    return (status >= 500 && status !== 501) || status === 429 || status === 408 || timedOut || status < 300;
   }
   return NETWORK_CODES.has(systemCodeOf(error) ?? "") || isBrokenConnection(error);
 }
@@ -107,7 +107,8 @@ function classifyAnswer(error: unknown, place: string): ErrorClassification | un
     return { code: "UNAVAILABLE", retryable: false, message: `the server does not take ${place} for a name` };
   }
   if (status === 301 || status === 307 || name === "AuthorizationHeaderMalformed" || name === "PermanentRedirect") {
-    const region = (error as ServiceError).$response?.headers?.["x-amz-bucket-region"] ?? (error as ServiceError).Region;
+    const region =
+      (error as ServiceError).$response?.headers?.["x-amz-bucket-region"] ?? (error as ServiceError).Region;
     const where = region === undefined ? "in another region" : `in the region ${JSON.stringify(region)}`;
     return {
       code: "UNAVAILABLE",
@@ -192,5 +193,7 @@ function systemCodeOf(error: unknown): string | undefined {
 
 /** What Node and the SDK say, without a code, when a connection ends in the middle of an answer. */
 function isBrokenConnection(error: unknown): boolean {
-  return error instanceof Error && (error.name === "TimeoutError" || /^(?:socket hang up|aborted)$/u.test(error.message));
+  return (
+    error instanceof Error && (error.name === "TimeoutError" || /^(?:socket hang up|aborted)$/u.test(error.message))
+  );
 }

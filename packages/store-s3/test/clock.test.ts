@@ -1,0 +1,147 @@
+import { describe, expect, it } from "vitest";
+import { openS3Store } from "../src/index.ts";
+import { describeWithServer } from "@tidemark/test-support/servers";
+import { claim, fetched, key, placeOn } from "./support/open-store.ts";
+import { isWrite, once, type S3Proxy } from "./support/s3-proxy.ts";
+import { temporaryClient } from "./support/s3-servers.ts";
+
+/**
+ * Moves the server's clock as the store sees it: all `Date` headers, and no `Last-Modified`. By less than a quarter of an
+ * hour: the SDK signs by it, and the server knows better.
+ */
+function shiftDate(byMs: number): S3Proxy["intercept"] {
+  return () => ({
+    kind: "headers",
+    change: ({ date }) => ({ date: new Date(Date.parse(date ?? "") + byMs).toUTCString() }),
+  });
+}
+
+const HOUR_MS = 3_600_000;
+const TEN_MINUTES_MS = 600_000;
+const other = { ...key, partition: 1 };
+
+await describeWithServer("minio", ({ s3 }) => {
+  it("expires by the server's Date, never early, and lets nobody's clock in between", async () => {
+    const place = await placeOn(s3);
+    const store = await place.open();
+    await claim(store, key, TEN_MINUTES_MS);
+    const { expiresAt } = (await fetched(store)) ?? {};
+    // As if that much time had gone by.
+    place.proxy.intercept = shiftDate(TEN_MINUTES_MS - 30_000);
+    expect(await fetched(store)).toMatchObject({ expiresAt });
+    place.proxy.intercept = shiftDate(TEN_MINUTES_MS + 30_000);
+    expect(await fetched(store)).toBeUndefined();
+    expect(await Array.fromAsync(store.list())).toEqual([]);
+  });
+
+  it("partitions that a write merely carries along keep their own expiry and times", async () => {
+    const place = await placeOn(s3);
+    const [mine, theirs] = [await place.open(), await place.openDirect()];
+    const token = await claim(mine, key, 1_000 * HOUR_MS);
+    await claim(theirs, other, TEN_MINUTES_MS);
+    const before = await fetched(mine, other);
+    // Five minutes later, as far as this client can tell.
+    place.proxy.intercept = shiftDate(TEN_MINUTES_MS / 2);
+    for (let nextOffset = 1n; nextOffset <= 3n; nextOffset += 1n) {
+      await mine.commit([{ key, token, nextOffset }]);
+      expect(await fetched(mine, other)).toEqual(before);
+    }
+  });
+
+  it("two processes with different partitions of one consumer lose none of each other's commits", async () => {
+    const place = await placeOn(s3);
+    const [mine, theirs] = [await place.open(), await place.openDirect()];
+    const [token, otherToken] = [await claim(mine), await claim(theirs, other)];
+    for (let nextOffset = 1n; nextOffset <= 20n; nextOffset += 1n) {
+      expect(
+        await Promise.all([
+          mine.commit([{ key, token, nextOffset }]),
+          theirs.commit([{ key: other, token: otherToken, nextOffset }]),
+        ]),
+      ).toEqual([[{ status: "committed" }], [{ status: "committed" }]]);
+    }
+    expect(await fetched(mine)).toMatchObject({ nextOffset: 20n });
+    expect(await fetched(mine, other)).toMatchObject({ nextOffset: 20n });
+  });
+
+  describe("a write that was sent in time and arrives after its record has expired", () => {
+    it.each([
+      ["commit", { nextOffset: 8n }],
+      ["renewal", {}],
+      ["commit that takes the TTL away", { nextOffset: 8n, ttl: null }],
+    ])("%s: is fenced, and nobody sees what it wrote", async (_, entry) => {
+      const place = await placeOn(s3);
+      const [store, bystander] = [await place.open(), await place.openDirect()];
+      const immortal = await claim(store, other);
+      const token = await claim(store, key, 2_000);
+      await store.commit([{ key, token, nextOffset: 7n }]);
+      const gone = expect.poll(() => fetched(bystander), { timeout: 10_000, interval: 50 }).toBeUndefined();
+      place.proxy.intercept = once(isWrite, { kind: "hold", until: gone });
+      const outcomes = await store.commit([
+        { key, token, ...entry },
+        { key: other, token: immortal, nextOffset: 1n },
+      ]);
+      expect(outcomes).toEqual([{ status: "fenced", reason: "absent" }, { status: "committed" }]);
+      expect(await fetched(bystander)).toBeUndefined();
+      expect(await fetched(bystander, other)).toMatchObject({ nextOffset: 1n });
+      // What does not count is swept like anything else that has expired.
+      expect(await bystander.delete({ expired: true })).toEqual([]);
+      expect(await bystander.claim([{ key, token: "next", owner: "o" }])).toEqual([
+        { status: "claimed", record: undefined },
+      ]);
+    });
+
+    it("a claim starts empty, and a reset is written all the same", async () => {
+      const place = await placeOn(s3);
+      const [store, bystander] = [await place.open(), await place.openDirect()];
+      const token = await claim(store, key, 2_000);
+      await store.commit([{ key, token, nextOffset: 7n }]);
+      await claim(store, other, 2_000);
+      const gone = expect
+        .poll(async () => [await fetched(bystander), await fetched(bystander, other)], {
+          timeout: 10_000,
+          interval: 50,
+        })
+        .toEqual([undefined, undefined]);
+      place.proxy.intercept = once(isWrite, { kind: "hold", until: gone });
+      const [claims, resets] = await Promise.all([
+        store.claim([{ key, token: "late", owner: "o" }]),
+        store.reset([{ key: other, nextOffset: 3n }]),
+      ]);
+      expect(claims).toEqual([{ status: "claimed", record: undefined }]);
+      expect(resets).toEqual([{ status: "reset" }]);
+      const record = await fetched(bystander, other);
+      expect(record).toMatchObject({ nextOffset: 3n });
+      expect(record?.ttl).toBeUndefined();
+      expect((await fetched(bystander))?.nextOffset).toBeUndefined();
+    });
+  });
+
+  it("is refused at open by a server without a Date, and says so later too", async () => {
+    const place = await placeOn(s3);
+    const withoutDate: S3Proxy["intercept"] = () => ({ kind: "headers", change: () => ({ date: undefined }) });
+    place.proxy.intercept = withoutDate;
+    await expect(place.open()).rejects.toMatchObject({ code: "UNSUPPORTED", operation: "open" });
+    await expect(place.open()).rejects.toThrow("no Date header");
+    place.proxy.intercept = () => undefined;
+    const store = await place.open();
+    const token = await claim(store);
+    place.proxy.intercept = withoutDate;
+    await expect(store.fetch([key])).rejects.toMatchObject({ code: "UNSUPPORTED" });
+    // Only the answer to the write lacks it: a look tells that it was written.
+    place.proxy.intercept = once(isWrite, { kind: "headers", change: () => ({ date: undefined, etag: undefined }) });
+    expect(await store.commit([{ key, token, nextOffset: 1n }])).toEqual([{ status: "committed" }]);
+  });
+
+  it("works on a machine whose clock is hours off: the first answer puts it right", async () => {
+    const place = await placeOn(s3);
+    const client = temporaryClient(place.direct, { systemClockOffset: 5 * HOUR_MS });
+    const store = await openS3Store({ bucket: place.bucket, client });
+    const token = await claim(store, key, HOUR_MS);
+    expect(await store.commit([{ key, token, nextOffset: 1n }])).toEqual([{ status: "committed" }]);
+    const { claimedAt, committedAt, expiresAt } = (await fetched(store)) ?? {};
+    for (const time of [claimedAt, committedAt]) expect(Math.abs(Number(time) - Date.now())).toBeLessThan(HOUR_MS / 2);
+    expect(Number(expiresAt) - Number(committedAt)).toBe(HOUR_MS + 1_000);
+    await store.close();
+  });
+});

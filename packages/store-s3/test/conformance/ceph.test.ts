@@ -1,0 +1,3 @@
+import { runConformance } from "../support/run-conformance.ts";
+
+await runConformance("ceph");

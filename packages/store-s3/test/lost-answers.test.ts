@@ -1,0 +1,176 @@
+import { describe, expect, it } from "vitest";
+import { describeWithServer } from "@tidemark/test-support/servers";
+import { claim, fetched, key, placeOn } from "./support/open-store.ts";
+import { type Fault, isWrite, once } from "./support/s3-proxy.ts";
+import { temporaryClient } from "./support/s3-servers.ts";
+
+const COMMITTED = [{ status: "committed" }];
+
+/** What may hide that a write was carried out. */
+const HIDDEN: readonly (readonly [string, Fault])[] = [
+  ["a connection that breaks before the answer", { kind: "lose-answer" }],
+  ["a 500 after the write", { kind: "misreport", status: 500, code: "InternalError" }],
+  ["a 503 after the write", { kind: "misreport", status: 503, code: "SlowDown" }],
+];
+
+/** What hides that nothing was carried out. */
+const REFUSED: readonly (readonly [string, Fault])[] = [
+  ["a 409", { kind: "refuse", status: 409, code: "ConditionalRequestConflict" }],
+  ["a 500 before the write", { kind: "refuse", status: 500, code: "InternalError" }],
+  ["a 503", { kind: "refuse", status: 503, code: "SlowDown" }],
+  ["a 412 that nobody else's write explains", { kind: "refuse", status: 412, code: "PreconditionFailed" }],
+];
+
+await describeWithServer("minio", ({ s3 }) => {
+  describe.each([...HIDDEN, ...REFUSED])("%s", (_, fault) => {
+    it.each([1, 3])("is no answer to a commit; the client sends each request up to %i times", async (maxAttempts) => {
+      const place = await placeOn(s3);
+      const client = temporaryClient(place.access, { maxAttempts });
+      const store = await place.open({ client });
+      const token = await claim(store);
+      for (const [round, entry] of [
+        { nextOffset: 5n },
+        { nextOffset: 6n, metadata: "m" },
+        {},
+        { nextOffset: 2n, rewindFrom: 6n },
+      ].entries()) {
+        place.proxy.intercept = once(isWrite, fault);
+        expect(await store.commit([{ key, token, ...entry }]), `round ${round}`).toEqual(COMMITTED);
+      }
+      expect(await fetched(store)).toMatchObject({ nextOffset: 2n });
+    });
+
+    it("is no answer to a claim, a reset, an expire or a delete", async () => {
+      const place = await placeOn(s3);
+      const store = await place.open();
+      place.proxy.intercept = once(isWrite, fault);
+      expect(await store.claim([{ key, token: "t", owner: "o" }])).toEqual([{ status: "claimed", record: undefined }]);
+      place.proxy.intercept = once(isWrite, fault);
+      expect(await store.reset([{ key, nextOffset: 3n }])).toEqual([{ status: "reset" }]);
+      place.proxy.intercept = once(isWrite, fault);
+      expect(await store.expire([{ key, ttl: 60_000 }])).toEqual([{ status: "set" }]);
+      expect(await fetched(store)).toMatchObject({ nextOffset: 3n, ttl: 60_000 });
+      place.proxy.intercept = once(isWrite, fault);
+      // What was removed is told, although the answer was lost.
+      expect(await store.delete({ keys: [key] })).toEqual([key]);
+      expect(await fetched(store)).toBeUndefined();
+    });
+  });
+
+  it.each(HIDDEN)("%s: a claim does not take the key back from whoever came next", async (_, fault) => {
+    const place = await placeOn(s3);
+    const store = await place.open();
+    const other = await place.openDirect();
+    await claim(store, { ...key, partition: 1 });
+    let next: Promise<string> | undefined;
+    place.proxy.intercept = (request) => {
+      if (request.method === "GET" && next === undefined) {
+        // Between the lost answer and the look for what became of it, somebody else claims.
+        next = claim(other);
+        return { kind: "hold", until: next };
+      }
+      return isWrite(request) && next === undefined ? fault : undefined;
+    };
+    expect(await store.claim([{ key, token: "first", owner: "o" }])).toEqual([
+      { status: "claimed", record: undefined },
+    ]);
+    const token = await next;
+    expect(await other.commit([{ key, token: token ?? "", nextOffset: 1n }])).toEqual(COMMITTED);
+    expect(await store.commit([{ key, token: "first", nextOffset: 9n }])).toMatchObject([{ reason: "superseded" }]);
+  });
+
+  it("a reset whose answer was lost is not repeated: the session that came next goes on", async () => {
+    const place = await placeOn(s3);
+    const store = await place.open();
+    const other = await place.openDirect();
+    await claim(store);
+    let next: Promise<string> | undefined;
+    place.proxy.intercept = (request) => {
+      if (request.method === "GET" && next === undefined) {
+        next = claim(other);
+        return { kind: "hold", until: next };
+      }
+      return isWrite(request) && next === undefined ? { kind: "lose-answer" } : undefined;
+    };
+    expect(await store.reset([{ key, nextOffset: 7n }])).toEqual([{ status: "reset" }]);
+    expect(await other.commit([{ key, token: (await next) ?? "", nextOffset: 8n }])).toEqual(COMMITTED);
+  });
+
+  it("a write that arrives late changes nothing any more: neither after a newer one nor after a rewind", async () => {
+    const place = await placeOn(s3);
+    const store = await place.open();
+    const token = await claim(store);
+    await store.commit([{ key, token, nextOffset: 100n }]);
+    for (const later of [{ nextOffset: 101n }, { nextOffset: 40n, rewindFrom: 101n }]) {
+      const late = Promise.withResolvers<void>();
+      place.proxy.intercept = once(isWrite, { kind: "hold", until: late.promise });
+      place.proxy.requests.length = 0;
+      const abort = new AbortController();
+      const lost = store.commit([{ key, token, nextOffset: 500n }], { signal: abort.signal });
+      await expect.poll(() => place.proxy.requests.at(-1)).toMatch(/^PUT .*offsets\.json$/u);
+      abort.abort(new Error("no patience"));
+      await expect(lost).rejects.toThrow("no patience");
+      expect(await store.commit([{ key, token, ...later }])).toEqual(COMMITTED);
+      const answered = place.proxy.answered();
+      late.resolve();
+      // Now the server has the late one, and has answered it.
+      await expect.poll(() => place.proxy.answered()).toBe(answered + 1);
+      expect(await fetched(store)).toMatchObject({ nextOffset: later.nextOffset });
+    }
+  });
+
+  it("a claim that arrives late does not bring back what was deleted meanwhile", async () => {
+    const place = await placeOn(s3);
+    const store = await place.open();
+    const late = Promise.withResolvers<void>();
+    place.proxy.intercept = once(isWrite, { kind: "hold", until: late.promise });
+    const abort = new AbortController();
+    const recreate = { key, token: "old", nextOffset: 5n, recreate: true, owner: "o" };
+    const lost = store.commit([recreate], { signal: abort.signal });
+    await expect.poll(() => place.proxy.requests.at(-1)).toMatch(/^PUT .*offsets\.json$/u);
+    abort.abort(new Error("no patience"));
+    await expect(lost).rejects.toThrow("no patience");
+    await store.commit([recreate]);
+    expect(await store.delete({ consumer: key.consumer })).toEqual([key]);
+    const answered = place.proxy.answered();
+    late.resolve();
+    await expect.poll(() => place.proxy.answered()).toBe(answered + 1);
+    expect(await fetched(store)).toBeUndefined();
+  });
+
+  it("a server that goes on failing is UNAVAILABLE, and nothing is told that is not known", async () => {
+    const place = await placeOn(s3);
+    const store = await place.open();
+    const token = await claim(store);
+    place.proxy.intercept = (request) =>
+      isWrite(request) ? { kind: "refuse", status: 503, code: "SlowDown" } : undefined;
+    const failing = store.commit([{ key, token, nextOffset: 1n }]);
+    await expect(failing).rejects.toMatchObject({ code: "UNAVAILABLE", retryable: true });
+    place.proxy.intercept = () => undefined;
+    expect(await store.commit([{ key, token, nextOffset: 1n }])).toEqual(COMMITTED);
+  });
+
+  it("a server that never answers is a TIMEOUT, and the next call finds out what became of the write", async () => {
+    const place = await placeOn(s3);
+    const store = await place.open({ timeout: 500 });
+    const token = await claim(store);
+    const never = Promise.withResolvers<void>();
+    place.proxy.intercept = once(isWrite, { kind: "hold", until: never.promise });
+    await expect(store.commit([{ key, token, nextOffset: 1n }])).rejects.toMatchObject({ code: "TIMEOUT" });
+    expect(await store.commit([{ key, token, nextOffset: 2n }])).toEqual(COMMITTED);
+    never.resolve();
+  });
+
+  it("an object that is gone is read again, as AWS says it with 404 and Ceph with 412", async () => {
+    const place = await placeOn(s3);
+    const store = await place.open();
+    const token = await claim(store);
+    for (const [status, code] of [
+      [404, "NoSuchKey"],
+      [412, "PreconditionFailed"],
+    ] as const) {
+      place.proxy.intercept = once(isWrite, { kind: "refuse", status, code });
+      expect(await store.commit([{ key, token, nextOffset: 1n }])).toEqual(COMMITTED);
+    }
+  });
+});

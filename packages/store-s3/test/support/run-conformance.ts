@@ -1,0 +1,22 @@
+import { afterAll, beforeAll, describe, it } from "vitest";
+import { type StoreHarness, testOffsetStore } from "@tidemark/core/conformance";
+import { describeWithServer, type ServerName } from "@tidemark/test-support/servers";
+import { s3Harness } from "./s3-harness.ts";
+import { makeBucket, s3Client } from "./s3-servers.ts";
+
+/** Runs the kit on a server, in a bucket of this run. A file each: so the servers' waits for expiry run side by side. */
+export async function runConformance(name: ServerName): Promise<void> {
+  await describeWithServer(name, ({ version, s3: access }) => {
+    if (access === undefined) throw new Error(`${version} does not say how to reach it`);
+    const admin = s3Client(access);
+    let harness: Pick<StoreHarness, "open">;
+    beforeAll(async () => {
+      harness = s3Harness({ access, admin, bucket: await makeBucket(admin) });
+    });
+    afterAll(() => admin.destroy());
+    testOffsetStore(
+      { describe, it: it.concurrent },
+      { name: `s3 store on ${version}`, connection: "remote", open: (options) => harness.open(options) },
+    );
+  });
+}

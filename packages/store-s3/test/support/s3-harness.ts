@@ -1,0 +1,76 @@
+import { GetObjectCommand, NoSuchKey, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
+import type { OpenedStore, OpenStoreOptions, StoreHarness } from "@tidemark/core/conformance";
+import { openTcpProxy } from "@tidemark/test-support/faults";
+import type { S3Access } from "@tidemark/test-support/servers";
+import { openS3Store } from "../../src/index.ts";
+import { ObjectKeys } from "../../src/object-keys.ts";
+import { s3Client } from "./s3-servers.ts";
+
+/** What the kit runs on. */
+export interface S3HarnessOptions {
+  readonly access: S3Access;
+  /** The bucket of the run; cases keep apart by namespace. */
+  readonly bucket: string;
+  /** Past the store. */
+  readonly admin: S3Client;
+}
+
+const PREFIX = "kit";
+
+interface Document {
+  partitions: Record<string, { nextOffset?: unknown }>;
+}
+
+/** The kit's harness on a server: each client reaches it through a connection that can be cut. */
+export function s3Harness({ access, bucket, admin }: S3HarnessOptions): Pick<StoreHarness, "open"> {
+  return { open };
+
+  async function open({ namespace, timeout }: OpenStoreOptions): Promise<OpenedStore> {
+    const { hostname: host, port } = new URL(access.endpoint);
+    const proxy = await openTcpProxy({ host, port: Number(port) });
+    const client = s3Client({ ...access, endpoint: `http://127.0.0.1:${proxy.port}` });
+    const store = await openS3Store({ bucket, prefix: PREFIX, client, namespace, timeout });
+    const keys = new ObjectKeys(PREFIX, namespace);
+    const close = async (): Promise<void> => {
+      await store.close();
+      client.destroy();
+      await proxy.close();
+    };
+    return {
+      store,
+      close,
+      async reopen() {
+        await close();
+        return open({ namespace, ...(timeout !== undefined && { timeout }) });
+      },
+      async peek(key) {
+        return (await read(keys.keyOf(key)))?.partitions[key.partition] !== undefined;
+      },
+      async corrupt(key) {
+        const document = await read(keys.keyOf(key));
+        const entry = document?.partitions[key.partition];
+        if (document === undefined || entry === undefined) throw new Error("there is no record to damage");
+        entry.nextOffset = -7;
+        await write(keys.keyOf(key), document);
+      },
+      async interrupt() {
+        proxy.cut();
+        return async () => proxy.restore();
+      },
+    };
+  }
+
+  async function read(key: string): Promise<Document | undefined> {
+    try {
+      const { Body: body } = await admin.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+      return JSON.parse((await body?.transformToString()) ?? "") as Document;
+    } catch (error) {
+      if (error instanceof NoSuchKey) return undefined;
+      throw error;
+    }
+  }
+
+  async function write(key: string, document: Document): Promise<void> {
+    await admin.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: JSON.stringify(document) }));
+  }
+}
