@@ -20,6 +20,10 @@ export type GuardedWriteResult =
 
 /** What a request goes with. */
 export interface RequestOptions {
+  /**
+   * Ends the wait for a server and for its answer. The driver's types have it for reads only, and its writes heed it as
+   * well: what its caller has given up is not sent later.
+   */
   readonly signal?: AbortSignal;
   /** Milliseconds after which the server itself gives up. */
   readonly maxTimeMS?: number;

@@ -219,7 +219,10 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
   async #find(keys: readonly OffsetKey[], options: RequestOptions): Promise<Found[]> {
     const ids = keys.map((key) => this.#id(key));
     const documents = await this.#collection
-      .find<Document>({ _id: { $in: ids }, ...VISIBLE_FILTER }, { ...options, projection: { claims: 0 }, batchSize: MAX_BATCH + 1 })
+      .find<Document>(
+        { _id: { $in: ids }, ...VISIBLE_FILTER },
+        { ...options, projection: { claims: 0 }, batchSize: MAX_BATCH + 1 },
+      )
       .toArray();
     const byId = new Map(documents.map((document) => [document["_id"] as string, document]));
     return keys.map((key, index) => {
@@ -285,7 +288,8 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
         const outcome =
           stored instanceof UnreadableDocumentError
             ? { status: "failed" as const, error: stored }
-            : (verb.refused?.(entry, stored) ?? (failure?.status === "failed" && attempt >= LAST_DOUBT ? failure : undefined));
+            : (verb.refused?.(entry, stored) ??
+              (failure?.status === "failed" && attempt >= LAST_DOUBT ? failure : undefined));
         if (outcome !== undefined) outcomes[index] = outcome;
         return outcome === undefined;
       });
@@ -382,4 +386,3 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
     });
   }
 }
-

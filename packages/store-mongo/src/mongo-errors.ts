@@ -1,9 +1,9 @@
 import type { ErrorClassification } from "@tidemark/core/driver";
 import {
+  MongoBulkWriteError,
   MongoError,
   MongoNetworkError,
   MongoParseError,
-  MongoServerError,
   MongoServerSelectionError,
   type TopologyDescription,
 } from "mongodb";
@@ -26,6 +26,8 @@ const COMMAND_NOT_FOUND = 59;
 /** What Atlas answers where authentication fails. */
 const ATLAS_ERROR = 8_000;
 const OUT_OF_DISK_SPACE = 14_031;
+/** The driver's errors about its connections that have no class of their own among its exports. */
+const NETWORK_NAMES = /^Mongo(?:Network|PoolClear|PoolClosed|WaitQueueTimeout|Topology|NotConnected|ServerClosed)/u;
 /** No primary, stepping down, shutting down, a lost host: another attempt meets another server. */
 const PASSING = new Set([
   6, 7, 63, 89, 91, 112, 133, 134, 150, 189, 234, 262, 317, 358, 384, 9001, 10_058, 10_107, 11_600, 11_602, 13_388,
@@ -40,6 +42,7 @@ export function classifyMongoError(error: unknown): ErrorClassification {
   if (error instanceof UnsupportedServerError) return { code: "UNSUPPORTED", retryable: false, message: error.message };
   const text = error instanceof Error ? error.message : messageOf(error);
   if (error instanceof MongoServerSelectionError) return classifySelection(error, text);
+  if (error instanceof Error && isTls(error)) return unavailable(tlsAdvice(text));
   const cause = networkCause(error);
   if (cause !== undefined) return unavailable(`the connection to MongoDB failed (${withoutSecrets(cause)}); try again`);
   const code = numberOf(error, "code");
@@ -63,7 +66,8 @@ export function classifyMongoError(error: unknown): ErrorClassification {
       return {
         code: "UNSUPPORTED",
         retryable: false,
-        message: "the server can never satisfy the write concern: it has fewer members; lower writeConcern, or add some",
+        message:
+          "the server can never satisfy the write concern: it has fewer members; lower writeConcern, or add some",
       };
     case OBJECT_TOO_LARGE:
       return { code: "UNKNOWN", retryable: false, message: `the document is too large (${withoutSecrets(text)})` };
@@ -82,7 +86,9 @@ export function classifyMongoError(error: unknown): ErrorClassification {
   if (code !== undefined && PASSING.has(code)) {
     return unavailable(`the server cannot take it now (${withoutSecrets(text)}); try again`);
   }
-  const hasLabel = error instanceof MongoError && (error.hasErrorLabel("RetryableWriteError") || error.hasErrorLabel("RetryableError"));
+  const hasLabel =
+    error instanceof MongoError &&
+    (error.hasErrorLabel("RetryableWriteError") || error.hasErrorLabel("RetryableError"));
   if (hasLabel) return unavailable(`the server cannot take it now (${withoutSecrets(text)}); try again`);
   return { code: "UNKNOWN", retryable: false, message: withoutSecrets(text) };
 }
@@ -95,7 +101,6 @@ function classifySelection(error: MongoServerSelectionError, text: string): Erro
     if (code === AUTHENTICATION_FAILED || code === ATLAS_ERROR) return denied();
     if (isTls(reason)) return unavailable(tlsAdvice(reason.message));
   }
-  if (isTls(error)) return unavailable(tlsAdvice(text));
   const hosts = [...(servers?.keys() ?? [])].join(", ");
   return unavailable(
     `no MongoDB server that takes writes answers${hosts === "" ? "" : ` at ${hosts}`} (${withoutSecrets(text)}); ` +
@@ -108,23 +113,29 @@ function tlsAdvice(text: string): string {
 }
 
 function isTls(error: Error): boolean {
-  const texts = [error.message, error.cause instanceof Error ? `${error.cause.message} ${String(textOf(error.cause, "code"))}` : ""];
-  return texts.some((text) => /\b(?:ssl|tls|certificate|ERR_SSL|EPROTO)/iu.test(text));
+  const texts = [
+    error.message,
+    error.cause instanceof Error ? `${error.cause.message} ${String(textOf(error.cause, "code"))}` : "",
+  ];
+  return texts.some((text) => /\b(?:ssl|tls|certificate|ERR_SSL|EPROTO)\b/iu.test(text));
 }
+
+/** What Node says of a connection that failed; the driver lets some of it through as it is. */
+const NETWORK_CODES = /^(?:E(?:CONN|PIPE|TIMEDOUT|HOST|NET|ADDR|NOTFOUND|AI_AGAIN))/u;
 
 /** The network's failure, also where the driver has wrapped it as that of a bulk write. */
 function networkCause(error: unknown): string | undefined {
   for (let each: unknown = error, depth = 0; each instanceof Error && depth < 4; each = each.cause, depth += 1) {
-    if (each instanceof MongoNetworkError) return each.message;
-    const name = each.constructor.name;
-    if (/^Mongo(?:Network|NetworkTimeout|PoolCleared|PoolClosed|WaitQueueTimeout|TopologyClosed|NotConnected|ServerClosed)/u.test(name)) {
-      return each.message;
-    }
-    if (each instanceof MongoServerError && each.code === undefined && /connection|socket|timed out/iu.test(each.message)) {
-      return each.message;
-    }
+    if (each instanceof MongoNetworkError || NETWORK_CODES.test(textOf(each, "code"))) return each.message;
+    if (NETWORK_NAMES.test(each.constructor.name)) return each.message;
   }
-  return undefined;
+  // A bulk write copies the driver's error: what is left of its kind is the want of a server's answer.
+  const isWrapped = error instanceof MongoBulkWriteError && error.code === undefined && !hasWriteErrors(error);
+  return isWrapped ? error.message : undefined;
+}
+
+function hasWriteErrors(error: MongoBulkWriteError): boolean {
+  return [error.writeErrors].flat().length > 0 || error.result.getWriteConcernError() !== undefined;
 }
 
 function denied(): ErrorClassification {

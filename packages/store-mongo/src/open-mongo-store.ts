@@ -1,6 +1,12 @@
 import { type OffsetStore, OffsetStoreError, type StoreCapabilities } from "@tidemark/core";
 import { createOffsetStore, type OffsetStoreOptions, resolveStoreOptions, warnOfStore } from "@tidemark/core/driver";
-import { type ClientSession, type Collection, MongoClient, type WriteConcernSettings } from "mongodb";
+import {
+  type ClientSession,
+  type Collection,
+  MongoClient,
+  type ServerHeartbeatFailedEvent,
+  type WriteConcernSettings,
+} from "mongodb";
 import { MongoDriver } from "./mongo-driver.ts";
 import { classifyMongoError } from "./mongo-errors.ts";
 import { prepareCollection } from "./prepare-collection.ts";
@@ -60,44 +66,77 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Offset
   };
   let collection: Collection<StoredDocument>;
   try {
-    collection = client.db(database).collection<StoredDocument>(resolveName("collection", options.collection ?? DEFAULT_COLLECTION), {
-      writeConcern,
-      readConcern: { level: "local" },
-      readPreference: "primary",
-      // Whatever the caller's client is set to: an int64 is read as a bigint, and a double as a number.
-      ...{ promoteLongs: true, promoteValues: true, promoteBuffers: false, useBigInt64: true, bsonRegExp: false },
-      ...{ raw: false, fieldsAsRaw: {}, serializeFunctions: false, ignoreUndefined: false, enableUtf8Validation: true },
-    });
+    collection = client
+      .db(database)
+      .collection<StoredDocument>(resolveName("collection", options.collection ?? DEFAULT_COLLECTION), {
+        writeConcern,
+        readConcern: { level: "local" },
+        readPreference: "primary",
+        // Whatever the caller's client is set to: an int64 is read as a bigint, and a double as a number.
+        ...{ promoteLongs: true, promoteValues: true, promoteBuffers: false, useBigInt64: true, bsonRegExp: false },
+        ...{
+          raw: false,
+          fieldsAsRaw: {},
+          serializeFunctions: false,
+          ignoreUndefined: false,
+          enableUtf8Validation: true,
+        },
+      });
   } catch (error) {
     return failed(new TypeError(error instanceof Error ? error.message : String(error)));
   }
-  const abort = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
   try {
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        const error = new OffsetStoreError(`mongo store: open failed: no answer within ${timeout} ms; try again`, {
-          code: "TIMEOUT",
-          operation: "open",
-          store: "mongo",
-        });
-        reject(error);
-        abort.abort(error);
-      }, timeout);
-    });
-    const preparing = prepare(client, collection, abort.signal);
-    const { transactions, isReplicated, warnings } = await Promise.race([preparing, late]);
+    const { transactions, isReplicated, warnings } = await withinTimeout(client, timeout, (signal) =>
+      prepare(client, collection, signal),
+    );
     for (const warning of warnings) warnOfStore(options, "mongo", warning);
     const durability = durabilityOf(writeConcern, isReplicated);
-    const driver = new MongoDriver({ client, collection, namespace, timeoutMs: timeout, transactions, durability, close });
+    const driver = new MongoDriver({
+      client,
+      collection,
+      namespace,
+      timeoutMs: timeout,
+      transactions,
+      durability,
+      close,
+    });
     return createOffsetStore(driver, options);
   } catch (error) {
     if (error instanceof OffsetStoreError) return failed(error);
     const { code, retryable, message } = classifyMongoError(error);
     const text = `mongo store: open failed: ${message}`;
     return failed(new OffsetStoreError(text, { code, retryable, operation: "open", store: "mongo", cause: error }));
+  }
+}
+
+/** Bounds the opening in time. A caller's client may wait for a server for longer than the store does. */
+async function withinTimeout<Result>(
+  client: MongoClient,
+  timeoutMs: number,
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const abort = new AbortController();
+  const late = Promise.withResolvers<never>();
+  let lastFailure: Error | undefined;
+  const onHeartbeatFailed = ({ failure }: ServerHeartbeatFailedEvent): void => void (lastFailure = failure);
+  client.on("serverHeartbeatFailed", onHeartbeatFailed);
+  const timer = setTimeout(() => {
+    const why =
+      lastFailure === undefined ? "check the address and the network" : classifyMongoError(lastFailure).message;
+    const error = new OffsetStoreError(`mongo store: open failed: no answer within ${timeoutMs} ms: ${why}`, {
+      code: "TIMEOUT",
+      operation: "open",
+      store: "mongo",
+      cause: lastFailure,
+    });
+    late.reject(error);
+    abort.abort(error);
+  }, timeoutMs);
+  try {
+    return await Promise.race([work(abort.signal), late.promise]);
   } finally {
     clearTimeout(timer);
+    client.off("serverHeartbeatFailed", onHeartbeatFailed);
   }
 }
 
@@ -150,8 +189,9 @@ function resolveClient(
   try {
     const owned = new MongoClient(url, {
       appName: "tidemark",
+      // Before the call's own end, so that the error can say what is wrong with which server.
+      serverSelectionTimeoutMS: Math.ceil(timeoutMs * 0.75),
       // Nothing is waited for that no call waits for any more.
-      serverSelectionTimeoutMS: timeoutMs,
       connectTimeoutMS: timeoutMs,
       socketTimeoutMS: timeoutMs,
       waitQueueTimeoutMS: timeoutMs,
@@ -160,7 +200,9 @@ function resolveClient(
   } catch (error) {
     // Not the driver's text and no cause: either may quote the connection string.
     const name = error instanceof Error ? error.name : "error";
-    throw new TypeError(`url is no connection string that the mongodb package understands (${name}); check its options`);
+    throw new TypeError(
+      `url is no connection string that the mongodb package understands (${name}); check its options`,
+    );
   }
 }
 

@@ -1,4 +1,10 @@
-import { type Collection, type IndexDescription, type IndexDescriptionInfo, MongoBulkWriteError, MongoServerError } from "mongodb";
+import {
+  type Collection,
+  type IndexDescription,
+  type IndexDescriptionInfo,
+  MongoBulkWriteError,
+  MongoServerError,
+} from "mongodb";
 import { isRefusalMessage, probePipeline, VISIBLE_FILTER } from "./update-pipelines.ts";
 import { recordIdRange } from "./record-id.ts";
 import { UnsupportedServerError } from "./mongo-errors.ts";
@@ -119,10 +125,9 @@ async function probe(collection: Collection<StoredDocument>, signal: AbortSignal
     throw new UnsupportedServerError(`the server cannot compare with its own clock in a filter: ${advice}`);
   }
   try {
-    await collection.bulkWrite(
-      [{ updateOne: { filter: { _id: id }, update: probePipeline(), upsert: true } }],
-      { ordered: false },
-    );
+    await collection.bulkWrite([{ updateOne: { filter: { _id: id }, update: probePipeline(), upsert: true } }], {
+      ordered: false,
+    });
   } catch (error) {
     if (!(error instanceof MongoBulkWriteError)) throw error;
     const [failure] = [error.writeErrors].flat();
@@ -135,7 +140,9 @@ async function probe(collection: Collection<StoredDocument>, signal: AbortSignal
 }
 
 function isPassing(error: MongoServerError): boolean {
-  return error.code === UNAUTHORIZED || error.hasErrorLabel("RetryableError") || error.hasErrorLabel("RetryableWriteError");
+  return (
+    error.code === UNAUTHORIZED || error.hasErrorLabel("RetryableError") || error.hasErrorLabel("RetryableWriteError")
+  );
 }
 
 async function unlessUnauthorized<Result>(call: () => Promise<Result>, otherwise: Result): Promise<Result> {

@@ -45,5 +45,8 @@ export function recordIdRange(namespace: string, filter: OffsetFilter): { readon
 }
 
 function escape(part: string): string {
-  return part.replace(ESCAPED, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`);
+  return part.replace(
+    ESCAPED,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
+  );
 }

@@ -1,0 +1,48 @@
+import type { CommandStartedEvent } from "mongodb";
+import { expect, it } from "vitest";
+import { describeWithServer } from "@tidemark/test-support/servers";
+import { key, openClient, openStore } from "./open-store.ts";
+
+await describeWithServer("mongo", ({ url }) => {
+  /** A store, and what it sends while something is done. */
+  async function watchedStore() {
+    const client = openClient(url, { monitorCommands: true });
+    const { store } = await openStore(url, { client });
+    const commandsOf = async (work: () => Promise<unknown>): Promise<string[]> => {
+      const names: string[] = [];
+      const onStarted = ({ commandName }: CommandStartedEvent): void => void names.push(commandName);
+      client.on("commandStarted", onStarted);
+      await work();
+      client.off("commandStarted", onStarted);
+      return names;
+    };
+    return { store, commandsOf };
+  }
+  const keysOf = (count: number) => Array.from({ length: count }, (_, partition) => ({ ...key, partition }));
+
+  it.each([1, 100, 1_000])("%d entries: one command a flush, two a claim", async (count) => {
+    const { store, commandsOf } = await watchedStore();
+    const keys = keysOf(count);
+    const each = (more: object) => keys.map((one) => ({ key: one, token: "t", owner: "o", ...more }));
+    expect(await commandsOf(() => store.claim(each({})))).toEqual(["update", "find"]);
+    expect(await commandsOf(() => store.commit(each({ nextOffset: 1n })))).toEqual(["update"]);
+    expect(await commandsOf(() => store.commit(each({})))).toEqual(["update"]);
+    expect(await commandsOf(() => store.fetch(keys))).toEqual(["find"]);
+    // One more to learn why it is refused.
+    expect(await commandsOf(() => store.commit(each({ nextOffset: 0n })))).toEqual(["update", "find"]);
+    expect(await commandsOf(() => store.expire(each({ ttl: 60_000 })))).toEqual(["update"]);
+    expect(await commandsOf(() => store.reset(each({ nextOffset: 1n })))).toEqual(["update"]);
+    expect(await commandsOf(() => store.delete({ keys }))).toEqual(["update", "delete"]);
+  });
+
+  it("lists in a command for each thousand records", async () => {
+    const { store, commandsOf } = await watchedStore();
+    await store.claim(keysOf(2_500).map((one) => ({ key: one, token: "t", owner: "o" })));
+    const listing = async (): Promise<void> => {
+      let count = 0;
+      for await (const _ of store.list()) count += 1;
+      expect(count).toBe(2_500);
+    };
+    expect(await commandsOf(listing)).toEqual(["find", "find", "find"]);
+  });
+});
