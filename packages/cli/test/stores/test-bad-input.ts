@@ -16,7 +16,7 @@ export interface BadInput {
 }
 
 /** How long a store may take to say that it is not there: its time-out of ten seconds, the start of Node, a busy machine. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 25_000;
 
 /** Declares a test for each: exit code, one line, no secret, no stack, within the time-out. */
 export function testBadInput(cases: readonly BadInput[]): void {

@@ -27,8 +27,8 @@ testBadInput([
     code: 1,
     message: /^redis store: open failed: .*(ENOTFOUND|EAI_AGAIN)/,
   },
-  { what: "redis: no host", url: "redis://", code: 2, message: /redis:\/\/HOST/ },
-  { what: "redis: no port", url: "redis://user:secret-one@host:port", code: 2, message: /redis:\/\// },
+  { what: "redis: no host", url: "redis://", code: 2, message: /names no host: write redis/ },
+  { what: "redis: no port", url: "redis://user:secret-one@host:port", code: 2, message: /cannot be read: write redis/ },
   {
     what: "mongodb: nobody listens",
     url: `mongodb://user:secret-one@${closed}/db`,
