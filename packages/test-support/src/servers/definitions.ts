@@ -1,6 +1,8 @@
 import { cephIsInstalled, launchCeph } from "./ceph.ts";
+import { findKafka } from "./find-kafka.ts";
 import { findDebianFolder, findInCache, findOnPath } from "./find-program.ts";
 import { canEnter, findServerProgram, howToGet, type ProgramSources } from "./find-server-program.ts";
+import { countBrokers, launchKafka } from "./kafka.ts";
 import { launchFerretDb, launchMongod, mongoVersion } from "./mongo.ts";
 import { launchRedis } from "./redis.ts";
 import { redisVersion } from "./redis-client.ts";
@@ -74,7 +76,31 @@ export const serverDefinitions: Readonly<Record<ServerName, ServerDefinition>> =
     ...s3Definition("ceph", "Ceph RADOS Gateway", launchMinio),
     find: () => (cephIsInstalled() ? launchCeph : howToGet("ceph", "TIDEMARK_TEST_CEPH_URL")),
   },
+  kafka: kafkaDefinition("kafka", 1, "TIDEMARK_TEST_KAFKA_URL"),
+  "kafka-cluster": kafkaDefinition("kafka-cluster", 3, "TIDEMARK_TEST_KAFKA_CLUSTER_URL"),
 };
+
+function kafkaDefinition(name: "kafka" | "kafka-cluster", brokers: 1 | 3, urlVariable: string): ServerDefinition {
+  return {
+    urlVariable,
+    async describe(given): Promise<RunningServer> {
+      const urls = given.split(",").map((url) => (url.includes("://") ? url : `kafka://${url}`));
+      const [url = ""] = urls;
+      const count = await countBrokers(url);
+      // A broker does not tell its version to whoever asks.
+      return {
+        name,
+        version: `Apache Kafka of ${urlVariable}, ${count === 1 ? "alone" : `cluster of ${count}`}`,
+        url,
+        urls,
+      };
+    },
+    find() {
+      const program = findKafka(urlVariable);
+      return typeof program === "string" ? program : (scope) => launchKafka(name, brokers, program, scope);
+    },
+  };
+}
 
 /** A real one first; else FerretDB, which has no transactions. */
 function findMongo(): ((scope: ServerScope) => Promise<OwnServer>) | string {

@@ -15,7 +15,11 @@ export type ServerName =
   | "minio"
   | "versitygw"
   /** Ceph's RADOS Gateway. */
-  | "ceph";
+  | "ceph"
+  /** One Kafka broker. */
+  | "kafka"
+  /** Three Kafka brokers, topics on all of them unless told otherwise. */
+  | "kafka-cluster";
 
 /** How an S3 server is spoken to. */
 export interface S3Access {
@@ -32,7 +36,7 @@ export interface RunningServer {
   readonly version: string;
   /**
    * Where it is: `redis://127.0.0.1:1234` (of a cluster, one of its nodes; of a Sentinel set, one of the Sentinels),
-   * `mongodb://127.0.0.1:1234`, or an S3 endpoint `http://127.0.0.1:1234`.
+   * `mongodb://127.0.0.1:1234`, `kafka://127.0.0.1:1234`, or an S3 endpoint `http://127.0.0.1:1234`.
    */
   readonly url: string;
   /** All nodes of a cluster, or all Sentinels; of a single server, itself. */
