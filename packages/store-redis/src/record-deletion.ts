@@ -41,7 +41,7 @@ export class RecordDeletion {
     const { index, keys, listing } = this.#options;
     const { partition } = filter;
     const removed: OffsetKey[] = [];
-    let foreign: unknown;
+    let foreign: Error | undefined;
     for await (const groups of index.pages(filter, signal)) {
       const parts = await Promise.all(
         groups.map(async ({ group }) => {

@@ -3,7 +3,7 @@ export interface RedisCommandOptions {
   /** Takes the command out of the client's queue. What is sent already is answered to nobody. */
   readonly abortSignal?: AbortSignal;
   /** None: texts as strings and numbers as numbers, whatever the caller's client does for its own commands. */
-  readonly typeMapping?: Record<never, never>;
+  readonly typeMapping?: object;
   /** 0: none; the store has its own. */
   readonly timeout?: number;
 }
@@ -34,6 +34,7 @@ export interface RedisSentinelClient {
   readonly isOpen: boolean;
   getMasterNode(): { readonly host: string; readonly port: number } | undefined;
   acquire(): Promise<RedisSentinelLease>;
+  sendCommand(isReadonly: boolean, args: string[], options?: RedisCommandOptions): Promise<unknown>;
 }
 
 /**

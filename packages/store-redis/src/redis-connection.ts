@@ -32,6 +32,8 @@ export interface RedisConnection {
   ): Promise<FollowedReply<Reply>>;
   /** Sends a command to each master. */
   sendToMasters(args: string[], signal: AbortSignal): Promise<unknown[]>;
+  /** Gives back what it has borrowed of the client. */
+  release?(): Promise<void>;
 }
 
 /** Makes a connection of a client; `undefined` if it is none. */
@@ -133,8 +135,10 @@ class ClusterConnection implements RedisConnection {
 class SentinelConnection implements RedisConnection {
   readonly kind = "sentinel";
   readonly #client: RedisSentinelClient;
+  /** Held for good where writes are followed by WAIT: to borrow a connection each time costs a hundred commits. */
   #lease: Promise<RedisSentinelLease> | undefined;
-  #users = 0;
+  #inFlight = 0;
+  #begun: Promise<void> | undefined;
 
   constructor(client: RedisSentinelClient) {
     this.#client = client;
@@ -144,43 +148,45 @@ class SentinelConnection implements RedisConnection {
     return this.#client.isOpen;
   }
 
-  send(_key: string, args: string[], signal: AbortSignal): Promise<unknown> {
-    return this.#leased(signal, (lease) => lease.sendCommand(false, args, options(signal)));
+  async send(_key: string, args: string[], signal: AbortSignal): Promise<unknown> {
+    if (this.#lease !== undefined) return this.#sendLeased(args, signal);
+    // The client gives each command that begins in the same moment a connection of its own, one after the other. Behind
+    // the first one they all share its.
+    if (this.#inFlight === 0) this.#begun = new Promise((resolve) => setImmediate(resolve));
+    else await this.#begun;
+    this.#inFlight += 1;
+    try {
+      return await this.#client.sendCommand(false, args, options(signal));
+    } finally {
+      this.#inFlight -= 1;
+    }
   }
 
-  sendFollowed<Reply>(
+  async sendFollowed<Reply>(
     _key: string,
     write: (send: Send) => Promise<Reply>,
     following: string[],
     signal: AbortSignal,
   ): Promise<FollowedReply<Reply>> {
     const master = (): string => JSON.stringify(this.#client.getMasterNode());
-    return this.#leased(signal, async (lease) => {
-      const before = master();
-      const reply = await write((_, args) => lease.sendCommand(false, args, options(signal)));
-      const answer = await lease.sendCommand(false, following, options(signal));
-      return { reply, following: master() === before ? answer : undefined };
-    });
+    this.#lease ??= this.#client.acquire();
+    const before = master();
+    const reply = await write((_, args) => this.#sendLeased(args, signal));
+    const answer = await this.#sendLeased(following, signal);
+    return { reply, following: master() === before ? answer : undefined };
   }
 
   async sendToMasters(args: string[], signal: AbortSignal): Promise<unknown[]> {
     return [await this.send("", args, signal)];
   }
 
-  /** Shares one lease among all that is in flight: the client's own way takes one each when several begin at once. */
-  async #leased<Reply>(signal: AbortSignal, use: (lease: RedisSentinelLease) => Promise<Reply>): Promise<Reply> {
-    this.#users += 1;
-    const taken = (this.#lease ??= this.#client.acquire());
-    try {
-      const lease = await taken;
-      signal.throwIfAborted();
-      return await use(lease);
-    } finally {
-      this.#users -= 1;
-      if (this.#users === 0 && this.#lease === taken) {
-        this.#lease = undefined;
-        void taken.then((lease) => lease.release()).catch(() => undefined);
-      }
-    }
+  async release(): Promise<void> {
+    await (await this.#lease)?.release();
+  }
+
+  async #sendLeased(args: string[], signal: AbortSignal): Promise<unknown> {
+    const lease = await this.#lease;
+    signal.throwIfAborted();
+    return lease?.sendCommand(false, args, options(signal));
   }
 }

@@ -83,7 +83,10 @@ export class RedisDriver implements OffsetStoreDriver<RedisTransaction> {
     this.#listing = new RecordListing(connection, this.#keys, this.#index);
     const write = this.#write.bind(this);
     this.#deletion = new RecordDeletion({ keys: this.#keys, index: this.#index, listing: this.#listing, write });
-    this.close = close;
+    this.close = async () => {
+      await connection.release?.();
+      await close();
+    };
     this.capabilities = Object.freeze({
       atomicBatch: false,
       transactions: connection.kind !== "cluster",
