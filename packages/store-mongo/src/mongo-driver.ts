@@ -4,10 +4,8 @@ import {
   type CommitEntry,
   type DeleteSelector,
   type ExpireEntry,
-  formatKey,
   type OffsetFilter,
   type OffsetKey,
-  OffsetStoreError,
   type ResetEntry,
   type StoreCapabilities,
 } from "@tidemark/core";
@@ -32,15 +30,10 @@ import {
 import type { ClientSession, Collection, Document, MongoClient } from "mongodb";
 import { type RequestOptions, writeGuarded } from "./guarded-writes.ts";
 import { classifyMongoError } from "./mongo-errors.ts";
-import { validateTransaction } from "./mongo-transaction.ts";
+import { TransactionalCommits } from "./mongo-transaction.ts";
 import { keyOfRecordId, recordId, recordIdRange } from "./record-id.ts";
-import {
-  readDocument,
-  readFound,
-  type RememberedClaim,
-  type StoredDocument,
-  UnreadableDocumentError,
-} from "./stored-document.ts";
+import { RecordReader } from "./record-reader.ts";
+import { type StoredDocument, UnreadableDocumentError } from "./stored-document.ts";
 import {
   claimPipeline,
   commitPipeline,
@@ -51,7 +44,7 @@ import {
   VISIBLE_FILTER,
 } from "./update-pipelines.ts";
 
-/** The most entries of one `bulkWrite`, and the most documents of one page of a listing. */
+/** The most entries of one `bulkWrite`. */
 const MAX_BATCH = 1_000;
 
 /**
@@ -73,23 +66,22 @@ export interface MongoDriverOptions {
   readonly close: () => Promise<void>;
 }
 
-/** What is stored under a key and visible: a record, what cannot be read, or `undefined`. */
-type Found = StoredOffset | UnreadableDocumentError | undefined;
-
 /** The driver over one collection. Every write is one atomic step of the server, see `update-pipelines.ts`. */
 export class MongoDriver implements OffsetStoreDriver<ClientSession> {
   readonly name = "mongo";
   readonly capabilities: StoreCapabilities;
-  readonly #client: MongoClient;
+  readonly #within: TransactionalCommits;
   readonly #collection: Collection<StoredDocument>;
+  readonly #reader: RecordReader;
   readonly #namespace: string;
   readonly #timeoutMs: number;
   readonly #close: () => Promise<void>;
 
   constructor(options: MongoDriverOptions) {
-    this.#client = options.client;
     this.#collection = options.collection;
     this.#namespace = options.namespace;
+    this.#reader = new RecordReader(options.collection, options.namespace);
+    this.#within = new TransactionalCommits({ ...options, reader: this.#reader, store: this.name });
     this.#timeoutMs = options.timeoutMs;
     this.#close = options.close;
     this.capabilities = Object.freeze({
@@ -108,7 +100,7 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
       written: { status: "claimed", record: undefined },
     });
     const claimed = entries.filter((_, index) => outcomes[index]?.status === "claimed");
-    const remembered = await this.#remembered(claimed, call, signal);
+    const remembered = await this.#reader.rememberedBy(claimed, call, this.#request(signal));
     return entries.map(({ key }, index) => {
       const outcome = outcomes[index];
       if (outcome === undefined || outcome.status === "failed") return outcome as DriverFailure;
@@ -121,7 +113,7 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
     entries: readonly CommitEntry[],
     { signal, transaction }: DriverCommitContext<ClientSession>,
   ): Promise<readonly DriverCommitOutcome[]> {
-    if (transaction !== undefined) return this.#commitWithin(transaction, entries);
+    if (transaction !== undefined) return this.#within.commit(transaction, entries);
     return this.#write<CommitEntry, DriverCommitOutcome>(entries, signal, {
       pipeline: (entry) => commitPipeline(this.#namespace, entry),
       written: { status: "committed" },
@@ -130,7 +122,7 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
   }
 
   async fetch(keys: readonly OffsetKey[], { signal }: DriverContext): Promise<readonly DriverFetchOutcome[]> {
-    const documents = await this.#find(keys, this.#request(signal));
+    const documents = await this.#reader.find(keys, this.#request(signal));
     return keys.map((key, index) => {
       const stored = documents[index];
       if (stored === undefined) return { status: "absent" };
@@ -144,11 +136,12 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
     filter: OffsetFilter,
     { signal }: DriverContext,
   ): AsyncGenerator<readonly DriverListing[], void, undefined> {
-    for await (const documents of this.#pages(filter, VISIBLE_FILTER, signal)) {
+    const request = (): RequestOptions => this.#request(signal);
+    for await (const documents of this.#reader.pages(filter, VISIBLE_FILTER, request)) {
       const listings = documents.flatMap((document): DriverListing[] => {
         const key = keyOfRecordId(this.#namespace, document["_id"]);
         if (key === undefined) return [];
-        const stored = this.#read(key, document);
+        const stored = this.#reader.read(key, document);
         if (stored instanceof UnreadableDocumentError) return [{ status: "failed", key, error: stored }];
         return [{ status: "found", record: toOffsetRecord(key, stored) }];
       });
@@ -165,7 +158,7 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
 
   expire(entries: readonly ExpireEntry[], { signal }: DriverContext): Promise<readonly DriverExpireOutcome[]> {
     return this.#write<ExpireEntry, DriverExpireOutcome>(entries, signal, {
-      pipeline: expirePipeline,
+      pipeline: (entry) => expirePipeline(this.#namespace, entry),
       written: { status: "set" },
       refused: (_, stored) => (stored === undefined ? { status: "absent" } : undefined),
     });
@@ -177,7 +170,10 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
     const isSweep = "expired" in selector;
     const filter = isSweep ? {} : selector;
     const removed: OffsetKey[] = [];
-    for await (const documents of this.#pages(filter, isSweep ? EXPIRED_FILTER : VISIBLE_FILTER, signal, { _id: 1 })) {
+    const request = (): RequestOptions => this.#request(signal);
+    for await (const documents of this.#reader.pages(filter, isSweep ? EXPIRED_FILTER : VISIBLE_FILTER, request, {
+      _id: 1,
+    })) {
       const keys = documents.flatMap(({ _id }) => keyOfRecordId(this.#namespace, _id) ?? []);
       for (const key of await this.#remove(keys, isSweep ? "expired" : "visible", call, signal)) removed.push(key);
     }
@@ -207,51 +203,6 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
     return { signal, maxTimeMS: this.#timeoutMs };
   }
 
-  #read(key: OffsetKey, document: Document): StoredOffset | UnreadableDocumentError {
-    try {
-      return readDocument(this.#namespace, key, document);
-    } catch (error) {
-      if (error instanceof UnreadableDocumentError) return error;
-      throw error;
-    }
-  }
-
-  async #find(keys: readonly OffsetKey[], options: RequestOptions): Promise<Found[]> {
-    const ids = keys.map((key) => this.#id(key));
-    const documents = await this.#collection
-      .find<Document>(
-        { _id: { $in: ids }, ...VISIBLE_FILTER },
-        { ...options, projection: { claims: 0 }, batchSize: MAX_BATCH + 1 },
-      )
-      .toArray();
-    const byId = new Map(documents.map((document) => [document["_id"] as string, document]));
-    return keys.map((key, index) => {
-      const document = byId.get(ids[index] ?? "");
-      return document && this.#read(key, document);
-    });
-  }
-
-  /** What a call of `claim` found, by id. A claim that is nowhere remembered was deleted meanwhile, with all it found. */
-  async #remembered(
-    entries: readonly ClaimEntry[],
-    call: string,
-    signal: AbortSignal,
-  ): Promise<Map<string, StoredOffset>> {
-    const remembered = new Map<string, StoredOffset>();
-    if (entries.length === 0) return remembered;
-    const documents = await this.#collection
-      .find<Pick<StoredDocument, "_id" | "claims">>(
-        { _id: { $in: entries.map(({ key }) => this.#id(key)) } },
-        { ...this.#request(signal), projection: { claims: { $elemMatch: { call } } }, batchSize: MAX_BATCH + 1 },
-      )
-      .toArray();
-    for (const { _id, claims = [] } of documents) {
-      const claim = claims.find((each: RememberedClaim) => each.call === call);
-      if (claim?.found) remembered.set(_id, readFound({ ...claim.found }));
-    }
-    return remembered;
-  }
-
   /**
    * Writes each entry, and looks again at those that were refused. One that would pass now, because it met another's write
    * half-way, is sent again.
@@ -266,7 +217,7 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
       readonly refused?: (entry: Entry, stored: StoredOffset | undefined) => Outcome | undefined;
     },
   ): Promise<(Outcome | DriverFailure)[]> {
-    const outcomes = new Array<Outcome | DriverFailure>(entries.length);
+    const outcomes: (Outcome | DriverFailure)[] = Array.from({ length: entries.length });
     let open = entries.map((entry, index) => ({ entry, index }));
     for (let attempt = 0; open.length > 0; attempt += 1) {
       if (attempt > 0) await delay(backoffMs(attempt, 1, 50), signal);
@@ -278,7 +229,7 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
       });
       if (unsettled.length === 0) break;
       const failures = results.filter(({ status }) => status !== "written");
-      const found = await this.#find(
+      const found = await this.#reader.find(
         unsettled.map(({ entry }) => entry.key),
         this.#request(signal),
       );
@@ -311,78 +262,10 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
     const removed = keys.filter((_, index) => results[index]?.status === "written");
     if (removed.length > 0) {
       const ids = removed.map((key) => this.#id(key));
-      await this.#collection.deleteMany({ _id: { $in: ids }, removedBy: call } as Document, this.#request(signal));
+      await this.#collection.deleteMany({ _id: { $in: ids }, removedBy: call }, this.#request(signal));
     }
     const failure = results.find((result) => result.status === "failed");
     if (failure !== undefined) throw failure.error;
     return removed;
-  }
-
-  async *#pages(
-    filter: OffsetFilter,
-    which: Document,
-    signal: AbortSignal,
-    projection: Document = { claims: 0 },
-  ): AsyncGenerator<Document[], void, undefined> {
-    const range = recordIdRange(this.#namespace, filter);
-    const fields = { namespace: this.#namespace, ...filter };
-    // Without a topic or partition the range says it all, and damaged fields are seen.
-    const matching = filter.topic === undefined && filter.partition === undefined ? {} : fields;
-    let after = range.$gt;
-    for (;;) {
-      const documents: Document[] = await this.#collection
-        .find<Document>(
-          { ...matching, _id: { $gt: after, $lt: range.$lt }, ...which },
-          { ...this.#request(signal), sort: { _id: 1 }, limit: MAX_BATCH, batchSize: MAX_BATCH + 1, projection },
-        )
-        .toArray();
-      if (documents.length > 0) yield documents;
-      const last: unknown = documents.at(-1)?.["_id"];
-      if (documents.length < MAX_BATCH || typeof last !== "string") return;
-      after = last;
-    }
-  }
-
-  /**
-   * Reads inside the transaction, refuses before anything is written, and then writes with the same conditions. The
-   * driver's own errors pass as they are.
-   */
-  async #commitWithin(
-    session: ClientSession,
-    entries: readonly CommitEntry[],
-  ): Promise<readonly DriverCommitOutcome[]> {
-    validateTransaction(session, this.#client);
-    const found = await this.#find(
-      entries.map(({ key }) => key),
-      { session },
-    );
-    const outcomes = entries.map((entry, index): DriverCommitOutcome => {
-      const stored = found[index];
-      if (stored instanceof UnreadableDocumentError) throw this.#withinError(entry.key, "CORRUPT_RECORD", stored);
-      return commitTransition(entry.key, stored, entry, 0).refusal ?? { status: "committed" };
-    });
-    if (outcomes.some(({ status }) => status !== "committed")) return outcomes;
-    const writes = entries.map((entry) => ({
-      id: this.#id(entry.key),
-      pipeline: commitPipeline(this.#namespace, entry),
-    }));
-    const results = await writeGuarded(this.#collection, writes, { session });
-    results.forEach((result, index) => {
-      const key = entries[index]?.key;
-      if (result.status === "failed") throw result.error;
-      if (result.status === "refused" && key !== undefined) throw this.#withinError(key, "CONFLICT", undefined);
-    });
-    return outcomes;
-  }
-
-  #withinError(key: OffsetKey, code: "CORRUPT_RECORD" | "CONFLICT", cause: Error | undefined): OffsetStoreError {
-    const why = cause?.message ?? "it was changed while the transaction ran; roll it back and try again";
-    return new OffsetStoreError(`mongo store: commit for ${formatKey(key)} failed: ${why}`, {
-      code,
-      operation: "commit",
-      store: this.name,
-      keys: [key],
-      cause,
-    });
   }
 }

@@ -5,7 +5,6 @@ import {
   MongoNetworkError,
   MongoParseError,
   MongoServerSelectionError,
-  type TopologyDescription,
 } from "mongodb";
 import { UnreadableDocumentError } from "./stored-document.ts";
 
@@ -94,7 +93,7 @@ export function classifyMongoError(error: unknown): ErrorClassification {
 }
 
 function classifySelection(error: MongoServerSelectionError, text: string): ErrorClassification {
-  const servers = (error.reason as TopologyDescription | undefined)?.servers;
+  const servers = error.reason?.servers;
   const reasons = [...(servers?.values() ?? [])].flatMap(({ error: reason }) => reason ?? []);
   for (const reason of reasons) {
     const code = numberOf(reason, "code");
@@ -115,7 +114,7 @@ function tlsAdvice(text: string): string {
 function isTls(error: Error): boolean {
   const texts = [
     error.message,
-    error.cause instanceof Error ? `${error.cause.message} ${String(textOf(error.cause, "code"))}` : "",
+    error.cause instanceof Error ? `${error.cause.message} ${textOf(error.cause, "code")}` : "",
   ];
   return texts.some((text) => /\b(?:ssl|tls|certificate|ERR_SSL|EPROTO)\b/iu.test(text));
 }

@@ -61,6 +61,8 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Offset
     if (owned) await client.close();
   };
   const failed = async (error: unknown): Promise<never> => {
+    // What went wrong first matters more than a failure to close.
+    // oxlint-disable-next-line no-promise-in-callback
     await close().catch(() => undefined);
     throw error;
   };
@@ -200,6 +202,7 @@ function resolveClient(
   } catch (error) {
     // Not the driver's text and no cause: either may quote the connection string.
     const name = error instanceof Error ? error.name : "error";
+    // oxlint-disable-next-line preserve-caught-error
     throw new TypeError(
       `url is no connection string that the mongodb package understands (${name}); check its options`,
     );

@@ -96,7 +96,7 @@ function isSameIndex(wanted: (typeof INDEXES)[number], index: IndexDescriptionIn
   const expiry = "expireAfterSeconds" in wanted ? wanted.expireAfterSeconds : undefined;
   return (
     JSON.stringify(Object.entries(index.key)) === JSON.stringify(Object.entries(wanted.key)) &&
-    (index.expireAfterSeconds === undefined ? expiry === undefined : Number(index.expireAfterSeconds) === expiry) &&
+    index.expireAfterSeconds === expiry &&
     index["partialFilterExpression"] === undefined &&
     index["unique"] !== true
   );

@@ -57,8 +57,12 @@ const HAS_POSITION_OR_NULL: Document = { $in: [{ $type: "$nextOffset" }, ["long"
 const HAS_INT64_OR_GREATER: Document = { $gte: [{ $type: "$nextOffset" }, "long"] };
 
 /** Whether the document has the types that reading it asks for. What reading would call corrupt is never overwritten. */
-const IS_READABLE: Document = {
-  $and: [
+function isReadable(namespace: string, { consumer, topic, partition }: OffsetKey): Document {
+  const conditions = [
+    { $eq: ["$namespace", literal(namespace)] },
+    { $eq: ["$consumer", literal(consumer)] },
+    { $eq: ["$topic", literal(topic)] },
+    { $eq: ["$partition", partition] },
     { $eq: ["$version", STORED_VERSION] },
     HAS_POSITION_OR_NULL,
     { $eq: [{ $type: "$metadata" }, "string"] },
@@ -68,8 +72,9 @@ const IS_READABLE: Document = {
     { $in: [{ $type: "$claimedAt" }, ["date", "null"]] },
     { $in: [{ $type: "$committedAt" }, ["date", "null"]] },
     { $in: [{ $type: "$expiresAt" }, ["date", "null"]] },
-  ],
-};
+  ];
+  return { $and: conditions };
+}
 
 /** Where there is nothing, or only what has expired, the later stages start from a record without claim and position. */
 function startEmptyIfGone(namespace: string, { consumer, topic, partition }: OffsetKey): Document {
@@ -78,7 +83,7 @@ function startEmptyIfGone(namespace: string, { consumer, topic, partition }: Off
     namespace: literal(namespace),
     consumer: literal(consumer),
     topic: literal(topic),
-    partition: literal(partition),
+    partition,
     version: STORED_VERSION,
     nextOffset: null,
     metadata: "",
@@ -120,7 +125,7 @@ export function claimPipeline(namespace: string, entry: ClaimEntry, call: string
     startEmptyIfGone(namespace, entry.key),
     {
       $set: {
-        version: { $cond: [IS_READABLE, STORED_VERSION, REFUSE] },
+        version: { $cond: [isReadable(namespace, entry.key), STORED_VERSION, REFUSE] },
         token: literal(entry.token),
         owner: literal(entry.owner),
         // The same token again is the same claim and keeps its first time (contract 3.4a).
@@ -179,7 +184,7 @@ export function resetPipeline(namespace: string, entry: ResetEntry): Document[] 
     startEmptyIfGone(namespace, entry.key),
     {
       $set: {
-        version: { $cond: [IS_READABLE, STORED_VERSION, REFUSE] },
+        version: { $cond: [isReadable(namespace, entry.key), STORED_VERSION, REFUSE] },
         nextOffset: entry.nextOffset,
         metadata: literal(entry.metadata ?? ""),
         token: null,
@@ -193,8 +198,8 @@ export function resetPipeline(namespace: string, entry: ResetEntry): Document[] 
 }
 
 /** A new time to live. */
-export function expirePipeline(entry: ExpireEntry): Document[] {
-  const condition = { $and: [{ $not: [IS_NEW] }, { $not: [IS_EXPIRED] }, IS_READABLE] };
+export function expirePipeline(namespace: string, entry: ExpireEntry): Document[] {
+  const condition = { $and: [{ $not: [IS_NEW] }, { $not: [IS_EXPIRED] }, isReadable(namespace, entry.key)] };
   return [{ $set: { version: { $cond: [condition, STORED_VERSION, REFUSE] }, ...lifetime(entry.ttl) } }];
 }
 
@@ -235,6 +240,6 @@ function anyOf(conditions: readonly Document[]): Document {
 }
 
 /** A value as it is: in a pipeline a string that begins with a dollar sign would name a field. */
-function literal(value: string | number): unknown {
-  return typeof value === "string" && value.startsWith("$") ? { $literal: value } : value;
+function literal(value: string): unknown {
+  return value.startsWith("$") ? { $literal: value } : value;
 }

@@ -30,8 +30,8 @@ await describeWithServer("mongo", ({ url }) => {
     expect(await commandsOf(() => store.fetch(keys))).toEqual(["find"]);
     // One more to learn why it is refused.
     expect(await commandsOf(() => store.commit(each({ nextOffset: 0n })))).toEqual(["update", "find"]);
-    expect(await commandsOf(() => store.expire(each({ ttl: 60_000 })))).toEqual(["update"]);
-    expect(await commandsOf(() => store.reset(each({ nextOffset: 1n })))).toEqual(["update"]);
+    expect(await commandsOf(() => store.expire(keys.map((one) => ({ key: one, ttl: 60_000 }))))).toEqual(["update"]);
+    expect(await commandsOf(() => store.reset(keys.map((one) => ({ key: one, nextOffset: 1n }))))).toEqual(["update"]);
     expect(await commandsOf(() => store.delete({ keys }))).toEqual(["update", "delete"]);
   });
 

@@ -22,7 +22,7 @@ export function ownCollection(client: MongoClient): string {
   const name = `own_${randomUUID()}`;
   onTestFinished(async () => {
     // Its own connection: the test's may be closed by now.
-    const sweeper = new MongoClient(client.options.hosts.map((host) => `mongodb://${host}`).join(","));
+    const sweeper = new MongoClient(`mongodb://${client.options.hosts.map(String).join(",")}`);
     await sweeper.db(DATABASE).dropCollection(name);
     await sweeper.close();
   });
