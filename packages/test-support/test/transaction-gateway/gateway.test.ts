@@ -227,6 +227,12 @@ await describeWithTransactions(({ url, behind }) => {
       expect(await two.send({ ...insert(3), ...transaction(id, 1) })).toMatchObject({ ok: 1, n: 1 });
       expect(await two.send({ ...insert(4), ...transaction(id, 1), ...begin })).toMatchObject({ ok: 0, code: 117 });
       expect(await two.send({ ...insert(4), ...transaction(id, 0) })).toMatchObject({ ok: 0, code: 225 });
+      expect(await two.send({ ...insert(4), ...transaction(id, 2) })).toMatchObject({ ok: 0, code: 251 });
+      // It goes on while one of the connections that carried it lives.
+      const three = await openRawConnection(url);
+      expect(await three.send({ ...insert(5), ...transaction(id, 1) })).toMatchObject({ ok: 1, n: 1 });
+      three.destroy();
+      await three.closed;
       expect(await two.send({ commitTransaction: 1, ...transaction(id, 1), ...inAdmin })).toEqual({ ok: 1 });
       expect(await one.send({ commitTransaction: 1, ...transaction(id, 1), ...inAdmin })).toEqual({ ok: 1 });
       expect(await one.send({ abortTransaction: 1, ...transaction(id, 1), ...inAdmin })).toMatchObject({ code: 256 });
@@ -241,7 +247,7 @@ await describeWithTransactions(({ url, behind }) => {
           errorLabels: [TRANSIENT],
         });
       }
-      expect((await things.find().toArray()).map(({ _id }) => _id)).toEqual([1, 2, 3]);
+      expect((await things.find().toArray()).map(({ _id }) => _id)).toEqual([1, 2, 3, 5]);
       one.destroy();
       two.destroy();
     });
