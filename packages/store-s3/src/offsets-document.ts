@@ -42,7 +42,7 @@ export class UnreadableEntryError extends Error {
 const FORMAT = "tidemark-offsets";
 const VERSION = 1;
 /** How many writes a document remembers: a write whose answer was lost is found again although others followed it. */
-const REMEMBERED_WRITES = 8;
+export const REMEMBERED_WRITES = 8;
 /** The step of S3's clock: `Last-Modified` and `Date` are whole seconds. */
 export const CLOCK_STEP_MS = 1_000;
 
@@ -53,7 +53,7 @@ export function serialiseDocument({ writes, partitions }: OffsetsDocument): stri
   return JSON.stringify({
     format: FORMAT,
     version: VERSION,
-    writes: writes.slice(0, REMEMBERED_WRITES),
+    writes,
     partitions: entries,
   });
 }

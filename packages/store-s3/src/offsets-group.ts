@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { backoffMs, delay } from "@tidemark/core/driver";
 import { GroupDraft } from "./group-draft.ts";
 import { type GroupSnapshot, readSnapshot } from "./group-snapshot.ts";
-import { CLOCK_STEP_MS, serialiseDocument, settleEntries } from "./offsets-document.ts";
+import { CLOCK_STEP_MS, REMEMBERED_WRITES, serialiseDocument, settleEntries } from "./offsets-document.ts";
 import { isClockSkew, isConflict, isTransient } from "./s3-errors.ts";
 import type { S3Objects } from "./s3-objects.ts";
 
@@ -89,14 +89,15 @@ export class OffsetsGroup {
       signal,
       isSettled: false,
     });
-    if (!this.#isRunning) void this.#runWaiting();
+    if (!this.#isRunning) {
+      this.#isRunning = true;
+      // Whoever asks in the same moment is stored with the first.
+      queueMicrotask(() => void this.#runWaiting());
+    }
     return promise;
   }
 
   async #runWaiting(): Promise<void> {
-    this.#isRunning = true;
-    // Whoever asks in the same moment is stored with the first.
-    await undefined;
     while (this.#waiting.length > 0) {
       const round = this.#waiting;
       this.#waiting = [];
@@ -186,7 +187,7 @@ export class OffsetsGroup {
     signal: AbortSignal,
   ): Promise<GroupSnapshot | undefined> {
     const partitions = draft.stored();
-    const writes = [id, ...snapshot.writes];
+    const writes = [id, ...snapshot.writes].slice(0, REMEMBERED_WRITES);
     const condition = snapshot.etag === undefined ? "absent" : { etag: snapshot.etag };
     const result = await this.#objects.put(this.key, serialiseDocument({ writes, partitions }), condition, signal);
     if (result.status === "refused" || result.now === undefined || result.etag === undefined) return undefined;
@@ -207,6 +208,7 @@ export class OffsetsGroup {
 
   /** The attempt that a snapshot shows to have been stored, and to count. */
   #landed(attempts: Map<string, Attempt>, snapshot: GroupSnapshot): Attempt | undefined {
+    if (attempts.size === 0) return undefined;
     for (const [index, id] of snapshot.writes.entries()) {
       const attempt = attempts.get(id);
       if (attempt === undefined) continue;

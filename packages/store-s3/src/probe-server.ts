@@ -3,7 +3,7 @@ import type { S3Client } from "@aws-sdk/client-s3";
 import { backoffMs, delay } from "@tidemark/core/driver";
 import type { ObjectKeys } from "./object-keys.ts";
 import { isClockSkew, isTransient, statusOf, UnsupportedServerError } from "./s3-errors.ts";
-import { type EtagStyle, S3Objects, type WriteCondition } from "./s3-objects.ts";
+import { type EtagStyle, S3Objects, type WriteCondition, type WriteResult } from "./s3-objects.ts";
 
 /** How a server understands conditions. */
 export interface ServerTraits {
@@ -46,7 +46,7 @@ export async function probeServer(
 async function create(objects: S3Objects, key: string, signal: AbortSignal): Promise<string> {
   const created = await conditional(objects, key, "absent", signal);
   // A client that repeats requests by itself is refused what it has just written.
-  const etag = created === "refused" ? (await objects.get(key, signal)).object?.etag : created;
+  const etag = created.status === "refused" ? (await objects.get(key, signal)).object?.etag : created.etag;
   if (etag === undefined) throw new UnsupportedServerError(`the server answers a write without an ETag: ${ADVICE}`);
   return etag;
 }
@@ -58,8 +58,8 @@ async function mustRefuse(
   header: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const result = await patiently(signal, () => conditional(objects, key, condition, signal));
-  if (result !== "refused") throw new UnsupportedServerError(`the server ignores ${header} on PUT: ${ADVICE}`);
+  const { status } = await patiently(signal, () => conditional(objects, key, condition, signal));
+  if (status !== "refused") throw new UnsupportedServerError(`the server ignores ${header} on PUT: ${ADVICE}`);
 }
 
 async function understandEtags(
@@ -71,8 +71,8 @@ async function understandEtags(
 ): Promise<ServerTraits> {
   for (const etagStyle of ["quoted", "unquoted"] as const) {
     const objects = etagStyle === "quoted" ? quoted : new S3Objects(client, quoted.bucket, etagStyle);
-    const written = await patiently(signal, () => conditional(objects, key, { etag }, signal));
-    if (written === "refused") continue;
+    const { status } = await patiently(signal, () => conditional(objects, key, { etag }, signal));
+    if (status === "refused") continue;
     // Either the condition is honoured and the object stays, or it is gone, as it should be anyway.
     const removesConditionally = (await objects.remove(key, FOREIGN_ETAG, signal)) === "refused";
     if (removesConditionally) await objects.remove(key, undefined, signal);
@@ -86,10 +86,9 @@ async function conditional(
   key: string,
   condition: WriteCondition,
   signal: AbortSignal,
-): Promise<string | undefined | "refused"> {
+): Promise<WriteResult> {
   try {
-    const result = await objects.put(key, "{}", condition, signal);
-    return result.status === "refused" ? "refused" : result.etag;
+    return await objects.put(key, "{}", condition, signal);
   } catch (error) {
     if (statusOf(error) !== 501) throw error;
     throw new UnsupportedServerError(`the server does not implement conditional writes: ${ADVICE}`);

@@ -47,7 +47,7 @@ export interface S3DriverOptions {
 }
 
 /** How many objects are read or written at the same time. */
-const CONCURRENCY = 16;
+const CONCURRENCY = 32;
 /**
  * How old an empty object must be before it is removed, in milliseconds: an hour. A write that creates an object and is
  * still on its way would bring old positions back; S3 takes none that was signed more than a quarter of an hour before.
@@ -135,7 +135,7 @@ export class S3Driver implements OffsetStoreDriver {
   async delete(selector: DeleteSelector, { signal }: DriverContext): Promise<readonly OffsetKey[]> {
     if ("keys" in selector) return this.#deleteKeys(selector.keys, signal);
     const isSweep = "expired" in selector;
-    const filter: OffsetFilter = isSweep ? {} : (selector as OffsetFilter);
+    const filter: OffsetFilter = isSweep ? {} : selector;
     const removed: OffsetKey[] = [];
     const steps = streamBounded(this.#namesOf(filter, signal), CONCURRENCY, async ({ consumer, topic }) => {
       const group = this.#groups.of({ consumer, topic });
@@ -215,24 +215,30 @@ export class S3Driver implements OffsetStoreDriver {
     ask: (group: OffsetsGroup, entries: readonly Entry[]) => Promise<readonly (Outcome | DriverFailure)[]>,
   ): Promise<readonly (Outcome | DriverFailure)[]> {
     const indexes = new Map<OffsetsGroup, number[]>();
+    let last: OffsetKey | undefined;
+    let own: number[] = [];
     for (const [index, { key }] of entries.entries()) {
-      const group = this.#groups.of(key);
-      const own = indexes.get(group);
-      if (own === undefined) indexes.set(group, [index]);
-      else own.push(index);
+      // A session's partitions come one after the other: they are one group without looking again.
+      if (key.consumer !== last?.consumer || key.topic !== last.topic) {
+        const group = this.#groups.of(key);
+        own = indexes.get(group) ?? [];
+        indexes.set(group, own);
+        last = key;
+      }
+      own.push(index);
     }
     const answers: (Outcome | DriverFailure)[] = [];
     const errors: unknown[] = [];
-    await mapBounded([...indexes], CONCURRENCY, async ([group, own]) => {
+    await mapBounded([...indexes], CONCURRENCY, async ([group, asked]) => {
       try {
         const outcomes = await ask(
           group,
-          own.map((index) => entries[index] as Entry),
+          asked.map((index) => entries[index] as Entry),
         );
-        own.forEach((index, position) => (answers[index] = outcomes[position] as Outcome | DriverFailure));
+        asked.forEach((index, position) => (answers[index] = outcomes[position] as Outcome | DriverFailure));
       } catch (error) {
         errors.push(error);
-        for (const index of own) answers[index] = { status: "failed", error };
+        for (const index of asked) answers[index] = { status: "failed", error };
       }
     });
     // Nothing was answered: as a whole it may be repeated (contract 3.3).

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { openS3Store } from "../src/index.ts";
 import { describeWithServer } from "@tidemark/test-support/servers";
 import { claim, fetched, key, placeOn } from "./support/open-store.ts";
@@ -75,7 +75,10 @@ await describeWithServer("minio", ({ s3 }) => {
       const immortal = await claim(store, other);
       const token = await claim(store, key, 2_000);
       await store.commit([{ key, token, nextOffset: 7n }]);
-      const gone = expect.poll(() => fetched(bystander), { timeout: 10_000, interval: 50 }).toBeUndefined();
+      const gone = vi.waitUntil(async () => (await fetched(bystander)) === undefined, {
+        timeout: 10_000,
+        interval: 50,
+      });
       place.proxy.intercept = once(isWrite, { kind: "hold", until: gone });
       const outcomes = await store.commit([
         { key, token, ...entry },
@@ -97,12 +100,11 @@ await describeWithServer("minio", ({ s3 }) => {
       const token = await claim(store, key, 2_000);
       await store.commit([{ key, token, nextOffset: 7n }]);
       await claim(store, other, 2_000);
-      const gone = expect
-        .poll(async () => [await fetched(bystander), await fetched(bystander, other)], {
-          timeout: 10_000,
-          interval: 50,
-        })
-        .toEqual([undefined, undefined]);
+      const isGone = async (each: typeof key): Promise<boolean> => (await fetched(bystander, each)) === undefined;
+      const gone = vi.waitUntil(async () => (await isGone(key)) && (await isGone(other)), {
+        timeout: 10_000,
+        interval: 50,
+      });
       place.proxy.intercept = once(isWrite, { kind: "hold", until: gone });
       const [claims, resets] = await Promise.all([
         store.claim([{ key, token: "late", owner: "o" }]),

@@ -1,4 +1,11 @@
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type ServerResponse } from "node:http";
+import {
+  Agent,
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request,
+  type ServerResponse,
+} from "node:http";
 import { type AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 
@@ -44,6 +51,7 @@ export interface S3Proxy {
 /** Opens a proxy that is closed after the running test. Signatures stay valid: the host's name passes unchanged. */
 export async function openS3Proxy(endpoint: string): Promise<S3Proxy> {
   const target = new URL(endpoint);
+  const agent = new Agent({ keepAlive: true });
   let answered = 0;
   const proxy = {
     url: "",
@@ -93,7 +101,8 @@ export async function openS3Proxy(endpoint: string): Promise<S3Proxy> {
         port: target.port,
         method: incoming.method,
         path: incoming.url,
-        headers: { ...incoming.headers, connection: "close" },
+        headers: incoming.headers,
+        agent,
       },
       resolve,
     )
@@ -108,6 +117,7 @@ export async function openS3Proxy(endpoint: string): Promise<S3Proxy> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   proxy.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   onTestFinished(async () => {
+    agent.destroy();
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });
