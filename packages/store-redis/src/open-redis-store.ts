@@ -1,5 +1,11 @@
 import { type OffsetStore, OffsetStoreError } from "@tidemark/core";
-import { createOffsetStore, type OffsetStoreOptions, resolveStoreOptions, warnOfStore } from "@tidemark/core/driver";
+import {
+  createOffsetStore,
+  type ErrorClassification,
+  type OffsetStoreOptions,
+  resolveStoreOptions,
+  warnOfStore,
+} from "@tidemark/core/driver";
 import { type RedisAcknowledgement, waitCommand } from "./acknowledgement.ts";
 import { parseConnectionUrl } from "./connection-url.ts";
 import { ConnectionAttempt, openOwnClient } from "./own-client.ts";
@@ -73,7 +79,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Offset
     return createOffsetStore(new RedisDriver({ connection, namespace, keyPrefix, wait, close }), options);
   } catch (error) {
     await close().catch(() => undefined);
-    throw openError(error, attempt, timeout);
+    throw openError(error, attempt, { timeout, tls: parsed?.tls === true });
   } finally {
     clearTimeout(timer);
   }
@@ -91,19 +97,16 @@ function validateClient(client: RedisStoreClient): RedisConnection {
   return connection;
 }
 
-function openError(error: unknown, attempt: ConnectionAttempt, timeout: number): unknown {
+function openError(
+  error: unknown,
+  attempt: ConnectionAttempt,
+  { timeout, tls }: { readonly timeout: number; readonly tls: boolean },
+): unknown {
   if (error instanceof TypeError || error instanceof OffsetStoreError) return error;
   const isLate = error instanceof OpenTimeout;
   const cause = isLate ? (attempt.lastError ?? error) : error;
   const classified = classifyRedisError(cause);
-  const { code, retryable, message } =
-    isLate && classified.code === "UNKNOWN"
-      ? {
-          code: "TIMEOUT" as const,
-          retryable: true,
-          message: `no answer within ${timeout} ms; check the address, and whether the server speaks TLS (rediss://)`,
-        }
-      : classified;
+  const { code, retryable, message } = isLate && classified.code === "UNKNOWN" ? unanswered(timeout, tls) : classified;
   return new OffsetStoreError(`redis store: open failed: ${message}`, {
     code,
     retryable,
@@ -111,4 +114,12 @@ function openError(error: unknown, attempt: ConnectionAttempt, timeout: number):
     store: "redis",
     cause,
   });
+}
+
+function unanswered(timeout: number, tls: boolean): ErrorClassification {
+  // A Redis that speaks no TLS waits for the rest of what it takes for a command, without a word.
+  const [code, advice] = tls
+    ? (["UNAVAILABLE", "if the server does not speak TLS, use redis:// instead of rediss://"] as const)
+    : (["TIMEOUT", "check the address, and whether the server wants TLS (rediss://)"] as const);
+  return { code, retryable: true, message: `no answer within ${timeout} ms; ${advice}` };
 }

@@ -107,6 +107,11 @@ function classifyConnection(error: Error): ErrorClassification | undefined {
   }
   // What does not speak Redis at all: most often TLS on the other side, sometimes a wrong port.
   if (/Unknown RESP type|Protocol error/u.test(error.message)) return notRedis();
+  if (/sentinel/iu.test(error.message)) {
+    const message =
+      "no Sentinel names a master that can be reached; check the addresses, the set's name and the passwords";
+    return { code: "UNAVAILABLE", retryable: true, message };
+  }
   if (!LOST_CONNECTION.has(name)) return undefined;
   const message =
     "the connection to the server was lost or refused; it is made again by itself. If it never comes about: a server " +

@@ -1,0 +1,153 @@
+import { createServer } from "node:net";
+import { OffsetStoreError, type OffsetStoreEvent } from "@tidemark/core";
+import { describeWithServer, launchServer, requireServer } from "@tidemark/test-support/servers";
+import { createClient } from "redis";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { openRedisStore, storeUrl } from "../src/index.ts";
+
+const key = { consumer: "c", topic: "t", partition: 0 };
+
+async function errorOf(opening: Promise<unknown>): Promise<OffsetStoreError> {
+  const error = await opening.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof OffsetStoreError))
+    throw new Error(`not an OffsetStoreError: ${String(error)}`, { cause: error });
+  expect(error.operation).toBe("open");
+  expect(JSON.stringify([error.message, error.stack])).not.toContain("s3cret");
+  return error;
+}
+
+describe("bad input", () => {
+  it("is a TypeError before any I/O, and repeats no password", async () => {
+    for (const url of [
+      "redis://u:s3cret@h:99999",
+      "redis://u:s3cret%zz@h",
+      "redis://u:s3cret@h/abc",
+      "redis://u:s3cret@h?clutser=true",
+      "redis://u:s3cret@h?cluster=maybe",
+      "redis://u:s3cret@h?cluster=true&sentinel=x",
+      "redis://u:s3cret@h/1?cluster=true",
+      "redis://u:s3cret@h?nodes=a:1",
+      "redis://u:s3cret@h?cluster=true&nodes=x:s3cret@a:1",
+      "http://u:s3cret@h",
+      "s3cret",
+    ]) {
+      const error = await storeUrl.open(url).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(TypeError);
+      expect(String((error as Error).stack)).not.toContain("s3cret");
+    }
+    await expect(openRedisStore({})).rejects.toThrow(TypeError);
+    await expect(openRedisStore({ url: "redis://h", keyPrefix: "{a}" })).rejects.toThrow(TypeError);
+    await expect(openRedisStore({ client: createClient() })).rejects.toThrow(/not connected/u);
+    await expect(openRedisStore({ url: "redis://h", acknowledge: { replicas: -1 } })).rejects.toThrow(RangeError);
+  });
+
+  it("names nobody who listens: UNAVAILABLE, at once", async () => {
+    const listener = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => listener.once("listening", resolve));
+    const { port } = listener.address() as { port: number };
+    await new Promise((resolve) => listener.close(resolve));
+    for (const query of ["", "?cluster=true", "?sentinel=mymaster"]) {
+      const url = `redis://u:s3cret@127.0.0.1:${port}${query}`;
+      const error = await errorOf(openRedisStore({ url, timeout: 3_000 }));
+      expect(error).toMatchObject({ code: "UNAVAILABLE", retryable: true });
+    }
+  });
+
+  it("names a host that accepts and never answers: TIMEOUT, within the timeout", async () => {
+    const listener = createServer(() => undefined).listen(0, "127.0.0.1");
+    onTestFinished(() => void listener.close());
+    await new Promise((resolve) => listener.once("listening", resolve));
+    const { port } = listener.address() as { port: number };
+    const error = await errorOf(openRedisStore({ url: `redis://u:s3cret@127.0.0.1:${port}`, timeout: 300 }));
+    expect(error).toMatchObject({ code: "TIMEOUT", retryable: true });
+  });
+});
+
+await describeWithServer("redis", (server) => {
+  it("takes a wrong or a needless password for PERMISSION_DENIED", async () => {
+    const { host } = new URL(server.url);
+    const error = await errorOf(openRedisStore({ url: `redis://nobody:s3cret@${host}` }));
+    expect(error).toMatchObject({ code: "PERMISSION_DENIED", retryable: false });
+  });
+
+  it("says that TLS is spoken to a server that speaks none", async () => {
+    const { host } = new URL(server.url);
+    const error = await errorOf(openRedisStore({ url: `rediss://${host}`, timeout: 3_000 }));
+    expect(error.code).toBe("UNAVAILABLE");
+    expect(error.message).toMatch(/TLS/u);
+  });
+
+  it("leaves the caller's client open, and closes its own", async () => {
+    const client = createClient({ url: server.url });
+    await client.connect();
+    const namespace = `open-${crypto.randomUUID()}`;
+    const store = await openRedisStore({ client, namespace });
+    await store.claim([{ key, token: "t", owner: "o" }]);
+    await store.close();
+    expect(await client.ping()).toBe("PONG");
+    client.destroy();
+    const own = await openRedisStore({ url: server.url, namespace });
+    expect(await own.fetch([key])).toMatchObject([{ status: "found" }]);
+    await own.close();
+    await expect(own.fetch([key])).rejects.toMatchObject({ code: "CLOSED" });
+  });
+
+  it("names the command that an ACL forbids, and opens without INFO", async () => {
+    const admin = createClient({ url: server.url });
+    await admin.connect();
+    const user = `u${crypto.randomUUID()}`;
+    onTestFinished(async () => {
+      await admin.sendCommand(["ACL", "DELUSER", user]);
+      admin.destroy();
+    });
+    await admin.sendCommand(["ACL", "SETUSER", user, "on", ">s3cret", "~*", "+@all", "-info", "-hset"]);
+    const { host } = new URL(server.url);
+    await using store = await openRedisStore({ url: `redis://${user}:s3cret@${host}`, namespace: user });
+    expect(await store.fetch([key])).toEqual([{ status: "absent" }]);
+    const claim = store.claim([{ key, token: "t", owner: "o" }]);
+    await expect(claim).rejects.toMatchObject({ code: "PERMISSION_DENIED", retryable: false });
+    await admin.sendCommand(["ACL", "SETUSER", user, "+hset", "-evalsha"]);
+    await expect(store.fetch([key])).rejects.toMatchObject({ code: "PERMISSION_DENIED" });
+  });
+});
+
+describe("a server of the test's own", () => {
+  it("warns when it may evict, and refuses a replica", async () => {
+    const server = await launchServer("redis");
+    requireServer(server);
+    onTestFinished(() => server.stop());
+    const admin = createClient({ url: server.url });
+    await admin.connect();
+    await admin.sendCommand(["CONFIG", "SET", "maxmemory", "100mb", "maxmemory-policy", "allkeys-lru"]);
+    const events: OffsetStoreEvent[] = [];
+    await (await storeUrl.open(server.url, { onEvent: (event) => events.push(event) })).close();
+    expect(events).toMatchObject([{ type: "warning", message: /allkeys-lru/u }]);
+    await admin.sendCommand(["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+    await (await openRedisStore({ url: server.url, onEvent: (event) => events.push(event) })).close();
+    expect(events).toHaveLength(1);
+    // Nobody acknowledges, since there is no replica: written, and said to be.
+    const namespace = "waiting";
+    await using waiting = await openRedisStore({
+      url: server.url,
+      namespace,
+      acknowledge: { replicas: 1, timeout: 20 },
+    });
+    await expect(waiting.claim([{ key, token: "t", owner: "o" }])).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+      retryable: true,
+      message: /written, but was not acknowledged/u,
+    });
+    expect(await waiting.fetch([key])).toMatchObject([{ status: "found" }]);
+    const aof = openRedisStore({ url: server.url, acknowledge: { appendOnlyFile: true } });
+    expect(await errorOf(aof)).toMatchObject({ code: "UNSUPPORTED" });
+    await admin.sendCommand(["REPLICAOF", "127.0.0.1", "1"]);
+    expect(await errorOf(openRedisStore({ url: server.url }))).toMatchObject({
+      code: "UNSUPPORTED",
+      message: /replica/u,
+    });
+    admin.destroy();
+  });
+});
