@@ -106,7 +106,6 @@ const failures: readonly (readonly [args: readonly string[], message: RegExp])[]
   [["topic", "list", "--log", "local:a-folder"], /a-folder/],
   [["consumer", "list", "--store", "sqlite:mis/typed/x.db"], /typed" does not exist; create it or check the path$/],
   [["topic", "list", "--log", "local:mis/typed/x.db"], /typed" does not exist; create it or check the path$/],
-  [["topic", "list", "--log", "kafka://host:9092"], /run `npm install @tidemark\/source-kafka`$/],
   [["consume", "t", "-p", "0", "--start", "99", "--reset-policy", "none", "--until-end"], /offset 99 .* out of range/],
 ];
 
@@ -136,6 +135,16 @@ test.each([
     code: 1,
     stdout: "",
     stderr: `tidemark: store URLs with ${store.split("//")[0]} need the package ${packages.split(" ")[0]}: run \`npm install ${packages}\`\n`,
+  });
+});
+
+test("the log of kafka:// is not installed: what to install is said", async () => {
+  const environment = withoutPackages("@tidemark/source-kafka");
+  expect(await workspace.run(["topic", "list", "--log", "kafka://host:9092"], { environment })).toEqual({
+    code: 1,
+    stdout: "",
+    stderr:
+      "tidemark: log URLs with kafka: need the package @tidemark/source-kafka: run `npm install @tidemark/source-kafka`\n",
   });
 });
 
