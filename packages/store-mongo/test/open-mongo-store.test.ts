@@ -186,7 +186,7 @@ await describeWithServer("mongo", ({ url }) => {
       const { hostname, port } = new URL(url);
       const proxy = await openTcpProxy({ host: hostname, port: Number(port) });
       onTestFinished(() => proxy.close());
-      const client = openClient(throughProxy(url, proxy.port));
+      const client = openClient(throughProxy(url, proxy.port), { heartbeatFrequencyMS: 500 });
       const { store } = await openStore(url, { client, timeout: 700 });
       await store.claim([{ key, token: "t", owner: "o" }]);
       // It notices that the server is gone, and waits for another.
