@@ -18,7 +18,7 @@ export class MongoReader implements WireReader {
     for (;;) {
       const message = firstMessage(this.#requests);
       if (message === undefined) return pieces;
-      pieces.push({ bytes: message, request: readRequest(message) });
+      pieces.push({ bytes: message, request: readRequest(message), unanswered: isUnanswered(message) });
       this.#requests = this.#requests.subarray(message.length);
     }
   }
@@ -40,6 +40,11 @@ function firstMessage(bytes: Buffer): Buffer | undefined {
   return bytes.length < length ? undefined : bytes.subarray(0, length);
 }
 
+/** Of what a client says when it leaves, for example. */
+function isUnanswered(message: Buffer): boolean {
+  return message.readInt32LE(12) === OP_MSG && (message.readUInt32LE(HEADER_BYTES) & MORE_TO_COME) !== 0;
+}
+
 function readRequest(message: Buffer): WireRequest {
   const operation = message.readInt32LE(12);
   if (operation === OP_QUERY) {
@@ -47,9 +52,6 @@ function readRequest(message: Buffer): WireRequest {
     return firstField(message, message.indexOf(0, HEADER_BYTES + 4) + 1 + 8);
   }
   if (operation !== OP_MSG) throw new Error(`a MongoDB client sent an operation ${operation}`);
-  if ((message.readUInt32LE(HEADER_BYTES) & MORE_TO_COME) !== 0) {
-    throw new Error("a MongoDB client sent a write that nobody acknowledges");
-  }
   let at = HEADER_BYTES + 4;
   // Sections of the kind 1 carry many documents of one field; the command itself is the section of the kind 0.
   while (message[at] !== 0) at += 1 + message.readInt32LE(at + 1);

@@ -90,7 +90,7 @@ export class ProxiedConnection {
       onUnreadable(error);
       throw error;
     }
-    for (const { bytes, request } of pieces) {
+    for (const { bytes, request, unanswered = false } of pieces) {
       if (request !== undefined) {
         const fate = fateOf(request);
         if (fate === "cut-before") {
@@ -98,7 +98,7 @@ export class ProxiedConnection {
           onCut(request);
           return;
         }
-        this.#unanswered += 1;
+        if (!unanswered) this.#unanswered += 1;
         if (fate === "cut-after") this.#withheld = request;
       }
       await write(server, bytes);

@@ -14,6 +14,8 @@ export interface WirePiece {
   readonly bytes: Buffer;
   /** The request that begins with these bytes; nothing of it was in an earlier piece. */
   readonly request?: WireRequest;
+  /** Whether the client said that it wants no answer to the request. */
+  readonly unanswered?: boolean;
 }
 
 /** Reads one direction or both of one connection. Bytes come as the network cuts them. */
