@@ -1,11 +1,5 @@
 import type { ErrorClassification } from "@tidemark/core/driver";
-import {
-  MongoBulkWriteError,
-  MongoError,
-  MongoNetworkError,
-  MongoParseError,
-  MongoServerSelectionError,
-} from "mongodb";
+import { MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerSelectionError } from "mongodb";
 import { UnreadableDocumentError } from "./stored-document.ts";
 
 /** The server or the collection cannot hold what the store needs. */
@@ -47,6 +41,7 @@ export function classifyMongoError(error: unknown): ErrorClassification {
   const code = numberOf(error, "code");
   switch (code) {
     case UNAUTHORIZED:
+      if (/requires authentication/iu.test(text)) return denied();
       return {
         code: "PERMISSION_DENIED",
         retryable: false,
@@ -166,9 +161,4 @@ function textOf(error: unknown, field: string): string {
 
 function messageOf(error: unknown): string {
   return textOf(error, "errmsg") || textOf(error, "message") || "no reason was given";
-}
-
-/** Tells whether a connection string makes no sense to the driver. */
-export function isParseError(error: unknown): error is MongoParseError {
-  return error instanceof MongoParseError;
 }
