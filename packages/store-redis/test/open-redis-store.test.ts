@@ -1,5 +1,6 @@
 import { createServer } from "node:net";
-import { OffsetStoreError, type OffsetStoreEvent } from "@tidemark/core";
+import { OffsetStoreError } from "@tidemark/core";
+import type { OffsetStoreEvent } from "@tidemark/core/driver";
 import { describeWithServer, launchServer, requireServer } from "@tidemark/test-support/servers";
 import { createClient } from "redis";
 import { describe, expect, it, onTestFinished } from "vitest";
