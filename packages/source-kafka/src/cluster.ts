@@ -144,24 +144,29 @@ export class Cluster {
 
   /** Waits until every broker that answers says of a topic what is expected, so that whoever asks next hears the same. */
   async untilAllSee(topic: string, call: LogCall, expected: (seen: TopicMetadata) => boolean): Promise<void> {
+    await this.untilAllAgree(call, async (broker) => {
+      const { topics } = await this.#metadataFrom(broker, [topic]);
+      return topics[0] !== undefined && expected(topics[0]);
+    });
+    this.#leaders.delete(topic);
+  }
+
+  /** Asks every broker again and again until it agrees, is not there, or the time is up. */
+  async untilAllAgree(call: LogCall, agrees: (broker: Broker) => Promise<boolean>): Promise<void> {
     const { signal } = call;
     const endsAt = performance.now() + this.options.timeoutMs;
     await Promise.all(
       [...this.#brokers.values()].map(async (broker) => {
-        while (performance.now() < endsAt) {
-          try {
-            const { topics } = await untilAborted(this.#metadataFrom(broker, [topic]), this.closing, signal);
-            if (topics[0] !== undefined && expected(topics[0])) return;
-          } catch (error) {
-            // A broker that is down learns it when it comes back.
-            if (error instanceof BrokerConnectionError) return;
-            throw error;
+        try {
+          while (performance.now() < endsAt && !(await untilAborted(agrees(broker), this.closing, signal))) {
+            await untilAborted(delay(AGREEMENT_POLL_MS, this.closing), this.closing, signal);
           }
-          await untilAborted(delay(AGREEMENT_POLL_MS, this.closing), this.closing, signal);
+        } catch (error) {
+          // A broker that is down learns it when it comes back.
+          if (!(error instanceof BrokerConnectionError)) throw error;
         }
       }),
     );
-    this.#leaders.delete(topic);
   }
 
   /** Ends everything. */

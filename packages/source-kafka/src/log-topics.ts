@@ -1,4 +1,4 @@
-import { ConfigResourceTypes, IncrementalAlterConfigOperationTypes } from "@platformatic/kafka";
+import { ConfigResourceTypes, type describeConfigsV4, IncrementalAlterConfigOperationTypes } from "@platformatic/kafka";
 import type { TopicAlteration, TopicConfig, TopicDescription } from "@tidemark/core";
 import type { Cluster, TopicMetadata } from "./cluster.ts";
 import { ALTER_CONFIGS, CREATE_PARTITIONS, CREATE_TOPICS, DELETE_TOPICS, DESCRIBE_CONFIGS } from "./kafka-apis.ts";
@@ -94,6 +94,7 @@ export class LogTopics {
         const { responses } = await this.#cluster.callController(ALTER_CONFIGS, [[resource], false]);
         throwIfRefused(responses[0]?.errorCode ?? -1, responses[0]?.errorMessage);
       });
+      await this.#untilConfigured(name, configs, call);
     }
     if (consumerTtl !== undefined) await this.#settings.write(topic, consumerTtl, call);
   }
@@ -149,26 +150,47 @@ export class LogTopics {
     });
   }
 
-  /** The settings of topics by name; none of a topic whose settings this client may not see. */
-  async #configs(topics: readonly TopicMetadata[], call: LogCall): Promise<Map<string, Map<string, string>>> {
-    const resources = topics.map(({ name }) => ({
-      resourceType: ConfigResourceTypes.TOPIC,
-      resourceName: name ?? "",
-      configurationKeys: [RETENTION_MS, RETENTION_BYTES, CLEANUP_POLICY],
-    }));
-    return this.#cluster.attempt({ ...call, repeatable: true }, async () => {
-      const { results } = await this.#cluster.callController(DESCRIBE_CONFIGS, [resources, false, false]);
-      const byTopic = new Map<string, Map<string, string>>();
-      for (const { resourceName, errorCode, errorMessage, configs } of results) {
-        const refusal = errorCode === 0 ? undefined : new BrokerRefusal(errorCode, errorMessage);
-        // One that was deleted meanwhile has no settings either.
-        if (refusal?.authorization === true || errorCode === UNKNOWN_TOPIC_OR_PARTITION) continue;
-        if (refusal !== undefined) throw refusal;
-        byTopic.set(resourceName, new Map(configs.map(({ name, value }) => [name, value ?? ""])));
-      }
-      return byTopic;
+  /** Waits until all brokers tell what was set: the controller answers before they have heard of it. */
+  async #untilConfigured(name: string, configs: readonly TopicConfigEntry[], call: LogCall): Promise<void> {
+    await this.#cluster.untilAllAgree(call, async (broker) => {
+      const seen = configsByTopic(await this.#cluster.call(broker, DESCRIBE_CONFIGS, describeConfigsOf([name]))).get(
+        name,
+      );
+      // Who may not see it need not wait for it.
+      return seen === undefined || configs.every((config) => seen.get(config.name) === config.value);
     });
   }
+
+  /** The settings of topics by name; none of a topic whose settings this client may not see. */
+  async #configs(topics: readonly TopicMetadata[], call: LogCall): Promise<Map<string, Map<string, string>>> {
+    const names = topics.map(({ name }) => name ?? "");
+    return this.#cluster.attempt({ ...call, repeatable: true }, async () =>
+      configsByTopic(await this.#cluster.callController(DESCRIBE_CONFIGS, describeConfigsOf(names))),
+    );
+  }
+}
+
+interface TopicConfigEntry {
+  readonly name: string;
+  readonly value: string;
+}
+
+function describeConfigsOf(topics: readonly string[]): describeConfigsV4.DescribeConfigsRequest {
+  const configurationKeys = [RETENTION_MS, RETENTION_BYTES, CLEANUP_POLICY];
+  const resourceType = ConfigResourceTypes.TOPIC;
+  return [topics.map((resourceName) => ({ resourceType, resourceName, configurationKeys })), false, false];
+}
+
+function configsByTopic(answer: describeConfigsV4.DescribeConfigsResponse): Map<string, Map<string, string>> {
+  const byTopic = new Map<string, Map<string, string>>();
+  for (const { resourceName, errorCode, errorMessage, configs } of answer.results) {
+    const refusal = errorCode === 0 ? undefined : new BrokerRefusal(errorCode, errorMessage);
+    // One that was deleted meanwhile has no settings either.
+    if (refusal?.authorization === true || errorCode === UNKNOWN_TOPIC_OR_PARTITION) continue;
+    if (refusal !== undefined) throw refusal;
+    byTopic.set(resourceName, new Map(configs.map(({ name, value }) => [name, value ?? ""])));
+  }
+  return byTopic;
 }
 
 /** Whether a broker knows all partitions of a topic and their leaders. */
