@@ -283,6 +283,25 @@ await describeWithTransactions(({ url, behind }) => {
       await direct.close();
     });
 
+    it("differs: an insert of what others have inserted since the snapshot is a duplicate, and $$NOW stands still", async () => {
+      const session = client.startSession();
+      session.startTransaction();
+      const stamp = async (): Promise<Date | undefined> => {
+        const options = { session, upsert: true, returnDocument: "after" } as const;
+        const stamped = await things.findOneAndUpdate({ _id: 8 }, [{ $set: { at: "$$NOW" } }], options);
+        return stamped?.at;
+      };
+      const first = await stamp();
+      await seenByOthers.insertOne({ _id: 9 });
+      expect(await stamp()).toEqual(first);
+      expect(await things.findOne({ _id: 9 }, { session })).toBeNull();
+      const error = await failure(things.insertOne({ _id: 9 }, { session }));
+      expect(error).toMatchObject({ code: 11_000 });
+      expect(error.hasErrorLabel(TRANSIENT)).toBe(false);
+      await session.abortTransaction();
+      await session.endSession();
+    });
+
     it("rolls back at once what a killed client has left", async () => {
       const child = spawn(process.execPath, ["--conditions=@tidemark/source", diesInTransaction, url, database], {
         stdio: ["ignore", "pipe", "inherit"],
