@@ -37,7 +37,11 @@ interface KnownSnapshot {
 }
 
 const RETRY_BASE_MS = 4;
-const CONTENTION_MAX_MS = 100;
+/** Of a lost race: any part of it. Growing pauses would leave the key to whoever has just won. */
+const CONTENTION_MAX_MS = 30;
+/** How many of its own writes' durations a store leaves to others, at most, where others write too. */
+const COURTESY = 3;
+const COURTESY_MAX_MS = 100;
 const FAILURE_MAX_MS = 500;
 /** So near to its deadline a write is looked at again: the clocks of a server's machines may differ by that. */
 const DEADLINE_MARGIN_MS = 2 * CLOCK_STEP_MS;
@@ -57,6 +61,8 @@ export class OffsetsGroup {
   #known: KnownSnapshot | undefined;
   #waiting: WaitingStep[] = [];
   #isRunning = false;
+  #lastWriteMs = 0;
+  #ownWrites: readonly string[] = [];
 
   constructor(objects: S3Objects, key: string) {
     this.#objects = objects;
@@ -125,7 +131,6 @@ export class OffsetsGroup {
   async #store(round: readonly WaitingStep[], signal: AbortSignal): Promise<void> {
     const attempts = new Map<string, Attempt>();
     let isFreshNeeded = round.some(({ step }) => step.needsFresh);
-    let contention = 0;
     let failures = 0;
     let skews = 0;
     let failedAt: string | undefined;
@@ -145,6 +150,7 @@ export class OffsetsGroup {
         continue;
       }
       if (!draft.changed) return settleAll(snapshot.now);
+      if (known !== undefined) await this.#giveWay(known, signal);
 
       const attempt: Attempt = {
         id: randomBytes(9).toString("base64url"),
@@ -174,8 +180,7 @@ export class OffsetsGroup {
           continue;
         }
       }
-      contention += 1;
-      await delay(backoffMs(contention, RETRY_BASE_MS, CONTENTION_MAX_MS), signal);
+      await delay(Math.random() * CONTENTION_MAX_MS, signal);
     }
   }
 
@@ -189,7 +194,10 @@ export class OffsetsGroup {
     const partitions = draft.stored();
     const writes = [id, ...snapshot.writes].slice(0, REMEMBERED_WRITES);
     const condition = snapshot.etag === undefined ? "absent" : { etag: snapshot.etag };
+    const startedAt = performance.now();
     const result = await this.#objects.put(this.key, serialiseDocument({ writes, partitions }), condition, signal);
+    this.#lastWriteMs = performance.now() - startedAt;
+    this.#ownWrites = [id, ...this.#ownWrites].slice(0, REMEMBERED_WRITES);
     if (result.status === "refused" || result.now === undefined || result.etag === undefined) return undefined;
     // The clock that answers may lag behind the one that stamps objects: time never goes back within a group.
     const now = Math.max(result.now, snapshot.now);
@@ -204,6 +212,17 @@ export class OffsetsGroup {
     };
     this.#remember(stored);
     return stored;
+  }
+
+  /**
+   * Whoever wrote last knows what to go on from, and would win every race against those who must read first. Where others
+   * write too, it lets a moment pass after its own write; a flush every few seconds is never held up.
+   */
+  async #giveWay({ snapshot, monotonicMs }: KnownSnapshot, signal: AbortSignal): Promise<void> {
+    if (snapshot.writes.every((id) => this.#ownWrites.includes(id))) return;
+    const courtesyMs = Math.random() * Math.min(COURTESY * this.#lastWriteMs, COURTESY_MAX_MS);
+    const leftMs = courtesyMs - (performance.now() - monotonicMs);
+    if (leftMs > 0) await delay(leftMs, signal);
   }
 
   /** The attempt that a snapshot shows to have been stored, and to count. */
