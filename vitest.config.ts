@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { ConformanceTable } from "./packages/test-support/src/servers/conformance-table.ts";
 
 export default defineConfig({
   resolve: { conditions: ["@tidemark/source"] },
@@ -6,11 +7,13 @@ export default defineConfig({
   test: {
     // .ci/run reads the counts from this file: they are the runner's own, whatever the terminal shows.
     reporters: process.env["CI"]
-      ? ["default", ["json", { outputFile: "node_modules/.vitest/results.json" }]]
-      : ["default"],
+      ? ["default", ["json", { outputFile: "node_modules/.vitest/results.json" }], new ConformanceTable()]
+      : ["default", new ConformanceTable()],
     include: ["packages/*/test/**/*.test.ts", "benchmarks/test/**/*.test.ts"],
     // Servers are started when a test file first asks for one, once for the whole run.
     globalSetup: ["packages/test-support/src/servers/lend-servers.ts"],
+    // The cases of the kit spend most of their time waiting for a server's clock.
+    maxConcurrency: 20,
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },

@@ -8,7 +8,7 @@ const backend = createMemoryBackend();
 testOffsetStore(
   { describe, it },
   {
-    name: "memory",
+    name: `memory store on Node ${process.versions.node}`,
     connection: "embedded",
     async open(options) {
       const store = createMemoryStore({ ...options, backend });

@@ -59,7 +59,7 @@ for (const synchronous of ["full", "normal"] as const) {
   testOffsetStore<SqliteTransaction>(
     { describe, it },
     {
-      name: `sqlite, synchronous ${synchronous}`,
+      name: `sqlite store on SQLite ${process.versions["sqlite"]}, synchronous ${synchronous}`,
       connection: "embedded",
       open: (options) => open(options, synchronous),
     },

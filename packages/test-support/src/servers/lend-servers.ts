@@ -1,14 +1,14 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { MissingServer, RunningServer, ServerName } from "./server.ts";
+import type { MissingServer, OwnServer, RunningServer, ServerName } from "./server.ts";
 import { sweepServerFolders } from "./server-folder.ts";
 import { LENDER_VARIABLE } from "./shared-server.ts";
 
 /** A global set-up of vitest: lends servers to all workers of the run, each started when it is first asked for. */
 export async function setup(): Promise<() => Promise<void>> {
-  const servers = new Map<string, Promise<RunningServer | MissingServer>>();
-  const start = async (name: string): Promise<RunningServer | MissingServer> => {
+  const servers = new Map<string, Promise<OwnServer | RunningServer | MissingServer>>();
+  const start = async (name: string): Promise<OwnServer | RunningServer | MissingServer> => {
     const { findOrLaunchServer } = await import("./launch-server.ts");
     return findOrLaunchServer(name as ServerName);
   };
@@ -30,10 +30,8 @@ export async function setup(): Promise<() => Promise<void>> {
     delete process.env[LENDER_VARIABLE];
     const asked = await Promise.allSettled(servers.values());
     const found = asked.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
-    for (const server of found) if ("missing" in server) console.warn(server.missing);
-    await Promise.all(
-      found.map((server) => ("stop" in server ? (server as { stop(): Promise<void> }).stop() : undefined)),
-    );
+    for (const server of found) if ("missing" in server) process.stderr.write(`${server.missing}\n`);
+    await Promise.all(found.map(async (server) => ("stop" in server ? server.stop() : undefined)));
     // Workers that were ended in the middle of a test left the folders of their own servers.
     sweepServerFolders();
   };

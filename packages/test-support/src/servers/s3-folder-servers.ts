@@ -25,7 +25,7 @@ interface FolderServer {
 const minio: FolderServer = {
   name: "minio",
   label: "MinIO",
-  version: /^minio version (\S+)/mu,
+  version: /^minio version (?:RELEASE\.)?(\S+)/mu,
   args: (port, data) => ["server", "--quiet", "--address", `127.0.0.1:${port}`, data],
   env: {
     MINIO_ROOT_USER: TEST_S3_KEYS.accessKeyId,

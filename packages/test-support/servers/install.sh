@@ -1,0 +1,174 @@
+#!/usr/bin/env bash
+# install.sh [TARGET...]: gets the servers that the tests run on. Without targets: all of them. What is there costs nothing.
+#
+#   redis ceph                               from Debian's packages; needs root
+#   minio versitygw ferretdb toxiproxy       built by Go
+#   sid                                      a folder with Debian's unstable suite: PostgreSQL 18 with DocumentDB, the newest
+#                                            Redis, Valkey; needs root, here and to run them
+#
+# Into TIDEMARK_SERVERS_DIR, by default a folder of the user's cache. Written for Debian 12.
+set -euo pipefail
+
+script=$(readlink -f "${BASH_SOURCE[0]}")
+cache=${TIDEMARK_SERVERS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/tidemark-servers}
+targets=(redis ceph minio versitygw ferretdb toxiproxy sid)
+# FerretDB's module says so.
+go_minor=25
+
+# What Go builds: module, version, and, where it does not know it otherwise, its version for the linker to write in.
+go_build() {
+  case $1 in
+    minio) echo "github.com/minio/minio v0.0.0-20260212201848-7aac2a2c5b7c github.com/minio/minio/cmd.ReleaseTag=RELEASE.2026-02-12T20-18-48Z" ;;
+    versitygw) echo "github.com/versity/versitygw/cmd/versitygw v1.8.0 main.Version=v1.8.0" ;;
+    ferretdb) echo "github.com/FerretDB/FerretDB/v2/cmd/ferretdb v2.7.0" ;;
+    toxiproxy) echo "github.com/Shopify/toxiproxy/v2/cmd/server v2.5.0 github.com/Shopify/toxiproxy/v2.Version=2.5.0" ;;
+  esac
+}
+go_program() { if [[ $1 == toxiproxy ]]; then echo toxiproxy-server; else echo "$1"; fi; }
+
+is_there() {
+  case $1 in
+    redis) has redis-server ;;
+    ceph) has radosgw && has radosgw-admin && has ceph-mon && has ceph-osd && has ceph && has monmaptool ;;
+    sid) [[ -e $cache/sid/.complete ]] ;;
+    # The stamp is written last: a program without one is of another version.
+    *) [[ -x $cache/bin/$(go_program "$1") && -e $cache/stamps/$1 && $(<"$cache/stamps/$1") == "$(go_build "$1")" ]] ;;
+  esac
+}
+# Servers are where only an administrator's PATH leads to.
+has() { PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null; }
+fail() {
+  printf '%s\n' "$*" >&2
+  exit 1
+}
+
+# Everything below runs in a process for each target, in parallel. What uses the same thing takes turns.
+in_turn() {
+  local name=$1
+  shift
+  flock "$cache/$name.lock" "$@"
+}
+
+install_packages() {
+  has apt-get || fail "this machine has no apt-get: $target is taken from Debian's packages"
+  ((EUID == 0)) || fail "$target needs root: run this script as root, with TIDEMARK_SERVERS_DIR=$cache"
+  in_turn apt bash -c '
+    export DEBIAN_FRONTEND=noninteractive
+    # A new machine has no lists, or old ones.
+    apt-get -q install -y --no-install-recommends "$@" || { apt-get -q update && apt-get -q install -y --no-install-recommends "$@"; }
+  ' bash "$@"
+}
+
+install_go_program() {
+  local module version variable program build
+  read -r module version variable <<<"$(go_build "$target")"
+  program=$(go_program "$target")
+  has go || fail "$target is built by Go, which is not here: install Go 1.$go_minor or later, and put it on the PATH"
+  # One that is only a little older fetches what a module asks for.
+  [[ $(GOTOOLCHAIN=local go version) =~ go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= 21)) ||
+    fail "$target is built by Go 1.$go_minor or later, and here is $(GOTOOLCHAIN=local go version)"
+  build=$cache/build.$target
+  rm -rf "$build"
+  mkdir -p "$build" "$cache/bin" "$cache/stamps"
+  # Each build uses all cores by itself.
+  GOBIN=$build in_turn go go install -ldflags="-s -w${variable:+ -X $variable}" "$module@$version"
+  rm -f "$cache/stamps/$target"
+  mv "$build"/* "$cache/bin/$program"
+  rmdir "$build"
+  go_build "$target" >"$cache/stamps/$target"
+}
+
+install_sid() {
+  [[ $(. /etc/os-release 2>/dev/null && echo "${ID:-}") == debian ]] || fail "sid is made on Debian only"
+  has debootstrap || install_packages debootstrap
+  ((EUID == 0)) || fail "sid needs root: run this script as root, with TIDEMARK_SERVERS_DIR=$cache"
+  local mirror
+  mirror=$(debian_mirror)
+  [[ -n $mirror ]] || { in_turn apt apt-get -q update && mirror=$(debian_mirror); }
+  [[ -n $mirror ]] || fail "apt-get indextargets names no Debian mirror"
+  # Mounts of its own: they end with the process, and removing the folder never reaches into the machine's /dev.
+  unshare --mount --propagation private bash -euo pipefail -c '
+    new=$1 mirror=$2 sid=$3
+    rm -rf --one-file-system "$new"
+    mkdir -p "$new"
+    debootstrap --variant=minbase --keyring=/usr/share/keyrings/debian-archive-keyring.gpg sid "$new" "$mirror"
+    # No service is started in there.
+    printf "#!/bin/sh\nexit 101\n" >"$new/usr/sbin/policy-rc.d"
+    chmod +x "$new/usr/sbin/policy-rc.d"
+    mount -t proc proc "$new/proc"
+    mount --rbind /dev "$new/dev"
+    # Nothing here outlives a failed installation: waiting for the disk is of no use.
+    chroot "$new" env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends \
+      -o DPkg::Options::=--force-unsafe-io -o Acquire::Check-Valid-Until=false \
+      postgresql-18-documentdb redis-server valkey-server
+    chroot "$new" apt-get clean
+    : >"$new/.complete"
+    mv -T "$new" "$sid"
+  ' bash "$cache/sid.new" "$mirror" "$cache/sid"
+}
+
+# Where this machine has its packages from.
+debian_mirror() {
+  local mirror
+  mirror=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' | awk -F'|' '$1 == "Debian" && $2 == "Debian" { print $3; exit }')
+  case $mirror in mirror+file:*) mirror=$(awk 'NR == 1 { print $1 }' "${mirror#mirror+file:}") ;; esac
+  printf '%s' "$mirror"
+}
+
+if [[ ${1:-} == --one ]]; then
+  target=$2
+  case $target in
+    redis) install_packages redis-server ;;
+    ceph) install_packages radosgw ceph-mon ceph-osd ;;
+    sid) install_sid ;;
+    *) install_go_program ;;
+  esac
+  exit
+fi
+
+(($# > 0)) || set -- "${targets[@]}"
+wanted=()
+for target; do
+  [[ " ${targets[*]} " == *" $target "* ]] || fail "there is no target $target: it is one of ${targets[*]}"
+  is_there "$target" || wanted+=("$target")
+done
+((${#wanted[@]} > 0)) || exit 0
+
+[[ $(uname -s) == Linux ]] || fail "this gets servers for Linux: elsewhere give the tests URLs of servers, as CONTRIBUTING.md says"
+mkdir -p "$cache/log"
+# Whoever comes second finds it done.
+exec 9>"$cache/install.lock"
+flock 9
+
+running=()
+trap 'for process in "${running[@]}"; do kill -TERM -- "-$process" 2>/dev/null || true; done; exit 130' INT TERM HUP
+started=()
+for target in "${wanted[@]}"; do
+  if is_there "$target"; then continue; fi
+  # In a group of its own, to be ended as a whole.
+  setsid bash "$script" --one "$target" >"$cache/log/$target.log" 2>&1 </dev/null &
+  running+=($!)
+  started+=("$target")
+done
+
+failed=0
+report() {
+  if wait "${running[$1]}"; then
+    echo "servers: ${started[$1]} is there after $SECONDS s"
+  else
+    failed=1
+    echo "servers: ${started[$1]} failed; the last lines of $cache/log/${started[$1]}.log:" >&2
+    tail -n 12 "$cache/log/${started[$1]}.log" >&2
+  fi
+}
+# In the order in which they end.
+left=("${!running[@]}")
+while ((${#left[@]} > 0)); do
+  wait -n "${running[@]}" 2>/dev/null || true
+  still=()
+  for index in "${left[@]}"; do
+    if kill -0 "${running[$index]}" 2>/dev/null; then still+=("$index"); else report "$index"; fi
+  done
+  left=("${still[@]}")
+done
+exit "$failed"
