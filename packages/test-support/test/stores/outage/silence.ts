@@ -1,0 +1,35 @@
+import { expect } from "vitest";
+import { type Declare, key, newToken, positioned, repeatedly, stored } from "./bench.ts";
+import { expectOutage } from "./expect-outage.ts";
+
+/** Servers that accept and never answer. */
+export function defineSilence(on: Declare): void {
+  for (const kind of ["a network that swallows everything", "a server that stands still"] as const) {
+    on(`${kind}: every call ends within its time-out, with no answer for an outage`, async (bench) => {
+      const { proxy, store, direct, server } = bench;
+      const token = newToken();
+      await positioned(direct, token, 5n);
+      // What follows meets connections that were good.
+      await store.fetch([key]);
+      if (kind === "a server that stands still") server.pause();
+      else proxy.silence();
+      try {
+        await expectOutage(store, token);
+      } finally {
+        server.resume();
+        proxy.restore();
+      }
+      // What was sent into the silence may have arrived; nothing of it was a rewind or lost the record.
+      const commit = await repeatedly(() => store.claim([{ key, token: newToken(), owner: "o" }]));
+      expect(commit).toMatchObject([{ status: "claimed" }]);
+    });
+  }
+
+  on("a slow network is no outage", async ({ proxy, store, direct }) => {
+    const token = newToken();
+    await positioned(direct, token, 5n);
+    proxy.delay(100);
+    expect(await store.commit([{ key, token, nextOffset: 6n }])).toEqual([{ status: "committed" }]);
+    expect(await stored(store)).toMatchObject({ nextOffset: 6n });
+  });
+}
