@@ -202,9 +202,12 @@ function resolveClient(
   } catch (error) {
     // Not the driver's text and no cause: either may quote the connection string.
     const name = error instanceof Error ? error.name : "error";
+    // The one text that quotes nothing but the names of options.
+    const unknown =
+      error instanceof Error ? /^options? [\w, ]+ (?:is|are) not supported$/iu.exec(error.message)?.[0] : "";
     // oxlint-disable-next-line preserve-caught-error
     throw new TypeError(
-      `url is no connection string that the mongodb package understands (${name}); check its options`,
+      `url is no connection string that the mongodb package understands (${unknown || name}): write mongodb://HOST/DATABASE, and check its options`,
     );
   }
 }
