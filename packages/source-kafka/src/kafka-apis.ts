@@ -8,6 +8,7 @@ import {
   describeConfigsV4,
   fetchV12,
   incrementalAlterConfigsV1,
+  initProducerIdV4,
   listOffsetsV6,
   listOffsetsV7,
   listOffsetsV8,
@@ -27,6 +28,7 @@ export const METADATA = [metadataV12.api, metadataV11.api] as const;
 export const FETCH = [fetchV12.api] as const;
 export const LIST_OFFSETS = [listOffsetsV9.api, listOffsetsV8.api, listOffsetsV7.api, listOffsetsV6.api] as const;
 export const PRODUCE = [produceV11.api, produceV10.api, produceV9.api] as const;
+export const INIT_PRODUCER_ID = [initProducerIdV4.api] as const;
 export const CREATE_TOPICS = [createTopicsV7.api, createTopicsV6.api, createTopicsV5.api] as const;
 export const DELETE_TOPICS = [deleteTopicsV6.api] as const;
 export const CREATE_PARTITIONS = [createPartitionsV3.api] as const;

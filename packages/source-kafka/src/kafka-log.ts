@@ -51,8 +51,8 @@ export interface KafkaLog extends LogSource {
    */
   readonly admin: LogAdmin;
   /**
-   * Writes records as one batch, acknowledged by all replicas in sync. If the connection is lost before the answer it rejects
-   * with `UNAVAILABLE` or `TIMEOUT`: the batch may have been written.
+   * Writes records as one batch, acknowledged by all replicas in sync, and once, whatever happens meanwhile. If it rejects
+   * with `UNAVAILABLE` or `TIMEOUT`, or was aborted, the batch may have been written all the same.
    */
   readonly producer: LogProducer;
   /**

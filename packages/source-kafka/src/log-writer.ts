@@ -1,15 +1,32 @@
-import { ProduceAcks } from "@platformatic/kafka";
+import { type MessageRecord, NumericMap, ProduceAcks } from "@platformatic/kafka";
 import type { RecordInput } from "@tidemark/core";
+import { untilAborted } from "./cancellation.ts";
 import type { Cluster } from "./cluster.ts";
-import { DELETE_RECORDS, PRODUCE } from "./kafka-apis.ts";
+import { DELETE_RECORDS, INIT_PRODUCER_ID, PRODUCE } from "./kafka-apis.ts";
 import { BrokerRefusal, OFFSET_OUT_OF_RANGE, throwIfRefused } from "./kafka-errors.ts";
 import type { LogCall } from "./log-call.ts";
 import type { LogReader } from "./log-reader.ts";
 
-/** Writes records, and removes old ones. */
+// Sequence numbers begin anew after the largest int32.
+const SEQUENCES = 2 ** 31;
+
+/** By what a broker knows a batch that it has written already: its producer, and where it is in the producer's order. */
+interface ProducerIdentity {
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+  /** The sequence number of the next record, by `TOPIC:PARTITION` as the client looks it up. */
+  readonly sequences: NumericMap;
+}
+
+/**
+ * Writes records, and removes old ones. A batch is sent again when its answer was lost, and yet written once: the broker
+ * knows it by its sequence number. So each partition's batches are sent one after the other.
+ */
 export class LogWriter {
   readonly #cluster: Cluster;
   readonly #reader: LogReader;
+  readonly #turns = new Map<string, Promise<unknown>>();
+  #identity: Promise<ProducerIdentity> | undefined;
 
   constructor(cluster: Cluster, reader: LogReader) {
     this.#cluster = cluster;
@@ -33,15 +50,7 @@ export class LogWriter {
       // Of buffers as keys none is the same as another, so that names may repeat.
       headers: new Map(headers.map((header) => [Buffer.from(header.name), Buffer.from(header.value)])),
     }));
-    const { timeoutMs } = this.#cluster.options;
-    return this.#cluster.attempt({ ...call, repeatable: false }, async () => {
-      const leader = await this.#cluster.leaderOf(topic, partition);
-      const produced = await this.#cluster.call(leader, PRODUCE, [ProduceAcks.ALL, timeoutMs, messages]);
-      const [answer] = typeof produced === "boolean" ? [] : (produced.responses[0]?.partitionResponses ?? []);
-      if (answer === undefined) throw new BrokerRefusal(-1, "the broker's answer left out the partition");
-      throwIfRefused(answer.errorCode, answer.errorMessage);
-      return answer.baseOffset;
-    });
+    return this.#inTurn(`${topic}:${partition}`, call, () => this.#send(topic, partition, messages, call));
   }
 
   /** Removes the records before an offset. */
@@ -59,5 +68,66 @@ export class LogWriter {
       throwIfRefused(answer.errorCode);
       return answer.lowWatermark;
     });
+  }
+
+  async #send(topic: string, partition: number, messages: MessageRecord[], call: LogCall): Promise<bigint> {
+    const { timeoutMs } = this.#cluster.options;
+    let identity: ProducerIdentity | undefined;
+    try {
+      const offset = await this.#cluster.attempt({ ...call, repeatable: true }, async () => {
+        identity ??= await this.#identify();
+        const leader = await this.#cluster.leaderOf(topic, partition);
+        const produced = await this.#cluster.call(leader, PRODUCE, [ProduceAcks.ALL, timeoutMs, messages, identity]);
+        const [answer] = typeof produced === "boolean" ? [] : (produced.responses[0]?.partitionResponses ?? []);
+        if (answer === undefined) throw new BrokerRefusal(-1, "the broker's answer left out the partition");
+        throwIfRefused(answer.errorCode, answer.errorMessage);
+        return answer.baseOffset;
+      });
+      const key = `${topic}:${partition}`;
+      identity?.sequences.set(key, (identity.sequences.getWithDefault(key, 0) + messages.length) % SEQUENCES);
+      return offset;
+    } catch (error) {
+      // The batch may have been written: another one of the same sequence number would be taken for it.
+      this.#identity = undefined;
+      throw error;
+    }
+  }
+
+  /** Gives the producer its identity, when it first writes and after each failure. */
+  async #identify(): Promise<ProducerIdentity> {
+    this.#identity ??= this.#newIdentity();
+    try {
+      return await this.#identity;
+    } catch (error) {
+      this.#identity = undefined;
+      throw error;
+    }
+  }
+
+  async #newIdentity(): Promise<ProducerIdentity> {
+    const { timeoutMs } = this.#cluster.options;
+    const answer = await this.#cluster.callController(INIT_PRODUCER_ID, [null, timeoutMs, -1n, -1]);
+    throwIfRefused(answer.errorCode);
+    return { producerId: answer.producerId, producerEpoch: answer.producerEpoch, sequences: new NumericMap() };
+  }
+
+  /** Waits until the calls before it are done, and runs one. */
+  async #inTurn<Result>(turn: string, { signal }: LogCall, run: () => Promise<Result>): Promise<Result> {
+    const before = this.#turns.get(turn) ?? Promise.resolve();
+    const mine = before.then(() => {
+      signal?.throwIfAborted();
+      return run();
+    });
+    const settled = mine.catch(() => undefined);
+    this.#turns.set(turn, settled);
+    try {
+      return await untilAborted(mine, this.#cluster.closing, signal);
+    } finally {
+      if (this.#turns.get(turn) === settled) void settled.then(() => this.#forgetTurn(turn, settled));
+    }
+  }
+
+  #forgetTurn(turn: string, settled: Promise<unknown>): void {
+    if (this.#turns.get(turn) === settled) this.#turns.delete(turn);
   }
 }
