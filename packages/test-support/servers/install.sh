@@ -3,6 +3,7 @@
 #
 #   redis ceph                               from Debian's packages; needs root
 #   minio versitygw ferretdb toxiproxy       built by Go
+#   kafka                                    Maven's jars; needs Java 17 or later, here and to run it
 #   sid                                      a folder with Debian's unstable suite: PostgreSQL 18 with DocumentDB, the newest
 #                                            Redis, Valkey; needs root, here and to run them
 #
@@ -10,8 +11,9 @@
 set -euo pipefail
 
 script=$(readlink -f "${BASH_SOURCE[0]}")
+pom=$(dirname "$script")/kafka.pom.xml
 cache=${TIDEMARK_SERVERS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/tidemark-servers}
-targets=(redis ceph minio versitygw ferretdb toxiproxy sid)
+targets=(redis ceph minio versitygw ferretdb toxiproxy kafka sid)
 # FerretDB's module says so.
 go_minor=25
 
@@ -31,6 +33,8 @@ is_there() {
     redis) has redis-server ;;
     ceph) has radosgw && has radosgw-admin && has ceph-mon && has ceph-osd && has ceph && has monmaptool ;;
     sid) [[ -e $cache/sid/.complete ]] ;;
+    # The list of jars that it was made from is put there last.
+    kafka) has java && cmp -s "$pom" "$cache/kafka/pom.xml" ;;
     # The stamp is written last: a program without one is of another version.
     *) [[ -x $cache/bin/$(go_program "$1") && -e $cache/stamps/$1 && $(<"$cache/stamps/$1") == "$(go_build "$1")" ]] ;;
   esac
@@ -78,6 +82,15 @@ install_go_program() {
   go_build "$target" >"$cache/stamps/$target"
 }
 
+install_kafka() {
+  { has java && has mvn; } || install_packages default-jre-headless maven
+  rm -rf "$cache/kafka.new"
+  mvn -B -q -f "$pom" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$cache/kafka.new"
+  cp "$pom" "$cache/kafka.new/pom.xml"
+  rm -rf "$cache/kafka"
+  mv -T "$cache/kafka.new" "$cache/kafka"
+}
+
 install_sid() {
   [[ $(. /etc/os-release 2>/dev/null && echo "${ID:-}") == debian ]] || fail "sid is made on Debian only"
   has debootstrap || install_packages debootstrap
@@ -120,6 +133,7 @@ if [[ ${1:-} == --one ]]; then
   case $target in
     redis) install_packages redis-server ;;
     ceph) install_packages radosgw ceph-mon ceph-osd ;;
+    kafka) install_kafka ;;
     sid) install_sid ;;
     *) install_go_program ;;
   esac
