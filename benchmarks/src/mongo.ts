@@ -1,8 +1,8 @@
 import { openMongoStore } from "@tidemark/store-mongo";
-import { Long, MongoClient } from "mongodb";
+import { type Collection, type Document, Long, MongoClient } from "mongodb";
 import { committing } from "./committing.ts";
 import { compareGrowth } from "./growth.ts";
-import { type Comparison, compare } from "./paired.ts";
+import { type Comparison, compare, type Side } from "./paired.ts";
 import { withServer } from "./server.ts";
 
 const ROUNDS = 15;
@@ -16,35 +16,26 @@ export async function compareMongo(): Promise<Comparison[]> {
     const client = new MongoClient(url);
     try {
       await using store = await openMongoStore({ client, database: "benchmark" });
-      const bare = client
-        .db("benchmark")
-        .collection<{ _id: string }>("bare", { writeConcern: { w: "majority", journal: true } });
-      await bare.insertMany(Array.from({ length: PARTITIONS }, (_, index) => ({ _id: `consumer/topic/${index}` })));
-      let position = 0;
-      const write = async (partitions: number): Promise<void> => {
-        const updates = Array.from({ length: partitions }, (_, index) => ({
-          updateOne: {
-            filter: { _id: `consumer/topic/${index}` },
-            update: { $set: { position: Long.fromNumber((position += 1)) } },
-          },
-        }));
-        await bare.bulkWrite(updates, { ordered: false });
-      };
-      const repeat = async (partitions: number, calls: number): Promise<number> => {
-        for (let call = 0; call < calls; call += 1) await write(partitions);
-        return calls;
-      };
+      const committingAll = await committing(store, PARTITIONS, FLUSHES);
+      const alike = await copyOfStore(client, "alike", true);
+      const bare = await copyOfStore(client, "bare", false);
       const flush = await compare(
         `MongoDB store (${version}), a flush of ${PARTITIONS} partitions, against a bulkWrite of plain $set`,
         ROUNDS,
-        await committing(store, PARTITIONS, FLUSHES),
-        () => repeat(PARTITIONS, FLUSHES),
+        committingAll,
+        setting(bare, PARTITIONS, FLUSHES),
+      );
+      const flushAlike = await compare(
+        `MongoDB store, a flush of ${PARTITIONS} partitions, against the same in a collection with the store's indexes`,
+        ROUNDS,
+        committingAll,
+        setting(alike, PARTITIONS, FLUSHES),
       );
       const single = await compare(
         "MongoDB store, one commit, against a bulkWrite of one plain $set",
         ROUNDS,
         await committing(store, 1, SINGLE_CALLS),
-        () => repeat(1, SINGLE_CALLS),
+        setting(bare, 1, SINGLE_CALLS),
       );
       const growth = await compareGrowth({
         name: "MongoDB store",
@@ -52,9 +43,36 @@ export async function compareMongo(): Promise<Comparison[]> {
         calls: SINGLE_CALLS,
         inFlight: 4,
       });
-      return [flush, single, growth];
+      return [flush, flushAlike, single, growth];
     } finally {
       await client.close();
     }
   });
+}
+
+/** Makes a collection of the same documents as the store's, with the store's indexes or with none. */
+async function copyOfStore(client: MongoClient, name: string, indexed: boolean): Promise<Collection> {
+  const source = client.db("benchmark").collection("offsets");
+  const copy = client.db("benchmark").collection(name, { writeConcern: { w: "majority", journal: true } });
+  await copy.insertMany(await source.find({}).toArray());
+  const indexes = (await source.indexes()).filter((index) => index.name !== "_id_");
+  if (indexed) await copy.createIndexes(indexes.map(({ v: _, ...index }: Document) => index as never));
+  return copy;
+}
+
+/** Moves positions on as one does without a store: nothing is compared, nothing expires. */
+function setting(collection: Collection, partitions: number, calls: number): Side {
+  let position = 0;
+  let ids: unknown[] | undefined;
+  return async () => {
+    ids ??= await collection.distinct("_id");
+    for (let call = 0; call < calls; call += 1) {
+      position += 1;
+      const updates = ids.slice(0, partitions).map((id) => ({
+        updateOne: { filter: { _id: id as never }, update: { $set: { nextOffset: Long.fromNumber(position) } } },
+      }));
+      await collection.bulkWrite(updates, { ordered: false });
+    }
+    return calls;
+  };
 }

@@ -15,18 +15,21 @@ export interface BadInput {
   readonly message: RegExp;
 }
 
-/** How long a store may take to say that it is not there: its time-out of ten seconds, the start of Node, a busy machine. */
-const PATIENCE_MS = 25_000;
+/** How long a store may take to say that it is not there, beyond what any command takes: its time-out is ten seconds. */
+const PATIENCE_MS = 15_000;
+/** A busy machine may need longer than the rest of the tests are given. */
+const TEST_TIMEOUT_MS = 90_000;
 
 /** Declares a test for each: exit code, one line, no secret, no stack, within the time-out. */
 export function testBadInput(cases: readonly BadInput[]): void {
   describe.each(["consumer list", "consume t -c c1 --until-end"])("%s", (command) => {
-    test.concurrent.each(cases)("$what", async ({ url, environment, code, message }) => {
+    test.concurrent.each(cases)("$what", { timeout: TEST_TIMEOUT_MS }, async ({ url, environment, code, message }) => {
       await using workspace = await createStoreWorkspace({ url, ...(environment !== undefined && { environment }) });
-      await workspace.out("topic create t");
       const startedAt = performance.now();
+      await workspace.out("topic create t");
+      const ordinaryMs = performance.now() - startedAt;
       const finished = await workspace.run(command.split(" "));
-      expect(performance.now() - startedAt).toBeLessThan(PATIENCE_MS);
+      expect(performance.now() - startedAt - 3 * ordinaryMs).toBeLessThan(PATIENCE_MS);
       expect(finished.stderr).toMatch(/^tidemark: [^\n]+\n$/);
       expect(finished.stderr.slice("tidemark: ".length).trimEnd()).toMatch(message);
       expect(finished.stderr).not.toMatch(/secret|node:internal/);
