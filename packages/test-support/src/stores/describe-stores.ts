@@ -1,4 +1,11 @@
-import { describeWithServer, type RunningServer } from "../servers/index.ts";
+import {
+  describeWithServer,
+  launchServer,
+  type OwnServer,
+  requireServer,
+  type RunningServer,
+  serversAreRequired,
+} from "../servers/index.ts";
 import { memory, sqlite } from "./embedded-stores.ts";
 import { mongo, redis, s3 } from "./server-stores.ts";
 import type { StoreBackend, TestedRemoteStore, TestedStore } from "./store-backend.ts";
@@ -25,5 +32,22 @@ export async function describeEachStore<Store extends TestedStore>(
     };
     if (store.server === undefined) declare();
     else await describeWithServer(store.server, declare);
+  }
+}
+
+/** As {@link describeEachStore} for one store, on a server of the test file's own, to be harmed and stopped at its end. */
+export async function describeOnOwnServer(
+  store: TestedRemoteStore,
+  define: (server: OwnServer) => void,
+): Promise<void> {
+  const { afterAll, describe, it } = await import("vitest");
+  const server = await launchServer(store.server);
+  if (!("missing" in server)) {
+    afterAll(() => server.stop());
+    describe(`${store.name} store on ${server.version}`, () => define(server));
+  } else if (serversAreRequired()) {
+    it(`needs ${store.server}`, () => requireServer(server));
+  } else {
+    describe.skip(server.missing, () => it(`needs ${store.server}`, () => undefined));
   }
 }

@@ -1,2 +1,2 @@
-export { describeEachStore, testedRemoteStores, testedStores } from "./describe-stores.ts";
+export { describeEachStore, describeOnOwnServer, testedRemoteStores, testedStores } from "./describe-stores.ts";
 export type { OpenBackendOptions, StoreBackend, TestedRemoteStore, TestedStore } from "./store-backend.ts";

@@ -22,8 +22,8 @@ const key = { consumer: "c1", topic: "orders", partition: 0 };
 
 /** Where one kind of worker writes. MongoDB's is in test/transaction-gateway. */
 interface Sink {
-  /** The file under src/crash. */
-  readonly worker: string;
+  /** The program. */
+  readonly worker: URL;
   /** What the worker gets before the log's file, the topic, the consumer and the file of steps. */
   readonly workerArguments: readonly string[];
   readonly store: OffsetStore<never>;
@@ -40,9 +40,9 @@ async function openSqliteSink(folder: string): Promise<Sink> {
   database.exec("CREATE TABLE results (number INTEGER NOT NULL) STRICT");
   const all = database.prepare("SELECT number FROM results ORDER BY rowid");
   return {
-    worker: "transact-on-sqlite-until-killed.ts",
+    worker: new URL("../../src/crash/transact-on-sqlite-until-killed.ts", import.meta.url),
     workerArguments: [file],
-    store: store as OffsetStore<never>,
+    store,
     written: async () => all.all().map((row) => Number(row["number"])),
     close: async () => {
       database.close();
@@ -58,9 +58,9 @@ async function openRedisSink(url: string): Promise<Sink> {
   const client = await createClient({ url }).connect();
   const store = await openRedisStore({ client, namespace, onEvent: () => undefined });
   return {
-    worker: "transact-on-redis-until-killed.ts",
+    worker: new URL("../../src/crash/transact-on-redis-until-killed.ts", import.meta.url),
     workerArguments: [url, namespace, sink],
-    store: store as OffsetStore<never>,
+    store,
     written: async () => (await client.lRange(sink, 0, -1)).map(Number),
     close: async () => {
       await client.del(sink);
@@ -89,8 +89,7 @@ async function killAndCompare(openSink: (folder: string) => Promise<Sink>): Prom
     await source.admin.createTopic(key.topic, { partitions: 1 });
     const values = Array.from({ length: RECORDS }, () => ({ value: Buffer.from("x") }));
     await source.producer.produce(key.topic, 0, values);
-    const program = fileURLToPath(new URL(`../../src/crash/${worker}`, import.meta.url));
-    const args = ["--conditions=@tidemark/source", "--disable-warning=ExperimentalWarning", program];
+    const args = ["--conditions=@tidemark/source", "--disable-warning=ExperimentalWarning", fileURLToPath(worker)];
     const run = async (killAfterMs: number): Promise<void> => {
       const child = spawn(
         process.execPath,

@@ -1,3 +1,3 @@
 import { declareOutages } from "./declare-outages.ts";
 
-declareOutages("mongo");
+await declareOutages("mongo");

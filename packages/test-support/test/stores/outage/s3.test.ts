@@ -1,3 +1,3 @@
 import { declareOutages } from "./declare-outages.ts";
 
-declareOutages("s3");
+await declareOutages("s3");

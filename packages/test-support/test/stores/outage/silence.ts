@@ -11,8 +11,16 @@ export function defineSilence(on: Declare): void {
       await positioned(direct, token, 5n);
       // What follows meets connections that were good.
       await store.fetch([key]);
-      if (kind === "a server that stands still") server.pause();
-      else proxy.silence();
+      if (kind === "a server that stands still") {
+        server.pause();
+        // A process may go on for a moment after it is told to stop.
+        const answers = async (): Promise<boolean> =>
+          direct.fetch([key], { signal: AbortSignal.timeout(200) }).then(
+            () => true,
+            () => false,
+          );
+        while (await answers());
+      } else proxy.silence();
       try {
         await expectOutage(store, token);
       } finally {
