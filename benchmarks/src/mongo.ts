@@ -1,11 +1,11 @@
 import { openMongoStore } from "@tidemark/store-mongo";
-import { type Collection, type Document, Long, MongoClient } from "mongodb";
+import { type Collection, Long, MongoClient } from "mongodb";
 import { committing } from "./committing.ts";
 import { compareGrowth } from "./growth.ts";
 import { type Comparison, compare, type Side } from "./paired.ts";
 import { withServer } from "./server.ts";
 
-const ROUNDS = 15;
+const ROUNDS = 9;
 const SINGLE_CALLS = 200;
 const FLUSHES = 10;
 const PARTITIONS = 100;
@@ -56,7 +56,12 @@ async function copyOfStore(client: MongoClient, name: string, indexed: boolean):
   const copy = client.db("benchmark").collection(name, { writeConcern: { w: "majority", journal: true } });
   await copy.insertMany(await source.find({}).toArray());
   const indexes = (await source.indexes()).filter((index) => index.name !== "_id_");
-  if (indexed) await copy.createIndexes(indexes.map(({ v: _, ...index }: Document) => index as never));
+  if (indexed) {
+    for (const { key, name: index, expireAfterSeconds } of indexes) {
+      const options = { name: String(index), ...(expireAfterSeconds !== undefined && { expireAfterSeconds }) };
+      await copy.createIndex(key, options);
+    }
+  }
   return copy;
 }
 
