@@ -21,9 +21,13 @@ test("takes the ts fences of a page, and no others", () => {
     "```ts no-run",
     "three();",
     "```",
+    "```ts on-redis",
+    "four();",
+    "```",
   ].join("\n");
   expect(samplesOf(page)).toEqual([
-    { line: 5, runs: true, text: "one();\n\ntwo();\n" },
-    { line: 16, runs: false, text: "three();\n" },
+    { line: 5, runs: true, server: undefined, text: "one();\n\ntwo();\n" },
+    { line: 16, runs: false, server: undefined, text: "three();\n" },
+    { line: 19, runs: true, server: "redis", text: "four();\n" },
   ]);
 });

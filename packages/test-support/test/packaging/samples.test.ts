@@ -2,9 +2,11 @@ import { readdirSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
+import { describeWithServer } from "@tidemark/test-support/servers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type MarkdownSample, samplesOf } from "../../src/packaging/markdown-samples.ts";
 import { runCommand } from "../../src/packaging/run-command.ts";
+import { sampleSurroundings, serverOfSample } from "../../src/packaging/sample-surroundings.ts";
 import { rootFolder } from "../../src/packaging/workspace.ts";
 
 /** What a reader may copy: every sample is a module of its own, in a folder of its own. */
@@ -49,16 +51,40 @@ test("samples type check", { timeout: 120_000 }, async () => {
 });
 
 describe("samples run", () => {
-  test.each(samples.filter(({ runs }) => runs))("$title", async ({ folderName }) => {
-    // Twice: what the first run left behind is the first thing that a reader's second run meets.
-    for (const run of ["first", "second"]) {
-      const { code, output } = await runCommand(process.execPath, ["--conditions=@tidemark/source", "sample.ts"], {
-        cwd: join(scratch, folderName),
-      });
-      expect(code, `${run} run: ${output}`).toBe(0);
-    }
+  test.each(samples.filter(({ runs, server }) => runs && server === undefined))("$title", async ({ folderName }) => {
+    await runTwice(join(scratch, folderName), "sample.ts");
   });
 });
+
+const onServers = Map.groupBy(
+  samples.filter(({ runs, server }) => runs && server !== undefined),
+  ({ server = "" }) => server,
+);
+for (const [name, wanting] of onServers) {
+  await describeWithServer(serverOfSample(name), () => {
+    test.each(wanting)(`$title on ${name}`, async ({ folderName, text }) => {
+      const surroundings = await sampleSurroundings(name);
+      try {
+        const folder = join(scratch, folderName);
+        await writeFile(join(folder, "adapted.ts"), surroundings.adapt(text));
+        await runTwice(folder, "adapted.ts", surroundings.environment);
+      } finally {
+        await surroundings.close();
+      }
+    });
+  });
+}
+
+/** What the first run left behind is the first thing that a reader's second run meets. */
+async function runTwice(folder: string, file: string, environment: Readonly<Record<string, string>> = {}) {
+  for (const run of ["first", "second"]) {
+    const { code, output } = await runCommand(process.execPath, ["--conditions=@tidemark/source", file], {
+      cwd: folder,
+      env: { ...process.env, ...environment },
+    });
+    expect(code, `${run} run: ${output}`).toBe(0);
+  }
+}
 
 function pages(): readonly string[] {
   const folders = ["packages", "docs", "examples", "benchmarks"];
