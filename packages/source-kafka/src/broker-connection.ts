@@ -54,12 +54,12 @@ export class BrokerConnection {
     // What is told by an event is told by a rejected call as well.
     connection.on("error", () => undefined);
     const opened = new BrokerConnection(address, connection);
-    let stranger = false;
+    let surprise: BrokerConnectionError | undefined;
     try {
       const connecting = connection.connect(host, port);
       connection.socket.once("data", (chunk: Buffer) => {
-        stranger = isForeign(chunk);
-        if (stranger) opened.close();
+        surprise = surpriseIn(chunk, address);
+        if (surprise !== undefined) opened.close();
       });
       await connecting;
       const { apiKeys } = await opened.#send(apiVersionsV3.api, ["tidemark", "1"], connectTimeoutMs);
@@ -68,14 +68,7 @@ export class BrokerConnection {
       return opened;
     } catch (error) {
       opened.close();
-      if (stranger) {
-        throw new BrokerConnectionError(
-          "stranger",
-          address,
-          `what listens on ${address} does not speak Kafka's protocol`,
-        );
-      }
-      throw connectionError(address, error);
+      throw surprise ?? openingError(address, error);
     }
   }
 
@@ -152,28 +145,33 @@ function connectionError(address: string, error: unknown): BrokerConnectionError
   if (error instanceof BrokerConnectionError) return error;
   const chain = causesOf(error);
   const codes = chain.map((cause) => ("code" in cause ? String(cause.code) : ""));
-  const told = chain.map(({ message }) => message);
-  if (codes.includes("PLT_KFK_AUTHENTICATION")) {
-    return new BrokerConnectionError("credentials", address, `the broker ${address} refused the credentials`, error);
-  }
-  const tls = chain.findIndex(
+  const tls = chain.find(
     ({ message }, index) => /\bTLS\b|certificate/.test(message) || /SSL|TLS|CERT|SIGNED/.test(codes[index] ?? ""),
   );
-  if (tls !== -1) {
-    return new BrokerConnectionError("tls", address, `no TLS connection with ${address}: ${told[tls]}`, error);
+  if (tls !== undefined) {
+    return new BrokerConnectionError("tls", address, `no TLS connection with ${address}: ${tls.message}`, error);
+  }
+  const authentication = codes.indexOf("PLT_KFK_AUTHENTICATION");
+  // A connection that is lost in the middle of it says nothing of the credentials.
+  if (authentication !== -1 && !codes.includes("PLT_KFK_NETWORK", authentication)) {
+    return new BrokerConnectionError("credentials", address, `the broker ${address} refused the credentials`, error);
+  }
+  const system = codes.find((code) => /^E[A-Z_]+$/.test(code));
+  if (codes.includes("PLT_KFK_NETWORK")) {
+    const why = system === undefined ? "" : ` (${system})`;
+    return new BrokerConnectionError("lost", address, `the connection to ${address} was lost${why}`, error);
   }
   const deepest = chain.at(-1)?.message ?? String(error);
-  const system = codes.find((code) => /^E[A-Z]+$/.test(code));
-  if (told[0]?.includes("timed out") === true) {
-    return new BrokerConnectionError("unreachable", address, `no connection to ${address} in time`, error);
-  }
-  if (told[0] === "Connection closed" || told[0] === "Connection error" || told[0]?.includes("closed while") === true) {
-    return new BrokerConnectionError("lost", address, `the connection to ${address} was lost`, error);
-  }
-  if (system !== undefined) {
-    return new BrokerConnectionError("unreachable", address, `no connection to ${address} (${system})`, error);
-  }
   return new BrokerConnectionError("answer", address, `the answer of ${address} could not be read: ${deepest}`, error);
+}
+
+/** The same of a connection that never came about: nothing was asked on it. */
+function openingError(address: string, error: unknown): BrokerConnectionError {
+  const known = connectionError(address, error);
+  if (known.failure !== "lost") return known;
+  const system = causesOf(error).flatMap((cause) => ("code" in cause ? String(cause.code) : []));
+  const why = system.find((code) => /^E[A-Z_]+$/.test(code)) ?? "it was not made in time, or ended at once";
+  return new BrokerConnectionError("unreachable", address, `no connection to ${address} (${why})`, error);
 }
 
 function causesOf(error: unknown): Error[] {
@@ -185,9 +183,12 @@ function causesOf(error: unknown): Error[] {
   return chain;
 }
 
-/** Whether bytes are neither the length of a short answer nor the beginning of TLS, which the client tells by itself. */
-function isForeign(chunk: Buffer): boolean {
-  if (chunk.length < 4) return true;
-  const isTls = (chunk[0] ?? 0) >= 0x14 && (chunk[0] ?? 0) <= 0x17 && chunk[1] === 0x03;
-  return !isTls && chunk.readUInt32BE(0) > LONGEST_FIRST_ANSWER;
+/** What the first bytes give away, if they are no short answer of Kafka's. With TLS they come deciphered. */
+function surpriseIn(chunk: Buffer, address: string): BrokerConnectionError | undefined {
+  const [first = 0, second] = chunk;
+  if (first >= 0x14 && first <= 0x17 && second === 0x03) {
+    return new BrokerConnectionError("tls", address, `the broker ${address} wants TLS`);
+  }
+  if (chunk.length >= 4 && chunk.readUInt32BE(0) <= LONGEST_FIRST_ANSWER) return undefined;
+  return new BrokerConnectionError("stranger", address, `what listens on ${address} does not speak Kafka's protocol`);
 }

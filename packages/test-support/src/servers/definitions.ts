@@ -3,6 +3,7 @@ import { findKafka } from "./find-kafka.ts";
 import { findDebianFolder, findInCache, findOnPath } from "./find-program.ts";
 import { canEnter, findServerProgram, howToGet, type ProgramSources } from "./find-server-program.ts";
 import { countBrokers, launchKafka } from "./kafka.ts";
+import { launchSecureKafka } from "./kafka-secure.ts";
 import { launchFerretDb, launchMongod, mongoVersion } from "./mongo.ts";
 import { launchRedis } from "./redis.ts";
 import { redisVersion } from "./redis-client.ts";
@@ -78,6 +79,13 @@ export const serverDefinitions: Readonly<Record<ServerName, ServerDefinition>> =
   },
   kafka: kafkaDefinition("kafka", 1, "TIDEMARK_TEST_KAFKA_URL"),
   "kafka-cluster": kafkaDefinition("kafka-cluster", 3, "TIDEMARK_TEST_KAFKA_CLUSTER_URL"),
+  "kafka-secure": {
+    ...kafkaDefinition("kafka", 1, "TIDEMARK_TEST_KAFKA_SECURE_URL"),
+    find() {
+      const program = findKafka("TIDEMARK_TEST_KAFKA_SECURE_URL");
+      return typeof program === "string" ? program : (scope) => launchSecureKafka(program, scope);
+    },
+  },
 };
 
 function kafkaDefinition(name: "kafka" | "kafka-cluster", brokers: 1 | 3, urlVariable: string): ServerDefinition {

@@ -13,7 +13,8 @@ import type { ServerScope } from "./server-scope.ts";
 
 const CLUSTER_ID = "dGlkZW1hcmstdGVzdHMtMQ";
 
-interface Ports {
+/** Where a broker listens. */
+export interface BrokerPorts {
   readonly broker: number;
   readonly controller: number;
 }
@@ -26,7 +27,7 @@ export async function launchKafka(
   scope: ServerScope,
 ): Promise<OwnServer> {
   const free = await freePorts(2 * brokers);
-  const ports = Array.from({ length: brokers }, (_, index): Ports => {
+  const ports = Array.from({ length: brokers }, (_, index): BrokerPorts => {
     return { broker: free[2 * index] ?? 0, controller: free[2 * index + 1] ?? 0 };
   });
   const urls = ports.map(({ broker }) => `kafka://127.0.0.1:${broker}`);
@@ -66,22 +67,43 @@ export async function countBrokers(url: string): Promise<number> {
   }
 }
 
-async function startBroker(
+/** What one broker has that the others have not. */
+export interface BrokerExtras {
+  /** Settings in addition to, or in place of, the usual ones. */
+  readonly properties?: Settings;
+  /** More arguments of the storage tool. */
+  readonly format?: readonly string[];
+}
+
+/** Starts one broker of several. */
+export async function startBroker(
   index: number,
-  ports: readonly Ports[],
+  ports: readonly BrokerPorts[],
   program: KafkaProgram,
   scope: ServerScope,
+  extras: BrokerExtras = {},
 ): Promise<StartedNode> {
   const { broker: port = 0 } = ports[index] ?? {};
   const name = `broker-${index + 1}`;
   const folder = join(scope.folder, name);
   mkdirSync(folder);
   const inside = join(program.java.inside(scope.folder), name);
-  writeFileSync(join(folder, "server.properties"), propertiesOf(index, ports, join(inside, "log")));
+  writeFileSync(
+    join(folder, "server.properties"),
+    propertiesOf(index, ports, { "log.dirs": join(inside, "log"), ...extras.properties }),
+  );
   const properties = join(inside, "server.properties");
   const java = (...args: string[]) =>
     program.java.command(scope.folder, ["-XX:TieredStopAtLevel=1", "-cp", program.classPath, ...args]);
-  const format = java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", properties);
+  const format = java(
+    "kafka.tools.StorageTool",
+    "format",
+    "-t",
+    CLUSTER_ID,
+    "-c",
+    properties,
+    ...(extras.format ?? []),
+  );
   await promisify(execFile)(format.command, [...format.args]).catch((error: unknown) => {
     throw new ServerStartError("Kafka's storage tool failed", error instanceof Error ? error.message : String(error));
   });
@@ -106,7 +128,9 @@ function listens(port: number): Promise<boolean> {
   });
 }
 
-function propertiesOf(index: number, ports: readonly Ports[], logFolder: string): string {
+type Settings = Readonly<Record<string, string | number | boolean>>;
+
+function propertiesOf(index: number, ports: readonly BrokerPorts[], settings: Settings): string {
   const { broker = 0, controller = 0 } = ports[index] ?? {};
   const voters = ports.map((other, number) => `${number + 1}@127.0.0.1:${other.controller}`);
   const replicas = ports.length;
@@ -118,7 +142,6 @@ function propertiesOf(index: number, ports: readonly Ports[], logFolder: string)
     "advertised.listeners": `PLAINTEXT://127.0.0.1:${broker}`,
     "controller.listener.names": "CONTROLLER",
     "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
-    "log.dirs": logFolder,
     "default.replication.factor": replicas,
     "offsets.topic.replication.factor": replicas,
     "offsets.topic.num.partitions": 4,
@@ -139,6 +162,7 @@ function propertiesOf(index: number, ports: readonly Ports[], logFolder: string)
     "num.network.threads": 2,
     "num.io.threads": 4,
     "num.recovery.threads.per.data.dir": 1,
+    ...settings,
   };
   return Object.entries(properties)
     .map(([key, value]) => `${key}=${value}\n`)

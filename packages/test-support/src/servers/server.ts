@@ -19,7 +19,9 @@ export type ServerName =
   /** One Kafka broker. */
   | "kafka"
   /** Three Kafka brokers, topics on all of them unless told otherwise. */
-  | "kafka-cluster";
+  | "kafka-cluster"
+  /** One Kafka broker that wants TLS and credentials, and asks ACLs. */
+  | "kafka-secure";
 
 /** How an S3 server is spoken to. */
 export interface S3Access {
@@ -27,6 +29,22 @@ export interface S3Access {
   readonly region: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+}
+
+/** How a Kafka broker with TLS and SASL (PLAIN, SCRAM-SHA-256) is spoken to. */
+export interface KafkaAccess {
+  /** Its certificate, as PEM. */
+  readonly ca: string;
+  /** May do anything. */
+  readonly admin: KafkaUser;
+  /** May do what ACLs allow. */
+  readonly reader: KafkaUser;
+}
+
+/** Somebody whom a Kafka broker knows. */
+export interface KafkaUser {
+  readonly username: string;
+  readonly password: string;
 }
 
 /** A server that answers. */
@@ -43,6 +61,8 @@ export interface RunningServer {
   readonly urls: readonly string[];
   /** Of an S3 server. */
   readonly s3?: S3Access | undefined;
+  /** Of a Kafka broker with credentials. */
+  readonly kafka?: KafkaAccess | undefined;
   /** Of FerretDB: the engine below, `postgres://...`. */
   readonly engineUrl?: string | undefined;
 }
