@@ -107,12 +107,13 @@ export async function startBroker(
   await promisify(execFile)(format.command, [...format.args]).catch((error: unknown) => {
     throw new ServerStartError("Kafka's storage tool failed", error instanceof Error ? error.message : String(error));
   });
-  return startNode("server", `kafka://127.0.0.1:${port}`, async () => {
+  const node = await startNode("server", `kafka://127.0.0.1:${port}`, async () => {
     const memory = ["-Xms64m", "-Xmx400m", "-XX:+UseSerialGC"];
     const process = scope.start(name, java(...memory, "kafka.Kafka", properties));
     await process.untilReady("Kafka", () => listens(port));
     return process;
   });
+  return Object.assign(node, { logFolder: join(folder, "log") });
 }
 
 /** Whether somebody listens: Kafka does so when it is ready to answer. */

@@ -87,6 +87,8 @@ export interface ServerNode extends ServerControls {
   readonly url: string;
   /** Its process id; `undefined` while it is down. */
   readonly pid: number | undefined;
+  /** Of a Kafka broker: the folder with one folder for each partition. */
+  readonly logFolder?: string | undefined;
 }
 
 /** A server that a test started for itself, to kill it. The controls act on all its nodes. */
