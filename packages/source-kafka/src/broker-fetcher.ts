@@ -6,6 +6,12 @@ import { BrokerRefusal, throwIfRefused } from "./kafka-errors.ts";
 
 // A wait on the wire is cut into pieces, so that a broker that is gone without a word is noticed.
 const LONGEST_POLL_MS = 5_000;
+// Polls beside another one end together, soon, so that all go on as one.
+const JOINING_POLL_MS = 250;
+const LEAST_JOINING_POLL_MS = 20;
+const JOINING_PAUSE_MS = 5;
+// Whoever comes when so many wait already, waits for the end of one of them, which is near.
+const MAX_POLLS = 8;
 const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
 const MAX_INT32 = 2 ** 31 - 1;
 const MAX_IDLE_CONNECTIONS = 2;
@@ -39,8 +45,8 @@ interface Poll {
 /**
  * Fetches from one broker. A broker answers a connection's requests one after the other, so a fetch that waits holds up
  * whatever comes after it: fetches that begin together go into one request, and those that begin while it waits, on another
- * connection. Whoever is not served by an answer goes into the next request. So there are few connections and requests,
- * however many partitions there are, and no partition waits for another's records.
+ * connection. Whoever is not served by an answer goes into the next request, with all others of that moment. So there are
+ * few connections and requests, however many partitions there are, and no partition waits for another's records.
  */
 export class BrokerFetcher {
   readonly #cluster: Cluster;
@@ -50,6 +56,8 @@ export class BrokerFetcher {
   readonly #polls = new Set<Poll>();
   #queue: Waiter[] = [];
   #scheduled = false;
+  /** The monotonic time at which the polls end that were begun beside others. */
+  #joinAt = 0;
 
   constructor(cluster: Cluster, broker: Broker, isolationLevel: number) {
     this.#cluster = cluster;
@@ -76,44 +84,57 @@ export class BrokerFetcher {
     if (this.#scheduled) return;
     this.#scheduled = true;
     // What other partitions begin in this turn of the loop goes along.
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.#sendQueue();
-    });
+    setImmediate(() => this.#sendQueue());
+  }
+
+  /** Sends those on whose wait is over for now, together with the others that end at the same time. */
+  #scheduleJoined(): void {
+    if (this.#polls.size === 0 || this.#scheduled) return this.#schedule();
+    this.#scheduled = true;
+    setTimeout(() => this.#sendQueue(), JOINING_PAUSE_MS);
   }
 
   #sendQueue(): void {
-    const queue = this.#queue;
-    this.#queue = [];
+    this.#scheduled = false;
     const now = performance.now();
     // Whoever does not want to wait must not cut short the others' wait, which would be begun anew again and again.
-    const [waiting, hasty] = [
-      queue.filter(({ waitUntil }) => waitUntil > now),
-      queue.filter((w) => w.waitUntil <= now),
-    ];
-    for (const group of [...oncePerPartition(hasty), ...oncePerPartition(waiting)]) void this.#poll(group);
+    const hasty = this.#queue.filter(({ waitUntil }) => waitUntil <= now);
+    const waiting = this.#queue.filter(({ waitUntil }) => waitUntil > now);
+    this.#queue = [];
+    for (const group of oncePerPartition(hasty)) void this.#poll(group, 0);
+    for (const group of oncePerPartition(waiting)) {
+      if (this.#polls.size >= MAX_POLLS) this.#queue.push(...group);
+      else void this.#poll(group, this.#longestWait(now));
+    }
   }
 
-  async #poll(waiters: readonly Waiter[]): Promise<void> {
+  #longestWait(now: number): number {
+    if (this.#polls.size === 0) return LONGEST_POLL_MS;
+    if (this.#joinAt < now + LEAST_JOINING_POLL_MS) this.#joinAt = now + JOINING_POLL_MS;
+    return this.#joinAt - now;
+  }
+
+  async #poll(waiters: readonly Waiter[], longestWaitMs: number): Promise<void> {
     const poll: Poll = { waiters: new Set(waiters), connection: undefined };
     for (const waiter of waiters) waiter.poll = poll;
     this.#polls.add(poll);
     try {
       poll.connection = await this.#connect();
-      if (poll.waiters.size > 0) await this.#exchange(poll, poll.connection);
+      if (poll.waiters.size > 0) await this.#exchange(poll, poll.connection, longestWaitMs);
       this.#release(poll.connection);
     } catch (error) {
       poll.connection?.close();
       for (const waiter of poll.waiters) waiter.reject(error);
     } finally {
       this.#polls.delete(poll);
+      if (this.#queue.length > 0) this.#scheduleJoined();
     }
   }
 
-  async #exchange(poll: Poll, connection: BrokerConnection): Promise<void> {
+  async #exchange(poll: Poll, connection: BrokerConnection, longestWaitMs: number): Promise<void> {
     const waiters = [...poll.waiters];
     const until = Math.min(...waiters.map(({ waitUntil }) => waitUntil));
-    const waitMs = Math.max(0, Math.min(LONGEST_POLL_MS, Math.ceil(until - performance.now())));
+    const waitMs = Math.max(0, Math.ceil(Math.min(longestWaitMs, until - performance.now())));
     const total = waiters.reduce((sum, { maxBytes }) => sum + maxBytes, 0);
     const answer = await connection.call(
       FETCH,
@@ -138,11 +159,15 @@ export class BrokerFetcher {
     // Records that are there may have found no room behind those of other partitions: they go first the next time.
     const crowdedOut =
       leftOut && endOf(answer, this.#isolationLevel) > waiter.offset && waiter.poll?.waiters.size !== 1;
-    if (crowdedOut) this.#queue.unshift(waiter);
-    else if (leftOut && waiter.waitUntil > now) this.#queue.push(waiter);
-    else return waiter.resolve(answer);
+    if (crowdedOut) {
+      this.#queue.unshift(waiter);
+      this.#schedule();
+    } else if (leftOut && waiter.waitUntil > now) {
+      this.#queue.push(waiter);
+    } else {
+      return waiter.resolve(answer);
+    }
     waiter.poll = undefined;
-    this.#schedule();
   }
 
   #abandon(waiter: Waiter): void {
