@@ -15,7 +15,7 @@ import {
 await describeWithServer("kafka", (server) => {
   it("passes over what compaction removed, and over batches of which nothing is left", async () => {
     const log = await openLog(server);
-    const topic = await makeConfiguredTopic(server, {
+    const topic = await makeConfiguredTopic(log, server, {
       "cleanup.policy": "compact",
       "segment.ms": "100",
       "min.cleanable.dirty.ratio": "0.01",

@@ -1,4 +1,4 @@
-import type { CompressionAlgorithmValue } from "@platformatic/kafka";
+import { type CompressionAlgorithmValue, ProduceAcks } from "@platformatic/kafka";
 import { describeWithServer } from "@tidemark/test-support/servers";
 import { expect, it } from "vitest";
 import {
@@ -26,7 +26,7 @@ await describeWithServer("kafka", (server) => {
 
   it("says that a record is larger than the topic allows", async () => {
     const log = await openLog(server);
-    const topic = await makeConfiguredTopic(server, { "max.message.bytes": "1000" });
+    const topic = await makeConfiguredTopic(log, server, { "max.message.bytes": "1000" });
     await expect(log.producer.produce(topic, 0, [{ value: Buffer.alloc(2_000) }])).rejects.toMatchObject({
       code: "UNSUPPORTED",
       retryable: false,
@@ -42,6 +42,8 @@ await describeWithServer("kafka", (server) => {
       const producer = makeProducer(server, { compression });
       const values = Array.from({ length: 100 }, (_, index) => `value ${index} ${"x".repeat(100)}`);
       await producer.send({
+        // Before all replicas have it, a record is not in the log for readers.
+        acks: ProduceAcks.ALL,
         messages: values.map((value) => ({ topic, partition: 0, key: Buffer.from("k"), value: Buffer.from(value) })),
       });
       expect(textsOf(await readAll(log, topic))).toEqual(values);
@@ -52,7 +54,7 @@ await describeWithServer("kafka", (server) => {
 
   it("tells the broker's time where the topic keeps that", async () => {
     const log = await openLog(server);
-    const topic = await makeConfiguredTopic(server, { "message.timestamp.type": "LogAppendTime" });
+    const topic = await makeConfiguredTopic(log, server, { "message.timestamp.type": "LogAppendTime" });
     const before = Date.now();
     await log.producer.produce(topic, 0, [{ value: null, timestampMs: 1_000 }]);
     const [record] = await readAll(log, topic);

@@ -34,7 +34,7 @@ await describeWithServer("kafka", (server) => {
     const log = await openLog(server);
     const plain = await makeTopic(log);
     expect(await log.admin.describeTopic(plain)).toEqual({ name: plain, internal: false, partitions: 1 });
-    const configured = await makeConfiguredTopic(server, { "retention.ms": "70000", "retention.bytes": "8000" });
+    const configured = await makeConfiguredTopic(log, server, { "retention.ms": "70000", "retention.bytes": "8000" });
     expect(await log.admin.describeTopic(configured)).toMatchObject({ retentionMs: 70_000, retentionBytes: 8_000 });
     await log.admin.alterTopic(configured, { retentionMs: null, retentionBytes: 9_000, partitions: 4 });
     expect(await log.admin.describeTopic(configured)).toEqual({
