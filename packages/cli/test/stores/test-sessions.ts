@@ -126,11 +126,12 @@ export function testSessions(fixture: StoreFixture): void {
       const reader = workspace.start(["consume", "t", "-c", "c1", "--flush", "50", "--ttl", "24h"]);
       await reader.lines(1);
       await eventually(async () => ((await storedOffset(workspace)) === 1 ? true : undefined), "the first flush");
-      expect(await listed(workspace)).toEqual([["c1", "t", "0", "1", "0", "23 hr"]]);
+      // A store whose clock goes in whole seconds rounds up: for a moment nothing of a day is gone.
+      expect(await listed(workspace)).toEqual([["c1", "t", "0", "1", "0", expect.stringMatching(/^2[34] hr$/)]]);
       expect(await out("consumer set c1 --ttl 12h")).toBe(
         'consumer "c1" on topic "t" partition "0" has a TTL of 12h\n',
       );
-      expect(await listed(workspace)).toEqual([["c1", "t", "0", "1", "0", "11 hr"]]);
+      expect(await listed(workspace)).toEqual([["c1", "t", "0", "1", "0", expect.stringMatching(/^1[12] hr$/)]]);
       await out("produce t", "b\n");
       await reader.lines(2);
       reader.kill("SIGINT");
@@ -191,10 +192,10 @@ export function testSessions(fixture: StoreFixture): void {
         /^- consumer: c1\n {2}topic: t\n {2}partition: 0\n {2}nextOffset: "2"\n {2}lag: "1"\n {2}metadata: ""\n {2}ttl: 86400000\n {2}owner: \S+\n {2}claimedAt: /,
       );
       expect(await out("consumer list")).toMatch(
-        /^CONSUMER +TOPIC +PARTITION +OFFSET +LAG +TTL +OWNER *\nc1 +t +0 +2 +1 +23 hr +\S+:\d+ *\n$/,
+        /^CONSUMER +TOPIC +PARTITION +OFFSET +LAG +TTL +OWNER *\nc1 +t +0 +2 +1 +2[34] hr +\S+:\d+ *\n$/,
       );
       expect(await out("consumer describe c1")).toMatch(
-        /^Name: c1\n\nTopic: t\nPartition: 0\nOffset: 2\nLag: 1\nTTL: 24h\nExpires: \S+ \(in 23 hr\)\nOwner: \S+\nClaimed: \S+\nCommitted: \S+\nMetadata: -\n$/,
+        /^Name: c1\n\nTopic: t\nPartition: 0\nOffset: 2\nLag: 1\nTTL: 24h\nExpires: \S+ \(in 2[34] hr\)\nOwner: \S+\nClaimed: \S+\nCommitted: \S+\nMetadata: -\n$/,
       );
       expect(await run(["consumer", "describe", "nobody"])).toEqual({
         code: 1,

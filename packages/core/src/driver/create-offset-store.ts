@@ -125,7 +125,7 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
     this.#closing ??= (async () => {
       await this.#calls.settled();
       try {
-        await withinDeadline(this.#timeout, undefined, () => this.#driver.close());
+        await withinDeadline(this.#timeout, undefined, async () => this.#driver.close());
       } catch (error) {
         throw this.#calls.wrap("close", [], error);
       }

@@ -14,7 +14,7 @@ export async function withinDeadline<Result>(
 ): Promise<Result> {
   signal?.throwIfAborted();
   const controller = new AbortController();
-  const ended = Promise.withResolvers<never>();
+  const ended = Promise.withResolvers<Result>();
   const timer = setTimeout(
     () => {
       const error = new DeadlineExceeded(`no answer within ${Math.max(0, Math.round(timeoutMs))} ms`);
@@ -29,7 +29,8 @@ export async function withinDeadline<Result>(
   };
   signal?.addEventListener("abort", onAbort, { once: true });
   try {
-    return await Promise.race([call(controller.signal), ended.promise]);
+    call(controller.signal).then(ended.resolve, ended.reject);
+    return await ended.promise;
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", onAbort);

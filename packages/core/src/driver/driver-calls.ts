@@ -65,7 +65,7 @@ export class DriverCalls {
         // What is not sent yet when the time is up is not sent any more.
         if (late) throw this.wrap(call.operation, keys, new DeadlineExceeded(`not sent within ${this.#timeout} ms`));
         const request = async (signal: AbortSignal) => this.answersTo(call.operation, batch, await send(batch, signal));
-        const outcomes = await this.send(call, keys, request, endsAt - performance.now());
+        const outcomes = await this.#attempts(call, keys, request, endsAt - performance.now());
         outcomes.forEach((outcome, index) => {
           const key = keys[index];
           if (key === undefined || !isFailure(outcome)) answers.push(outcome as Outcome);
@@ -82,11 +82,19 @@ export class DriverCalls {
   }
 
   /** Sends one request, and again if that is safe and may help. */
-  async send<Result>(
+  send<Result>(
+    call: DriverCall,
+    keys: readonly OffsetKey[],
+    request: (signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
+    return this.track(this.#attempts(call, keys, request, this.#timeout));
+  }
+
+  async #attempts<Result>(
     { operation, options, repeatable }: DriverCall,
     keys: readonly OffsetKey[],
     request: (signal: AbortSignal) => Promise<Result>,
-    timeoutMs = this.#timeout,
+    timeoutMs: number,
   ): Promise<Result> {
     const attempts = async (signal: AbortSignal): Promise<Result> => {
       for (let attempt = 1; ; attempt += 1) {
@@ -102,7 +110,7 @@ export class DriverCalls {
       }
     };
     try {
-      return await this.track(withinDeadline(timeoutMs, options.signal, attempts));
+      return await withinDeadline(timeoutMs, options.signal, attempts);
     } catch (error) {
       if (options.signal?.aborted === true && error === options.signal.reason) throw error;
       throw this.wrap(operation, keys, error);

@@ -217,9 +217,14 @@ function batch<Given, Entry>(
     }
     const entry = validate(item as Given);
     const key = keyOf(entry);
-    const identity = JSON.stringify([key.consumer, key.topic, key.partition]);
+    if (given.length === 1) return entry;
+    const { consumer, topic, partition } = key;
+    // A name's length before it: no two keys run into one.
+    const identity = `${consumer.length}/${consumer}${partition}/${topic}`;
     // Two writes of one key in one batch have no order that every backend keeps.
-    if (seen.has(identity)) throw new TypeError(`${what}[${index}] repeats the key ${identity}`);
+    if (seen.has(identity)) {
+      throw new TypeError(`${what}[${index}] repeats the key ${JSON.stringify([consumer, topic, partition])}`);
+    }
     seen.add(identity);
     return entry;
   });

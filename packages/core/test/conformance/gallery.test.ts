@@ -38,6 +38,15 @@ describe("each broken store fails in the case that names its fault", () => {
     await assert.doesNotReject(runStoreCase(slow, caseOf("expiry/renewed-by-commit")));
   });
 
+  it("finds nothing wrong with a sound store that stalled until a record was gone", async () => {
+    // The first renewal outlasts half of its ttl, the next one comes when the record has just expired.
+    const delaysMs = [450, 384];
+    const stalled = spoiledHarness("stalled", ({ store }) => ({
+      commit: async (...given) => delay(delaysMs.shift() ?? 0).then(() => store.commit(...given)),
+    }));
+    await assert.doesNotReject(runStoreCase(stalled, caseOf("expiry/renewed-by-commit")));
+  });
+
   it("finds nothing wrong with the same wrapping around a sound store", async () => {
     const sound = spoiledHarness("sound", () => ({}));
     for (const id of new Set(gallery.map(({ caseId }) => caseId)))
