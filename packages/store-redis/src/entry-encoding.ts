@@ -22,9 +22,11 @@ export function claimArgs(entries: readonly ClaimEntry[]): string[] {
 /** The arguments of the script that commits. */
 export function commitArgs(entries: readonly CommitEntry[]): string[] {
   const args = begin(entries);
-  for (const entry of entries) {
-    args.push(entry.token, entry.nextOffset?.toString() ?? "", entry.metadata ?? "", commitOptions(entry));
+  for (const { token, nextOffset, metadata } of entries) {
+    args.push(token, nextOffset?.toString() ?? "", metadata ?? "");
   }
+  // Left out of the steady commit, which the script knows by that.
+  if (entries.some(hasOptions)) for (const entry of entries) args.push(commitOptions(entry));
   return args;
 }
 
@@ -77,9 +79,13 @@ function ttlArg(ttl: number | null | undefined): string {
   return ttl === undefined ? "" : ttl === null ? "-" : String(ttl);
 }
 
-/** Empty in the steady commit, so that the script has little to look at. */
-function commitOptions({ ttl, rewindFrom, recreate, nextToken, owner }: CommitEntry): string {
-  if (ttl === undefined && rewindFrom === undefined && recreate !== true && nextToken === undefined) return "";
+function hasOptions({ ttl, rewindFrom, recreate, nextToken }: CommitEntry): boolean {
+  return ttl !== undefined || rewindFrom !== undefined || recreate === true || nextToken !== undefined;
+}
+
+function commitOptions(entry: CommitEntry): string {
+  if (!hasOptions(entry)) return "";
+  const { ttl, rewindFrom, recreate, nextToken, owner } = entry;
   const size = nextToken === undefined ? "" : Buffer.byteLength(nextToken);
   return `${ttlArg(ttl)};${rewindFrom ?? ""};${recreate === true ? 1 : 0};${size};${nextToken ?? ""}${owner ?? ""}`;
 }

@@ -1,14 +1,18 @@
 import { MAX_OFFSET, type StoredOffset } from "@tidemark/core/driver";
 
 /**
- * One record as a hash keeps it: the version, eight numbers (empty: there is none), and three texts one after the other.
+ * One record as a hash keeps it: the version, seven numbers (times may be empty: there is none), three texts one after the
+ * other, and the position (empty: none).
  *
- *     1;EXPIRES_AT;TTL;NEXT_OFFSET;COMMITTED_AT;CLAIMED_AT;TOKEN_BYTES;OWNER_BYTES;METADATA_BYTES;TOKEN OWNER METADATA
+ *     1;COMMITTED_AT;EXPIRES_AT;TTL;CLAIMED_AT;TOKEN_BYTES;OWNER_BYTES;METADATA_BYTES;TOKEN OWNER METADATA;NEXT_OFFSET
  *
  * The scripts read and write the same (scripts/record.ts); texts have their lengths before them, so that they may hold
- * anything. Times are milliseconds of the server's clock.
+ * anything. Times are milliseconds of the server's clock. The position comes last, because it alone differs among the
+ * records of a session's flushes: the script that commits looks at what is before it once for all of them.
  */
-const HEADER = /^1;(\d*);(\d*);(\d*);(\d*);(\d*);(\d*);(\d*);(\d+);/u;
+const HEADER = /^1;(\d*);(\d{0,15});(\d{0,15});(\d*);(\d+);(\d+);(\d+);/u;
+/** The position, and what separates it from the texts. */
+const POSITION = /;(\d*)$/u;
 
 /** What stands where a record should be. */
 export class UnreadableRecordError extends Error {
@@ -40,10 +44,13 @@ export function foreignKey(redisKey: string): UnreadableRecordError {
 export function decodeRecord(redisKey: string, field: string, text: string): StoredOffset {
   const match = HEADER.exec(text);
   if (match === null) throw unreadableField(redisKey, field, text.slice(0, Math.max(0, text.indexOf(";"))));
-  const [header, expiresAt = "", ttl = "", nextOffset = "", committedAt = "", claimedAt = "", ...sizes] = match;
+  const [header, committedAt = "", expiresAt = "", ttl = "", claimedAt = "", ...sizes] = match;
   const [tokenBytes = 0, ownerBytes = 0, metadataBytes = 0] = sizes.map(Number);
   const total = tokenBytes + ownerBytes + metadataBytes;
-  let texts = text.slice(header.length);
+  const last = POSITION.exec(text.slice(header.length));
+  if (last === null) throw unreadableField(redisKey, field, "");
+  const [, nextOffset = ""] = last;
+  let texts = text.slice(header.length, header.length + last.index);
   let slice = (from: number, to: number): string => texts.slice(from, to);
   // Lengths are of UTF-8; where the characters are as many as the bytes, all of them are ASCII.
   if (texts.length !== total) {
@@ -79,5 +86,6 @@ export function encodeRecord(stored: StoredOffset): string {
   const { expiresAt, ttl, nextOffset, committedAt, claimedAt, token, owner, metadata } = stored;
   const texts = [token ?? "", owner ?? "", metadata];
   const sizes = texts.map((text) => Buffer.byteLength(text));
-  return `${[1, expiresAt, ttl, nextOffset, committedAt, claimedAt, ...sizes].map((part) => part ?? "").join(";")};${texts.join("")}`;
+  const numbers = [1, committedAt, expiresAt, ttl, claimedAt, ...sizes].map((part) => part ?? "");
+  return `${numbers.join(";")};${texts.join("")};${nextOffset ?? ""}`;
 }

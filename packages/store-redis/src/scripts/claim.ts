@@ -1,4 +1,4 @@
-import { RECORD, WRITES } from "./record.ts";
+import { CLOCK, RECORD, WRITES } from "./record.ts";
 import { script } from "./script.ts";
 
 /**
@@ -6,6 +6,7 @@ import { script } from "./script.ts";
  * there: the record, nil, or {6, version} if it is unreadable and left as it is. Sweeps a few expired records beside.
  */
 export const CLAIM = script(
+  CLOCK,
   RECORD,
   WRITES,
   `

@@ -1,4 +1,4 @@
-import { RECORD, SETTLE } from "./record.ts";
+import { CLOCK, RECORD, SETTLE } from "./record.ts";
 import { script } from "./script.ts";
 
 /**
@@ -6,6 +6,7 @@ import { script } from "./script.ts";
  * What is no hash lies in the place of all of them, and `anything` removes it: an operator who names the keys means it.
  */
 export const DELETE_FIELDS = script(
+  CLOCK,
   RECORD,
   SETTLE,
   `
@@ -36,6 +37,7 @@ return removed
  * to tell of}. One step: what was renewed before is not among the expired (contract 3.6b).
  */
 export const DELETE_SCANNED = script(
+  CLOCK,
   RECORD,
   SETTLE,
   `

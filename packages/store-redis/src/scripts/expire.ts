@@ -1,8 +1,9 @@
-import { RECORD, WRITES } from "./record.ts";
+import { CLOCK, RECORD, WRITES } from "./record.ts";
 import { script } from "./script.ts";
 
 /** New times to live (contract 3.5f). Per entry: the TTL, `-` for none. Answers per entry 1, {2} absent, or {6, version}. */
 export const EXPIRE = script(
+  CLOCK,
   RECORD,
   WRITES,
   `

@@ -1,14 +1,19 @@
 /**
- * What every script that changes a group begins with: the server's time, and how to read, write and compare.
+ * What every script that changes a group begins with: the server's time.
  *
  * KEYS[1] is the group's hash. ARGV[1] is a count n, then come n fields, then what is particular to each. A script reads
- * all it needs in one HMGET and writes in one HSET. Positions are decimal strings throughout: Lua's numbers are doubles
- * (contract 3.8b).
+ * all it needs in one HMGET and writes in one HSET.
  */
-export const RECORD = `
-local key, call, match, len = KEYS[1], redis.call, string.match, string.len
+export const CLOCK = `
+local key, call, match, sub, len = KEYS[1], redis.call, string.match, string.sub, string.len
 local clock = call('TIME')
 local now = clock[1] .. string.format('%03d', math.floor(clock[2] / 1000))
+`;
+
+/**
+ * How to read, write and compare. Positions are decimal strings throughout: Lua's numbers are doubles (contract 3.8b).
+ */
+export const RECORD = `
 local NOW = tonumber(now)
 local MAX = '9223372036854775807'
 local function ahead(a, b)
@@ -17,14 +22,14 @@ local function ahead(a, b)
   return x > y
 end
 local function decode(value)
-  local expires, ttl, offset, committed, claimed, t, o, m, at =
-    match(value, '^1;(%d*);(%d*);(%d*);(%d*);(%d*);(%d*);(%d*);(%d+);()')
+  local committed, expires, ttl, claimed, t, o, m, at = match(value, '^1;(%d*);(%d*);(%d*);(%d*);(%d+);(%d+);(%d+);()')
   if not at then return nil end
-  t, o, m = tonumber(t) or 0, tonumber(o) or 0, tonumber(m)
-  if len(value) ~= at - 1 + t + o + m or (expires == '') ~= (ttl == '') or len(expires) > 15 or len(ttl) > 15
+  t, o, m = tonumber(t), tonumber(o), tonumber(m)
+  local offset = at + t + o + m <= len(value) and match(value, '^;(%d*)$', at + t + o + m)
+  if not offset or (expires == '') ~= (ttl == '') or len(expires) > 15 or len(ttl) > 15
     or (len(offset) > 1 and (string.byte(offset) == 48 or ahead(offset, MAX))) then return nil end
   return expires, ttl, offset, committed, claimed,
-    string.sub(value, at, at + t - 1), string.sub(value, at + t, at + t + o - 1), string.sub(value, at + t + o)
+    sub(value, at, at + t - 1), sub(value, at + t, at + t + o - 1), sub(value, at + t + o, at + t + o + m - 1)
 end
 local function gone(expires)
   return expires ~= '' and tonumber(expires) <= NOW
@@ -33,8 +38,8 @@ local function foreign(value)
   return { 6, match(value, '^(%d+);') or '' }
 end
 local function encode(expires, ttl, offset, committed, claimed, token, owner, metadata)
-  return '1;' .. expires .. ';' .. ttl .. ';' .. offset .. ';' .. committed .. ';' .. claimed .. ';' ..
-    len(token) .. ';' .. len(owner) .. ';' .. len(metadata) .. ';' .. token .. owner .. metadata
+  return '1;' .. committed .. ';' .. expires .. ';' .. ttl .. ';' .. claimed .. ';' ..
+    len(token) .. ';' .. len(owner) .. ';' .. len(metadata) .. ';' .. token .. owner .. metadata .. ';' .. offset
 end
 `;
 

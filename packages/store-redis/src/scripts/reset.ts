@@ -1,8 +1,9 @@
-import { RECORD, WRITES } from "./record.ts";
+import { CLOCK, RECORD, WRITES } from "./record.ts";
 import { script } from "./script.ts";
 
 /** Resets (contract 3.2c). Per entry: position, metadata, TTL as in a claim. Answers per entry 1, or {6, version}. */
 export const RESET = script(
+  CLOCK,
   RECORD,
   WRITES,
   `

@@ -1,4 +1,4 @@
-import { RECORD, WRITES } from "./record.ts";
+import { CLOCK, RECORD, WRITES } from "./record.ts";
 import { script } from "./script.ts";
 
 /**
@@ -6,6 +6,7 @@ import { script } from "./script.ts";
  * Only what the hash's own expiry becomes is found out here.
  */
 export const WRITE_DECIDED = script(
+  CLOCK,
   RECORD,
   WRITES,
   `
