@@ -57,9 +57,12 @@ async function copyOfStore(client: MongoClient, name: string, indexed: boolean):
   await copy.insertMany(await source.find({}).toArray());
   const indexes = (await source.indexes()).filter((index) => index.name !== "_id_");
   if (indexed) {
-    for (const { key, name: index, expireAfterSeconds } of indexes) {
-      const options = { name: String(index), ...(expireAfterSeconds !== undefined && { expireAfterSeconds }) };
-      await copy.createIndex(key, options);
+    for (const { key, name: index, expireAfterSeconds, partialFilterExpression } of indexes) {
+      await copy.createIndex(key, {
+        name: String(index),
+        ...(expireAfterSeconds !== undefined && { expireAfterSeconds }),
+        ...(partialFilterExpression !== undefined && { partialFilterExpression }),
+      });
     }
   }
   return copy;

@@ -15,12 +15,17 @@ const INDEX_OPTIONS_CONFLICT = 85;
 const INDEX_KEY_SPECS_CONFLICT = 86;
 
 /** What the store's queries and the server's own sweep need. All else goes by `_id`. */
-const INDEXES = [
-  // Expired records go away with nobody reading.
-  { key: { expiresAt: 1 }, name: "tidemark_expiry", expireAfterSeconds: 0 },
+const INDEXES: readonly IndexDescription[] = [
+  // Expired records go away with nobody reading. Partial, so that what never expires is in no index of its own.
+  {
+    key: { expiresAt: 1 },
+    name: "tidemark_expiry",
+    expireAfterSeconds: 0,
+    partialFilterExpression: { expiresAt: { $type: "date" } },
+  },
   // Listing and deleting by topic alone; `_id` begins with namespace and consumer.
   { key: { namespace: 1, topic: 1, _id: 1 }, name: "tidemark_topic" },
-] satisfies IndexDescription[];
+];
 
 /** What was found when preparing. */
 export interface PreparedCollection {
@@ -65,39 +70,42 @@ async function checkCollection(collection: Collection<StoredDocument>, signal: A
 }
 
 async function ensureIndexes(collection: Collection<StoredDocument>): Promise<string[]> {
-  if (await hasIndexes(collection)) return [];
+  const missing = await missingIndexes(collection);
+  if (missing.length === 0) return [];
+  const names = missing.map(({ name }) => name).join(" and ");
   try {
-    await collection.createIndexes([...INDEXES]);
+    await collection.createIndexes(missing);
     return [];
   } catch (error) {
     const code = error instanceof MongoServerError ? error.code : undefined;
     if (code === INDEX_OPTIONS_CONFLICT || code === INDEX_KEY_SPECS_CONFLICT) {
       // Also where another client made them at the same moment.
-      if (await hasIndexes(collection)) return [];
+      if ((await missingIndexes(collection)).length === 0) return [];
       throw new UnsupportedServerError(
         `the collection ${JSON.stringify(collection.collectionName)} has an index that is in the way of ` +
-          `${INDEXES.map((index) => index.name).join(" and ")}; drop it, or name another collection`,
+          `${names}; drop it, or name another collection`,
       );
     }
     if (code !== UNAUTHORIZED) throw error;
     return [
-      `this user may not create the indexes ${INDEXES.map((index) => index.name).join(" and ")}: without them expired ` +
+      `this user may not create the indexes ${names}: without them expired ` +
         "records stay until they are swept, and listing by topic reads the whole namespace; have somebody create them",
     ];
   }
 }
 
-async function hasIndexes(collection: Collection<StoredDocument>): Promise<boolean> {
+async function missingIndexes(collection: Collection<StoredDocument>): Promise<IndexDescription[]> {
   const indexes = await existingIndexes(collection);
-  return INDEXES.every((wanted) => indexes.some((index) => isSameIndex(wanted, index)));
+  return INDEXES.filter((wanted) => !indexes.some((index) => doesFor(wanted, index)));
 }
 
-function isSameIndex(wanted: (typeof INDEXES)[number], index: IndexDescriptionInfo): boolean {
-  const expiry = "expireAfterSeconds" in wanted ? wanted.expireAfterSeconds : undefined;
+/** Whether an index does what is wanted. One over all documents does what a partial one does, at a higher price. */
+function doesFor(wanted: IndexDescription, index: IndexDescriptionInfo): boolean {
+  const filter: unknown = index["partialFilterExpression"];
   return (
     JSON.stringify(Object.entries(index.key)) === JSON.stringify(Object.entries(wanted.key)) &&
-    index.expireAfterSeconds === expiry &&
-    index["partialFilterExpression"] === undefined &&
+    index.expireAfterSeconds === wanted.expireAfterSeconds &&
+    (filter === undefined || JSON.stringify(filter) === JSON.stringify(wanted.partialFilterExpression)) &&
     index["unique"] !== true
   );
 }

@@ -106,13 +106,21 @@ await describeWithServer("mongo", ({ url }) => {
       const indexes = await client.db(DATABASE).collection(collection).indexes();
       expect(new Set(indexes.map(({ name }) => name))).toEqual(new Set(["_id_", "tidemark_expiry", "tidemark_topic"]));
       expect(indexes).toHaveLength(3);
-      expect(indexes.find(({ name }) => name === "tidemark_expiry")).toMatchObject({ expireAfterSeconds: 0 });
+      expect(indexes.find(({ name }) => name === "tidemark_expiry")).toMatchObject({
+        expireAfterSeconds: 0,
+        partialFilterExpression: { expiresAt: { $type: "date" } },
+      });
     });
 
     it.each([
       ["of another key under the same name", { other: 1 }, { name: "tidemark_expiry" }],
-      ["on the same key that is no TTL index", { expiresAt: 1 }, { name: "mine" }],
-      ["on the same key that is late", { expiresAt: 1 }, { name: "mine", expireAfterSeconds: 60 }],
+      ["that is no TTL index under the same name", { expiresAt: 1 }, { name: "tidemark_expiry" }],
+      ["that is late under the same name", { expiresAt: 1 }, { name: "tidemark_expiry", expireAfterSeconds: 60 }],
+      [
+        "of some other records under the same name",
+        { expiresAt: 1 },
+        { name: "tidemark_expiry", expireAfterSeconds: 0, partialFilterExpression: { topic: "orders" } },
+      ],
     ] as const)("refuses an index %s", async (_, fields, options) => {
       const client = openClient(url);
       const collection = ownCollection(client);
@@ -123,6 +131,26 @@ await describeWithServer("mongo", ({ url }) => {
       const error = await refusal(openMongoStore({ client, database: DATABASE, collection }));
       expect(error).toMatchObject({ code: "UNSUPPORTED", retryable: false });
       expect(error.message).toContain(`${JSON.stringify(collection)} has an index that is in the way`);
+    });
+
+    it("makes its own beside an index on the same key that does not do", async () => {
+      const client = openClient(url);
+      const collection = ownCollection(client);
+      const documents = client.db(DATABASE).collection(collection);
+      await documents.createIndex({ expiresAt: 1 }, { name: "late", expireAfterSeconds: 60 });
+      await openStore(url, { client, collection });
+      const names = (await documents.indexes()).map(({ name }) => name);
+      expect(new Set(names)).toEqual(new Set(["_id_", "late", "tidemark_expiry", "tidemark_topic"]));
+    });
+
+    it("takes an index over all records for the partial one, and makes only what is missing", async () => {
+      const client = openClient(url);
+      const collection = ownCollection(client);
+      const documents = client.db(DATABASE).collection(collection);
+      await documents.createIndex({ expiresAt: 1 }, { name: "tidemark_expiry", expireAfterSeconds: 0 });
+      await openStore(url, { client, collection });
+      const indexes = await documents.indexes();
+      expect(new Set(indexes.map(({ name }) => name))).toEqual(new Set(["_id_", "tidemark_expiry", "tidemark_topic"]));
     });
 
     it("takes an index of the same kind under another name", async () => {
