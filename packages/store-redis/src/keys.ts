@@ -67,12 +67,16 @@ export function byGroup<Entry>(
   keyOf: (entry: Entry) => OffsetKey,
 ): { readonly group: RecordGroup; readonly entries: Entry[]; readonly places: number[] }[] {
   const groups = new Map<string, { group: RecordGroup; entries: Entry[]; places: number[] }>();
+  let found: { group: RecordGroup; entries: Entry[]; places: number[] } | undefined;
   entries.forEach((entry, place) => {
     const { consumer, topic } = keyOf(entry);
-    // A name's length before it: no two pairs of names run into one.
-    const identity = `${consumer.length}/${consumer}${topic}`;
-    let found = groups.get(identity);
-    if (found === undefined) groups.set(identity, (found = { group: { consumer, topic }, entries: [], places: [] }));
+    // As a rule all entries are of one group.
+    if (found?.group.consumer !== consumer || found.group.topic !== topic) {
+      // A name's length before it: no two pairs of names run into one.
+      const identity = `${consumer.length}/${consumer}${topic}`;
+      found = groups.get(identity);
+      if (found === undefined) groups.set(identity, (found = { group: { consumer, topic }, entries: [], places: [] }));
+    }
     found.entries.push(entry);
     found.places.push(place);
   });
