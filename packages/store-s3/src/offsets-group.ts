@@ -231,9 +231,9 @@ export class OffsetsGroup {
     for (const [index, id] of snapshot.writes.entries()) {
       const attempt = attempts.get(id);
       if (attempt === undefined) continue;
-      // What others have stored on top of it does not show when it was stored.
-      if (attempt.deadline === Number.POSITIVE_INFINITY) return attempt;
-      if (index === 0 && snapshot.writtenAt < attempt.deadline) return attempt;
+      // What others have stored on top of it is later, but for the clocks of a server's machines.
+      const storedBy = index === 0 ? snapshot.writtenAt : snapshot.writtenAt + DEADLINE_MARGIN_MS;
+      if (storedBy < attempt.deadline) return attempt;
       // Stored too late to count, or nobody can tell: the steps are taken once more from what is there now.
       attempts.delete(id);
     }

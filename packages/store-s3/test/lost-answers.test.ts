@@ -57,44 +57,52 @@ await describeWithServer("minio", ({ s3 }) => {
     });
   });
 
-  it.each(HIDDEN)("%s: a claim does not take the key back from whoever came next", async (_, fault) => {
-    const place = await placeOn(s3);
-    const store = await place.open();
-    const other = await place.openDirect();
-    await claim(store, { ...key, partition: 1 });
-    let next: Promise<string> | undefined;
-    place.proxy.intercept = (request) => {
-      if (request.method === "GET" && next === undefined) {
-        // Between the lost answer and the look for what became of it, somebody else claims.
-        next = claim(other);
-        return { kind: "hold", until: next };
-      }
-      return isWrite(request) && next === undefined ? fault : undefined;
-    };
-    expect(await store.claim([{ key, token: "first", owner: "o" }])).toEqual([
-      { status: "claimed", record: undefined },
-    ]);
-    const token = await next;
-    expect(await other.commit([{ key, token: token ?? "", nextOffset: 1n }])).toEqual(COMMITTED);
-    expect(await store.commit([{ key, token: "first", nextOffset: 9n }])).toMatchObject([{ reason: "superseded" }]);
-  });
+  const ttls = [undefined, 60_000];
+  const hiddenWithTtl = HIDDEN.flatMap(([name, fault]) => ttls.map((ttl) => [name, ttl, fault] as const));
+  it.each(hiddenWithTtl)(
+    "%s: a claim (ttl %s) does not take the key back from whoever came next",
+    async (_, ttl, fault) => {
+      const place = await placeOn(s3);
+      const store = await place.open();
+      const other = await place.openDirect();
+      await store.reset([{ key, nextOffset: 0n, ttl }]);
+      let next: Promise<string> | undefined;
+      place.proxy.intercept = (request) => {
+        if (request.method === "GET" && next === undefined) {
+          // Between the lost answer and the look for what became of it, somebody else claims.
+          next = claim(other);
+          return { kind: "hold", until: next };
+        }
+        return isWrite(request) && next === undefined ? fault : undefined;
+      };
+      expect(await store.claim([{ key, token: "first", owner: "o" }])).toMatchObject([
+        { status: "claimed", record: { nextOffset: 0n } },
+      ]);
+      const token = await next;
+      expect(await other.commit([{ key, token: token ?? "", nextOffset: 1n }])).toEqual(COMMITTED);
+      expect(await store.commit([{ key, token: "first", nextOffset: 9n }])).toMatchObject([{ reason: "superseded" }]);
+    },
+  );
 
-  it("a reset whose answer was lost is not repeated: the session that came next goes on", async () => {
-    const place = await placeOn(s3);
-    const store = await place.open();
-    const other = await place.openDirect();
-    await claim(store);
-    let next: Promise<string> | undefined;
-    place.proxy.intercept = (request) => {
-      if (request.method === "GET" && next === undefined) {
-        next = claim(other);
-        return { kind: "hold", until: next };
-      }
-      return isWrite(request) && next === undefined ? { kind: "lose-answer" } : undefined;
-    };
-    expect(await store.reset([{ key, nextOffset: 7n }])).toEqual([{ status: "reset" }]);
-    expect(await other.commit([{ key, token: (await next) ?? "", nextOffset: 8n }])).toEqual(COMMITTED);
-  });
+  it.each([undefined, 60_000])(
+    "a reset whose answer was lost is not repeated (ttl %s): the next session goes on",
+    async (ttl) => {
+      const place = await placeOn(s3);
+      const store = await place.open();
+      const other = await place.openDirect();
+      await claim(store, key, ttl);
+      let next: Promise<string> | undefined;
+      place.proxy.intercept = (request) => {
+        if (request.method === "GET" && next === undefined) {
+          next = claim(other);
+          return { kind: "hold", until: next };
+        }
+        return isWrite(request) && next === undefined ? { kind: "lose-answer" } : undefined;
+      };
+      expect(await store.reset([{ key, nextOffset: 7n }])).toEqual([{ status: "reset" }]);
+      expect(await other.commit([{ key, token: (await next) ?? "", nextOffset: 8n }])).toEqual(COMMITTED);
+    },
+  );
 
   it("a write that arrives late changes nothing any more: neither after a newer one nor after a rewind", async () => {
     const place = await placeOn(s3);
