@@ -107,7 +107,7 @@ function classifyConnection(error: Error): ErrorClassification | undefined {
   }
   // What does not speak Redis at all: most often TLS on the other side, sometimes a wrong port.
   if (/Unknown RESP type|Protocol error/u.test(error.message)) return notRedis();
-  if (/sentinel/iu.test(error.message)) {
+  if (/sentinel|no valid master node/iu.test(error.message)) {
     const message =
       "no Sentinel names a master that can be reached; check the addresses, the set's name and the passwords";
     return { code: "UNAVAILABLE", retryable: true, message };

@@ -1,0 +1,227 @@
+import { setImmediate } from "node:timers/promises";
+import { OffsetFencedError, openOffsetSession, type OffsetSession, type OffsetStore } from "@tidemark/core";
+import { launchServer, type OwnServer, requireServer, type ServerNode } from "@tidemark/test-support/servers";
+import { createClient } from "redis";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { openRedisStore } from "../src/index.ts";
+
+const topic = "orders";
+const token = "t";
+/** For what takes a failover, on a busy machine. */
+const PATIENCE = { timeout: 20_000 };
+
+describe("a master behind Sentinel that is killed", () => {
+  it("is followed by its replica: sessions recover by themselves, nothing rewinds or is skipped", async () => {
+    await using set = await SentinelSet.launch();
+    await using store = await openRedisStore({ url: set.url, timeout: 2_000, onEvent: () => undefined });
+    const events: string[] = [];
+    const onEvent = ({ type }: { readonly type: string }): void => void events.push(type);
+    const session = await openSession(store, "steady", { partitions: [0, 1], onEvent });
+    await using other = await openSession(store, "idle");
+    await commitAndFlush(other, 7n);
+    let next = 0n;
+    const stopped = new AbortController();
+    onTestFinished(() => stopped.abort());
+    const work = (async () => {
+      for (; !stopped.signal.aborted; next += 1n) {
+        for (const partition of [0, 1]) session.commit({ partition, offset: next });
+        await session.flush().catch(() => setImmediate());
+      }
+    })();
+    await expect.poll(() => next > 100n, PATIENCE).toBe(true);
+    await set.untilReplicated();
+    await set.master.kill();
+    await expect.poll(() => events.includes("flush-failed"), PATIENCE).toBe(true);
+    await set.untilPromoted();
+    // Whatever was undone, no position is ahead of what was committed, and no answer was about another record.
+    const after = await recovered(() => fetched(store, "steady"));
+    expect(after?.nextOffset).toBeLessThanOrEqual(next + 1n);
+    const atRecovery = next;
+    await expect.poll(() => next > atRecovery + 50n, PATIENCE).toBe(true);
+    stopped.abort();
+    await work;
+    await session.flush();
+    for (const partition of [0, 1]) {
+      expect(await fetched(store, "steady", partition)).toMatchObject({ nextOffset: next, owner: session.owner });
+    }
+    await commitAndFlush(other, 8n);
+    expect(await fetched(store, "idle")).toMatchObject({ nextOffset: 9n });
+    await session.close();
+    expect(events.filter((type) => type !== "flush-failed")).toEqual([]);
+  });
+
+  it("may take acknowledged writes with it: records repeat, and what lost its claim is fenced", async () => {
+    await using set = await SentinelSet.launch();
+    await using store = await openRedisStore({ url: set.url, timeout: 2_000, onEvent: () => undefined });
+    await using kept = await openSession(store, "kept");
+    await commitAndFlush(kept, 9n);
+    const former = await openSession(store, "taken over", { owner: "former" });
+    await commitAndFlush(former, 4n);
+    await set.untilReplicated();
+    await set.cutReplicaOff();
+    await commitAndFlush(kept, 19n);
+    const newer = await openSession(store, "taken over", { owner: "newer" });
+    const first = await openSession(store, "first");
+    for (const session of [newer, first]) await commitAndFlush(session, 29n);
+    await set.master.kill();
+    set.replica.resume();
+    await set.untilPromoted();
+    // Behind what was acknowledged, never ahead; whoever starts from here reads records again.
+    expect(await recovered(() => fetched(store, "kept"))).toMatchObject({ nextOffset: 10n });
+    expect(await fetched(store, "taken over")).toMatchObject({ nextOffset: 5n, owner: "former" });
+    expect(await fetched(store, "first")).toBeUndefined();
+    // A session whose claim was there goes on, with what it knows.
+    await commitAndFlush(kept, 20n);
+    expect(await fetched(store, "kept")).toMatchObject({ nextOffset: 21n });
+    // One whose claim is undone stops, and never writes over whoever has it, alive or not.
+    await expectFenced(newer, 30n, { reason: "superseded", owner: "former" });
+    await expectFenced(first, 30n, { reason: "absent" });
+    expect(await fetched(store, "taken over")).toMatchObject({ nextOffset: 5n });
+    expect(await fetched(store, "first")).toBeUndefined();
+    await using again = await openSession(store, "taken over");
+    expect(again.stored(0)).toMatchObject({ nextOffset: 5n });
+    await expectFenced(former, 30n, { reason: "superseded", owner: again.owner });
+  });
+
+  it("leaves writes that wait for a replica written, and says that none has them", async () => {
+    await using set = await SentinelSet.launch();
+    const acknowledge = { replicas: 1, timeout: 500 };
+    await using store = await openRedisStore({ url: set.url, timeout: 2_000, onEvent: () => undefined, acknowledge });
+    const key = { consumer: "waiting", topic, partition: 0 };
+    expect(await store.claim([{ key, token, owner: "o" }])).toMatchObject([{ status: "claimed" }]);
+    expect(await store.commit([{ key, token, nextOffset: 5n }])).toEqual([{ status: "committed" }]);
+    await set.cutReplicaOff();
+    await expect(store.commit([{ key, token, nextOffset: 6n }])).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+      retryable: true,
+      message: /written, but was not acknowledged by 1 replica/u,
+    });
+    expect(await fetched(store, "waiting")).toMatchObject({ nextOffset: 6n });
+    set.replica.resume();
+    // The same again is acknowledged as soon as the replica is back, by whichever connection.
+    await expect
+      .poll(async () => store.commit([{ key, token, nextOffset: 6n }]).catch(() => undefined), { timeout: 20_000 })
+      .toEqual([{ status: "committed" }]);
+    await set.master.kill();
+    await set.untilPromoted();
+    // What a replica had acknowledged is there; what comes now none can.
+    expect(await recovered(() => fetched(store, "waiting"))).toMatchObject({ nextOffset: 6n });
+    await expect
+      .poll(() => store.commit([{ key, token, nextOffset: 7n }]).catch(String), PATIENCE)
+      .toMatch(/not acknowledged/u);
+    expect(await fetched(store, "waiting")).toMatchObject({ nextOffset: 7n });
+  });
+}, 60_000);
+
+/** A set of the test's own, and what a failover needs. */
+class SentinelSet implements AsyncDisposable {
+  readonly url: string;
+  readonly master: ServerNode;
+  readonly replica: ServerNode;
+  readonly #server: OwnServer;
+
+  private constructor(server: OwnServer, master: ServerNode, replica: ServerNode) {
+    this.#server = server;
+    this.master = master;
+    this.replica = replica;
+    const more = server.urls.slice(1).map((url) => new URL(url).host);
+    this.url = `${server.url}?sentinel=mymaster&nodes=${more.join(",")}`;
+  }
+
+  static async launch(): Promise<SentinelSet> {
+    const server = await launchServer("redis-sentinel");
+    requireServer(server);
+    const [master, replica] = (["master", "replica"] as const).map((role) => server.nodes.find((n) => n.role === role));
+    if (master === undefined || replica === undefined) throw new Error("a Sentinel set has a master and a replica");
+    return new SentinelSet(server, master, replica);
+  }
+
+  /** Waits until the replica has all that was written. */
+  async untilReplicated(): Promise<void> {
+    await expect.poll(() => ask(this.master.url, ["WAIT", "1", "1000"])).toBe(1);
+  }
+
+  /** What is written from here on, the replica never gets. */
+  async cutReplicaOff(): Promise<void> {
+    this.replica.pause();
+    // What lies in the connection already would still be read.
+    await ask(this.master.url, ["CLIENT", "KILL", "TYPE", "replica"]);
+  }
+
+  /** Waits until the replica is the master. */
+  async untilPromoted(): Promise<void> {
+    await expect
+      .poll(async () => String(await ask(this.replica.url, ["ROLE"])), { timeout: 30_000, interval: 50 })
+      .toMatch(/^master/u);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.stop();
+  }
+}
+
+async function ask(url: string, args: string[]): Promise<unknown> {
+  const client = createClient({ url });
+  client.on("error", () => undefined);
+  await client.connect();
+  try {
+    return await client.sendCommand(args);
+  } finally {
+    client.destroy();
+  }
+}
+
+async function openSession(
+  store: OffsetStore<never>,
+  consumer: string,
+  options: { readonly partitions?: number[]; readonly owner?: string; onEvent?: (event: { type: string }) => void } = {},
+): Promise<OffsetSession> {
+  const { partitions = [0], ...rest } = options;
+  const session = await openOffsetSession({ store, consumer, topic, partitions, flushInterval: 20, ...rest });
+  onTestFinished(() => session.close().catch(() => undefined));
+  return session;
+}
+
+/** Until the store has it: a failover takes a second or two. */
+async function commitAndFlush(session: OffsetSession, offset: bigint): Promise<void> {
+  session.commit({ partition: 0, offset });
+  await expect
+    .poll(
+      () =>
+        session.flush().then(
+          () => "flushed",
+          (error: unknown) => String(error),
+        ),
+      PATIENCE,
+    )
+    .toBe("flushed");
+}
+
+/** As soon as the store can be reached again. */
+async function recovered<Result>(ask: () => Promise<Result>): Promise<Result> {
+  let result: { readonly value: Result } | undefined;
+  await expect
+    .poll(async () => {
+      result = await ask().then(
+        (value) => ({ value }),
+        () => undefined,
+      );
+      return result;
+    }, PATIENCE)
+    .toBeDefined();
+  if (result === undefined) throw new Error("the poll has seen it");
+  return result.value;
+}
+
+async function expectFenced(session: OffsetSession, offset: bigint, expected: object): Promise<void> {
+  session.commit({ partition: 0, offset });
+  const error = await session.flush().catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(OffsetFencedError);
+  expect(error).toMatchObject(expected);
+}
+
+async function fetched(store: OffsetStore<never>, consumer: string, partition = 0) {
+  const [outcome] = await store.fetch([{ consumer, topic, partition }]);
+  if (outcome?.status === "failed") throw outcome.error;
+  return outcome?.status === "found" ? outcome.record : undefined;
+}
