@@ -52,7 +52,7 @@ export const lifecycleCases: readonly ConformanceCase[] = [
     clause: "3.9a",
     title: "a store opened with a timeout ends every call within it, under load too: answered or TIMEOUT",
     run: async (context) => {
-      const timeout = 1_000;
+      const timeout = 3_000;
       const { store } = await context.openAnother({ timeout });
       const calls = Array.from({ length: 30 }, () => verbs(store).map(([, call]) => call())).flat();
       const slackMs = 2_000;
