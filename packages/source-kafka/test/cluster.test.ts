@@ -1,15 +1,16 @@
 import { Admin } from "@platformatic/kafka";
 import type { LogRecord } from "@tidemark/core";
-import { launchServer, requireServer } from "@tidemark/test-support/servers";
+import { launchOrSkip } from "@tidemark/test-support/servers";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { brokersOf, fetchFrom, openLog, texts, textsOf, topicName } from "./fixtures/kafka-test-client.ts";
 
 const PARTITIONS = 6;
 
 describe("three brokers", () => {
-  it("reads on from the new leaders when brokers die one after the other, and misses and repeats nothing", async () => {
-    const server = await launchServer("kafka-cluster");
-    if ("missing" in server) return requireServer(server);
+  it("reads on from the new leaders when brokers die one after the other, and misses and repeats nothing", async ({
+    skip,
+  }) => {
+    const server = await launchOrSkip("kafka-cluster", skip);
     onTestFinished(() => server.stop());
     const log = await openLog(server, { timeout: 60_000 });
     const topic = topicName();

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Server } from "node:net";
 import { openKafkaLog } from "@tidemark/source-kafka";
-import { describeWithServer, launchServer, requireServer } from "@tidemark/test-support/servers";
+import { describeWithServer, launchOrSkip } from "@tidemark/test-support/servers";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { brokersOf, fetchFrom, makeTopic, openLog, readAll, texts, textsOf } from "./fixtures/kafka-test-client.ts";
 
@@ -85,9 +85,8 @@ await describeWithServer("kafka", (server) => {
 });
 
 describe("a broker that goes and comes back", () => {
-  it("answers a fetch that waits over a kill and a restart, and misses nothing", async () => {
-    const server = await launchServer("kafka");
-    if ("missing" in server) return requireServer(server);
+  it("answers a fetch that waits over a kill and a restart, and misses nothing", async ({ skip }) => {
+    const server = await launchOrSkip("kafka", skip);
     onTestFinished(() => server.stop());
     const log = await openLog(server, { timeout: 60_000 });
     const topic = await makeTopic(log);
@@ -104,9 +103,8 @@ describe("a broker that goes and comes back", () => {
     expect(textsOf(await readAll(log, topic))).toEqual(["before", "after"]);
   }, 90_000);
 
-  it("rejects when its time is up while the broker is down or silent, and works again afterwards", async () => {
-    const server = await launchServer("kafka");
-    if ("missing" in server) return requireServer(server);
+  it("rejects when its time is up while the broker is down or silent, and works again afterwards", async ({ skip }) => {
+    const server = await launchOrSkip("kafka", skip);
     onTestFinished(() => server.stop());
     const log = await openLog(server, { timeout: 500, connectTimeout: 500 });
     const topic = await makeTopic(log);

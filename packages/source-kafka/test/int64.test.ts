@@ -1,14 +1,13 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { launchServer, requireServer } from "@tidemark/test-support/servers";
+import { launchOrSkip } from "@tidemark/test-support/servers";
 import { expect, it, onTestFinished } from "vitest";
 import { fetchFrom, makeTopic, openLog, readAll, texts, textsOf } from "./fixtures/kafka-test-client.ts";
 
 const FAR = 2n ** 53n + 1n;
 
-it("reads offsets beyond 2^53 exactly", async () => {
-  const server = await launchServer("kafka");
-  if ("missing" in server) return requireServer(server);
+it("reads offsets beyond 2^53 exactly", async ({ skip }) => {
+  const server = await launchOrSkip("kafka", skip);
   onTestFinished(() => server.stop());
   const log = await openLog(server, { timeout: 60_000 });
   const topic = await makeTopic(log);

@@ -1,13 +1,14 @@
 import { AclOperations, AclPermissionTypes, Admin, ResourcePatternTypes, ResourceTypes } from "@platformatic/kafka";
 import { type KafkaLogOptions, logUrl, openKafkaLog } from "@tidemark/source-kafka";
-import { launchServer, requireServer } from "@tidemark/test-support/servers";
+import { launchOrSkip } from "@tidemark/test-support/servers";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { brokersOf, fetchFrom, makeTopic, openLog, readAll, texts, textsOf } from "./fixtures/kafka-test-client.ts";
 
 describe("a broker that wants TLS and credentials", () => {
-  it("is spoken to with both, and refuses what is wrong with a message that says what and holds no secret", async () => {
-    const server = await launchServer("kafka-secure");
-    if ("missing" in server) return requireServer(server);
+  it("is spoken to with both, and refuses what is wrong with a message that says what and holds no secret", async ({
+    skip,
+  }) => {
+    const server = await launchOrSkip("kafka-secure", skip);
     onTestFinished(() => server.stop());
     if (server.kafka === undefined) throw new TypeError("the server tells no credentials");
     const { ca, admin, reader } = server.kafka;

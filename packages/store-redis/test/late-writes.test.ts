@@ -1,5 +1,5 @@
 import { type OffsetKey, type OffsetStore, OffsetStoreError } from "@tidemark/core";
-import { launchServer, requireServer, type ServerName } from "@tidemark/test-support/servers";
+import { launchOrSkip, type ServerName } from "@tidemark/test-support/servers";
 import { expect, it, onTestFinished } from "vitest";
 import { openRedisStore } from "../src/index.ts";
 
@@ -15,9 +15,8 @@ const kinds: readonly { readonly name: ServerName; readonly query: string }[] = 
 it.for(kinds)(
   "what was given up while the server was down never lands when it is back: $name",
   { timeout: 90_000 },
-  async ({ name, query }) => {
-    const server = await launchServer(name);
-    requireServer(server);
+  async ({ name, query }, { skip }) => {
+    const server = await launchOrSkip(name, skip);
     onTestFinished(() => server.stop());
     const store = await openRedisStore({ url: `${server.url}${query}`, timeout: 700, onEvent: () => undefined });
     onTestFinished(() => store.close().catch(() => undefined));

@@ -1,4 +1,5 @@
 export { describeWithServer } from "./describe-with-server.ts";
+export { launchOrSkip } from "./launch-or-skip.ts";
 export { launchServer } from "./launch-server.ts";
 export { requireServer, serversAreRequired } from "./require-server.ts";
 export type {

@@ -7,20 +7,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createClient } from "redis";
 import { afterEach, describe, it, vi } from "vitest";
-import {
-  launchServer,
-  type MissingServer,
-  type OwnServer,
-  requireServer,
-  type ServerName,
-} from "../../src/servers/index.ts";
+import { launchOrSkip, launchServer, requireServer } from "../../src/servers/index.ts";
 import { processStart } from "../../src/servers/process-identity.ts";
-
-async function launch(name: ServerName): Promise<OwnServer> {
-  const server: OwnServer | MissingServer = await launchServer(name);
-  requireServer(server);
-  return server;
-}
 
 async function ask(url: string, ...words: string[]): Promise<unknown> {
   const client = createClient({ url, RESP: 2, socket: { reconnectStrategy: false } });
@@ -40,8 +28,8 @@ function foldersOf(pid: number | undefined): string[] {
 }
 
 describe("a server of one's own", () => {
-  it("keeps its data over a kill and a restart, on the same port", async () => {
-    const server = await launch("redis");
+  it("keeps its data over a kill and a restart, on the same port", async ({ skip }) => {
+    const server = await launchOrSkip("redis", skip);
     try {
       await ask(server.url, "SET", "key", "value");
       const [first] = server.pids;
@@ -56,8 +44,8 @@ describe("a server of one's own", () => {
     }
   });
 
-  it("does not know of another one at the same time", async () => {
-    const servers = await Promise.all([launch("redis"), launch("redis")]);
+  it("does not know of another one at the same time", async ({ skip }) => {
+    const servers = await Promise.all([launchOrSkip("redis", skip), launchOrSkip("redis", skip)]);
     try {
       const [one, other] = servers;
       await ask(one.url, "SET", "key", "value");
@@ -67,9 +55,9 @@ describe("a server of one's own", () => {
     }
   });
 
-  it("leaves no process and no folder", async () => {
+  it("leaves no process and no folder", async ({ skip }) => {
     const before = foldersOf(process.pid);
-    const server = await launch("redis-cluster");
+    const server = await launchOrSkip("redis-cluster", skip);
     const { pids } = server;
     assert.equal(pids.length, 3);
     assert.equal(foldersOf(process.pid).length, before.length + 1);
@@ -78,50 +66,57 @@ describe("a server of one's own", () => {
     assert.deepEqual(foldersOf(process.pid), before);
   });
 
-  it.each(["minio", "versitygw", "ceph", "mongo"] as const)("of %s answers again after a kill", async (name) => {
-    const server = await launch(name);
-    try {
-      await server.kill();
-      await server.restart();
-      assert.ok(server.pids.length > 0);
-      assert.doesNotMatch(server.version, /no known version|DEVELOPMENT/u);
-    } finally {
-      await server.stop();
-    }
-  });
+  it.for(["minio", "versitygw", "ceph", "mongo"] as const)(
+    "of %s answers again after a kill",
+    async (name, { skip }) => {
+      const server = await launchOrSkip(name, skip);
+      try {
+        await server.kill();
+        await server.restart();
+        assert.ok(server.pids.length > 0);
+        assert.doesNotMatch(server.version, /no known version|DEVELOPMENT/u);
+      } finally {
+        await server.stop();
+      }
+    },
+  );
 });
 
 describe("a launcher that is killed", () => {
-  it.each(["redis", "valkey", "mongo"] as const)("takes its %s with it, and the next one its folder", async (name) => {
-    const index = fileURLToPath(new URL("../../src/servers/index.ts", import.meta.url));
-    const script = `import { launchServer } from ${JSON.stringify(index)};
+  it.for(["redis", "valkey", "mongo"] as const)(
+    "takes its %s with it, and the next one its folder",
+    async (name, { skip }) => {
+      await (await launchOrSkip(name, skip)).stop();
+      const index = fileURLToPath(new URL("../../src/servers/index.ts", import.meta.url));
+      const script = `import { launchServer } from ${JSON.stringify(index)};
       const server = await launchServer(${JSON.stringify(name)});
       console.log(JSON.stringify(server.pids ?? server.missing));
       setInterval(() => undefined, 1000);`;
-    const launcher = spawn(
-      process.execPath,
-      ["--conditions=@tidemark/source", "--input-type=module", "--eval", script],
-      { stdio: ["ignore", "pipe", "inherit"] },
-    );
-    const [line] = (await once(launcher.stdout, "data")) as [Buffer];
-    const pids = JSON.parse(line.toString()) as number[];
-    const starts = pids.map(processStart);
-    assert.ok(starts.length > 0 && starts.every(Boolean));
-    const gone = once(launcher, "exit");
-    launcher.kill("SIGKILL");
-    await gone;
-    await vi.waitFor(
-      () =>
-        assert.deepEqual(
-          pids.map(processStart),
-          pids.map(() => undefined),
-        ),
-      5_000,
-    );
-    assert.equal(foldersOf(launcher.pid).length, 1);
-    await (await launch("redis")).stop();
-    assert.deepEqual(foldersOf(launcher.pid), []);
-  });
+      const launcher = spawn(
+        process.execPath,
+        ["--conditions=@tidemark/source", "--input-type=module", "--eval", script],
+        { stdio: ["ignore", "pipe", "inherit"] },
+      );
+      const [line] = (await once(launcher.stdout, "data")) as [Buffer];
+      const pids = JSON.parse(line.toString()) as number[];
+      const starts = pids.map(processStart);
+      assert.ok(starts.length > 0 && starts.every(Boolean));
+      const gone = once(launcher, "exit");
+      launcher.kill("SIGKILL");
+      await gone;
+      await vi.waitFor(
+        () =>
+          assert.deepEqual(
+            pids.map(processStart),
+            pids.map(() => undefined),
+          ),
+        5_000,
+      );
+      assert.equal(foldersOf(launcher.pid).length, 1);
+      await (await launchOrSkip(name, skip)).stop();
+      assert.deepEqual(foldersOf(launcher.pid), []);
+    },
+  );
 });
 
 describe("a missing server", () => {
