@@ -104,7 +104,9 @@ function openError(
 ): unknown {
   if (error instanceof TypeError || error instanceof OffsetStoreError) return error;
   const isLate = error instanceof OpenTimeout;
-  const cause = isLate ? (attempt.lastError ?? error) : error;
+  // Of many nodes the client says in the end only that it found none; what a node said is the reason.
+  const isOfAllNodes = error instanceof Error && error.constructor.name === "RootNodesUnavailableError";
+  const cause = isLate || isOfAllNodes ? (attempt.lastError ?? error) : error;
   const classified = classifyRedisError(cause);
   const { code, retryable, message } = isLate && classified.code === "UNKNOWN" ? unanswered(timeout, tls) : classified;
   return new OffsetStoreError(`redis store: open failed: ${message}`, {

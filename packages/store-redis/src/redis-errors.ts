@@ -23,6 +23,24 @@ const REPLIES: Readonly<Record<string, string>> = {
   UNBLOCKED: "the server changed its role meanwhile",
 };
 
+/** Errors that say that the server is set to something else than the store was told. */
+const SETTINGS: readonly (readonly [RegExp, string])[] = [
+  [
+    /DB index|SELECT is not allowed/u,
+    "the server has no database of that number (most have 0 to 15, a Cluster has 0 only): change the number at the end of " +
+      "the URL, or the client's database",
+  ],
+  [
+    /^ERR WAITAOF/u,
+    "it is written, but the server keeps no append-only file any more: set appendonly yes, or leave out " +
+      "acknowledge.appendOnlyFile",
+  ],
+  [
+    /cluster support disabled/u,
+    "the server is not a node of a Cluster: leave cluster=true out of the URL, or use createClient",
+  ],
+];
+
 /** Errors of the client, by their class. */
 const LOST_CONNECTION = new Set([
   "AbortError",
@@ -78,6 +96,8 @@ function classifyReply(message: string): ErrorClassification | undefined {
   if (/max number of clients/u.test(message)) {
     return { code: "UNAVAILABLE", retryable: true, message: "the server has as many clients as it takes" };
   }
+  const unsupported = SETTINGS.find(([text]) => text.test(message))?.[1];
+  if (unsupported !== undefined) return { code: "UNSUPPORTED", retryable: false, message: unsupported };
   const known = REPLIES[word];
   return known === undefined ? undefined : { code: "UNAVAILABLE", retryable: true, message: `${known} (${word})` };
 }

@@ -35,6 +35,17 @@ export async function checkServers(
     if (wait?.usesAppendOnlyFile === true && info.get("aof_enabled") === "0") {
       throw new UnsupportedServerError("acknowledge.appendOnlyFile needs a server with appendonly yes");
     }
+    const mode = info.get("redis_mode");
+    if (mode === "sentinel") {
+      throw new UnsupportedServerError(
+        "the server is a Sentinel, and keeps no data: add ?sentinel=NAME to the URL, or use createSentinel",
+      );
+    }
+    if (mode === "cluster" && connection.kind !== "cluster") {
+      throw new UnsupportedServerError(
+        "the server is a node of a Cluster: add ?cluster=true to the URL, or use createCluster",
+      );
+    }
     const role = info.get("role");
     if (role === "slave" || role === "replica") {
       throw new UnsupportedServerError(
