@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type {
   RedisClusterClient,
   RedisCommandOptions,
@@ -6,6 +7,9 @@ import type {
   RedisSingleClient,
   RedisStoreClient,
 } from "./redis-client.ts";
+
+/** How long to wait for two keys of one slot to come together again. */
+const MOVING_MS = 25;
 
 /** Sends one command to where a key is. */
 export type Send = (key: string, args: string[]) => Promise<unknown>;
@@ -104,8 +108,16 @@ class ClusterConnection implements RedisConnection {
     return this.#client.isOpen;
   }
 
-  send(key: string, args: string[], signal: AbortSignal): Promise<unknown> {
-    return this.#client.sendCommand(key, false, args, options(signal));
+  async send(key: string, args: string[], signal: AbortSignal): Promise<unknown> {
+    for (;;) {
+      try {
+        return await this.#client.sendCommand(key, false, args, options(signal));
+      } catch (error) {
+        // While a slot moves, its keys are for a moment on two nodes. Nothing was carried out, and it is soon over.
+        if (!(error instanceof Error) || !error.message.startsWith("TRYAGAIN")) throw error;
+        await delay(MOVING_MS, undefined, { signal });
+      }
+    }
   }
 
   async sendFollowed<Reply>(
