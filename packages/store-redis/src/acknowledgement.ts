@@ -30,12 +30,14 @@ export interface WaitCommand {
  */
 export function waitCommand(asked: RedisAcknowledgement | undefined, storeTimeout: number): WaitCommand | undefined {
   if (asked === undefined) return undefined;
+  if (typeof asked !== "object" || asked === null)
+    throw new TypeError("acknowledge must be an object, such as { replicas: 1 } or { appendOnlyFile: true }");
   const { replicas = 0, appendOnlyFile = false, timeout = Math.min(1_000, Math.ceil(storeTimeout / 2)) } = asked;
   validateWholeNumber("acknowledge.replicas", replicas, 0, 1_000);
   validateWholeNumber("acknowledge.timeout", timeout, 1, storeTimeout);
   if (typeof appendOnlyFile !== "boolean") throw new TypeError("acknowledge.appendOnlyFile must be a boolean");
   if (replicas === 0 && !appendOnlyFile) return undefined;
-  const wanted = `${appendOnlyFile ? "the master's append-only file and " : ""}${replicas} replicas`;
+  const wanted = `${appendOnlyFile ? "the master's append-only file and " : ""}${replicas} ${replicas === 1 ? "replica" : "replicas"}`;
   return {
     args: appendOnlyFile
       ? ["WAITAOF", "1", String(replicas), String(timeout)]
@@ -44,7 +46,10 @@ export function waitCommand(asked: RedisAcknowledgement | undefined, storeTimeou
     check(answer) {
       const [local, remote] = (Array.isArray(answer) ? answer : [1, answer]).map(Number);
       if (answer !== undefined && (local ?? 0) >= 1 && (remote ?? 0) >= replicas) return;
-      const got = answer === undefined ? "the connection broke meanwhile" : `${remote} replicas have it`;
+      const got =
+        answer === undefined
+          ? "the connection broke meanwhile"
+          : `${remote} ${remote === 1 ? "replica has" : "replicas have"} it`;
       throw new NotAcknowledgedError(
         `it is written, but was not acknowledged by ${wanted} within ${timeout} ms (${got}); repeating it is safe`,
       );

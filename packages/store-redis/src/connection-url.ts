@@ -50,7 +50,13 @@ export function parseConnectionUrl(url: string): ConnectionUrl {
   const more = (searchParams.get("nodes") ?? "").split(",").filter((node) => node !== "");
   if (more.length > 0 && kind === "single") throw new TypeError("nodes goes with cluster=true or sentinel=NAME");
   const database = /^\/?(?<number>\d{0,9})\/?$/u.exec(pathname)?.groups?.["number"];
-  if (database === undefined) throw new TypeError("the path of the URL must be the number of a database, such as /0");
+  if (database === undefined) {
+    // A password with a slash, as it was given, ends the host before its time.
+    throw new TypeError(
+      "what follows the host of the URL must be the number of a database, such as /0; in user and password " +
+        "percent-encode what is special (@ is %40, / is %2F)",
+    );
+  }
   if (kind === "cluster" && Number(database) !== 0) throw new TypeError("a Cluster has database 0 only");
   const defaultPort = kind === "sentinel" ? 26_379 : 6379;
   return {
