@@ -35,6 +35,8 @@ export async function openS3Store(options: S3StoreOptions): Promise<OffsetStore>
   const { namespace, timeout } = resolveStoreOptions(options);
   const { bucket, prefix = "" } = options;
   if (typeof bucket !== "string" || bucket === "") throw new TypeError("bucket must be the name of a bucket");
+  if (bucket.includes("/") && !bucket.startsWith("arn:"))
+    throw new TypeError("bucket must be a name alone: without s3://, and what follows the slash is prefix");
   const keys = new ObjectKeys(prefix, namespace);
   const own = options.client === undefined ? makeClient(options) : undefined;
   const client = own ?? checkedClient(options);

@@ -158,10 +158,14 @@ function classifyConnection(error: unknown, place: string): ErrorClassification 
   }
   if (isTransient(error)) {
     const why = code ?? "the connection broke";
+    const advice =
+      code === "ENOTFOUND"
+        ? "check the endpoint, and set forcePathStyle if its server does not have a host name for each bucket"
+        : "check the endpoint, or try again";
     return {
       code: "UNAVAILABLE",
       retryable: true,
-      message: `${place} cannot be reached (${why}); check the endpoint, or try again`,
+      message: `${place} cannot be reached (${why}); ${advice}`,
     };
   }
   if (error instanceof Error && error.message === "Region is missing") {

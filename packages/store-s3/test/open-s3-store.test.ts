@@ -26,6 +26,7 @@ describe("openS3Store", () => {
   it.each<[string, Partial<Record<keyof S3StoreOptions, unknown>>, typeof TypeError | typeof RangeError]>([
     ["no bucket", { bucket: undefined }, TypeError],
     ["an empty bucket", { bucket: "" }, TypeError],
+    ["a bucket that is a URL", { bucket: "s3://b/positions" }, TypeError],
     ["a prefix that leads away", { prefix: "a/../b" }, TypeError],
     ["an empty namespace", { namespace: "" }, TypeError],
     ["a timeout of nothing", { timeout: 0 }, RangeError],
@@ -38,6 +39,19 @@ describe("openS3Store", () => {
   ])("refuses %s before any I/O", async (_, options, type) => {
     const opening = openS3Store({ bucket: "b", ...options } as S3StoreOptions);
     await expect(opening).rejects.toThrow(type);
+  });
+
+  it("a host name of the bucket's own that nobody knows says how to do without", async () => {
+    const client = new S3Client({
+      endpoint: "http://storage.invalid",
+      region: "us-east-1",
+      credentials: { accessKeyId: "a", secretAccessKey: SECRET },
+      maxAttempts: 1,
+    });
+    onTestFinished(() => client.destroy());
+    const { message } = await failure(openS3Store({ bucket: "b", client }));
+    // What a resolver that is not there says is EAI_AGAIN.
+    expect(message).toMatch(/ENOTFOUND.*forcePathStyle|EAI_AGAIN/u);
   });
 
   it("an unreachable host is UNAVAILABLE, one that never answers a TIMEOUT", async () => {
