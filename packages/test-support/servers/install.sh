@@ -2,7 +2,7 @@
 # install.sh [TARGET...]: gets the servers that the tests run on. Without targets: all of them. What is there costs nothing.
 #
 #   redis ceph                               from Debian's packages; needs root
-#   minio versitygw ferretdb toxiproxy       built by Go
+#   minio versitygw ferretdb                 built by Go
 #   kafka                                    Maven's jars; needs Java 17 or later, here and to run it
 #   sid                                      a folder with Debian's unstable suite: PostgreSQL 18 with DocumentDB, the newest
 #                                            Redis, Valkey; needs root, here and to run them
@@ -13,7 +13,7 @@ set -euo pipefail
 script=$(readlink -f "${BASH_SOURCE[0]}")
 pom=$(dirname "$script")/kafka.pom.xml
 cache=${TIDEMARK_SERVERS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/tidemark-servers}
-targets=(redis ceph minio versitygw ferretdb toxiproxy kafka sid)
+targets=(redis ceph minio versitygw ferretdb kafka sid)
 # FerretDB's module says so.
 go_minor=25
 
@@ -23,10 +23,8 @@ go_build() {
     minio) echo "github.com/minio/minio v0.0.0-20260212201848-7aac2a2c5b7c github.com/minio/minio/cmd.ReleaseTag=RELEASE.2026-02-12T20-18-48Z" ;;
     versitygw) echo "github.com/versity/versitygw/cmd/versitygw v1.8.0 main.Version=v1.8.0" ;;
     ferretdb) echo "github.com/FerretDB/FerretDB/v2/cmd/ferretdb v2.7.0" ;;
-    toxiproxy) echo "github.com/Shopify/toxiproxy/v2/cmd/server v2.5.0 github.com/Shopify/toxiproxy/v2.Version=2.5.0" ;;
   esac
 }
-go_program() { if [[ $1 == toxiproxy ]]; then echo toxiproxy-server; else echo "$1"; fi; }
 
 is_there() {
   case $1 in
@@ -36,7 +34,7 @@ is_there() {
     # The list of jars that it was made from is put there last.
     kafka) has java && cmp -s "$pom" "$cache/kafka/pom.xml" ;;
     # The stamp is written last: a program without one is of another version.
-    *) [[ -x $cache/bin/$(go_program "$1") && -e $cache/stamps/$1 && $(<"$cache/stamps/$1") == "$(go_build "$1")" ]] ;;
+    *) [[ -x $cache/bin/$1 && -e $cache/stamps/$1 && $(<"$cache/stamps/$1") == "$(go_build "$1")" ]] ;;
   esac
 }
 # Servers are where only an administrator's PATH leads to.
@@ -64,9 +62,8 @@ install_packages() {
 }
 
 install_go_program() {
-  local module version variable program build
+  local module version variable build
   read -r module version variable <<<"$(go_build "$target")"
-  program=$(go_program "$target")
   has go || fail "$target is built by Go, which is not here: install Go 1.$go_minor or later, and put it on the PATH"
   # One that is only a little older fetches what a module asks for.
   [[ $(GOTOOLCHAIN=local go version) =~ go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= 21)) ||
@@ -77,7 +74,7 @@ install_go_program() {
   # Each build uses all cores by itself.
   GOBIN=$build in_turn go go install -ldflags="-s -w${variable:+ -X $variable}" "$module@$version"
   rm -f "$cache/stamps/$target"
-  mv "$build"/* "$cache/bin/$program"
+  mv "$build"/* "$cache/bin/$target"
   rmdir "$build"
   go_build "$target" >"$cache/stamps/$target"
 }
