@@ -28,7 +28,7 @@ export function eventMessage(event: ConsumerEvent, { start, verbose }: EventMess
     case "partition-added":
       return `${place(event)}: is new; read from its beginning`;
     case "flush-failed":
-      return `${keysText(event.keys)} could not be written and will be again: ${event.error.message}`;
+      return `${keysText(event.keys)} could not be written yet, and is tried again: ${event.error.message}`;
     case "behind":
       return `${keyText(event.key)}: the stored position ${event.record.nextOffset} is ahead of ${event.sent} and stays`;
     case "recreated":
