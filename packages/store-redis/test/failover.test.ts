@@ -1,7 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import { OffsetFencedError, openOffsetSession, type OffsetSession, type OffsetStore } from "@tidemark/core";
+import { openTcpProxy } from "@tidemark/test-support/faults";
 import { launchOrSkip, type OwnServer, type ServerNode } from "@tidemark/test-support/servers";
-import { createClient } from "redis";
+import { createClient, createSentinel } from "redis";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openRedisStore } from "../src/index.ts";
 
@@ -111,11 +112,41 @@ describe("a master behind Sentinel that is killed", () => {
       .toMatch(/not acknowledged/u);
     expect(await fetched(store, "waiting")).toMatchObject({ nextOffset: 7n });
   });
+
+  it("is not taken for acknowledged by a connection that did not write", async ({ skip }) => {
+    await using set = await SentinelSet.launch(skip);
+    const { hostname, port, host } = new URL(set.master.url);
+    await using proxy = await openTcpProxy({ port: Number(port), protocol: "resp" });
+    const client = createSentinel({
+      name: "mymaster",
+      sentinelRootNodes: set.sentinels,
+      nodeAddressMap: { [host]: { host: hostname, port: proxy.port } },
+      nodeClientOptions: { socket: { reconnectStrategy: () => 25 } },
+    });
+    client.on("error", () => undefined);
+    await client.connect();
+    onTestFinished(() => client.destroy());
+    const acknowledge = { replicas: 1, timeout: 200 };
+    await using store = await openRedisStore({ client, timeout: 10_000, onEvent: () => undefined, acknowledge });
+    const key = { consumer: "waiting", topic, partition: 0 };
+    await store.claim([{ key, token, owner: "o" }]);
+    // Connected still, and has nothing of what is written from here on.
+    set.replica.pause();
+    const cut = proxy.cutBeforeRequest({ match: ({ name }) => name === "WAIT" });
+    // The store does not repeat a reset; the client asks again by itself, on a connection that has written nothing.
+    await expect(store.reset([{ key, nextOffset: 6n }])).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    await cut;
+    set.replica.resume();
+    await expect
+      .poll(() => store.reset([{ key, nextOffset: 6n }]).catch(String), PATIENCE)
+      .toEqual([{ status: "reset" }]);
+  });
 }, 60_000);
 
 /** A set of the test's own, and what a failover needs. */
 class SentinelSet implements AsyncDisposable {
   readonly url: string;
+  readonly sentinels: { readonly host: string; readonly port: number }[];
   readonly master: ServerNode;
   readonly replica: ServerNode;
   readonly #server: OwnServer;
@@ -124,6 +155,7 @@ class SentinelSet implements AsyncDisposable {
     this.#server = server;
     this.master = master;
     this.replica = replica;
+    this.sentinels = server.urls.map((url) => ({ host: new URL(url).hostname, port: Number(new URL(url).port) }));
     const more = server.urls.slice(1).map((url) => new URL(url).host);
     this.url = `${server.url}?sentinel=mymaster&nodes=${more.join(",")}`;
   }

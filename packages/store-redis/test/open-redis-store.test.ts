@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { OffsetStoreError } from "@tidemark/core";
 import type { OffsetStoreEvent } from "@tidemark/core/driver";
-import { describeWithServer, launchServer, requireServer } from "@tidemark/test-support/servers";
+import { describeWithServer, launchOrSkip, requireServer, sharedServer } from "@tidemark/test-support/servers";
 import { createClient } from "redis";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openRedisStore, storeUrl } from "../src/index.ts";
@@ -116,9 +116,8 @@ await describeWithServer("redis", (server) => {
 });
 
 describe("a server of the test's own", () => {
-  it("warns when it may evict, and refuses a replica", async () => {
-    const server = await launchServer("redis");
-    requireServer(server);
+  it("warns when it may evict, and refuses a replica", async ({ skip }) => {
+    const server = await launchOrSkip("redis", skip);
     onTestFinished(() => server.stop());
     const admin = createClient({ url: server.url });
     await admin.connect();
@@ -150,5 +149,74 @@ describe("a server of the test's own", () => {
       message: /replica/u,
     });
     admin.destroy();
+  });
+
+  it("has each write wait for the append-only file where that is asked for", async ({ skip }) => {
+    const server = await launchOrSkip("redis-newest", skip);
+    onTestFinished(() => server.stop());
+    const acknowledge = { appendOnlyFile: true };
+    await using store = await openRedisStore({ url: server.url, acknowledge });
+    expect(await store.claim([{ key, token: "t", owner: "o" }])).toMatchObject([{ status: "claimed" }]);
+    expect(await store.commit([{ key, token: "t", nextOffset: 5n }])).toEqual([{ status: "committed" }]);
+    // Killed at once: what was acknowledged is on the disk.
+    await server.kill();
+    await server.restart();
+    await using again = await openRedisStore({ url: server.url, acknowledge });
+    expect(await again.fetch([key])).toMatchObject([{ record: { nextOffset: 5n } }]);
+    const admin = await createClient({ url: server.url }).connect();
+    onTestFinished(() => admin.destroy());
+    // Turned off while the store is open: nothing is acknowledged any more, and the store says so.
+    await admin.sendCommand(["CONFIG", "SET", "appendonly", "no"]);
+    await expect(again.commit([{ key, token: "t", nextOffset: 6n }])).rejects.toMatchObject({ code: "UNSUPPORTED" });
+    await expect(openRedisStore({ url: server.url, acknowledge })).rejects.toMatchObject({ code: "UNSUPPORTED" });
+  });
+
+  it("is as small as before, once what expires has expired, with nobody reading", async ({ skip }) => {
+    const server = await launchOrSkip("redis", skip);
+    onTestFinished(() => server.stop());
+    await using store = await openRedisStore({ url: server.url });
+    const admin = await createClient({ url: server.url }).connect();
+    onTestFinished(() => admin.destroy());
+    const keys = Array.from({ length: 500 }, (_, each) => ({ ...key, consumer: `c${each}` }));
+    // A first claim of each, so that the index has its two keys, which do not expire.
+    await store.claim(keys.map((each) => ({ key: each, token: "t", owner: "o", ttl: 200 })));
+    expect(await admin.dbSize()).toBeGreaterThan(2);
+    await store.commit(keys.map((each) => ({ key: each, token: "t", nextOffset: 1n })));
+    // Counted by the server, which counts an expired key until it has freed it; to look at a key would free it.
+    await expect.poll(() => admin.dbSize(), { timeout: 10_000 }).toBe(2);
+  });
+
+  it("says how to write the number of a database", async ({ skip }) => {
+    const server = await launchOrSkip("redis", skip);
+    onTestFinished(() => server.stop());
+    const error = await errorOf(openRedisStore({ url: `${server.url}/999` }));
+    expect(error).toMatchObject({ code: "UNSUPPORTED", retryable: false });
+    expect(error.message).toMatch(/database.*end of the URL/u);
+    await (await openRedisStore({ url: `${server.url}/15` })).close();
+  });
+});
+
+await describeWithServer("redis", (single) => {
+  it("says which kind of server it is, when it is another than was said", async () => {
+    const cluster = await sharedServer("redis-cluster");
+    const sentinel = await sharedServer("redis-sentinel");
+    requireServer(cluster);
+    requireServer(sentinel);
+    const wrong: readonly [url: string, expected: RegExp][] = [
+      [cluster.url, /node of a Cluster.*cluster=true/u],
+      [`${cluster.url}/1`, /a Cluster has 0 only/u],
+      [sentinel.url, /a Sentinel.*sentinel=NAME/u],
+      [`${single.url}?cluster=true`, /not a node of a Cluster/u],
+    ];
+    for (const [url, message] of wrong) {
+      const error = await errorOf(openRedisStore({ url, timeout: 3_000 }));
+      expect(error).toMatchObject({ code: "UNSUPPORTED", retryable: false, message });
+    }
+    const { host } = new URL(cluster.url);
+    expect(await errorOf(openRedisStore({ url: `redis://u:s3cret@${host}?cluster=true` }))).toMatchObject({
+      code: "PERMISSION_DENIED",
+    });
+    const confused = await errorOf(openRedisStore({ url: `${single.url}?sentinel=mymaster`, timeout: 3_000 }));
+    expect(confused).toMatchObject({ code: "UNAVAILABLE", message: /no Sentinel/u });
   });
 });

@@ -13,9 +13,7 @@ await describeWithServer("redis", (server) => {
   describe("the index", () => {
     it("names every living record after claims, deletions and prunes side by side", async () => {
       const namespace = `races-${crypto.randomUUID()}`;
-      const stores = await Promise.all(
-        Array.from({ length: 4 }, () => openRedisStore({ url: server.url, namespace })),
-      );
+      const stores = await Promise.all(Array.from({ length: 4 }, () => openRedisStore({ url: server.url, namespace })));
       const admin = await createClient({ url: server.url }).connect();
       const [names, claimed] = [`tidemark:{${namespace}}`, `tidemark:{${namespace}}:claimed`];
       onTestFinished(async () => {

@@ -72,10 +72,13 @@ async function move(nodes: readonly Node[], slot: number): Promise<void> {
     nodes.map(async ({ client, id }) => {
       const lines = String(await client.sendCommand(["CLUSTER", "NODES"])).split("\n");
       const own = lines.find((line) => line.startsWith(id)) ?? "";
-      return own.split(" ").slice(8).some((range) => {
-        const [first = "", last = first] = range.split("-");
-        return Number(first) <= slot && slot <= Number(last);
-      });
+      return own
+        .split(" ")
+        .slice(8)
+        .some((range) => {
+          const [first = "", last = first] = range.split("-");
+          return Number(first) <= slot && slot <= Number(last);
+        });
     }),
   );
   const from = nodes[owners.indexOf(true)];
