@@ -105,6 +105,7 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
       const outcome = outcomes[index];
       if (outcome === undefined || outcome.status === "failed") return outcome as DriverFailure;
       const found = remembered.get(this.#id(key));
+      if (found instanceof UnreadableDocumentError) return { status: "failed", error: found };
       return { status: "claimed", record: found && toOffsetRecord(key, found) };
     });
   }

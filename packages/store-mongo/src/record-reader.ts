@@ -30,12 +30,7 @@ export class RecordReader {
 
   /** Reads one document that is under a key. */
   read(key: OffsetKey, document: Document): StoredOffset | UnreadableDocumentError {
-    try {
-      return readDocument(this.#namespace, key, document);
-    } catch (error) {
-      if (error instanceof UnreadableDocumentError) return error;
-      throw error;
-    }
+    return readable(() => readDocument(this.#namespace, key, document));
   }
 
   /** What is under each key, in the order asked. */
@@ -59,8 +54,8 @@ export class RecordReader {
     entries: readonly ClaimEntry[],
     call: string,
     options: RequestOptions,
-  ): Promise<Map<string, StoredOffset>> {
-    const remembered = new Map<string, StoredOffset>();
+  ): Promise<Map<string, StoredOffset | UnreadableDocumentError>> {
+    const remembered = new Map<string, StoredOffset | UnreadableDocumentError>();
     if (entries.length === 0) return remembered;
     const documents = await this.#collection
       .find<Pick<StoredDocument, "_id" | "claims">>(
@@ -70,7 +65,11 @@ export class RecordReader {
       .toArray();
     for (const { _id, claims = [] } of documents) {
       const claim = claims.find((each: RememberedClaim) => each.call === call);
-      if (claim?.found) remembered.set(_id, readFound({ ...claim.found }));
+      if (claim?.found)
+        remembered.set(
+          _id,
+          readable(() => readFound({ ...claim.found })),
+        );
     }
     return remembered;
   }
@@ -99,5 +98,14 @@ export class RecordReader {
       if (documents.length < PAGE_DOCUMENTS || typeof last !== "string") return;
       after = last;
     }
+  }
+}
+
+function readable(read: () => StoredOffset): StoredOffset | UnreadableDocumentError {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof UnreadableDocumentError) return error;
+    throw error;
   }
 }

@@ -1,4 +1,5 @@
 import type { ClaimEntry, CommitEntry, ExpireEntry, OffsetKey, ResetEntry } from "@tidemark/core";
+import { MAX_TTL_MS } from "@tidemark/core/driver";
 import type { Document } from "mongodb";
 import { STORED_VERSION } from "./stored-document.ts";
 
@@ -56,7 +57,7 @@ const HAS_POSITION_OR_NULL: Document = { $in: [{ $type: "$nextOffset" }, ["long"
  */
 const HAS_INT64_OR_GREATER: Document = { $gte: [{ $type: "$nextOffset" }, "long"] };
 
-/** Whether the document has the types that reading it asks for. What reading would call corrupt is never overwritten. */
+/** Whether the document has the types and ranges that reading it asks for. What reading would call corrupt is never overwritten. */
 function isReadable(namespace: string, { consumer, topic, partition }: OffsetKey): Document {
   const conditions = [
     { $eq: ["$namespace", literal(namespace)] },
@@ -65,8 +66,11 @@ function isReadable(namespace: string, { consumer, topic, partition }: OffsetKey
     { $eq: ["$partition", partition] },
     { $eq: ["$version", STORED_VERSION] },
     HAS_POSITION_OR_NULL,
+    nullOr("$nextOffset", { $gte: ["$nextOffset", 0] }),
     { $eq: [{ $type: "$metadata" }, "string"] },
     { $in: [{ $type: "$ttl" }, ["long", "null"]] },
+    nullOr("$ttl", { $gte: ["$ttl", 1] }),
+    { $lte: ["$ttl", MAX_TTL_MS] },
     { $in: [{ $type: "$token" }, ["string", "null"]] },
     { $in: [{ $type: "$owner" }, ["string", "null"]] },
     { $in: [{ $type: "$claimedAt" }, ["date", "null"]] },
@@ -232,6 +236,10 @@ function lifetime(ttl: number | null | undefined): Document {
   if (ttl === undefined) return { expiresAt: RENEWED };
   if (ttl === null) return { ttl: null, expiresAt: null };
   return { ttl: BigInt(ttl), expiresAt: { $add: ["$$NOW", BigInt(ttl)] } };
+}
+
+function nullOr(field: string, condition: Document): Document {
+  return { $or: [{ $eq: [field, null] }, condition] };
 }
 
 function anyOf(conditions: readonly Document[]): Document {
