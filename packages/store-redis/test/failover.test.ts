@@ -3,7 +3,7 @@ import { OffsetFencedError, openOffsetSession, type OffsetSession, type OffsetSt
 import { openTcpProxy } from "@tidemark/test-support/faults";
 import { launchOrSkip, type OwnServer, type ServerNode } from "@tidemark/test-support/servers";
 import { createClient, createSentinel } from "redis";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { openRedisStore } from "../src/index.ts";
 
 const topic = "orders";
@@ -169,7 +169,7 @@ class SentinelSet implements AsyncDisposable {
 
   /** Waits until the replica has all that was written. */
   async untilReplicated(): Promise<void> {
-    await expect.poll(() => ask(this.master.url, ["WAIT", "1", "1000"])).toBe(1);
+    await until(async () => (await ask(this.master.url, ["WAIT", "1", "1000"])) === 1);
   }
 
   /** What is written from here on, the replica never gets. */
@@ -181,14 +181,21 @@ class SentinelSet implements AsyncDisposable {
 
   /** Waits until the replica is the master. */
   async untilPromoted(): Promise<void> {
-    await expect
-      .poll(async () => String(await ask(this.replica.url, ["ROLE"])), { timeout: 30_000, interval: 50 })
-      .toMatch(/^master/u);
+    await until(async () => String(await ask(this.replica.url, ["ROLE"])).startsWith("master"));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server.stop();
   }
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  await vi.waitFor(
+    async () => {
+      if (!(await holds())) throw new Error("not yet");
+    },
+    { timeout: 30_000, interval: 50 },
+  );
 }
 
 async function ask(url: string, args: string[]): Promise<unknown> {
@@ -233,11 +240,11 @@ async function commitAndFlush(session: OffsetSession, offset: bigint): Promise<v
 }
 
 /** As soon as the store can be reached again. */
-async function recovered<Result>(ask: () => Promise<Result>): Promise<Result> {
+async function recovered<Result>(question: () => Promise<Result>): Promise<Result> {
   let result: { readonly value: Result } | undefined;
   await expect
     .poll(async () => {
-      result = await ask().then(
+      result = await question().then(
         (value) => ({ value }),
         () => undefined,
       );

@@ -23,7 +23,7 @@ it("works on while slots move between the nodes of a Cluster", { timeout: 90_000
     server.urls.map(async (url) => {
       const client = await createClient({ url }).connect();
       onTestFinished(() => client.destroy());
-      return { client, url: new URL(url), id: String(await client.sendCommand(["CLUSTER", "MYID"])) };
+      return { client, url: new URL(url), id: await client.clusterMyId() };
     }),
   );
   const keys = Array.from({ length: 24 }, (_, each) => ({ consumer: `c{${each}}`, topic, partition: each }));
