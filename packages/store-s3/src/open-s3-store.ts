@@ -1,6 +1,11 @@
 import { S3Client } from "@aws-sdk/client-s3";
 import { type OffsetStore, OffsetStoreError } from "@tidemark/core";
-import { createOffsetStore, type OffsetStoreOptions, resolveStoreOptions } from "@tidemark/core/driver";
+import {
+  createOffsetStore,
+  type OffsetStoreOptions,
+  resolveStoreOptions,
+  validateOptionNames,
+} from "@tidemark/core/driver";
 import { ObjectKeys } from "./object-keys.ts";
 import { probeServer } from "./probe-server.ts";
 import { S3Driver } from "./s3-driver.ts";
@@ -32,6 +37,7 @@ export interface S3StoreOptions extends OffsetStoreOptions {
  * region, not to be reached) or `TIMEOUT`.
  */
 export async function openS3Store(options: S3StoreOptions): Promise<OffsetStore> {
+  validateOptionNames(options, ["bucket", "prefix", "client", "endpoint", "region", "forcePathStyle"]);
   const { namespace, timeout } = resolveStoreOptions(options);
   const { bucket, prefix = "" } = options;
   if (typeof bucket !== "string" || bucket === "") throw new TypeError("bucket must be the name of a bucket");

@@ -28,7 +28,8 @@ import {
 } from "@tidemark/core/driver";
 import { mapBounded, streamBounded } from "./bounded-concurrency.ts";
 import { AT_WRITING, GroupDraft } from "./group-draft.ts";
-import { type GroupSnapshot, readSnapshot } from "./group-snapshot.ts";
+import { listingsOf } from "./group-listings.ts";
+import { readSnapshot } from "./group-snapshot.ts";
 import type { GroupName, ObjectKeys } from "./object-keys.ts";
 import { NewerDocumentError, settleTimes, UnreadableDocumentError, UnreadableEntryError } from "./offsets-document.ts";
 import type { OffsetsGroup } from "./offsets-group.ts";
@@ -126,9 +127,10 @@ export class S3Driver implements OffsetStoreDriver {
   }
 
   async *list(filter: OffsetFilter, { signal }: DriverContext): AsyncGenerator<readonly DriverListing[]> {
-    const listings = streamBounded(this.#namesOf(filter, signal), CONCURRENCY, async (name) =>
-      listingsOf(name, filter, await readSnapshot(this.#objects, this.#keys.keyOf(name), signal)),
-    );
+    const listings = streamBounded(this.#namesOf(filter, signal), CONCURRENCY, async (name) => {
+      const objectKey = this.#keys.keyOf(name);
+      return listingsOf(name, objectKey, filter, await readSnapshot(this.#objects, objectKey, signal));
+    });
     for await (const found of listings) if (found.length > 0) yield found;
   }
 
@@ -264,25 +266,6 @@ export class S3Driver implements OffsetStoreDriver {
 
 function recordOf(key: OffsetKey, stored: StoredOffset, writtenAt: number): ReturnType<typeof toOffsetRecord> {
   return toOffsetRecord(key, settleTimes(stored, writtenAt));
-}
-
-function listingsOf({ consumer, topic }: GroupName, filter: OffsetFilter, snapshot: GroupSnapshot): DriverListing[] {
-  const keyOf = (partition: number): OffsetKey => ({ consumer, topic, partition });
-  if (snapshot.damage !== undefined) {
-    // Which partitions were in it cannot be told: the first stands for all.
-    return [{ status: "failed", key: keyOf(filter.partition ?? 0), error: snapshot.damage }];
-  }
-  const draft = new GroupDraft(snapshot, `${consumer}/${topic}`);
-  const partitions = filter.partition === undefined ? [...snapshot.partitions.keys()] : [filter.partition];
-  return partitions.flatMap((partition): DriverListing[] => {
-    const key = keyOf(partition);
-    try {
-      const stored = draft.read(partition);
-      return stored === undefined ? [] : [{ status: "found", record: toOffsetRecord(key, stored) }];
-    } catch (error) {
-      return [{ status: "failed", key, error }];
-    }
-  });
 }
 
 /** Gives what one entry comes to, or that what is stored for it cannot be read; any other error ends the whole call. */

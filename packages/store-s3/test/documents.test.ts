@@ -54,7 +54,10 @@ await describeWithServer("minio", ({ s3 }) => {
     const after = JSON.parse((await read(place)) ?? "") as typeof document;
     expect(after.partitions["1"]).toEqual(damaged);
     expect(await fetched(store)).toMatchObject({ nextOffset: 1n });
-    expect((await listFailure(store)).keys).toEqual([other]);
+    expect(await listFailure(store)).toMatchObject({
+      keys: [other],
+      cause: { message: expect.stringContaining(JSON.stringify(OBJECT)) },
+    });
     expect(await store.delete({ keys: [other] })).toEqual([other]);
     expect(await fetched(store, other)).toBeUndefined();
     expect(await store.commit([{ key, token, nextOffset: 2n }])).toEqual([{ status: "committed" }]);
