@@ -1,5 +1,10 @@
 import type { OffsetStore } from "@tidemark/core";
-import { createOffsetStore, type OffsetStoreOptions, resolveStoreOptions } from "@tidemark/core/driver";
+import {
+  createOffsetStore,
+  type OffsetStoreOptions,
+  resolveStoreOptions,
+  validateOptionNames,
+} from "@tidemark/core/driver";
 import { createMemoryBackend, type MemoryBackend, tablesBehind } from "./memory-backend.ts";
 import { MemoryDriver } from "./memory-driver.ts";
 
@@ -21,6 +26,7 @@ export interface MemoryStoreOptions extends OffsetStoreOptions {
  * @throws `TypeError` or `RangeError` if an option makes no sense.
  */
 export function createMemoryStore(options: MemoryStoreOptions = {}): OffsetStore {
+  validateOptionNames(options, ["clock", "backend"]);
   const { clock, backend } = options;
   if (clock !== undefined && backend !== undefined) {
     throw new TypeError("clock belongs to the backend: give it to createMemoryBackend({ clock })");

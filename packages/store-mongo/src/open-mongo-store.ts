@@ -1,5 +1,11 @@
 import { type OffsetStore, OffsetStoreError, type StoreCapabilities } from "@tidemark/core";
-import { createOffsetStore, type OffsetStoreOptions, resolveStoreOptions, warnOfStore } from "@tidemark/core/driver";
+import {
+  createOffsetStore,
+  type OffsetStoreOptions,
+  resolveStoreOptions,
+  validateOptionNames,
+  warnOfStore,
+} from "@tidemark/core/driver";
 import {
   type ClientSession,
   type Collection,
@@ -54,6 +60,7 @@ export type MongoStoreOptions = MongoStoreClientOptions | MongoStoreUrlOptions;
  * lacks what the store needs, or the collection has a collation or an index that is in the way).
  */
 export async function openMongoStore(options: MongoStoreOptions): Promise<OffsetStore<ClientSession>> {
+  validateOptionNames(options, ["client", "url", "database", "collection", "writeConcern"]);
   const { namespace, timeout } = resolveStoreOptions(options);
   const writeConcern = resolveWriteConcern(options.writeConcern);
   const { client, owned, database } = resolveClient(options, timeout);

@@ -4,6 +4,7 @@ import {
   type ErrorClassification,
   type OffsetStoreOptions,
   resolveStoreOptions,
+  validateOptionNames,
   warnOfStore,
 } from "@tidemark/core/driver";
 import { type RedisAcknowledgement, waitCommand } from "./acknowledgement.ts";
@@ -45,6 +46,7 @@ export interface RedisStoreOptions extends OffsetStoreOptions {
  * server may evict positions.
  */
 export async function openRedisStore(options: RedisStoreOptions): Promise<OffsetStore<RedisTransaction>> {
+  validateOptionNames(options, ["client", "url", "keyPrefix", "acknowledge"]);
   const { namespace, timeout } = resolveStoreOptions(options);
   const { client, url, keyPrefix = "", acknowledge } = options;
   if ((client === undefined) === (url === undefined)) throw new TypeError("give either a client or a url");

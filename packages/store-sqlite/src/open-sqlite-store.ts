@@ -1,6 +1,11 @@
 import { resolve } from "node:path";
 import { type OffsetStore, OffsetStoreError } from "@tidemark/core";
-import { createOffsetStore, type OffsetStoreOptions, resolveStoreOptions } from "@tidemark/core/driver";
+import {
+  createOffsetStore,
+  type OffsetStoreOptions,
+  resolveStoreOptions,
+  validateOptionNames,
+} from "@tidemark/core/driver";
 import { Connection, IN_MEMORY, type Synchronous } from "./connection.ts";
 import { SqliteDriver } from "./sqlite-driver.ts";
 import { classifySqliteError } from "./sqlite-errors.ts";
@@ -31,6 +36,7 @@ export interface SqliteStoreOptions extends OffsetStoreOptions {
  * exist, or it has no room) or `TIMEOUT` (locked for longer than `timeout`).
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<OffsetStore<SqliteTransaction>> {
+  validateOptionNames(options, ["file", "synchronous"]);
   const { namespace, timeout } = resolveStoreOptions(options);
   const { synchronous = "full" } = options;
   const file = resolveFile(options.file);

@@ -42,5 +42,6 @@ export {
   type OffsetStoreRetryEvent,
   type OffsetStoreWarningEvent,
   resolveStoreOptions,
+  validateOptionNames,
   warnOfStore,
 } from "./store-options.ts";

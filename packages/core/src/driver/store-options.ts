@@ -46,6 +46,26 @@ export function resolveStoreOptions(options: OffsetStoreOptions): { namespace: s
   return { namespace, timeout };
 }
 
+/**
+ * Checks that there are no options but those that every store takes and these: a misspelt one would be ignored in silence.
+ *
+ * @throws TypeError if there are, or if `options` is no object.
+ */
+export function validateOptionNames<Options extends OffsetStoreOptions>(
+  options: Options,
+  names: readonly (string & keyof Options)[],
+): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`options must be an object, not ${options === null ? "null" : typeof options}`);
+  }
+  const known: readonly string[] = [...names, "namespace", "timeout", "onEvent"];
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) {
+      throw new TypeError(`there is no option ${JSON.stringify(name)}; known are ${known.join(", ")}`);
+    }
+  }
+}
+
 /** Tells a warning to who listens; where nobody does, as a warning of the process. */
 export function warnOfStore(options: OffsetStoreOptions, store: string, message: string): void {
   if (options.onEvent === undefined) process.emitWarning(`${store} store: ${message}`, "TidemarkWarning");
