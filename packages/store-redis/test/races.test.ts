@@ -56,6 +56,37 @@ await describeWithServer("redis", (server) => {
       expect(pruned).toBeGreaterThan(0);
     });
 
+    it("forgets names faster than new ones come, with nobody listing", async () => {
+      const namespace = `races-${crypto.randomUUID()}`;
+      const store = await openRedisStore({ url: server.url, namespace });
+      const admin = await createClient({ url: server.url }).connect();
+      const [names, claimed] = [`tidemark:{${namespace}}`, `tidemark:{${namespace}}:claimed`];
+      onTestFinished(async () => {
+        await store.delete({ topic: "t" });
+        await store.close();
+        await admin.del([names, claimed]);
+        admin.destroy();
+      });
+      // Consumers of one run each, as they are left when their records have expired.
+      const dead = Array.from({ length: 4_000 }, (_, each) => `gone${each}/t`);
+      await admin.zAdd(
+        names,
+        dead.map((value) => ({ score: 0, value })),
+      );
+      await admin.hSet(claimed, Object.fromEntries(dead.map((member) => [member, "1"])));
+      for (let run = 0; run < 80; run += 1) {
+        const runs = Array.from({ length: 10 }, (_, each) => ({
+          consumer: `run${run}-${each}`,
+          topic: "t",
+          partition: 0,
+        }));
+        await Promise.all(runs.map((key) => store.claim([{ key, token, owner }])));
+      }
+      expect(await admin.zCard(names)).toBeLessThan(4_000);
+      expect(await listed(store)).toHaveLength(800);
+      expect(await admin.zCard(names)).toBe(800);
+    });
+
     it("names a record whose claim was cut off between its two steps, once it is claimed again", async () => {
       const namespace = `races-${crypto.randomUUID()}`;
       const proxy = await openTcpProxy({ port: Number(new URL(server.url).port), protocol: "resp" });

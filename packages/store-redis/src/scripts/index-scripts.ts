@@ -10,6 +10,13 @@ local names, claimed = KEYS[1], KEYS[2]
 const GRACE_MS = 600_000;
 
 /**
+ * One claim in so many looks at so many entries. Together two for each claim: names that are used once, as of a consumer for
+ * each run, are forgotten faster than new ones come, as soon as half of them are dead.
+ */
+const CLAIMS_PER_LOOK = 16;
+const SUSPECTS = 32;
+
+/**
  * Enters groups, before their records are written. Answers now and then a few entries that may be dead: {name, time}.
  */
 export const ANNOUNCE = script(
@@ -21,8 +28,8 @@ for _, member in ipairs(ARGV) do
   redis.call('HSET', claimed, member, time)
 end
 local suspects = {}
-if clock[2] % 16 == 0 then
-  local sample = redis.call('HRANDFIELD', claimed, 8, 'WITHVALUES')
+if clock[2] % ${CLAIMS_PER_LOOK} == 0 then
+  local sample = redis.call('HRANDFIELD', claimed, ${SUSPECTS}, 'WITHVALUES')
   for i = 1, #sample, 2 do
     if now - tonumber(sample[i + 1]) >= ${GRACE_MS} then suspects[#suspects + 1] = { sample[i], sample[i + 1] } end
   end
