@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { ClientClosedError } from "redis";
 import type {
   RedisClusterClient,
   RedisCommandOptions,
@@ -162,6 +163,7 @@ class SentinelConnection implements RedisConnection {
 
   async send(_key: string, args: string[], signal: AbortSignal): Promise<unknown> {
     if (this.#lease !== undefined) return this.#sendLeased(args, signal);
+    this.#refuseIfClosed();
     // The client gives each command that begins in the same moment a connection of its own, one after the other. Behind
     // the first one they all share its.
     if (this.#inFlight === 0) this.#begun = new Promise((resolve) => setImmediate(resolve));
@@ -181,6 +183,7 @@ class SentinelConnection implements RedisConnection {
     signal: AbortSignal,
   ): Promise<FollowedReply<Reply>> {
     const master = (): string => JSON.stringify(this.#client.getMasterNode());
+    this.#refuseIfClosed();
     this.#lease ??= this.#client.acquire();
     const before = master();
     const reply = await write((_, args) => this.#sendLeased(args, signal));
@@ -194,6 +197,11 @@ class SentinelConnection implements RedisConnection {
 
   async release(): Promise<void> {
     await (await this.#lease)?.release();
+  }
+
+  /** The client has no words for it. */
+  #refuseIfClosed(): void {
+    if (!this.#client.isOpen) throw new ClientClosedError();
   }
 
   async #sendLeased(args: string[], signal: AbortSignal): Promise<unknown> {

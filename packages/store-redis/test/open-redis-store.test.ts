@@ -2,7 +2,7 @@ import { createServer } from "node:net";
 import { OffsetStoreError } from "@tidemark/core";
 import type { OffsetStoreEvent } from "@tidemark/core/driver";
 import { describeWithServer, launchOrSkip, requireServer, sharedServer } from "@tidemark/test-support/servers";
-import { createClient } from "redis";
+import { createClient, createSentinel } from "redis";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openRedisStore, storeUrl } from "../src/index.ts";
 
@@ -218,5 +218,25 @@ await describeWithServer("redis", (single) => {
     });
     const confused = await errorOf(openRedisStore({ url: `${single.url}?sentinel=mymaster`, timeout: 3_000 }));
     expect(confused).toMatchObject({ code: "UNAVAILABLE", message: /no Sentinel/u });
+  });
+});
+
+await describeWithServer("redis-sentinel", (server) => {
+  it("says that the caller's Sentinel client is closed", async () => {
+    const sentinelRootNodes = server.urls.map((url) => ({
+      host: new URL(url).hostname,
+      port: Number(new URL(url).port),
+    }));
+    const client = createSentinel({ name: "mymaster", sentinelRootNodes });
+    client.on("error", () => undefined);
+    await client.connect();
+    await using store = await openRedisStore({ client });
+    expect(await store.fetch([key])).toMatchObject([{ status: "absent" }]);
+    await client.destroy();
+    await expect(store.fetch([key])).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+      retryable: false,
+      message: /the client is closed/u,
+    });
   });
 });
