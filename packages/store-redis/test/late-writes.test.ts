@@ -84,13 +84,13 @@ async function listed(store: OffsetStore<never>): Promise<string[]> {
 
 /** As soon as the store can be reached again. */
 async function recovered<Outcome extends { readonly status: string }>(
-  ask: () => Promise<readonly Outcome[]>,
+  question: () => Promise<readonly Outcome[]>,
 ): Promise<readonly Outcome[]> {
   let answers: readonly Outcome[] = [];
   await expect
     .poll(
       async () => {
-        answers = await ask().catch(() => []);
+        answers = await question().catch(() => []);
         return answers.length > 0 && answers.every(({ status }) => status !== "failed");
       },
       { timeout: 30_000 },
