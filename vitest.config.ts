@@ -15,7 +15,7 @@ export default defineConfig({
     // Most files wait for servers and processes of theirs: one at a time leaves a small machine idle.
     maxWorkers: 2,
     // The cases of the kit spend most of their time waiting for a server's clock.
-    maxConcurrency: 20,
+    maxConcurrency: 10,
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },

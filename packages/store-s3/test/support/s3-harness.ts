@@ -15,6 +15,7 @@ export interface S3HarnessOptions {
   readonly admin: S3Client;
 }
 
+const BUSY_TIMEOUT_MS = 25_000;
 const PREFIX = "kit";
 
 interface Document {
@@ -29,7 +30,8 @@ export function s3Harness({ access, bucket, admin }: S3HarnessOptions): Pick<Sto
     const { hostname: host, port } = new URL(access.endpoint);
     const proxy = await openTcpProxy({ host, port: Number(port) });
     const client = s3Client({ ...access, endpoint: `http://127.0.0.1:${proxy.port}` });
-    const store = await openS3Store({ bucket, prefix: PREFIX, client, namespace, timeout });
+    // The store's own default is for one object's writers; here many cases press one small server at the same time.
+    const store = await openS3Store({ bucket, prefix: PREFIX, client, namespace, timeout: timeout ?? BUSY_TIMEOUT_MS });
     const keys = new ObjectKeys(PREFIX, namespace);
     const close = async (): Promise<void> => {
       await store.close();
