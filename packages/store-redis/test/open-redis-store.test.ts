@@ -155,6 +155,9 @@ describe("a server of the test's own", () => {
     const server = await launchOrSkip("redis-newest", skip);
     onTestFinished(() => server.stop());
     const acknowledge = { appendOnlyFile: true };
+    const before = await createClient({ url: server.url }).connect();
+    await before.sendCommand(["CONFIG", "SET", "appendfsync", "everysec"]);
+    before.destroy();
     await using store = await openRedisStore({ url: server.url, acknowledge });
     expect(await store.claim([{ key, token: "t", owner: "o" }])).toMatchObject([{ status: "claimed" }]);
     expect(await store.commit([{ key, token: "t", nextOffset: 5n }])).toEqual([{ status: "committed" }]);
