@@ -1,6 +1,5 @@
 import type { Broker } from "@platformatic/kafka";
-import { validateName } from "@tidemark/core/driver";
-import { checkTimeout } from "./argument-checks.ts";
+import { validateName, validateTimeout } from "@tidemark/core/driver";
 import type { ClusterOptions } from "./cluster.ts";
 import type { KafkaLogOptions } from "./kafka-log.ts";
 
@@ -21,8 +20,8 @@ export function resolveKafkaLogOptions(options: KafkaLogOptions): {
     throw new TypeError('brokers must be an array of "HOST:PORT", with one of them at least');
   }
   validateName("clientId", clientId);
-  checkTimeout("timeout", timeout);
-  checkTimeout("connectTimeout", connectTimeout);
+  validateTimeout("timeout", timeout);
+  validateTimeout("connectTimeout", connectTimeout);
   if (isolation !== "read_committed" && isolation !== "read_uncommitted") {
     throw new TypeError(`isolation must be "read_committed" or "read_uncommitted", not ${JSON.stringify(isolation)}`);
   }

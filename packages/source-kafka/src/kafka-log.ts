@@ -1,15 +1,16 @@
 import type { ConnectionOptions as TlsConnectionOptions } from "node:tls";
 import type { SASLOptions } from "@platformatic/kafka";
 import type { CallOptions, LogAdmin, LogProducer, LogSource } from "@tidemark/core";
-import { validateOffset, validatePartition } from "@tidemark/core/driver";
 import {
-  checkFetch,
-  checkListOffsets,
-  checkRecords,
-  checkTopic,
-  checkTopicAlteration,
-  checkTopicConfig,
-} from "./argument-checks.ts";
+  validateFetchRequest,
+  validateListOffsets,
+  validateOffset,
+  validatePartition,
+  validateRecords,
+  validateTopic,
+  validateTopicAlteration,
+  validateTopicConfig,
+} from "@tidemark/core/driver";
 import { Cluster } from "./cluster.ts";
 import { resolveKafkaLogOptions } from "./kafka-log-options.ts";
 import type { LogCall } from "./log-call.ts";
@@ -87,50 +88,50 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> 
     name: "kafka",
     admin: {
       async createTopic(name, config, call) {
-        checkTopic(name);
-        checkTopicConfig(config);
+        validateTopic(name);
+        validateTopicConfig(config);
         await topics.create(name, config, about(call, name));
       },
       async listTopics(call) {
         return topics.list(about(call));
       },
       async describeTopic(name, call) {
-        checkTopic(name);
+        validateTopic(name);
         return topics.describe(name, about(call, name));
       },
       async alterTopic(name, alteration, call) {
-        checkTopic(name);
-        checkTopicAlteration(alteration);
+        validateTopic(name);
+        validateTopicAlteration(alteration);
         await topics.alter(name, alteration, about(call, name));
       },
       async deleteTopic(name, call) {
-        checkTopic(name);
+        validateTopic(name);
         await topics.delete(name, about(call, name));
       },
     },
     producer: {
       async produce(topic, partition, records, call) {
-        checkTopic(topic);
+        validateTopic(topic);
         validatePartition(partition);
-        checkRecords(records);
+        validateRecords(records);
         return writer.produce(topic, partition, records, about(call, topic, partition));
       },
     },
     async partitions(topic, call) {
-      checkTopic(topic);
+      validateTopic(topic);
       return topics.partitions(topic, about(call, topic));
     },
     async fetch(request) {
-      checkFetch(request);
+      validateFetchRequest(request);
       return reader.fetch(request);
     },
     async listOffsets(topic, entries, call) {
-      checkTopic(topic);
-      checkListOffsets(entries);
+      validateTopic(topic);
+      validateListOffsets(entries);
       return reader.listOffsets(topic, entries, about(call, topic));
     },
     async deleteRecords(topic, partition, beforeOffset, call) {
-      checkTopic(topic);
+      validateTopic(topic);
       validatePartition(partition);
       validateOffset("beforeOffset", beforeOffset);
       return writer.deleteRecords(topic, partition, beforeOffset, about(call, topic, partition));

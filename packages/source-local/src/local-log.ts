@@ -1,15 +1,16 @@
 import { resolve } from "node:path";
 import type { CallOptions, LogAdmin, LogProducer, LogSource } from "@tidemark/core";
-import { validateOffset, validatePartition } from "@tidemark/core/driver";
 import {
-  checkFetch,
-  checkListOffsets,
-  checkRecords,
-  checkTimeout,
-  checkTopic,
-  checkTopicAlteration,
-  checkTopicConfig,
-} from "./argument-checks.ts";
+  validateFetchRequest,
+  validateListOffsets,
+  validateOffset,
+  validatePartition,
+  validateRecords,
+  validateTimeout,
+  validateTopic,
+  validateTopicAlteration,
+  validateTopicConfig,
+} from "@tidemark/core/driver";
 import { LogChanges } from "./log-changes.ts";
 import { type LogDatabase, openLogDatabase } from "./log-database.ts";
 import type { LogCall } from "./log-errors.ts";
@@ -63,7 +64,7 @@ export async function openLocalLog(options: LocalLogOptions): Promise<LocalLog> 
   if (synchronous !== "full" && synchronous !== "normal") {
     throw new TypeError(`synchronous must be "full" or "normal", not ${JSON.stringify(synchronous)}`);
   }
-  checkTimeout(timeout);
+  validateTimeout("timeout", timeout);
   return createLocalLog(await openLogDatabase({ file: resolve(file), synchronous, timeout }));
 }
 
@@ -80,51 +81,51 @@ export function createLocalLog(database: LogDatabase): LocalLog {
     name: "local",
     admin: {
       async createTopic(name, config, options) {
-        checkTopic(name);
-        checkTopicConfig(config);
+        validateTopic(name);
+        validateTopicConfig(config);
         await topics.create(name, config, about(options, name));
       },
       async listTopics(options) {
         return topics.list(about(options));
       },
       async describeTopic(name, options) {
-        checkTopic(name);
+        validateTopic(name);
         return topics.describe(name, about(options, name));
       },
       async alterTopic(name, alteration, options) {
-        checkTopic(name);
-        checkTopicAlteration(alteration);
+        validateTopic(name);
+        validateTopicAlteration(alteration);
         await topics.alter(name, alteration, about(options, name));
       },
       async deleteTopic(name, options) {
-        checkTopic(name);
+        validateTopic(name);
         await topics.delete(name, about(options, name));
       },
     },
     producer: {
       async produce(topic, partition, records, options) {
-        checkTopic(topic);
+        validateTopic(topic);
         validatePartition(partition);
-        checkRecords(records);
+        validateRecords(records);
         return writer.produce(topic, partition, records, about(options, topic, partition));
       },
     },
     async partitions(topic, options) {
-      checkTopic(topic);
+      validateTopic(topic);
       const { partitions } = await topics.describe(topic, about(options, topic));
       return Array.from({ length: partitions }, (_, partition) => partition);
     },
     async fetch(request) {
-      checkFetch(request);
+      validateFetchRequest(request);
       return reader.fetch(request);
     },
     async listOffsets(topic, entries, options) {
-      checkTopic(topic);
-      checkListOffsets(entries);
+      validateTopic(topic);
+      validateListOffsets(entries);
       return reader.listOffsets(topic, entries, about(options, topic));
     },
     async deleteRecords(topic, partition, beforeOffset, options) {
-      checkTopic(topic);
+      validateTopic(topic);
       validatePartition(partition);
       validateOffset("beforeOffset", beforeOffset);
       return retention.deleteBefore(topic, partition, beforeOffset, about(options, topic, partition));

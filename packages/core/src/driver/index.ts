@@ -15,6 +15,14 @@ export type {
 } from "./driver.ts";
 export { fenced } from "./driver.ts";
 export {
+  validateFetchRequest,
+  validateListOffsets,
+  validateRecords,
+  validateTopic,
+  validateTopicAlteration,
+  validateTopicConfig,
+} from "./log-source-validation.ts";
+export {
   claimTransition,
   type CommitTransition,
   commitTransition,
@@ -33,6 +41,7 @@ export {
   validateName,
   validateOffset,
   validatePartition,
+  validateTimeout,
   validateWholeNumber,
 } from "./validation.ts";
 export {

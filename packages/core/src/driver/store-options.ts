@@ -1,6 +1,6 @@
 import { emitter } from "../emitter.ts";
 import type { OffsetStoreError, OffsetStoreOperation } from "../errors/offset-store-error.ts";
-import { validateName, validateWholeNumber } from "./validation.ts";
+import { validateName, validateTimeout } from "./validation.ts";
 
 /** A call failed and is tried again. */
 export interface OffsetStoreRetryEvent {
@@ -35,14 +35,12 @@ export interface OffsetStoreOptions {
 /** The namespace of a store that is opened without one. */
 export const DEFAULT_NAMESPACE = "tidemark";
 const DEFAULT_TIMEOUT_MS = 10_000;
-/** What Node's timers can wait. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** Checks the options that every store takes, and fills in the defaults. */
 export function resolveStoreOptions(options: OffsetStoreOptions): { namespace: string; timeout: number } {
   const { namespace = DEFAULT_NAMESPACE, timeout = DEFAULT_TIMEOUT_MS } = options;
   validateName("namespace", namespace);
-  validateWholeNumber("timeout", timeout, 1, MAX_TIMEOUT_MS);
+  validateTimeout("timeout", timeout);
   return { namespace, timeout };
 }
 

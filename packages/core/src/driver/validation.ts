@@ -18,6 +18,8 @@ export const MAX_METADATA_BYTES = 4096;
 export const MAX_PARTITION = 2 ** 31 - 1;
 /** The largest position: positions are int64 (contract 3.8). */
 export const MAX_OFFSET = 2n ** 63n - 1n;
+/** What Node's timers can wait. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 /** The longest time to live, a hundred years, in milliseconds. */
 export const MAX_TTL_MS = 100 * 365.25 * 24 * 60 * 60 * 1000;
 
@@ -48,6 +50,11 @@ export function validateWholeNumber(
   if (!Number.isSafeInteger(value) || value < lowest || value > highest) {
     throw new RangeError(`${what} must be a whole number from ${lowest} to ${highest}, not ${value}`);
   }
+}
+
+/** Checks a time-out: milliseconds, a whole number that Node's timers can wait. `what` names it in the error. */
+export function validateTimeout(what: string, value: unknown): asserts value is number {
+  validateWholeNumber(what, value, 1, MAX_TIMEOUT_MS);
 }
 
 /** Checks a partition number: an integer from 0 to 2^31 - 1. */

@@ -1,24 +1,18 @@
-import type { FetchRequest, ListOffsetsEntry, RecordInput, TopicAlteration, TopicConfig } from "@tidemark/core";
-import {
-  MAX_TTL_MS,
-  validateName,
-  validateOffset,
-  validatePartition,
-  validateWholeNumber,
-} from "@tidemark/core/driver";
+import type { FetchRequest, ListOffsetsEntry, RecordInput, TopicAlteration, TopicConfig } from "../log-source.ts";
+import { MAX_TTL_MS, validateName, validateOffset, validatePartition, validateWholeNumber } from "./validation.ts";
 
 const MAX_PARTITION_COUNT = 10_000;
 const MAX_WAIT_MS = 2 ** 31 - 1;
 const ANY = Number.MAX_SAFE_INTEGER;
 
 /** Checks a topic's name: 1 to 255 UTF-8 bytes, no unpaired surrogate; otherwise a `TypeError`. */
-export function checkTopic(topic: unknown): asserts topic is string {
+export function validateTopic(topic: unknown): asserts topic is string {
   validateName("topic", topic);
 }
 
 /** Checks what is asked of a fetch. */
-export function checkFetch(request: FetchRequest): void {
-  checkTopic(request.topic);
+export function validateFetchRequest(request: FetchRequest): void {
+  validateTopic(request.topic);
   validatePartition(request.partition);
   validateOffset("offset", request.offset);
   validateWholeNumber("maxBytes", request.maxBytes, 1, ANY);
@@ -30,7 +24,7 @@ export function checkFetch(request: FetchRequest): void {
 }
 
 /** Checks what is asked of ListOffsets. */
-export function checkListOffsets(entries: readonly ListOffsetsEntry[]): void {
+export function validateListOffsets(entries: readonly ListOffsetsEntry[]): void {
   if (!Array.isArray(entries)) throw new TypeError(`entries must be an array, not ${kindOf(entries)}`);
   for (const { partition, timestamp } of entries as readonly ListOffsetsEntry[]) {
     validatePartition(partition);
@@ -39,7 +33,7 @@ export function checkListOffsets(entries: readonly ListOffsetsEntry[]): void {
 }
 
 /** Checks records to be written. */
-export function checkRecords(records: readonly RecordInput[]): void {
+export function validateRecords(records: readonly RecordInput[]): void {
   if (!Array.isArray(records)) throw new TypeError(`records must be an array, not ${kindOf(records)}`);
   for (let index = 0; index < records.length; index += 1) {
     const record = records[index] as RecordInput;
@@ -61,16 +55,16 @@ export function checkRecords(records: readonly RecordInput[]): void {
 }
 
 /** Checks how a topic is to be made. */
-export function checkTopicConfig(config: TopicConfig): void {
+export function validateTopicConfig(config: TopicConfig): void {
   if (typeof config !== "object" || config === null) {
     throw new TypeError(`a topic's config must be an object, not ${kindOf(config)}`);
   }
   validateWholeNumber("partitions", config.partitions, 1, MAX_PARTITION_COUNT);
-  checkTopicAlteration(config);
+  validateTopicAlteration(config);
 }
 
 /** Checks how a topic is to be changed. */
-export function checkTopicAlteration(alteration: TopicAlteration): void {
+export function validateTopicAlteration(alteration: TopicAlteration): void {
   if (typeof alteration !== "object" || alteration === null) {
     throw new TypeError(`an alteration must be an object, not ${kindOf(alteration)}`);
   }
@@ -79,11 +73,6 @@ export function checkTopicAlteration(alteration: TopicAlteration): void {
   if (isSet(consumerTtl)) validateWholeNumber("consumerTtl", consumerTtl, 1, MAX_TTL_MS);
   if (isSet(retentionMs)) validateWholeNumber("retentionMs", retentionMs, 1, ANY);
   if (isSet(retentionBytes)) validateWholeNumber("retentionBytes", retentionBytes, 1, ANY);
-}
-
-/** Checks a time-out in milliseconds. */
-export function checkTimeout(timeout: unknown): asserts timeout is number {
-  validateWholeNumber("timeout", timeout, 1, MAX_WAIT_MS);
 }
 
 function isSet(value: number | null | undefined): value is number {
