@@ -1,3 +1,5 @@
+import { type Reading, startClock } from "./clock.ts";
+
 /** One side of a comparison: does its work once and tells how many operations that were. */
 export type Side = () => Promise<number> | number;
 
@@ -12,6 +14,15 @@ export interface Comparison {
   readonly ratio: number;
   readonly lowestRatio: number;
   readonly highestRatio: number;
+  /** CPU time of this process for one operation, in microseconds, the medians; where that was measured. */
+  readonly cpuMicros?: { readonly subject: number; readonly baseline: number };
+}
+
+/** One of several sides: does its work once, and keeps its own time, because not all of that work counts. */
+export interface TimedSide {
+  /** What it is called in the name of the comparison. */
+  readonly name: string;
+  readonly run: () => Promise<Reading>;
 }
 
 /**
@@ -27,11 +38,45 @@ export async function compare(name: string, rounds: number, subject: Side, basel
     if (round === 0) continue;
     results.push(subjectFirst ? { subject: first, baseline: second } : { subject: second, baseline: first });
   }
-  const ratios = results.map((result) => result.subject / result.baseline);
+  return comparison(name, results);
+}
+
+/**
+ * Measures a subject and several others in each round, and takes the ratio to each of them within the round. Who comes first
+ * moves on from round to round, and every other round goes backwards. The first round warms up and does not count.
+ */
+export async function compareWithMany(
+  rounds: number,
+  subject: TimedSide,
+  others: readonly TimedSide[],
+): Promise<Comparison[]> {
+  const sides = [subject, ...others];
+  const readings = new Map<TimedSide, Reading[]>(sides.map((side) => [side, []]));
+  for (let round = 0; round <= rounds; round += 1) {
+    const order = sides.map((_, index) => sides[(index + round) % sides.length] ?? subject);
+    for (const side of round % 2 === 0 ? order : order.toReversed()) {
+      globalThis.gc?.();
+      const reading = await side.run();
+      if (round > 0) readings.get(side)?.push(reading);
+    }
+  }
+  const of = (side: TimedSide, figure: (reading: Reading) => number): number[] =>
+    (readings.get(side) ?? []).map((reading) => figure(reading));
+  const cpu = ({ cpuMicros, operations }: Reading): number => cpuMicros / operations;
+  const subjects = of(subject, speedOf);
+  return others.map((other) => {
+    const results = of(other, speedOf).map((baseline, round) => ({ subject: subjects[round] ?? 0, baseline }));
+    const cpuMicros = { subject: median(of(subject, cpu)), baseline: median(of(other, cpu)) };
+    return { ...comparison(`${subject.name}, against ${other.name}`, results), cpuMicros };
+  });
+}
+
+function comparison(name: string, results: readonly { readonly subject: number; readonly baseline: number }[]) {
+  const ratios = results.map(({ subject, baseline }) => subject / baseline);
   return {
     name,
-    subject: median(results.map((result) => result.subject)),
-    baseline: median(results.map((result) => result.baseline)),
+    subject: median(results.map(({ subject }) => subject)),
+    baseline: median(results.map(({ baseline }) => baseline)),
     ratio: median(ratios),
     lowestRatio: Math.min(...ratios),
     highestRatio: Math.max(...ratios),
@@ -40,9 +85,12 @@ export async function compare(name: string, rounds: number, subject: Side, basel
 
 async function perSecond(side: Side): Promise<number> {
   globalThis.gc?.();
-  const startedAt = performance.now();
-  const operations = await side();
-  return operations / ((performance.now() - startedAt) / 1_000);
+  const stop = startClock();
+  return speedOf(stop(await side()));
+}
+
+function speedOf({ operations, elapsedMs }: Reading): number {
+  return (operations / elapsedMs) * 1_000;
 }
 
 function median(values: readonly number[]): number {
