@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { WirePiece, WireReader, WireRequest } from "./wire-protocol.ts";
 
 /** What is to become of a request. */
-export type RequestFate = "forward" | "cut-before" | "cut-after";
+export type RequestFate = "forward" | "cut-before" | "cut-after" | "cut-within";
 
 /** What a connection asks of the proxy that it belongs to. */
 export interface ConnectionSettings {
@@ -15,6 +15,8 @@ export interface ConnectionSettings {
   readonly delayMs: () => number;
   /** Hears of each request before a byte of it goes on. */
   readonly fateOf: (request: WireRequest) => RequestFate;
+  /** How many bytes of the server pass after a request whose answer is cut within. */
+  readonly answerBytesOf: (request: WireRequest) => number;
   /** Called when the connection was cut at a request. */
   readonly onCut: (request: WireRequest) => void;
   /** Called when the bytes are not those of the protocol. */
@@ -30,6 +32,8 @@ export class ProxiedConnection {
   #unanswered = 0;
   /** The request whose answer is not let through; from its own moment on nothing is. */
   #withheld: WireRequest | undefined;
+  /** The request in whose answer the connection is cut, and how much of it may still pass. */
+  #within: { readonly request: WireRequest; bytesLeft: number } | undefined;
   #silenced: boolean;
 
   constructor(client: Socket, settings: ConnectionSettings) {
@@ -100,6 +104,7 @@ export class ProxiedConnection {
         }
         if (!unanswered) this.#unanswered += 1;
         if (fate === "cut-after") this.#withheld = request;
+        if (fate === "cut-within") this.#within = { request, bytesLeft: this.#settings.answerBytesOf(request) };
       }
       await write(server, bytes);
     }
@@ -124,7 +129,17 @@ export class ProxiedConnection {
       }
     }
     if (delayMs() > 0) await pause(delayMs());
-    await write(this.#client, chunk);
+    if (this.#within === undefined) return write(this.#client, chunk);
+    const { request, bytesLeft } = this.#within;
+    this.#within.bytesLeft -= chunk.length;
+    await write(this.#client, chunk.subarray(0, bytesLeft));
+    if (this.#within.bytesLeft >= 0) return;
+    // What was handed on has to arrive: a reset would overtake it.
+    await new Promise<void>((resolve) => {
+      this.#client.once("close", resolve).end(resolve);
+    });
+    this.cut();
+    onCut(request);
   }
 }
 

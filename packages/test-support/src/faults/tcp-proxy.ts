@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { HttpReader } from "./http-reader.ts";
+import { KafkaReader } from "./kafka-reader.ts";
 import { MongoReader } from "./mongo-reader.ts";
 import { ProxiedConnection, type RequestFate } from "./proxied-connection.ts";
 import { RespReader } from "./resp-reader.ts";
@@ -51,12 +52,19 @@ export interface TcpProxy extends AsyncDisposable {
   cutBeforeRequest(options?: CutOptions): Promise<WireRequest>;
   /** Lets a request pass, waits for its answer, and cuts instead of handing it on. Resolves when it happened. */
   cutAfterRequest(options?: CutOptions): Promise<WireRequest>;
+  /**
+   * Lets a request pass, and so many bytes of what is answered from then on, then cuts. An answer that is no longer than
+   * that passes whole, and the cut comes in a later one. Resolves when it happened.
+   */
+  cutWithinAnswer(bytes: number, options?: CutOptions): Promise<WireRequest>;
   /** Ends everything. Rejects if bytes came that are not those of the protocol. */
   close(): Promise<void>;
 }
 
 interface PlannedCut {
   readonly fate: RequestFate;
+  /** How much of the answer passes, where it is cut within. */
+  readonly answerBytes: number;
   readonly options: CutOptions;
   readonly done: (request: WireRequest) => void;
 }
@@ -103,6 +111,7 @@ class LoopbackProxy implements TcpProxy {
           planned.set(request, cut);
           return cut.fate;
         },
+        answerBytesOf: (request) => planned.get(request)?.answerBytes ?? 0,
         onCut: (request) => {
           const cut = planned.get(request);
           if (cut?.options.stayCut === true) this.cut();
@@ -170,6 +179,10 @@ class LoopbackProxy implements TcpProxy {
     return this.#planCut("cut-after", options);
   }
 
+  cutWithinAnswer(bytes: number, options: CutOptions = {}): Promise<WireRequest> {
+    return this.#planCut("cut-within", options, bytes);
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -189,10 +202,10 @@ class LoopbackProxy implements TcpProxy {
     }
   }
 
-  #planCut(fate: RequestFate, options: CutOptions): Promise<WireRequest> {
+  #planCut(fate: RequestFate, options: CutOptions, answerBytes = 0): Promise<WireRequest> {
     if (this.#options.protocol === undefined) throw new TypeError("name the protocol: requests cannot be told apart");
     const { promise, resolve } = Promise.withResolvers<WireRequest>();
-    this.#cuts.push({ fate, options, done: resolve });
+    this.#cuts.push({ fate, answerBytes, options, done: resolve });
     return promise;
   }
 
@@ -203,6 +216,14 @@ class LoopbackProxy implements TcpProxy {
 }
 
 function readerOf(protocol: WireProtocolName): WireReader {
-  if (protocol === "resp") return new RespReader();
-  return protocol === "mongo" ? new MongoReader() : new HttpReader();
+  switch (protocol) {
+    case "resp":
+      return new RespReader();
+    case "mongo":
+      return new MongoReader();
+    case "kafka":
+      return new KafkaReader();
+    case "http":
+      return new HttpReader();
+  }
 }

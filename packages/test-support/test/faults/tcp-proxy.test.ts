@@ -320,3 +320,28 @@ test("requests of HTTP are told apart on one connection, with bodies of a length
   expect(await untilClosed(again)).toBe("");
   expect(received()).toBe(put + chunked + get + put);
 });
+
+describe("requests of Kafka's protocol", () => {
+  const message = (...bytes: number[]) => {
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(bytes.length);
+    return Buffer.concat([length, Buffer.from(bytes)]).toString("latin1");
+  };
+  const fetch = message(0, 1, 0, 12, 0, 0, 0, 7, 0, 0);
+  const metadata = message(0, 3, 0, 11, 0, 0, 0, 8, 0, 0);
+
+  test("are counted, and one is cut in the middle of its answer: what came before that is heard", async () => {
+    const { proxy } = await openBench(
+      (text) => message(...Buffer.from(`1234${text === fetch ? "abcdef" : ""}`)),
+      "kafka",
+    );
+    const happened = proxy.cutWithinAnswer(10, { match: ({ name }) => name === "Fetch" });
+    const client = await dial(proxy);
+    client.write(metadata, "latin1");
+    expect(await nextText(client)).toBe(message(...Buffer.from("1234")));
+    client.write(fetch, "latin1");
+    expect(await untilClosed(client)).toBe(message(...Buffer.from("1234abcdef")).slice(0, 10));
+    expect(await happened).toEqual({ name: "Fetch", target: "v12" });
+    expect(proxy.requests.map(({ name }) => name)).toEqual(["Metadata", "Fetch"]);
+  });
+});
