@@ -4,19 +4,25 @@ import { eventMessage } from "../../src/commands/consume/event-message.ts";
 
 const key = { consumer: "c1", topic: "t", partition: 0 };
 const at = { topic: "t", partition: 0 };
+const below = { type: "reset", ...at, reason: "below-log", from: 5n, earliest: 9n, latest: 20n } as const;
+const beyond = { type: "reset", ...at, policy: "nearest", reason: "beyond-log", from: 9n, earliest: 0n } as const;
 
 const cases: readonly (readonly [event: ConsumerEvent, message: string])[] = [
   [
-    { type: "reset", ...at, policy: "latest", reason: "below-log", from: 5n, to: 9n, skipped: 4n },
-    'topic "t" partition "0": offset 5 is older than what the log keeps; policy latest goes on at 9, 4 records skipped',
+    { ...below, policy: "earliest", to: 9n, skipped: 4n },
+    'topic "t" partition "0": offset 5 is older than what the log keeps; policy earliest goes on at 9, 4 records skipped',
   ],
   [
-    { type: "reset", ...at, policy: "nearest", reason: "beyond-log", from: 9n, to: 4n, skipped: 4n },
-    'topic "t" partition "0": offset 9 lies beyond the log\'s end; policy nearest goes on at 4, the 4 records before it are not read',
+    { ...below, policy: "latest", to: 20n, skipped: 15n },
+    'topic "t" partition "0": offset 5 is older than what the log keeps; policy latest goes on at 20, 15 records skipped (4 gone, 11 still there)',
   ],
   [
-    { type: "reset", ...at, policy: "nearest", reason: "beyond-log", from: 9n, to: 1n, skipped: 1n },
-    'topic "t" partition "0": offset 9 lies beyond the log\'s end; policy nearest goes on at 1, the record before it is not read',
+    { ...beyond, latest: 4n, to: 4n, skipped: 4n },
+    'topic "t" partition "0": offset 9 lies beyond the log\'s end at 4; policy nearest goes on at 4, the 4 records before it are not read',
+  ],
+  [
+    { ...beyond, latest: 1n, to: 1n, skipped: 1n },
+    'topic "t" partition "0": offset 9 lies beyond the log\'s end at 1; policy nearest goes on at 1, the record before it is not read',
   ],
   [
     { type: "flush-failed", keys: [key, { ...key, partition: 1 }], error: storeError("no answer") },

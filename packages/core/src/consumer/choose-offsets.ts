@@ -23,12 +23,13 @@ export interface OffsetChoice {
   readonly bounds: LogBounds;
 }
 
-/** An answer per partition: a choice, or why there is none. */
-export type OffsetChoices = Map<number, OffsetChoice | Error>;
+/** Takes the answer for one partition: a choice, or why there is none. */
+export type OffsetDecision = (partition: number, choice: OffsetChoice | Error) => void;
 
 /**
  * Asks a policy where to go on, for many partitions in one lookup (section 6): ListOffsets, `timestamp`, `adjustOffset`.
  * A choice outside of the log counts as one more failing fetch; after five of them the partition is out of range for good.
+ * Each partition is decided once, as soon as its answer is known: those that are asked again hold up no other.
  */
 export async function chooseOffsets(
   source: LogSource,
@@ -37,8 +38,8 @@ export async function chooseOffsets(
   reason: "out-of-range" | "start",
   questions: readonly OffsetQuestion[],
   signal: AbortSignal,
-): Promise<OffsetChoices> {
-  const choices: OffsetChoices = new Map();
+  decide: OffsetDecision,
+): Promise<void> {
   let open: readonly OffsetQuestion[] = questions;
   for (let attempt = 0; open.length > 0; attempt += 1) {
     if (attempt > 0) await delay(backoffMs(attempt - 1, RETRY_BASE_MS, RETRY_MAX_MS), signal);
@@ -56,36 +57,33 @@ export async function chooseOffsets(
         checkTimestamp(timestamp);
         asked.push({ ...question, timestamp });
       } catch (error) {
-        choices.set(question.partition, policyFailure(policy, topic, question.partition, error));
+        decide(question.partition, policyFailure(policy, topic, question.partition, error));
       }
     }
     const listed = await lookUpTimestamps(source, topic, asked, bounds, { signal });
     open = asked.flatMap((question) => {
       const { partition, lastOffsetFetched } = question;
       const { earliest, latest } = boundsOf(bounds, partition);
+      let offset: bigint;
       try {
         const answer = listed.get(partition) ?? latest;
-        const offset: unknown = policy.adjustOffset ? policy.adjustOffset(lastOffsetFetched, answer) : answer;
-        if (typeof offset !== "bigint") {
-          throw new TypeError("adjustOffset must give a bigint");
-        }
-        if (offset >= earliest && offset <= latest) {
-          choices.set(partition, { offset, bounds: { earliest, latest } });
-          return [];
-        }
-        if (attempt + 1 < MAX_ATTEMPTS) return [{ ...question, lastOffsetFetched: offset }];
-        const detail = `reset policy ${JSON.stringify(policy.name)} chose it ${MAX_ATTEMPTS} times outside of the log`;
-        choices.set(
-          partition,
-          new OffsetOutOfRangeError({ topic, partition, requested: offset, earliest, latest, detail }),
-        );
+        const adjusted: unknown = policy.adjustOffset ? policy.adjustOffset(lastOffsetFetched, answer) : answer;
+        checkOffset(adjusted);
+        offset = adjusted;
       } catch (error) {
-        choices.set(partition, policyFailure(policy, topic, partition, error));
+        decide(partition, policyFailure(policy, topic, partition, error));
+        return [];
       }
+      if (offset >= earliest && offset <= latest) {
+        decide(partition, { offset, bounds: { earliest, latest } });
+        return [];
+      }
+      if (attempt + 1 < MAX_ATTEMPTS) return [{ ...question, lastOffsetFetched: offset }];
+      const detail = `reset policy ${JSON.stringify(policy.name)} chose outside of the log ${MAX_ATTEMPTS} times`;
+      decide(partition, new OffsetOutOfRangeError({ topic, partition, requested: offset, earliest, latest, detail }));
       return [];
     });
   }
-  return choices;
 }
 
 function boundsOf(bounds: ReadonlyMap<number, LogBounds>, partition: number): LogBounds {
@@ -96,7 +94,25 @@ function boundsOf(bounds: ReadonlyMap<number, LogBounds>, partition: number): Lo
 
 function checkTimestamp(timestamp: unknown): void {
   if (typeof timestamp === "number" && Number.isSafeInteger(timestamp) && timestamp >= -2) return;
-  throw new TypeError(`timestamp must give -2, -1 or whole milliseconds since the epoch, not ${String(timestamp)}`);
+  refusePromise("timestamp", timestamp);
+  throw new TypeError(`timestamp must give -2, -1 or whole milliseconds since the epoch, not ${nameOf(timestamp)}`);
+}
+
+function checkOffset(offset: unknown): asserts offset is bigint {
+  if (typeof offset === "bigint") return;
+  refusePromise("adjustOffset", offset);
+  throw new TypeError(`adjustOffset must give a bigint, not ${nameOf(offset)}`);
+}
+
+/** A policy answers at once. What becomes of a promise that nobody waits for must not end the process. */
+function refusePromise(method: string, answer: unknown): void {
+  if (typeof answer !== "object" || answer === null || !("then" in answer)) return;
+  Promise.resolve(answer).catch(() => undefined);
+  throw new TypeError(`${method} must answer at once, not with a promise`);
+}
+
+function nameOf(value: unknown): string {
+  return typeof value === "object" && value !== null ? "an object" : `${typeof value} ${String(value)}`;
 }
 
 /** A refusal to choose reaches the user as it is; anything else a policy throws, with where it happened. */

@@ -22,7 +22,14 @@ export type ConsumerEvent =
   | { readonly type: "resumed"; readonly topic: string; readonly partition: number; readonly nextOffset: bigint }
   /** No position was stored; `start` gave this one, and it is durable now. */
   | { readonly type: "started"; readonly topic: string; readonly partition: number; readonly nextOffset: bigint }
-  /** The position no longer existed; the policy gave a new one. `skipped` counts the offsets that will not be read. */
+  /**
+   * The position `from` no longer existed; the policy gave `to`, on a log that reaches from `earliest` up to `latest`.
+   *
+   * `skipped` counts the offsets that will not be read: below the log those from `from` up to `to`, of which the ones before
+   * `earliest` are gone and the others still there; beyond the log, which was made anew or cut, those from `earliest` up to
+   * `to`. It is the number of records where each offset has one; what compaction removed and the markers of transactions
+   * count too, so that it is never less. Nothing is committed by a reset.
+   */
   | {
       readonly type: "reset";
       readonly topic: string;
@@ -32,6 +39,8 @@ export type ConsumerEvent =
       readonly from: bigint;
       readonly to: bigint;
       readonly skipped: bigint;
+      readonly earliest: bigint;
+      readonly latest: bigint;
     }
   /** A partition could not be read and is tried again; the others go on. */
   | {

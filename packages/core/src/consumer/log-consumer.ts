@@ -183,9 +183,8 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
       else this.#session.startAt(partition, choice.offset, { ttl });
       const reset = resets.find((candidate) => candidate.partition === partition);
       if (reset === undefined) continue;
-      const { earliest } = choice.bounds;
       const policy = this.#options.resetPolicy.name;
-      this.#emit(resetEvent({ topic, partition, policy, from: reset.requested, to: choice.offset, earliest }));
+      this.#emit(resetEvent({ topic, partition, policy, from: reset.requested, to: choice.offset, ...choice.bounds }));
     }
     if (fresh.length > 0) await this.#session?.flush({ signal });
     for (const partition of partitions) {

@@ -13,6 +13,9 @@ const RETRY_MAX_MS = 5_000;
 const MAX_UNKNOWN_ATTEMPTS = 6;
 // A log that refuses again and again what its own bounds allow is not asked for ever (section 6).
 const MAX_RESETS = 5;
+// A log refuses the partitions of one topic one by one, each in a call of its own: those that follow within this are
+// looked up together.
+const GATHERING_MS = 10;
 
 /** What a fetcher works on. */
 export interface FetcherContext {
@@ -33,8 +36,7 @@ export interface FetcherContext {
 /** Fetches for the readers of one loop; sends those whose offset the log refuses to the reset policy, together. */
 export class PartitionFetcher {
   readonly #context: FetcherContext;
-  readonly #refused = new Set<PartitionReader>();
-  #resetting = false;
+  readonly #refused: PartitionReader[] = [];
 
   constructor(context: FetcherContext) {
     this.#context = context;
@@ -79,9 +81,12 @@ export class PartitionFetcher {
   }
 
   #refuse(reader: PartitionReader): void {
-    this.#refused.add(reader);
-    // Fetches that fail at the same moment are looked up together.
-    if (!this.#resetting) queueMicrotask(() => void this.#reset());
+    this.#refused.push(reader);
+    if (this.#refused.length > 1) return;
+    delay(GATHERING_MS, this.#context.signal).then(
+      () => this.#reset(this.#refused.splice(0)),
+      () => undefined,
+    );
   }
 
   #isWorthRetrying(reader: PartitionReader, error: Error): boolean {
@@ -105,35 +110,29 @@ export class PartitionFetcher {
     );
   }
 
-  /** Asks the reset policy for all refused partitions in one lookup. */
-  async #reset(): Promise<void> {
-    if (this.#resetting) return;
-    this.#resetting = true;
+  /** Asks the reset policy for all refused partitions in one lookup. Those refused later have one of their own. */
+  async #reset(readers: readonly PartitionReader[]): Promise<void> {
     const { source, topic, resetPolicy, signal, wake } = this.#context;
-    while (this.#refused.size > 0 && !signal.aborted) {
-      const readers = [...this.#refused];
-      this.#refused.clear();
-      const questions = readers.map(({ partition, refusedOffset = -1n }) => ({
-        partition,
-        requested: refusedOffset,
-        lastOffsetFetched: refusedOffset,
-      }));
-      try {
-        const choices = await chooseOffsets(source, topic, resetPolicy, "out-of-range", questions, signal);
-        if (signal.aborted) return;
-        for (const reader of readers) {
-          reader.busy = false;
-          const choice = choices.get(reader.partition);
-          if (choice === undefined || choice instanceof Error) reader.error = choice;
-          else if (!reader.dropped) this.#moved(reader, choice);
-        }
-      } catch (error) {
-        if (signal.aborted) return;
-        for (const reader of readers) this.#failed(reader, reader.nextFetch, error);
-      }
-      wake();
+    const undecided = new Map(readers.map((reader) => [reader.partition, reader]));
+    const questions = readers.map(({ partition, refusedOffset = -1n }) => ({
+      partition,
+      requested: refusedOffset,
+      lastOffsetFetched: refusedOffset,
+    }));
+    try {
+      await chooseOffsets(source, topic, resetPolicy, "out-of-range", questions, signal, (partition, choice) => {
+        const reader = undecided.get(partition);
+        // An answer that comes late is for a loop that is over, or a partition that is not read any more.
+        if (reader === undefined || signal.aborted) return;
+        undecided.delete(partition);
+        reader.busy = false;
+        if (choice instanceof Error) reader.error = choice;
+        else if (!reader.dropped) this.#moved(reader, choice);
+        wake();
+      });
+    } catch (error) {
+      for (const reader of undecided.values()) this.#failed(reader, reader.nextFetch, error);
     }
-    this.#resetting = false;
   }
 
   #moved(reader: PartitionReader, choice: OffsetChoice): void {
@@ -142,11 +141,14 @@ export class PartitionFetcher {
     const { partition, refusedOffset: from = -1n } = reader;
     reader.moveTo(to, bounds.latest);
     moved(partition, to);
-    emit(resetEvent({ topic, partition, policy: resetPolicy.name, from, to, earliest: bounds.earliest }));
+    emit(resetEvent({ topic, partition, policy: resetPolicy.name, from, to, ...bounds }));
   }
 }
 
-/** What is told of a reset. Offsets between the old and the new position are skipped; on a log that was made anew, those before the new one. */
+/**
+ * What is told of a reset. Below the log all offsets from the old to the new position are skipped. A log that ends before
+ * the old position was made anew or cut: as far as anybody can tell, none of what it has was read.
+ */
 export function resetEvent(reset: {
   readonly topic: string;
   readonly partition: number;
@@ -154,9 +156,14 @@ export function resetEvent(reset: {
   readonly from: bigint;
   readonly to: bigint;
   readonly earliest: bigint;
+  readonly latest: bigint;
 }): ConsumerEvent {
-  const { topic, partition, policy, from, to, earliest } = reset;
-  const reason = from < earliest ? "below-log" : "beyond-log";
-  const skipped = from <= to ? to - from : to - earliest;
-  return { type: "reset", topic, partition, policy, reason, from, to, skipped };
+  const { from, to, earliest } = reset;
+  const isBelow = from < earliest;
+  return {
+    type: "reset",
+    ...reset,
+    reason: isBelow ? "below-log" : "beyond-log",
+    skipped: isBelow ? to - from : to - earliest,
+  };
 }

@@ -1,6 +1,6 @@
 import type { LogSource } from "../log-source.ts";
 import type { OffsetResetPolicy } from "../offset-reset-policy.ts";
-import { chooseOffsets, type OffsetChoices } from "./choose-offsets.ts";
+import { chooseOffsets, type OffsetChoice, type OffsetDecision } from "./choose-offsets.ts";
 import { type ResolvedStart, timestampOf } from "./consumer-options.ts";
 import { type LogBounds, lookUpBounds, lookUpTimestamps } from "./log-bounds.ts";
 
@@ -9,6 +9,9 @@ export interface StartReset {
   readonly partition: number;
   readonly requested: bigint;
 }
+
+/** An answer per partition: a choice, or why there is none. */
+export type OffsetChoices = Map<number, OffsetChoice | Error>;
 
 /** Where partitions without a stored position begin. */
 export interface StartOffsets {
@@ -29,16 +32,18 @@ export async function startOffsets(
   partitions: readonly number[],
   signal: AbortSignal,
 ): Promise<StartOffsets> {
-  if (partitions.length === 0) return { choices: new Map(), resets: [] };
+  const choices: OffsetChoices = new Map();
+  const decide: OffsetDecision = (partition, choice) => void choices.set(partition, choice);
+  if (partitions.length === 0) return { choices, resets: [] };
   if (start.kind === "policy") {
     const questions = partitions.map((partition) => ({ partition, requested: -1n, lastOffsetFetched: -1n }));
-    return { choices: await chooseOffsets(source, topic, start.policy, "start", questions, signal), resets: [] };
+    await chooseOffsets(source, topic, start.policy, "start", questions, signal, decide);
+    return { choices, resets: [] };
   }
   const bounds = await lookUpBounds(source, topic, partitions, { signal });
   const timestamp = timestampOf(start);
   const entries = partitions.map((partition) => ({ partition, timestamp }));
   const listed = await lookUpTimestamps(source, topic, entries, bounds, { signal });
-  const choices: OffsetChoices = new Map();
   const outside: number[] = [];
   for (const [partition, { earliest, latest }] of bounds) {
     const offset = offsetFor(start, { earliest, latest }, listed.get(partition) ?? latest);
@@ -48,8 +53,7 @@ export async function startOffsets(
   if (start.kind !== "offset" || outside.length === 0) return { choices, resets: [] };
   // As in Kafine, the first fetch of a consumer without a stored position reports -1.
   const questions = outside.map((partition) => ({ partition, requested: start.offset, lastOffsetFetched: -1n }));
-  const chosen = await chooseOffsets(source, topic, resetPolicy, "out-of-range", questions, signal);
-  for (const [partition, choice] of chosen) choices.set(partition, choice);
+  await chooseOffsets(source, topic, resetPolicy, "out-of-range", questions, signal, decide);
   return { choices, resets: outside.map((partition) => ({ partition, requested: start.offset })) };
 }
 

@@ -97,6 +97,8 @@ test("a topic made again shorter: the position goes back once and then forward a
       from: 10n,
       to: 0n,
       skipped: 0n,
+      earliest: 0n,
+      latest: 2n,
     },
   ]);
   expect(await store.fetch([key])).toMatchObject([{ status: "found", record: { nextOffset: 2n } }]);

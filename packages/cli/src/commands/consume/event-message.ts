@@ -20,7 +20,7 @@ export function eventMessage(event: ConsumerEvent, { start, verbose }: EventMess
     case "started":
       return verbose ? `${place(event)}: starts at ${event.nextOffset}` : undefined;
     case "reset":
-      return `${place(event)}: offset ${event.from} ${event.reason === "below-log" ? "is older than what the log keeps" : "lies beyond the log's end"}; policy ${event.policy} goes on at ${event.to}${skippedText(event)}`;
+      return `${place(event)}: offset ${event.from} ${whyGone(event)}; policy ${event.policy} goes on at ${event.to}${skippedText(event)}`;
     case "fetch-failed":
       return `${place(event)}: cannot be read, next try in ${event.retryInMs} ms: ${event.error.message}`;
     case "refresh-failed":
@@ -43,10 +43,19 @@ export function eventMessage(event: ConsumerEvent, { start, verbose }: EventMess
   }
 }
 
-/** Below the log they are gone; beyond its end they are there, and belong to a log that this consumer has not read. */
-function skippedText({ reason, skipped }: ConsumerEvent & { readonly type: "reset" }): string {
+type ResetEvent = ConsumerEvent & { readonly type: "reset" };
+
+function whyGone({ reason, latest }: ResetEvent): string {
+  return reason === "below-log" ? "is older than what the log keeps" : `lies beyond the log's end at ${latest}`;
+}
+
+/** Below the log they are gone, or the policy passed them over; beyond its end they belong to a log that was not read. */
+function skippedText({ reason, from, to, skipped, earliest }: ResetEvent): string {
   if (skipped === 0n) return "";
-  if (reason === "below-log") return `, ${counted(skipped, "record")} skipped`;
+  if (reason === "below-log") {
+    const stillThere = to > earliest ? ` (${earliest - from} gone, ${to - earliest} still there)` : "";
+    return `, ${counted(skipped, "record")} skipped${stillThere}`;
+  }
   return skipped === 1n ? ", the record before it is not read" : `, the ${skipped} records before it are not read`;
 }
 
