@@ -17,9 +17,10 @@ const BUCKET = "my-bucket";
 const REDIS = "redis://127.0.0.1:6379";
 const MONGO = "mongodb://127.0.0.1:27017/?replicaSet=rs0";
 const S3 = "http://127.0.0.1:9000";
+const KAFKA = "127.0.0.1:9092";
 
 /**
- * Prepares what a sample that is fenced as `ts on-NAME` needs: `redis`, `mongo`, `mongo-transactions` or `minio`.
+ * Prepares what a sample that is fenced as `ts on-NAME` needs: `redis`, `mongo`, `mongo-transactions`, `minio` or `kafka`.
  *
  * @throws Error if there is no such server here, or nobody knows the name.
  */
@@ -28,7 +29,10 @@ export async function sampleSurroundings(name: string): Promise<SampleSurroundin
   if (name === "mongo") return replacing(MONGO, (await server("mongo")).url);
   if (name === "mongo-transactions") return transactions();
   if (name === "minio") return minio();
-  throw new Error(`a sample is fenced as on-${name}; known are on-redis, on-mongo, on-mongo-transactions, on-minio`);
+  if (name === "kafka") return replacing(KAFKA, new URL((await server("kafka")).url).host);
+  throw new Error(
+    `a sample is fenced as on-${name}; known are on-redis, on-mongo, on-mongo-transactions, on-minio, on-kafka`,
+  );
 }
 
 /** The server that such a sample needs first of all. */

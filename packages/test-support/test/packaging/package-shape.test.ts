@@ -4,6 +4,12 @@ import { describe, expect, test } from "vitest";
 import { publicPackages, rootFolder } from "../../src/packaging/workspace.ts";
 
 const packages = publicPackages();
+const NODE = "^22.18.0 || ^24.11.0 || >=26.0.0";
+/** Packages whose dependencies ask for more than ours do. */
+const newerNode: Readonly<Record<string, string>> = {
+  // The oldest Node 22 of its Kafka client.
+  "source-kafka": "^22.22.0 || ^24.11.0 || >=26.0.0",
+};
 const repository = { type: "git", url: "git+https://github.com/tidemark-js/tidemark.git" };
 
 describe.each(packages)("package $folderName", ({ folder, folderName, manifest }) => {
@@ -22,7 +28,7 @@ describe.each(packages)("package $folderName", ({ folder, folderName, manifest }
       repository: { ...repository, directory: `packages/${folderName}` },
       homepage: `https://github.com/tidemark-js/tidemark/tree/main/packages/${folderName}#readme`,
       bugs: "https://github.com/tidemark-js/tidemark/issues",
-      engines: { node: "^22.18.0 || ^24.11.0 || >=26.0.0" },
+      engines: { node: newerNode[folderName] ?? NODE },
       publishConfig: { access: "public" },
     });
   });
@@ -87,6 +93,31 @@ describe.each(packages.filter(({ folderName }) => folderName.startsWith("store-"
     test("has a README that tells its options, and what survives what", () => {
       const headings = readFileSync(join(folder, "README.md"), "utf8").match(/^## .*/gm);
       expect(headings).toEqual(expect.arrayContaining(["## Install", "## Use", "## Options", "## What survives what"]));
+    });
+  },
+);
+
+describe.each(packages.filter(({ folderName }) => folderName.startsWith("source-")))(
+  "source package $folderName",
+  ({ folder, manifest }) => {
+    test("exports a factory, its options type, and logUrl", async () => {
+      const exported = (await import(manifest.name ?? "")) as Record<string, unknown>;
+      const factories = Object.keys(exported).filter((name) => /^open\w+Log$/.test(name));
+      expect(factories).toHaveLength(1);
+      expect(exported["logUrl"]).toMatchObject({
+        schemes: expect.arrayContaining([expect.stringMatching(/^[a-z0-9+]+$/)]) as unknown,
+        usage: expect.any(String) as unknown,
+        open: expect.any(Function) as unknown,
+      });
+      const logType = factories[0]?.replace(/^open/, "");
+      expect(readFileSync(join(folder, "src/index.ts"), "utf8")).toContain(`type ${logType}, type ${logType}Options`);
+    });
+
+    test("has a README that tells its options, what it promises, and its URL", () => {
+      const text = readFileSync(join(folder, "README.md"), "utf8");
+      const headings = text.match(/^## .*/gm);
+      expect(headings).toEqual(expect.arrayContaining(["## Install", "## Use", "## Options", "## What it promises"]));
+      expect(text).toContain("By URL");
     });
   },
 );
