@@ -1,7 +1,7 @@
-import type { Broker, fetchV12, RecordsBatch } from "@platformatic/kafka";
+import type { Broker } from "@platformatic/kafka";
 import { BrokerConnection } from "./broker-connection.ts";
 import type { Cluster } from "./cluster.ts";
-import { FETCH } from "./kafka-apis.ts";
+import { fetchApi, type PartitionAnswer } from "./fetch-api.ts";
 import { BrokerRefusal, throwIfRefused } from "./kafka-errors.ts";
 
 // A wait on the wire is cut into pieces, so that a broker that is gone without a word is noticed.
@@ -15,9 +15,6 @@ const MAX_POLLS = 8;
 const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
 const MAX_INT32 = 2 ** 31 - 1;
 const MAX_IDLE_CONNECTIONS = 2;
-
-/** What a broker answers for one partition. */
-export type PartitionAnswer = fetchV12.FetchResponsePartition;
 
 /** What to fetch of one partition. */
 export interface PartitionFetch {
@@ -137,14 +134,14 @@ export class BrokerFetcher {
     const waitMs = Math.max(0, Math.ceil(Math.min(longestWaitMs, until - performance.now())));
     const total = waiters.reduce((sum, { maxBytes }) => sum + maxBytes, 0);
     const answer = await connection.call(
-      FETCH,
+      [fetchApi],
       [waitMs, 1, Math.min(total, MAX_RESPONSE_BYTES), this.#isolationLevel, 0, -1, topicsOf(waiters), [], ""],
       waitMs + this.#cluster.options.timeoutMs,
     );
     throwIfRefused(answer.errorCode);
     const answers = new Map<string, PartitionAnswer>();
-    for (const { topicId: topic, partitions } of answer.responses) {
-      for (const partition of partitions) answers.set(`${partition.partitionIndex} ${topic}`, partition);
+    for (const { topic, partitions } of answer.topics) {
+      for (const partition of partitions) answers.set(`${partition.partition} ${topic}`, partition);
     }
     const now = performance.now();
     for (const waiter of poll.waiters) this.#serve(waiter, answers.get(`${waiter.partition} ${waiter.topic}`), now);
@@ -155,7 +152,7 @@ export class BrokerFetcher {
       waiter.reject(new BrokerRefusal(-1, "the broker's answer left out a partition"));
       return;
     }
-    const leftOut = answer.errorCode === 0 && !reaches(answer.records, waiter.offset);
+    const leftOut = answer.errorCode === 0 && answer.damage === undefined && !reaches(answer, waiter.offset);
     // Records that are there may have found no room behind those of other partitions: they go first the next time.
     const crowdedOut =
       leftOut && endOf(answer, this.#isolationLevel) > waiter.offset && waiter.poll?.waiters.size !== 1;
@@ -206,9 +203,9 @@ export function endOf(answer: PartitionAnswer, isolationLevel: number): bigint {
 }
 
 /** Whether batches bring a fetch at an offset any further. */
-function reaches(batches: RecordsBatch[] | null | undefined, offset: bigint): boolean {
-  const last = batches?.at(-1);
-  return last !== undefined && last.firstOffset + BigInt(last.lastOffsetDelta) >= offset;
+function reaches({ batches }: PartitionAnswer, offset: bigint): boolean {
+  const last = batches.at(-1);
+  return last !== undefined && last.lastOffset >= offset;
 }
 
 /** A request asks each partition once: groups in which none appears twice. */

@@ -6,7 +6,6 @@ import {
   deleteRecordsV2,
   deleteTopicsV6,
   describeConfigsV4,
-  fetchV12,
   incrementalAlterConfigsV1,
   initProducerIdV4,
   listOffsetsV6,
@@ -24,8 +23,6 @@ import {
 // knows one of each.
 
 export const METADATA = [metadataV12.api, metadataV11.api] as const;
-// By the topic's name: from 13 on topics go by their ids, which only this source's users would have to know.
-export const FETCH = [fetchV12.api] as const;
 export const LIST_OFFSETS = [listOffsetsV9.api, listOffsetsV8.api, listOffsetsV7.api, listOffsetsV6.api] as const;
 export const PRODUCE = [produceV11.api, produceV10.api, produceV9.api] as const;
 export const INIT_PRODUCER_ID = [initProducerIdV4.api] as const;

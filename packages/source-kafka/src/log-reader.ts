@@ -9,11 +9,12 @@ import {
   OffsetOutOfRangeError,
 } from "@tidemark/core";
 import { addressOf } from "./broker-connection.ts";
-import { BrokerFetcher, endOf, type PartitionAnswer } from "./broker-fetcher.ts";
+import { BrokerFetcher, endOf } from "./broker-fetcher.ts";
 import { untilAborted } from "./cancellation.ts";
 import type { Cluster } from "./cluster.ts";
+import type { PartitionAnswer } from "./fetch-api.ts";
 import { LIST_OFFSETS } from "./kafka-apis.ts";
-import { BrokerRefusal, OFFSET_OUT_OF_RANGE, throwIfRefused } from "./kafka-errors.ts";
+import { BrokerConnectionError, BrokerRefusal, OFFSET_OUT_OF_RANGE, throwIfRefused } from "./kafka-errors.ts";
 import type { LogCall } from "./log-call.ts";
 import { decodeRecords } from "./record-batches.ts";
 
@@ -46,7 +47,7 @@ export class LogReader {
       });
       if (answered.errorCode === OFFSET_OUT_OF_RANGE) await this.#throwOutOfRange(request);
       throwIfRefused(answered.errorCode);
-      return this.#result(request, answered);
+      return this.#result(request, answered, leader);
     });
   }
 
@@ -88,10 +89,22 @@ export class LogReader {
     throw await this.outOfRange(topic, partition, offset, signal);
   }
 
-  #result({ topic, partition, offset }: FetchRequest, answer: PartitionAnswer): FetchResult {
-    const { records, nextOffset } = decodeRecords(topic, partition, offset, answer);
+  #result({ topic, partition, offset }: FetchRequest, answer: PartitionAnswer, leader: Broker): FetchResult {
+    const { records, nextOffset } = this.#decode(topic, partition, offset, answer, leader);
     const end = endOf(answer, this.#isolationLevel);
     return { records, nextOffset, highWatermark: end > nextOffset ? end : nextOffset };
+  }
+
+  #decode(topic: string, partition: number, offset: bigint, answer: PartitionAnswer, leader: Broker) {
+    try {
+      if (answer.damage !== undefined) throw answer.damage;
+      return decodeRecords(topic, partition, offset, answer);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      const address = addressOf(leader);
+      const message = `what ${address} has from offset ${offset} on could not be read: ${why}`;
+      throw new BrokerConnectionError("answer", address, message, error);
+    }
   }
 
   #fetcher(broker: Broker): BrokerFetcher {

@@ -1,83 +1,128 @@
-import type { RecordsBatch } from "@platformatic/kafka";
-import type { LogRecord, RecordHeader } from "@tidemark/core";
-import type { PartitionAnswer } from "./broker-fetcher.ts";
+import { compressionsAlgorithmsByBitmask } from "@platformatic/kafka";
+import type { LogRecord } from "@tidemark/core";
+import type { AbortedTransaction, PartitionAnswer } from "./fetch-api.ts";
+import { RecordReader } from "./record-reader.ts";
 
-const NO_BYTES = new Uint8Array(0);
-const NO_HEADERS: readonly RecordHeader[] = Object.freeze([]);
+// Where the fields of a batch of version 2 are, the only one since Kafka 0.11.
+const LENGTH_AT = 8;
+const VERSION_AT = 16;
+const ATTRIBUTES_AT = 21;
+const LAST_OFFSET_DELTA_AT = 23;
+const FIRST_TIMESTAMP_AT = 27;
+const MAX_TIMESTAMP_AT = 35;
+const PRODUCER_ID_AT = 43;
+const COUNT_AT = 57;
+const RECORDS_AT = 61;
+/** The length counts what comes after it. */
+const BEFORE_LENGTH = 12;
+const VERSION = 2;
 // Bits of a batch's attributes.
+const COMPRESSION = 0b111;
 const LOG_APPEND_TIME = 1 << 3;
 const TRANSACTIONAL = 1 << 4;
 const CONTROL = 1 << 5;
 // The second number in the key of a control record.
 const ABORT_MARKER = 0;
 
+/** A batch as it came from the broker, its records not looked at. */
+export interface RecordBatch {
+  readonly firstOffset: bigint;
+  /** Of the last record that it had when it was written; compaction may have taken that one out. */
+  readonly lastOffset: bigint;
+  readonly bytes: Buffer;
+}
+
 /** What an answer holds from an offset on. */
-export interface DecodedRecords {
+interface DecodedRecords {
   readonly records: LogRecord[];
   /** Past all that was looked at: records, what compaction left of batches, and the markers of transactions. */
   readonly nextOffset: bigint;
 }
 
+/** Finds the batches in an answer. Its last one may be cut off, and is left out then. Throws if they cannot be read. */
+export function splitBatches(bytes: Buffer): RecordBatch[] {
+  const batches: RecordBatch[] = [];
+  for (let start = 0; start + BEFORE_LENGTH <= bytes.length;) {
+    const end = start + BEFORE_LENGTH + bytes.readInt32BE(start + LENGTH_AT);
+    if (end > bytes.length) break;
+    if (end < start + RECORDS_AT || bytes.readInt8(start + VERSION_AT) !== VERSION) {
+      throw new Error("records in a format from before Kafka 0.11, or damaged");
+    }
+    const firstOffset = bytes.readBigInt64BE(start);
+    const lastOffset = firstOffset + BigInt(bytes.readInt32BE(start + LAST_OFFSET_DELTA_AT));
+    batches.push({ firstOffset, lastOffset, bytes: bytes.subarray(start, end) });
+    start = end;
+  }
+  return batches;
+}
+
 /**
  * Reads the records from `offset` on. Batches come whole and may begin earlier. Markers of transactions are no records, and
- * of the aborted transactions that the answer tells (with the isolation `read_committed`) no record is given.
+ * of the aborted transactions that the answer tells (with the isolation `read_committed`) no record is given. Throws if a
+ * batch cannot be read.
  */
 export function decodeRecords(
   topic: string,
   partition: number,
   offset: bigint,
-  answer: PartitionAnswer,
+  answer: Pick<PartitionAnswer, "abortedTransactions" | "batches">,
 ): DecodedRecords {
   const records: LogRecord[] = [];
-  const aborted = new AbortedProducers(answer.abortedTransactions ?? []);
+  const aborted = new AbortedProducers(answer.abortedTransactions);
   let nextOffset = offset;
-  for (const batch of answer.records ?? []) {
-    const last = batch.firstOffset + BigInt(batch.lastOffsetDelta);
-    if (last >= nextOffset) nextOffset = last + 1n;
-    const hidden = aborted.hides(batch, last);
-    if (hidden || last < offset) continue;
-    for (const { offsetDelta, timestampDelta, key, value, headers } of batch.records) {
-      const recordOffset = batch.firstOffset + BigInt(offsetDelta);
-      if (recordOffset < offset) continue;
-      const isBrokersTime = (batch.attributes & LOG_APPEND_TIME) !== 0;
-      records.push({
-        topic,
-        partition,
-        offset: recordOffset,
-        timestampMs: Number(isBrokersTime ? batch.maxTimestamp : batch.firstTimestamp + timestampDelta),
-        key,
-        value,
-        headers: headers.length === 0 ? NO_HEADERS : headers.map(toHeader),
-      });
-    }
+  for (const batch of answer.batches) {
+    if (batch.lastOffset >= nextOffset) nextOffset = batch.lastOffset + 1n;
+    const hidden = aborted.hides(batch);
+    if (hidden || batch.lastOffset < offset) continue;
+    const { firstOffset, bytes } = batch;
+    const isBrokersTime = (bytes.readInt16BE(ATTRIBUTES_AT) & LOG_APPEND_TIME) !== 0;
+    const reader = new RecordReader(recordBytes(batch), {
+      topic,
+      partition,
+      firstOffset,
+      firstTimestampMs: Number(bytes.readBigInt64BE(FIRST_TIMESTAMP_AT)),
+      ...(isBrokersTime && { timestampMs: Number(bytes.readBigInt64BE(MAX_TIMESTAMP_AT)) }),
+    });
+    const from = offset > firstOffset ? Number(offset - firstOffset) : 0;
+    reader.read(bytes.readInt32BE(COUNT_AT), from, records);
   }
   return { records, nextOffset };
 }
 
+/** A batch's records, uncompressed. */
+function recordBytes({ bytes }: RecordBatch): Buffer {
+  const records = bytes.subarray(RECORDS_AT);
+  const compression = bytes.readInt16BE(ATTRIBUTES_AT) & COMPRESSION;
+  if (compression === 0) return records;
+  const algorithm = compressionsAlgorithmsByBitmask[compression];
+  if (algorithm?.available === true) return algorithm.decompressSync(records);
+  throw new Error(`this version of Node.js cannot uncompress method ${compression} of Kafka's protocol`);
+}
+
 /** Follows through the batches of an answer which producers are in a transaction that was aborted. */
 class AbortedProducers {
-  readonly #begins: { readonly producerId: bigint; readonly firstOffset: bigint }[];
+  readonly #begins: AbortedTransaction[];
   readonly #producers = new Set<bigint>();
 
-  constructor(transactions: readonly { readonly producerId: bigint; readonly firstOffset: bigint }[]) {
+  constructor(transactions: readonly AbortedTransaction[]) {
     this.#begins = transactions.toSorted((a, b) => (a.firstOffset < b.firstOffset ? -1 : 1));
   }
 
   /** Whether a batch's records are not to be seen: markers, and what was aborted. */
-  hides(batch: RecordsBatch, last: bigint): boolean {
-    for (let next = this.#begins[0]; next !== undefined && next.firstOffset <= last; next = this.#begins[0]) {
+  hides(batch: RecordBatch): boolean {
+    const { bytes, lastOffset } = batch;
+    for (let next = this.#begins[0]; next !== undefined && next.firstOffset <= lastOffset; next = this.#begins[0]) {
       this.#producers.add(next.producerId);
       this.#begins.shift();
     }
-    if ((batch.attributes & CONTROL) !== 0) {
-      const key = batch.records[0]?.key;
-      if (key?.readInt16BE(2) === ABORT_MARKER) this.#producers.delete(batch.producerId);
-      return true;
-    }
-    return (batch.attributes & TRANSACTIONAL) !== 0 && this.#producers.has(batch.producerId);
+    const attributes = bytes.readInt16BE(ATTRIBUTES_AT);
+    if ((attributes & (CONTROL | TRANSACTIONAL)) === 0) return false;
+    const producerId = bytes.readBigInt64BE(PRODUCER_ID_AT);
+    if ((attributes & CONTROL) === 0) return this.#producers.has(producerId);
+    const [marker] = new RecordReader(recordBytes(batch), NOWHERE).read(bytes.readInt32BE(COUNT_AT), 0, []);
+    if (marker?.key instanceof Buffer && marker.key.readInt16BE(2) === ABORT_MARKER) this.#producers.delete(producerId);
+    return true;
   }
 }
 
-function toHeader([name, value]: readonly [Buffer | null, Buffer | null]): RecordHeader {
-  return { name: name?.toString() ?? "", value: value ?? NO_BYTES };
-}
+const NOWHERE = { topic: "", partition: 0, firstOffset: 0n, firstTimestampMs: 0 } as const;

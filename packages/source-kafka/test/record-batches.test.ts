@@ -1,0 +1,136 @@
+import {
+  type CompressionAlgorithmValue,
+  createRecordsBatch,
+  type MessageRecord,
+  Reader,
+  readRecordsBatches,
+} from "@platformatic/kafka";
+import { expect, it } from "vitest";
+import { decodeRecords, splitBatches } from "../src/record-batches.ts";
+
+// Written and read by the client, whose own reading of batches the source does without.
+
+it.each<CompressionAlgorithmValue>(["none", "gzip", "snappy", "lz4", "zstd"])(
+  "reads what the client reads from its batches, compressed with %s",
+  (compression) => {
+    for (let seed = 1; seed <= 12; seed += 1) {
+      const random = randomFrom(seed);
+      const bytes = Buffer.concat(Array.from({ length: 1 + random(4) }, () => batchOf(random, compression)));
+      const expected = readRecordsBatches(Reader.from(bytes)).flatMap(({ records, firstOffset, firstTimestamp }) =>
+        records.map(({ offsetDelta, timestampDelta, key, value, headers }) => ({
+          topic: "t",
+          partition: 3,
+          offset: firstOffset + BigInt(offsetDelta),
+          timestampMs: Number(firstTimestamp + timestampDelta),
+          key,
+          value,
+          headers: headers.map(([name, content]) => ({ name: String(name), value: content })),
+        })),
+      );
+      expect(decode(bytes)).toEqual(expected);
+    }
+  },
+);
+
+it.each([0n, 2n ** 53n - 2n, 2n ** 62n])("counts offsets from %s exactly", (firstOffset) => {
+  const bytes = batch(["a", "b", "c"].map((value) => ({ value: Buffer.from(value) })));
+  bytes.writeBigInt64BE(firstOffset);
+  expect(decode(bytes).map(({ offset }) => offset)).toEqual([firstOffset, firstOffset + 1n, firstOffset + 2n]);
+  expect(decode(bytes, firstOffset + 2n).map(({ offset }) => offset)).toEqual([firstOffset + 2n]);
+});
+
+const FIRST_TIME = 2 ** 41;
+
+it.each([0, 1, 63, 64, 8_191, 8_192, 2 ** 27, 2 ** 28, 2 ** 31, 2 ** 35, 2 ** 48, -1, -64, -65, -(2 ** 40)])(
+  "reads a time of %i ms after the first one's",
+  (delta) => {
+    expect(decode(batchAtTime(delta)).map(({ timestampMs }) => timestampMs)).toEqual([FIRST_TIME + delta]);
+  },
+);
+
+it("leaves out a last batch that is cut off anywhere", () => {
+  const whole = batch([{ value: Buffer.from("whole") }]);
+  const cut = batch([{ value: Buffer.from("cut off") }]);
+  for (let length = 0; length < cut.length; length += 1) {
+    expect(splitBatches(Buffer.concat([whole, cut.subarray(0, length)]))).toHaveLength(1);
+  }
+});
+
+it("refuses what it cannot read", () => {
+  const old = batch([{ value: Buffer.from("x") }]);
+  old.writeInt8(1, 16);
+  expect(() => splitBatches(old)).toThrow(/Kafka 0\.11/);
+  const unknown = batch([{ value: Buffer.from("x") }]);
+  unknown.writeInt16BE(5, 21);
+  expect(() => decode(unknown)).toThrow(/method 5/);
+});
+
+it("never reads over the end of a damaged batch", () => {
+  const bytes = batch([
+    { key: Buffer.from("key"), value: Buffer.from("value"), headers: new Map([[Buffer.from("a"), Buffer.from("b")]]) },
+  ]);
+  // From the first record on: what comes before are the batch's own fields.
+  for (let at = 61; at < bytes.length; at += 1) {
+    for (const byte of [0x7f, 0x80, 0xff]) {
+      const damaged = Buffer.from(bytes);
+      damaged[at] = byte;
+      let read: ReturnType<typeof decode> = [];
+      try {
+        read = decode(damaged);
+      } catch (error) {
+        expect(error).toMatchObject({ message: expect.stringMatching(/over the end/) });
+      }
+      for (const { key, value } of read) expect((key?.length ?? 0) + (value?.length ?? 0)).toBeLessThan(bytes.length);
+    }
+  }
+});
+
+function decode(bytes: Buffer, from = 0n) {
+  return decodeRecords("t", 3, from, { abortedTransactions: [], batches: splitBatches(bytes) }).records;
+}
+
+interface Message {
+  readonly key?: Buffer;
+  readonly value: Buffer | null;
+  readonly timestamp?: bigint;
+  readonly headers?: Map<Buffer, Buffer>;
+}
+
+function batch(messages: readonly Message[], compression: CompressionAlgorithmValue = "none"): Buffer {
+  // The client's types know no null value; its protocol does.
+  const records = messages.map((message) => ({ topic: "t", ...message }) as MessageRecord);
+  return Buffer.from(createRecordsBatch(records, { compression }).buffer);
+}
+
+/** A batch of one record without a value. The client writes wrong times where they are 25 days from the first one's. */
+function batchAtTime(delta: number): Buffer {
+  const time: number[] = [];
+  let rest = delta < 0 ? -2n * BigInt(delta) - 1n : 2n * BigInt(delta);
+  for (; rest > 0x7fn; rest >>= 7n) time.push(Number(rest & 0x7fn) | 0x80);
+  // Its attributes, its time, its number 0, no key, no value, no headers.
+  const record = [0, ...time, Number(rest), 0, 1, 1, 0];
+  const head = batch([{ value: null, timestamp: BigInt(FIRST_TIME) }]).subarray(0, 61);
+  head.writeInt32BE(49 + 1 + record.length, 8);
+  return Buffer.concat([head, Buffer.from([2 * record.length, ...record])]);
+}
+
+function batchOf(random: (below: number) => number, compression: CompressionAlgorithmValue): Buffer {
+  const bytes = (): Buffer => Buffer.alloc(random(4) === 0 ? random(2_000) : random(40), random(256));
+  const messages = Array.from({ length: 1 + random(60) }, () => ({
+    ...(random(3) > 0 && { key: bytes() }),
+    value: random(8) === 0 ? null : bytes(),
+    timestamp: BigInt(2 ** 40 + random(2 ** 30)),
+    ...(random(3) === 0 && { headers: new Map(Array.from({ length: random(4) }, () => [bytes(), bytes()])) }),
+  }));
+  const encoded = batch(messages, compression);
+  encoded.writeBigInt64BE(BigInt(random(2 ** 30)));
+  return encoded;
+}
+
+function randomFrom(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
+    return Math.floor((state / 2 ** 31) * below);
+  };
+}
