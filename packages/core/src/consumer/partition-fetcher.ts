@@ -13,9 +13,8 @@ const RETRY_MAX_MS = 5_000;
 const MAX_UNKNOWN_ATTEMPTS = 6;
 // A log that refuses again and again what its own bounds allow is not asked for ever (section 6).
 const MAX_RESETS = 5;
-// A log refuses the partitions of one topic one by one, each in a call of its own: those that follow within this are
-// looked up together.
-const GATHERING_MS = 10;
+// How long a refused partition waits for those that are being fetched with it, to be looked up together.
+const MAX_GATHERING_MS = 200;
 
 /** What a fetcher works on. */
 export interface FetcherContext {
@@ -33,10 +32,18 @@ export interface FetcherContext {
   readonly wake: () => void;
 }
 
+/** Partitions that the log refused at about the same time, to be looked up in one call. */
+interface Refusals {
+  readonly readers: PartitionReader[];
+  /** Those that were being fetched when the first was refused: the log refuses each in an answer of its own. */
+  readonly awaited: Set<PartitionReader>;
+}
+
 /** Fetches for the readers of one loop; sends those whose offset the log refuses to the reset policy, together. */
 export class PartitionFetcher {
   readonly #context: FetcherContext;
-  readonly #refused: PartitionReader[] = [];
+  readonly #fetching = new Set<PartitionReader>();
+  #refusals: Refusals | undefined;
 
   constructor(context: FetcherContext) {
     this.#context = context;
@@ -47,15 +54,23 @@ export class PartitionFetcher {
     const { source, topic, maxBytes, maxWait, signal } = this.#context;
     const { partition, nextFetch: offset } = reader;
     reader.busy = true;
-    source.fetch({ topic, partition, offset, maxBytes, maxWait, signal }).then(
-      (result) => {
-        reader.busy = false;
-        reader.answered = true;
-        reader.fill(result.records, result.nextOffset);
-        this.#context.wake();
-      },
-      (error: unknown) => this.#failed(reader, offset, error),
-    );
+    this.#fetching.add(reader);
+    source
+      .fetch({ topic, partition, offset, maxBytes, maxWait, signal })
+      .then(
+        (result) => {
+          reader.busy = false;
+          reader.answered = true;
+          reader.fill(result.records, result.nextOffset);
+          this.#context.wake();
+        },
+        (error: unknown) => this.#failed(reader, offset, error),
+      )
+      .finally(() => {
+        this.#fetching.delete(reader);
+        this.#refusals?.awaited.delete(reader);
+        if (this.#refusals?.awaited.size === 0) this.#lookUp(this.#refusals);
+      });
   }
 
   #failed(reader: PartitionReader, offset: bigint, error: unknown): void {
@@ -81,12 +96,25 @@ export class PartitionFetcher {
   }
 
   #refuse(reader: PartitionReader): void {
-    this.#refused.push(reader);
-    if (this.#refused.length > 1) return;
-    delay(GATHERING_MS, this.#context.signal).then(
-      () => this.#reset(this.#refused.splice(0)),
+    this.#refusals ??= this.#gather();
+    this.#refusals.readers.push(reader);
+    if (this.#refusals.awaited.size === 0) this.#lookUp(this.#refusals);
+  }
+
+  #gather(): Refusals {
+    const refusals: Refusals = { readers: [], awaited: new Set(this.#fetching) };
+    // Others may wait at the log's end, with nothing to say.
+    delay(MAX_GATHERING_MS, this.#context.signal).then(
+      () => this.#lookUp(refusals),
       () => undefined,
     );
+    return refusals;
+  }
+
+  #lookUp(refusals: Refusals): void {
+    if (this.#refusals !== refusals) return;
+    this.#refusals = undefined;
+    void this.#reset(refusals.readers);
   }
 
   #isWorthRetrying(reader: PartitionReader, error: Error): boolean {

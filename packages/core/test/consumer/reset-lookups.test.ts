@@ -40,7 +40,7 @@ test("partitions that the log refuses one after the other, a moment apart, are l
   source.delayListOffsets((_topic, entries: readonly ListOffsetsEntry[]) => {
     lookups.push(new Set(entries.map(({ partition }) => partition)).size);
   });
-  const inTurn = slowed(source, (partition) => (partition % 3) * 2);
+  const inTurn = slowed(source, (partition) => (partition % 3) * 25);
   await using consumer = await createConsumer({ ...options, source: inTurn, store });
   expect(await take(consumer, 24)).toHaveLength(24);
   expect(lookups).toEqual([8]);
@@ -51,7 +51,7 @@ test("a lookup that is not answered holds up no partition that is refused later"
   const store = await storeAt(90n, [0, 1]);
   const answer = Promise.withResolvers<void>();
   source.delayListOffsets((_topic, [entry]) => (entry?.partition === 0 ? answer.promise : undefined));
-  const later = slowed(source, (partition) => partition * 100);
+  const later = slowed(source, (partition) => partition * 400);
   await using consumer = await createConsumer({ ...options, source: later, store });
   expect(await take(consumer, 3)).toEqual([0n, 1n, 2n]);
   expect(consumer.position(1)).toBe(2n);
