@@ -1,9 +1,13 @@
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
+import { addConformanceCommand } from "./commands/conformance/conformance.ts";
 import { addConsumeCommand } from "./commands/consume/consume.ts";
 import { addConsumerDeleteCommand } from "./commands/consumer/delete.ts";
 import { addConsumerDescribeCommand } from "./commands/consumer/describe.ts";
+import { addConsumerExportCommand } from "./commands/consumer/export.ts";
+import { addConsumerImportCommand } from "./commands/consumer/import.ts";
 import { addConsumerListCommand } from "./commands/consumer/list.ts";
+import { addConsumerResetCommand } from "./commands/consumer/reset.ts";
 import { addConsumerSetCommand } from "./commands/consumer/set.ts";
 import { examples } from "./commands/examples.ts";
 import { collectText } from "./commands/option-values.ts";
@@ -68,11 +72,15 @@ export function createProgram(): Command {
   const consumer = program
     .command("consumer")
     .helpCommand(false)
-    .description("See, change and remove the positions of consumers.");
+    .description("See, change, move, copy and remove the positions of consumers.");
   addConsumerListCommand(consumer);
   addConsumerDescribeCommand(consumer);
   addConsumerSetCommand(consumer);
   addConsumerDeleteCommand(consumer);
+  addConsumerResetCommand(consumer);
+  addConsumerExportCommand(consumer);
+  addConsumerImportCommand(consumer);
+  addConformanceCommand(program);
   return program;
 }
 

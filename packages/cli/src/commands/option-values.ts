@@ -5,6 +5,8 @@ import { parseDuration } from "../text/duration.ts";
 const LARGEST_PARTITION = 2 ** 31 - 1;
 const LARGEST_COUNT = 1_000_000_000_000;
 const LONGEST_NAME_BYTES = 255;
+const LARGEST_OFFSET = 2n ** 63n - 1n;
+const LONGEST_OFFSET_TEXT = 100;
 
 /** Reads a partition's number. */
 export function parsePartition(text: string): number {
@@ -19,6 +21,34 @@ export function collectPartition(text: string, previous: readonly number[] | und
 /** Adds a text to those before it, for an option that repeats. */
 export function collectText(text: string, previous: readonly string[] | undefined): string[] {
   return [...(previous ?? []), text];
+}
+
+/** Adds a name to those before it, for an option that repeats. */
+export function collectName(text: string, previous: readonly string[] | undefined): string[] {
+  return [...(previous ?? []), parseName(text)];
+}
+
+/** Reads an offset. */
+export function parseOffset(text: string): bigint {
+  return int64(text, /^\d+$/, "It must be a whole number from 0 to 2^63 - 1.");
+}
+
+/** Reads a number of offsets, on or back. */
+export function parseShift(text: string): bigint {
+  return int64(text, /^[+-]?\d+$/, "It must be a whole number, at most 2^63 - 1 on or back: 10 or -10.");
+}
+
+function int64(text: string, form: RegExp, message: string): bigint {
+  // Longer ones are not even read: that takes time with the square of their length.
+  const number = form.test(text) && text.length <= LONGEST_OFFSET_TEXT ? BigInt(text) : undefined;
+  if (number === undefined || number > LARGEST_OFFSET || -number > LARGEST_OFFSET)
+    throw new InvalidArgumentError(message);
+  return number;
+}
+
+/** Reads a duration. */
+export function parsePositiveDuration(text: string): number {
+  return withInvalidArgument(() => parseDuration(text));
 }
 
 /** Reads a number of things, at least 1. */

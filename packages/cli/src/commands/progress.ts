@@ -1,7 +1,7 @@
 /** Shows on a terminal how far a command is. */
 export interface Progress {
-  /** Says how many records are done. */
-  update(recordCount: number): void;
+  /** Says how many are done. */
+  update(count: number): void;
   /** Removes what was shown. */
   end(): void;
 }
@@ -9,22 +9,31 @@ export interface Progress {
 const SILENT: Progress = { update: () => {}, end: () => {} };
 const STEP_MS = 200;
 
+/** What is counted. */
+export interface ProgressOptions {
+  /** What one of them is called. Default: `record`. */
+  readonly noun?: string;
+  /** Standard output shows them one by one: on a terminal a count would stand between them. Default: no. */
+  readonly isShownItself?: boolean;
+}
+
 /**
- * Counts records on standard error, if that is a terminal and standard output is not: there the records themselves show.
+ * Counts on standard error, if that is a terminal.
  *
- * @param doing - What happens to the records, for example `written`.
+ * @param doing - What happens to them, for example `written`.
  */
-export function reportProgress(doing: string): Progress {
-  if (!process.stderr.isTTY || (process.stdout.isTTY && doing !== "written")) return SILENT;
+export function reportProgress(doing: string, options: ProgressOptions = {}): Progress {
+  const { noun = "record", isShownItself = false } = options;
+  if (!process.stderr.isTTY || (process.stdout.isTTY && isShownItself)) return SILENT;
   let shownAt = performance.now();
   let isShown = false;
   return {
-    update(recordCount) {
+    update(count) {
       const now = performance.now();
       if (now - shownAt < STEP_MS) return;
       shownAt = now;
       isShown = true;
-      process.stderr.write(`\r${recordCount} records ${doing}`);
+      process.stderr.write(`\r${count} ${noun}s ${doing}`);
     },
     end() {
       if (isShown) process.stderr.write("\r\u001b[K");

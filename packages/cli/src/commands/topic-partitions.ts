@@ -2,7 +2,8 @@ import { CommandFailure } from "../failure/command-failure.ts";
 
 /** Checks that a topic has the partitions asked for; a failure that tells which it has. */
 export function requirePartitions(topic: string, existing: readonly number[], wanted: readonly number[]): void {
-  const missing = wanted.find((partition) => !existing.includes(partition));
+  const known = new Set(existing);
+  const missing = wanted.find((partition) => !known.has(partition));
   if (missing === undefined) return;
   throw new CommandFailure(`topic ${JSON.stringify(topic)} has no partition ${missing}: ${rangeText(existing)}`);
 }

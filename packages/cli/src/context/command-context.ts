@@ -6,6 +6,7 @@ import type { Command } from "commander";
 import { CommandFailure } from "../failure/command-failure.ts";
 import { messageOf } from "../failure/report-failure.ts";
 import { formatData } from "../output/format-data.ts";
+import { formatRows } from "../output/format-rows.ts";
 import type { PluginSources } from "../registry/url-registry.ts";
 import { resolveSettings, type GlobalOptions, type Settings } from "../settings/settings.ts";
 import { say, writeToStandardOutput } from "./standard-streams.ts";
@@ -20,6 +21,8 @@ export interface CommandContext {
   openLog(): Promise<LogSource>;
   /** Writes data to standard output in the format asked for. */
   print(data: unknown, table: () => Promise<string> | string): Promise<void>;
+  /** The same for rows that may be many: they are made into what is shown a part at a time. */
+  printRows<Row>(rows: readonly Row[], toDocument: (row: Row) => unknown, table: () => Promise<string>): Promise<void>;
 }
 
 /** Makes the context of one run, from the command's options and those of the program above it. */
@@ -48,6 +51,10 @@ export async function contextOf(command: Command): Promise<CommandContext> {
     },
     async print(data, table) {
       await writeToStandardOutput(await formatData(settings.output, data, table));
+    },
+    async printRows(rows, toDocument, table) {
+      if (settings.output === "table") return await writeToStandardOutput(await table());
+      for await (const part of formatRows(settings.output, rows, toDocument)) await writeToStandardOutput(part);
     },
   };
 }

@@ -120,6 +120,6 @@ async function consume(
     encode: await createRecordEncoder(context.settings.output),
     limit: options.count,
     oneByOne: options.flush === 0,
-    progress: reportProgress("read"),
+    progress: reportProgress("read", { isShownItself: true }),
   });
 }

@@ -1,12 +1,13 @@
 import type { StartPosition } from "@tidemark/core";
 import { UsageError } from "../../failure/usage-error.ts";
+import { parseMoment } from "../../text/moment.ts";
 import { resolvePolicy } from "./reset-policy.ts";
 
 const LARGEST_OFFSET = 2n ** 63n - 1n;
 
 /**
- * Reads where to begin: an offset (`42`), `beginning`, `end`, `beginning+10`, `end-10`, a date and time in ISO 8601, or a
- * reset policy.
+ * Reads where to begin: an offset (`42`), `beginning`, `end`, `beginning+10`, `end-10`, a date and time in ISO 8601 (in
+ * UTC unless it has a zone), or a reset policy.
  *
  * @throws UsageError if it is none of these.
  */
@@ -38,9 +39,10 @@ function relative(text: string, from: string, sign: string | undefined, count: s
 }
 
 function date(text: string): Date {
-  const moment = new Date(text);
-  if (Number.isNaN(moment.getTime())) {
-    throw new UsageError(`--start ${text} is not a date: write it like 2026-01-31T08:00:00Z`);
+  try {
+    return parseMoment(text).date;
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(`--start ${error.message}`, { cause: error });
+    throw error;
   }
-  return moment;
 }

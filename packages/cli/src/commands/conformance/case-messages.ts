@@ -1,0 +1,17 @@
+/** What the command asks of the process that runs the cases. */
+export type CaseRequest =
+  /** Opens a store and closes it again. */
+  | { readonly type: "try" }
+  | { readonly type: "run"; readonly id: string }
+  /** Closes all that is open, and ends. */
+  | { readonly type: "stop" };
+
+/** What that process answers. */
+export type CaseAnswer =
+  | { readonly type: "ready"; readonly name: string; readonly knownDeviations: Readonly<Record<string, string>> }
+  /** The module is of no use; the process ends. */
+  | { readonly type: "unusable"; readonly message: string }
+  /** Something was thrown where nobody waits for it; the process ends. */
+  | { readonly type: "broken"; readonly message: string }
+  /** The one request is done; without a message it went well. */
+  | { readonly type: "done"; readonly message?: string };

@@ -1,0 +1,81 @@
+// The process in which the cases run, one at a time, as the command asks for them: a store that hangs, or throws where nobody
+// waits for it, takes this process along, and not the report.
+import { inspect } from "node:util";
+import { storeConformanceCases, runStoreCase, type OpenedStore, type StoreHarness } from "@tidemark/core/conformance";
+import type { CaseAnswer, CaseRequest } from "./case-messages.ts";
+import { failureText } from "./failure-text.ts";
+import { importHarness } from "./harness-module.ts";
+
+const [folder = "", specifier = "", detail = ""] = process.argv.slice(2);
+const open = new Set<OpenedStore<unknown>>();
+
+// What the store prints is talk; the report alone is data. The command hears Ctrl-C and asks for the end.
+process.on("SIGINT", () => {});
+process.on("SIGTERM", () => {});
+process.on("disconnect", () => process.exit());
+process.on("uncaughtException", (error) => {
+  leave({ type: "broken", message: `thrown where nobody waits for it: ${textOf(error)}` });
+});
+
+function answer(message: CaseAnswer): void {
+  process.send?.(message);
+}
+
+function leave(message: CaseAnswer): void {
+  process.send?.(message, undefined, undefined, () => process.exit());
+}
+
+function textOf(error: unknown): string {
+  return detail === "" ? failureText(error) : inspect(error);
+}
+
+/** The harness, but what it opens is known, and can be closed whatever becomes of the case. */
+function tracked(harness: StoreHarness<unknown>): StoreHarness<unknown> {
+  const track = (opened: OpenedStore<unknown>): OpenedStore<unknown> => {
+    const { reopen } = opened;
+    const close = async (): Promise<void> => {
+      open.delete(known);
+      await opened.close();
+    };
+    const known: OpenedStore<unknown> = Object.assign(Object.create(opened) as OpenedStore<unknown>, { close });
+    if (reopen !== undefined) {
+      known.reopen = async () => {
+        open.delete(known);
+        return track(await reopen.call(opened));
+      };
+    }
+    open.add(known);
+    return known;
+  };
+  return { ...harness, open: async (options) => track(await harness.open(options)) };
+}
+
+async function perform(harness: StoreHarness<unknown>, request: CaseRequest): Promise<void> {
+  if (request.type === "stop") {
+    await Promise.allSettled([...open].map((opened) => opened.close()));
+    process.exit();
+  }
+  if (request.type === "try") {
+    const opened = await harness.open({ namespace: `conformance-${process.pid}` });
+    await opened.close();
+    return;
+  }
+  const conformanceCase = storeConformanceCases.find(({ id }) => id === request.id);
+  if (conformanceCase === undefined) throw new Error(`there is no case ${request.id}`);
+  await runStoreCase(harness, conformanceCase);
+}
+
+try {
+  const { storeHarness, knownDeviations } = await importHarness(folder, specifier);
+  const harness = tracked(storeHarness);
+  process.on("message", (request: CaseRequest) => {
+    perform(harness, request).then(
+      () => answer({ type: "done" }),
+      (error: unknown) => answer({ type: "done", message: textOf(error) }),
+    );
+  });
+  answer({ type: "ready", name: storeHarness.name, knownDeviations });
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error);
+  leave({ type: "unusable", message });
+}

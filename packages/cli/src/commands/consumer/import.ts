@@ -1,0 +1,133 @@
+import type { Command } from "commander";
+import { contextOf, type CommandContext } from "../../context/command-context.ts";
+import { say } from "../../context/standard-streams.ts";
+import { counted } from "../../text/visible-text.ts";
+import { examples } from "../examples.ts";
+import { parseName } from "../option-values.ts";
+import type { ImportedPosition } from "./import/imported-position.ts";
+import type { ImportChange, ImportRow } from "./import/import-rows.ts";
+
+interface ImportOptions {
+  readonly consumer?: string;
+  readonly overwrite?: boolean;
+  readonly execute?: boolean;
+}
+
+/** `tidemark consumer import [FILE]`. */
+export function addConsumerImportCommand(consumer: Command): void {
+  consumer
+    .command("import")
+    .description(
+      "Write positions that consumer export wrote, or consumer reset -O json, or Kafka's own tool. Shows what would change and writes nothing, unless --execute is given; then whoever is reading under a name that is written stops.",
+    )
+    .argument("[file]", 'the file, or "-" for standard input', "-")
+    .option("-c, --consumer <name>", "whose positions they are, for CSV that does not say it", parseName)
+    .option("--overwrite", "also move positions back (default: one that is ahead of the input stays)")
+    .option("--execute", "write it")
+    .addHelpText(
+      "after",
+      `
+Reads one JSON document a line, a JSON list, or Kafka's CSV: topic,partition,offset or group,topic,partition,offset.
+All of the input is checked before anything is written. A position that is as it should be is not written, so that the same
+import again changes nothing and stops nobody. TTLs begin anew. Stop the consumers of both stores first.
+${examples(
+  "consumer import positions.jsonl",
+  "consumer import positions.jsonl --store redis://cache.example.com --execute",
+  "consumer import kafka-plan.csv --consumer billing --execute",
+)}`,
+    )
+    .action(async (file: string, options: ImportOptions, command: Command) => {
+      await importPositions(await contextOf(command), file, options);
+    });
+}
+
+async function importPositions(
+  context: CommandContext,
+  file: string,
+  { consumer, overwrite = false, execute = false }: ImportOptions,
+): Promise<void> {
+  const { importCells, importDocument, importHeadings, importRow, lookAtTarget } =
+    await import("./import/import-rows.ts");
+  const { ownerLines } = await import("./owner-lines.ts");
+  const { requireWritten, writePositions } = await import("./write-positions.ts");
+  const { reportProgress } = await import("../progress.ts");
+  const { formatTable } = await import("../../output/table.ts");
+  const rows = (await read(file, consumer)).map(importRow);
+  await using store = await context.openStore();
+  const progress = reportProgress(execute ? "looked at or written" : "looked at", { noun: "position" });
+  const end = await writePositions({
+    store,
+    rows,
+    write: execute,
+    entriesOf: (batch) => lookAtTarget(store, batch, overwrite),
+    onProgress: (count) => progress.update(count),
+  });
+  progress.end();
+  await context.printRows(rows, importDocument, () =>
+    formatTable(
+      importHeadings(execute),
+      rows.map((row) => importCells(row, execute)),
+    ),
+  );
+  const touched = rows.filter(({ status }) => status === (execute ? "written" : "planned"));
+  for (const line of ownerLines(
+    touched.map(({ owner }) => owner),
+    execute,
+  ))
+    say(line);
+  for (const line of summaryLines(rows)) say(line);
+  requireWritten(rows, end, {
+    isExecuted: execute,
+    advice: "run the command again: what is written already is left as it is",
+  });
+  say(
+    execute
+      ? `${counted(touched.length, "position")} written`
+      : "nothing is written: this is a plan, and --execute writes it",
+  );
+}
+
+async function read(file: string, consumer: string | undefined): Promise<ImportedPosition[]> {
+  const { readPositions } = await import("./import/read-positions.ts");
+  const { reportProgress } = await import("../progress.ts");
+  const progress = reportProgress("read", { noun: "position" });
+  const onProgress = (count: number): void => progress.update(count);
+  try {
+    if (file !== "-") {
+      const { createReadStream } = await import("node:fs");
+      return await readPositions({ input: createReadStream(file), consumer, onProgress });
+    }
+    const { readStandardInput } = await import("../produce/standard-input.ts");
+    const input = readStandardInput();
+    try {
+      return await readPositions({ input: input.chunks, consumer, onProgress });
+    } finally {
+      input.close();
+    }
+  } finally {
+    progress.end();
+  }
+}
+
+const SUMMARY: readonly (readonly [ImportChange, string])[] = [
+  ["new", "new"],
+  ["forward", "forward"],
+  ["back", "back"],
+  ["settings", "with another TTL or other metadata"],
+  ["same", "the same already"],
+  ["ahead", "ahead of the input and left there (--overwrite moves them back)"],
+  ["unreadable", "not readable in the target"],
+];
+
+function summaryLines(rows: readonly ImportRow[]): string[] {
+  const counts = new Map<ImportChange | undefined, number>();
+  for (const { change } of rows) counts.set(change, (counts.get(change) ?? 0) + 1);
+  const parts = SUMMARY.flatMap(([change, text]) => {
+    const count = counts.get(change) ?? 0;
+    return count > 0 ? [`${count} ${text}`] : [];
+  });
+  const lines = parts.length === 0 ? [] : [`${counted(rows.length, "position")}: ${parts.join(", ")}`];
+  const mortal = rows.filter(({ ttl, change }) => typeof ttl === "number" && change !== "same" && change !== "ahead");
+  if (mortal.length > 0) lines.push(`the TTL of ${counted(mortal.length, "position")} begins anew`);
+  return lines;
+}

@@ -1,0 +1,14 @@
+/** One position that is to be imported. */
+export interface ImportedPosition {
+  readonly consumer: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly nextOffset: bigint;
+  /** Absent: the input does not say; a position that stays keeps what it has, any other has none. */
+  readonly metadata: string | undefined;
+  /** In milliseconds; `null`: never expires. Absent: the input does not say, and the target keeps what it has. */
+  readonly ttl: number | null | undefined;
+}
+
+/** Where in the input something stands, for messages: `line 7`. */
+export type Place = string;

@@ -1,0 +1,139 @@
+import { InvalidArgumentError, type Command } from "commander";
+import { contextOf, type CommandContext } from "../../context/command-context.ts";
+import { say } from "../../context/standard-streams.ts";
+import { counted } from "../../text/visible-text.ts";
+import { examples } from "../examples.ts";
+import {
+  collectName,
+  collectPartition,
+  parseName,
+  parseOffset,
+  parseShift,
+  parsePositiveDuration,
+} from "../option-values.ts";
+import type { ResetRow } from "./reset/reset-document.ts";
+import type { ResetTarget, ResetTargetOptions } from "./reset/reset-target.ts";
+
+interface ResetOptions extends ResetTargetOptions {
+  readonly topic?: readonly string[];
+  readonly partition?: readonly number[];
+  readonly execute?: boolean;
+}
+
+/** `tidemark consumer reset NAME`. */
+export function addConsumerResetCommand(consumer: Command): void {
+  consumer
+    .command("reset")
+    .description(
+      "Move the positions of a consumer, also back. Shows what would change and writes nothing, unless --execute is given; then whoever is reading under its name stops.",
+    )
+    .argument("<name>", "the consumer's name; exactly this one", parseName)
+    .option(
+      "-t, --topic <name>",
+      "all partitions of this topic, may repeat (default: those that the consumer has positions on)",
+      collectName,
+    )
+    .option("-p, --partition <number>", "only this partition, may repeat", collectPartition)
+    .option("--to-earliest", "to the first record that the log has")
+    .option("--to-latest", "to the end")
+    .option("--to-offset <offset>", "to this offset", parseOffset)
+    .option("--shift-by <number>", "by so many offsets: 10 on, -10 back", parseShift)
+    .option("--to-datetime <moment>", "to the first record not older: 2026-01-31T08:00:00Z", parseText)
+    .option(
+      "--by-duration <duration>",
+      "to the first record not older than so long ago: 24h, 90s, PT12H",
+      parsePositiveDuration,
+    )
+    .option("--to-current", "to where it is; on partitions that it has no position on, to the end")
+    .option("--execute", "write it")
+    .addHelpText(
+      "after",
+      `
+Exactly one of --to-earliest, --to-latest, --to-offset, --shift-by, --to-datetime, --by-duration and --to-current.
+What lies outside of the log goes to its nearest end, with a warning. No record as late as was asked: the end.
+A position's TTL stays; its metadata goes, unless the position stays too. -O json makes a plan that consumer import takes.
+The verbs are those of Kafka's kafka-consumer-groups --reset-offsets.
+${examples(
+  "consumer reset billing --topic orders --to-earliest",
+  "consumer reset billing --by-duration 24h --execute",
+  "consumer reset billing -t orders -p 0 -p 3 --shift-by -100 --execute",
+  "consumer reset billing -t orders --to-datetime 2026-01-31T08:00:00Z -O json > plan.json",
+)}`,
+    )
+    .action(async (name: string, options: ResetOptions, command: Command) => {
+      const { resetTargetOf } = await import("./reset/reset-target.ts");
+      const target = resetTargetOf(options, say);
+      const context = await contextOf(command);
+      await reset(context, name, options, target);
+    });
+}
+
+async function reset(
+  context: CommandContext,
+  consumer: string,
+  { topic, partition, execute = false }: ResetOptions,
+  target: ResetTarget,
+): Promise<void> {
+  const { planReset } = await import("./reset/plan-reset.ts");
+  const { resetCells, resetDocument, resetHeadings } = await import("./reset/reset-document.ts");
+  const { planLines } = await import("./reset/plan-lines.ts");
+  const { ownerLines } = await import("./owner-lines.ts");
+  const { requireWritten, writePositions } = await import("./write-positions.ts");
+  const { reportProgress } = await import("../progress.ts");
+  const { formatTable } = await import("../../output/table.ts");
+  await using log = await context.openLog();
+  await using store = await context.openStore();
+  const plan = await planReset(log, store, {
+    consumer,
+    topics: topic && [...new Set(topic)],
+    partitions: partition && [...new Set(partition)],
+    target,
+  });
+  for (const line of planLines(plan)) say(line);
+  const rows = plan.resets.map((planned): ResetRow => ({ ...planned, status: "planned" }));
+  const progress = reportProgress("written", { noun: "position" });
+  const end = execute
+    ? await writePositions({
+        store,
+        rows,
+        entriesOf: async (batch) =>
+          batch.map(({ topic: of, partition: number, to, metadata, ttl }) => ({
+            key: { consumer, topic: of, partition: number },
+            nextOffset: to,
+            metadata,
+            ttl,
+          })),
+        onProgress: (count) => progress.update(count),
+      })
+    : undefined;
+  progress.end();
+  await context.printRows(
+    rows,
+    (row) => resetDocument(consumer, row),
+    () =>
+      formatTable(
+        resetHeadings(execute),
+        rows.map((row) => resetCells(row, execute)),
+      ),
+  );
+  const touched = execute ? rows.filter(({ status }) => status === "written") : rows;
+  for (const line of ownerLines(
+    touched.map(({ owner }) => owner),
+    execute,
+  ))
+    say(line);
+  if (end === undefined) return say("nothing is written: this is a plan, and --execute writes it");
+  requireWritten(rows, end, {
+    isExecuted: true,
+    advice:
+      target.kind === "shift"
+        ? "run again it would shift what is written once more: name the others with --topic and --partition"
+        : "run the command again",
+  });
+  say(`${counted(touched.length, "position")} written`);
+}
+
+function parseText(text: string): string {
+  if (text === "") throw new InvalidArgumentError("It must not be empty.");
+  return text;
+}

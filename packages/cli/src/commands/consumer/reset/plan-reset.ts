@@ -1,0 +1,237 @@
+import type { LogSource, OffsetRecord, OffsetStore } from "@tidemark/core";
+import { CommandFailure } from "../../../failure/command-failure.ts";
+import { requirePartitions } from "../../topic-partitions.ts";
+import { selectionText } from "../position-selection.ts";
+import type { ResetTarget } from "./reset-target.ts";
+
+/** What is to be moved, and where to. */
+export interface ResetRequest {
+  readonly consumer: string;
+  /** All partitions of these; absent: those on which the consumer has a position. */
+  readonly topics?: readonly string[] | undefined;
+  /** Only these partitions. */
+  readonly partitions?: readonly number[] | undefined;
+  readonly target: ResetTarget;
+}
+
+/** One position that is to be moved. */
+export interface PlannedReset {
+  readonly topic: string;
+  readonly partition: number;
+  /** What is stored; absent: nothing is. */
+  readonly from: bigint | undefined;
+  readonly to: bigint;
+  /** What was asked for, where the log does not have it and `to` is the nearest that it has. */
+  readonly requested: bigint | undefined;
+  /** The log's bounds. */
+  readonly earliest: bigint;
+  readonly latest: bigint;
+  /** No record is as late as was asked: `to` is the end. */
+  readonly isBeyondTime: boolean;
+  /** That of a position that stays; of any other it is empty, for it was written for the old one. */
+  readonly metadata: string;
+  /** The topic's, for a position that is not there yet. Absent: what the record has, stays. */
+  readonly ttl: number | undefined;
+  /** Who claimed it last, and may be running. */
+  readonly owner: string | undefined;
+}
+
+/** What a reset comes to. */
+export interface ResetPlan {
+  /** By topic and partition. */
+  readonly resets: readonly PlannedReset[];
+  /** So many records of the consumer are claimed and have no position; none of them is in the plan. */
+  readonly withoutPosition: number;
+}
+
+/**
+ * Finds out what a reset comes to; writes nothing. Asks the log once for each topic.
+ *
+ * @throws CommandFailure for a partition that is not there, for no position at all, and for one that cannot be shifted
+ *   because there is none.
+ */
+export async function planReset(log: LogSource, store: OffsetStore, request: ResetRequest): Promise<ResetPlan> {
+  const { consumer, topics, partitions, target } = request;
+  const stored = await storedByTopic(store, request);
+  let withoutPosition = 0;
+  const wanted = new Map<string, readonly number[]>();
+  if (topics === undefined) {
+    for (const [topic, records] of stored) {
+      const held = [...records.values()].filter(({ nextOffset }) => nextOffset !== undefined);
+      withoutPosition += records.size - held.length;
+      if (held.length > 0) wanted.set(topic, ascending(held.map(({ partition }) => partition)));
+    }
+    requirePositions(request, wanted);
+    for (const [topic, held] of wanted) requirePartitions(topic, await partitionsOf(log, consumer, topic), held);
+  } else {
+    for (const topic of topics) {
+      const existing = await log.partitions(topic);
+      if (partitions !== undefined) requirePartitions(topic, existing, partitions);
+      wanted.set(topic, ascending(partitions ?? existing));
+    }
+  }
+  if (target.kind === "shift") requireShiftable(consumer, wanted, stored);
+  const resets: PlannedReset[] = [];
+  for (const topic of [...wanted.keys()].sort()) {
+    const ofTopic = wanted.get(topic) ?? [];
+    const records = stored.get(topic) ?? new Map<number, OffsetRecord>();
+    const isNew = ofTopic.some((partition) => !records.has(partition));
+    const ttl = isNew ? await consumerTtlOf(log, topic) : undefined;
+    for (const bounds of await boundsOf(log, topic, ofTopic, target)) {
+      resets.push({ topic, ...moved(bounds, records.get(bounds.partition), target, ttl) });
+    }
+  }
+  return { resets, withoutPosition };
+}
+
+type RecordsByPartition = Map<number, OffsetRecord>;
+
+async function storedByTopic(
+  store: OffsetStore,
+  { consumer, topics, partitions }: ResetRequest,
+): Promise<Map<string, RecordsByPartition>> {
+  const only = partitions?.length === 1 ? { partition: partitions[0] } : {};
+  const wanted = partitions === undefined ? undefined : new Set(partitions);
+  const filters = topics?.map((topic) => ({ consumer, topic, ...only })) ?? [{ consumer, ...only }];
+  const found = new Map<string, RecordsByPartition>();
+  for (const filter of filters) {
+    for await (const record of store.list(filter)) {
+      if (wanted?.has(record.partition) === false) continue;
+      const ofTopic = found.get(record.topic) ?? new Map<number, OffsetRecord>();
+      found.set(record.topic, ofTopic.set(record.partition, record));
+    }
+  }
+  return found;
+}
+
+function requirePositions({ consumer, partitions }: ResetRequest, held: ReadonlyMap<string, readonly number[]>): void {
+  const there = new Set([...held.values()].flat());
+  const missing = partitions?.find((partition) => !there.has(partition));
+  if (there.size > 0 && missing === undefined) return;
+  throw new CommandFailure(
+    `${selectionText(consumer, missing === undefined ? {} : { partition: missing })}; to give it one, name the topic with --topic`,
+  );
+}
+
+/** The partitions of a topic that the store knows of: where the log does not, its message would say nothing of why it is asked. */
+async function partitionsOf(log: LogSource, consumer: string, topic: string): Promise<number[]> {
+  const { LogSourceError } = await import("@tidemark/core");
+  try {
+    return await log.partitions(topic);
+  } catch (error) {
+    if (!(error instanceof LogSourceError) || error.code !== "UNKNOWN_TOPIC") throw error;
+    throw new CommandFailure(
+      `consumer ${JSON.stringify(consumer)} has a position on topic ${JSON.stringify(topic)}, which the log does not have; choose others with --topic, or remove it with tidemark consumer delete`,
+      { cause: error },
+    );
+  }
+}
+
+function requireShiftable(
+  consumer: string,
+  wanted: ReadonlyMap<string, readonly number[]>,
+  stored: ReadonlyMap<string, RecordsByPartition>,
+): void {
+  for (const [topic, partitions] of wanted) {
+    const lacking = partitions.filter((partition) => stored.get(topic)?.get(partition)?.nextOffset === undefined);
+    const [partition] = lacking;
+    if (partition === undefined) continue;
+    const more = lacking.length > 1 ? ` and ${lacking.length - 1} more` : "";
+    throw new CommandFailure(
+      `${selectionText(consumer, { topic, partition })}${more}, so there is nothing to shift; leave --topic out to shift what it has, or say --to-offset`,
+    );
+  }
+}
+
+/** How long a new position on a topic lives: as if a consumer had written it. */
+async function consumerTtlOf(log: LogSource, topic: string): Promise<number | undefined> {
+  const { LogSourceError } = await import("@tidemark/core");
+  try {
+    return (await log.admin?.describeTopic(topic))?.consumerTtl;
+  } catch (error) {
+    if (error instanceof LogSourceError && error.code === "UNSUPPORTED") return undefined;
+    throw error;
+  }
+}
+
+interface Bounds {
+  readonly partition: number;
+  readonly earliest: bigint;
+  readonly latest: bigint;
+  /** The first record not older than the target's time; absent: none is that late. */
+  readonly atTime: bigint | undefined;
+}
+
+async function boundsOf(
+  log: LogSource,
+  topic: string,
+  partitions: readonly number[],
+  target: ResetTarget,
+): Promise<Bounds[]> {
+  const { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP } = await import("@tidemark/core");
+  const timestamps = [EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, ...(target.kind === "time" ? [target.sinceMs()] : [])];
+  const answers = await log.listOffsets(
+    topic,
+    timestamps.flatMap((timestamp) => partitions.map((partition) => ({ partition, timestamp }))),
+  );
+  return partitions.map((partition, index): Bounds => {
+    const [earliest, latest, atTime] = timestamps.map((_, turn) => answers[turn * partitions.length + index]?.offset);
+    if (earliest === undefined || latest === undefined) {
+      throw new CommandFailure(
+        `the log does not tell the bounds of topic ${JSON.stringify(topic)} partition ${partition}`,
+      );
+    }
+    return { partition, earliest, latest, atTime };
+  });
+}
+
+function moved(
+  { partition, earliest, latest, atTime }: Bounds,
+  record: OffsetRecord | undefined,
+  target: ResetTarget,
+  topicTtl: number | undefined,
+): Omit<PlannedReset, "topic"> {
+  const from = record?.nextOffset;
+  const wish = wishOf(target, { earliest, latest, atTime, from });
+  // As Kafka's tool: a position that is to stay does so wherever it lies.
+  const staysOutside = target.kind === "current" && from !== undefined;
+  const to = staysOutside ? wish : within(wish, earliest, latest);
+  return {
+    partition,
+    from,
+    to,
+    requested: to === wish ? undefined : wish,
+    earliest,
+    latest,
+    isBeyondTime: target.kind === "time" && atTime === undefined,
+    metadata: to === from ? (record?.metadata ?? "") : "",
+    ttl: record === undefined ? topicTtl : undefined,
+    owner: record?.owner,
+  };
+}
+
+function wishOf(target: ResetTarget, at: Omit<Bounds, "partition"> & { readonly from: bigint | undefined }): bigint {
+  switch (target.kind) {
+    case "earliest":
+      return at.earliest;
+    case "latest":
+      return at.latest;
+    case "current":
+      return at.from ?? at.latest;
+    case "offset":
+      return target.offset;
+    case "shift":
+      return (at.from ?? 0n) + target.by;
+    case "time":
+      return at.atTime ?? at.latest;
+  }
+}
+
+function within(offset: bigint, earliest: bigint, latest: bigint): bigint {
+  if (offset > latest) return latest;
+  return offset < earliest ? earliest : offset;
+}
+
+function ascending(partitions: readonly number[]): number[] {
+  return [...new Set(partitions)].sort((one, other) => one - other);
+}

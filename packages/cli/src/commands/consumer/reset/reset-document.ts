@@ -1,0 +1,92 @@
+import { NOTHING } from "../../../output/table.ts";
+import type { WriteStatus } from "../write-status.ts";
+import type { PlannedReset } from "./plan-reset.ts";
+
+/** One row of a reset: the plan, and what became of it. */
+export interface ResetRow extends PlannedReset {
+  status: WriteStatus;
+}
+
+/**
+ * A row of a reset as `-O json` shows it, offsets as decimal strings. With the fields of an exported position, so that
+ * `consumer import` takes it; without `ttl` a position keeps the one that it has.
+ */
+export interface ResetDocument {
+  readonly consumer: string;
+  readonly topic: string;
+  readonly partition: number;
+  /** Where it was; absent: nowhere. */
+  readonly from?: string;
+  /** Where it goes. */
+  readonly nextOffset: string;
+  readonly metadata: string;
+  readonly ttl?: number;
+  /** How many offsets of the log are passed over, or read once more. */
+  readonly skipped?: string;
+  readonly readAgain?: string;
+  /** What was asked for and is not in the log. */
+  readonly requested?: string;
+  readonly earliest: string;
+  readonly latest: string;
+  /** Who claimed it last. */
+  readonly owner?: string;
+  readonly status: WriteStatus;
+}
+
+/** Makes a row into what is shown. */
+export function resetDocument(consumer: string, row: ResetRow): ResetDocument {
+  const { topic, partition, from, to, metadata, ttl, requested, earliest, latest, owner, status } = row;
+  const skipped = skippedBy(row);
+  const readAgain = readAgainBy(row);
+  return {
+    consumer,
+    topic,
+    partition,
+    ...(from !== undefined && { from: String(from) }),
+    nextOffset: String(to),
+    metadata,
+    ...(ttl !== undefined && { ttl }),
+    ...(skipped > 0n && { skipped: String(skipped) }),
+    ...(readAgain > 0n && { readAgain: String(readAgain) }),
+    ...(requested !== undefined && { requested: String(requested) }),
+    earliest: String(earliest),
+    latest: String(latest),
+    ...(owner !== undefined && { owner }),
+    status,
+  };
+}
+
+/** The columns of a plan, and of what became of it. */
+export function resetHeadings(isExecuted: boolean): string[] {
+  return ["TOPIC", "PARTITION", "FROM", "TO", "CHANGE", ...(isExecuted ? ["RESULT"] : [])];
+}
+
+/** One row of either. */
+export function resetCells(row: ResetRow, isExecuted: boolean): string[] {
+  const { topic, partition, from, to, status } = row;
+  const cells = [topic, String(partition), from === undefined ? NOTHING : String(from), String(to), changeText(row)];
+  return isExecuted ? [...cells, status] : cells;
+}
+
+function changeText(row: ResetRow): string {
+  const { from, to } = row;
+  if (from === undefined) return "new";
+  if (from === to) return "stays";
+  return to > from ? `${skippedBy(row)} skipped` : `${readAgainBy(row)} again`;
+}
+
+/** Offsets that the log has and that will not be read now. What it has lost is not skipped by this. */
+function skippedBy({ from, to, earliest }: PlannedReset): bigint {
+  if (from === undefined) return 0n;
+  return notNegative(to - (from > earliest ? from : earliest));
+}
+
+/** Offsets that will be read again. What lies beyond the log's end was never read from this log. */
+function readAgainBy({ from, to, latest }: PlannedReset): bigint {
+  if (from === undefined) return 0n;
+  return notNegative((from < latest ? from : latest) - to);
+}
+
+function notNegative(count: bigint): bigint {
+  return count > 0n ? count : 0n;
+}
