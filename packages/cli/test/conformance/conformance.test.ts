@@ -1,0 +1,215 @@
+import { readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { storeConformanceCases } from "@tidemark/core/conformance";
+import { expect, test } from "vitest";
+import { contractSections } from "../../src/commands/conformance/contract-sections.ts";
+import type { ConformanceReport } from "../../src/commands/conformance/report.ts";
+import { createWorkspace, type Workspace } from "../support/workspace.ts";
+
+const MEMORY = import.meta.resolve("@tidemark/store-memory");
+
+/** A harness of memory stores; `spoil` is the body of a function that changes the store, and `open` may have more to do. */
+function memoryModule({ spoil = "", open = "", more = "" }: { spoil?: string; open?: string; more?: string }): string {
+  return `
+    import { createMemoryBackend, createMemoryStore } from ${JSON.stringify(MEMORY)};
+    const backend = createMemoryBackend();
+    const spoil = (store) => { ${spoil} };
+    ${more}
+    export const storeHarness = {
+      name: "my memory",
+      connection: "embedded",
+      async open(options) {
+        const store = createMemoryStore({ ...options, backend });
+        spoil(store);
+        ${open}
+        return { store, close: () => store.close() };
+      },
+    };`;
+}
+
+async function workspaceWith(module: string): Promise<Workspace> {
+  const workspace = await createWorkspace();
+  await writeFile(join(workspace.folder, "my-store.js"), module);
+  return workspace;
+}
+
+/** Lets a late commit through a fence: what the case fence/superseded finds. */
+const NO_FENCE = `
+  const commit = store.commit.bind(store);
+  store.commit = async (...args) => (await commit(...args)).map((outcome) =>
+    outcome.status === "fenced" ? { status: "committed" } : outcome);`;
+
+test("a store that keeps the contract passes every case, and the report has a row for each section", async () => {
+  await using workspace = await workspaceWith(memoryModule({}));
+  const { code, stdout, stderr } = await workspace.run(["conformance", "./my-store.js"]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  const count = storeConformanceCases.length;
+  expect(stdout.trimEnd().split("\n").at(-1)).toBe(`my memory: ${count} of ${count} passed`);
+  for (const [section, about] of Object.entries(contractSections)) expect(stdout).toContain(`\n${section} ${about} `);
+});
+
+test("what the sections are about is what the contract says", () => {
+  const contract = readFileSync(new URL("../../../../docs/contract.md", import.meta.url), "utf8");
+  const headings = [...contract.matchAll(/^### (?<section>3\.\d+) (?<about>.+)$/gm)];
+  expect(Object.entries(contractSections)).toEqual(headings.map(([, section, about]) => [section, about]));
+});
+
+test("a broken store fails: the report names case, clause and what was seen, and the exit code is 1", async () => {
+  await using workspace = await workspaceWith(memoryModule({ spoil: NO_FENCE }));
+  const args = ["conformance", "./my-store.js", "--case", "fence/superseded", "--case", "fence/zombie"];
+  const { code, stdout, stderr } = await workspace.run(args);
+  expect(code).toBe(1);
+  expect(stderr).toBe("tidemark: my memory does not keep the contract\n");
+  const title = storeConformanceCases.find(({ id }) => id === "fence/superseded")?.title;
+  expect(stdout).toContain(`FAILED 3.1d fence/superseded\n  ${title}\n    `);
+  expect(stdout).toMatch(/^3\.1 Claims and commits +2 +0 +2$/m);
+  expect(stdout).toContain("my memory: 2 of 2 failed\n");
+});
+
+test("-O json gives every case as data", async () => {
+  await using workspace = await workspaceWith(memoryModule({ spoil: NO_FENCE }));
+  const args = ["conformance", "./my-store.js", "--case", "fence/superseded", "--case", "3.13b", "-O", "json"];
+  const { code, stdout } = await workspace.run(args);
+  expect(code).toBe(1);
+  const report = JSON.parse(stdout) as ConformanceReport;
+  expect(report).toMatchObject({ store: "my memory", passed: 1, failed: 1, deviations: 0 });
+  expect(report.cases.map(({ id, clause, status }) => [id, clause, status])).toEqual([
+    ["fence/superseded", "3.1d", "failed"],
+    ["delete/empty-selector", "3.13b", "passed"],
+  ]);
+});
+
+test("a known deviation is printed with its reason and is no failure; once it passes it is one", async () => {
+  const more = 'export const knownDeviations = { "fence/superseded": "not built yet" };';
+  await using broken = await workspaceWith(memoryModule({ spoil: NO_FENCE, more }));
+  const args = ["conformance", "./my-store.js", "--case", "fence/superseded"];
+  const known = await broken.run(args);
+  expect({ code: known.code, stderr: known.stderr }).toEqual({ code: 0, stderr: "" });
+  expect(known.stdout).toContain("DEVIATES 3.1d fence/superseded\n");
+  expect(known.stdout).toContain("  known deviation: not built yet\n");
+  expect(known.stdout).toContain("my memory: 0 of 1 passed, 1 known deviation\n");
+  await using mended = await workspaceWith(memoryModule({ more }));
+  const passing = await mended.run(args);
+  expect(passing.code).toBe(1);
+  expect(passing.stdout).toContain("it passes: remove it from knownDeviations");
+});
+
+test.each([
+  ["hangs", "store.commit = () => new Promise(() => {});"],
+  ["never gives the thread back", "store.commit = () => { for (;;); };"],
+])("a store that %s fails its case, and the others run all the same", async (_, spoil) => {
+  await using workspace = await workspaceWith(memoryModule({ spoil }));
+  const cases = ["commit/forward", "delete/empty-selector"].flatMap((id) => ["--case", id]);
+  const { code, stdout } = await workspace.run(["conformance", "./my-store.js", ...cases, "--timeout", "3s"]);
+  expect(code).toBe(1);
+  expect(stdout).toContain("not done within 3s");
+  expect(stdout).toContain("my memory: 1 of 2 failed\n");
+});
+
+test("what a store throws where nobody waits for it fails the case that ran, and no other", async () => {
+  const spoil = `store.commit = () => { setImmediate(() => { throw new Error("lost"); }); return new Promise(() => {}); };`;
+  await using workspace = await workspaceWith(memoryModule({ spoil }));
+  const cases = ["commit/forward", "delete/empty-selector"].flatMap((id) => ["--case", id]);
+  const { code, stdout } = await workspace.run(["conformance", "./my-store.js", ...cases]);
+  expect(code).toBe(1);
+  expect(stdout).toContain("thrown where nobody waits for it: Error: lost");
+  expect(stdout).toContain("my memory: 1 of 2 failed\n");
+});
+
+test("what a store prints does not mix with the data", async () => {
+  await using workspace = await workspaceWith(memoryModule({ open: 'console.log("talk");' }));
+  const args = ["conformance", "./my-store.js", "--case", "delete/empty-selector", "-O", "json"];
+  const { code, stdout, stderr } = await workspace.run(args);
+  expect({ code, passed: (JSON.parse(stdout) as ConformanceReport).passed }).toEqual({ code: 0, passed: 1 });
+  expect(stderr).toContain("talk\n");
+});
+
+test.each([
+  ["no such file", "./nothing.js", /^tidemark: "\.\/nothing\.js" could not be found from .+: there is no such file\n$/],
+  [
+    "no such package",
+    "nothing",
+    /^tidemark: "nothing" could not be found from .+: no such package is installed; a file/,
+  ],
+  ["no harness", "./my-store.js", /"\.\/my-store\.js" does not export storeHarness, only openMyStore: write `export/],
+])("with %s it says so, and exits with 2", async (_, module, expected) => {
+  await using workspace = await workspaceWith("export const openMyStore = () => {};");
+  const { code, stdout, stderr } = await workspace.run(["conformance", module]);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toMatch(expected);
+  expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+});
+
+test.each([
+  ["throws when it is imported", 'throw new Error("no settings");', "could not be loaded: no settings"],
+  ["needs what is not installed", 'import "not-installed";', "Cannot find package 'not-installed'"],
+  ["has a harness without a name", "export const storeHarness = {};", "must have a name"],
+  [
+    "has a wrong connection",
+    'export const storeHarness = { name: "a", connection: "near" };',
+    '"remote" or "embedded"',
+  ],
+  ["cannot open", 'export const storeHarness = { name: "a", connection: "remote" };', "must have a function open"],
+  [
+    "names a deviation that is none",
+    memoryModule({ more: 'export const knownDeviations = { a: "b" };' }),
+    "is no case",
+  ],
+])("a module that %s is of no use: 2, and one line", async (_, module, expected) => {
+  await using workspace = await workspaceWith(module);
+  const { code, stdout, stderr } = await workspace.run(["conformance", "./my-store.js"]);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain(expected);
+  expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+});
+
+test("an open that rejects is said once, not for every case", async () => {
+  await using workspace = await workspaceWith(memoryModule({ open: 'throw new Error("connection refused");' }));
+  const { code, stdout, stderr } = await workspace.run(["conformance", "./my-store.js"]);
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  expect(stderr).toBe(
+    "tidemark: no case could run: opening a store, and closing it, failed: Error: connection refused\n",
+  );
+});
+
+test("a case that does not exist is wrong usage, and the message shows how cases are named", async () => {
+  await using workspace = await workspaceWith(memoryModule({}));
+  const { code, stderr } = await workspace.run(["conformance", "./my-store.js", "--case", "nonsense"]);
+  expect(code).toBe(2);
+  expect(stderr).toContain(
+    'there is no case "nonsense": name an id like fence/superseded, a clause like 3.5b, or a theme',
+  );
+});
+
+test("Ctrl-C closes what was opened, and prints what is known so far", async () => {
+  // The first case hangs in its store; what the test waits for is the word of its close.
+  const spoil = `store.commit = () => { console.log("hanging"); return new Promise(() => {}); };
+    const close = store.close.bind(store);
+    store.close = async () => { await close(); console.log("closed"); };`;
+  await using workspace = await workspaceWith(memoryModule({ spoil }));
+  const command = workspace.start(["conformance", "./my-store.js", "--case", "3.13b", "--case", "commit/forward"]);
+  await command.said("hanging");
+  command.kill("SIGINT");
+  const { code, stdout, stderr } = await command.ended;
+  expect(code).toBe(1);
+  // Once after the trial, once for the case that was interrupted.
+  expect(stderr.match(/^closed$/gm)).toHaveLength(2);
+  expect(stderr).toContain("tidemark: stopped after 0 of 2 cases\n");
+  expect(stdout).toContain("my memory: 0 of 0 passed\n");
+});
+
+test("its help teaches what the module exports", async () => {
+  await using workspace = await createWorkspace();
+  const { code, stdout } = await workspace.run(["conformance", "--help"]);
+  expect(code).toBe(0);
+  for (const text of [
+    "<module>",
+    "--case",
+    "--timeout",
+    "export const storeHarness",
+    "$ tidemark conformance ./my-store.js",
+  ]) {
+    expect(stdout).toContain(text);
+  }
+});
