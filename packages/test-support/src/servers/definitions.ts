@@ -5,6 +5,7 @@ import { canEnter, findServerProgram, howToGet, type ProgramSources } from "./fi
 import { countBrokers, launchKafka } from "./kafka.ts";
 import { launchSecureKafka } from "./kafka-secure.ts";
 import { launchFerretDb, launchMongod, mongoVersion } from "./mongo.ts";
+import { launchPostgres, postgresVersion } from "./postgres.ts";
 import { launchRedis } from "./redis.ts";
 import { redisVersion } from "./redis-client.ts";
 import { launchRedisCluster } from "./redis-cluster.ts";
@@ -71,6 +72,11 @@ export const serverDefinitions: Readonly<Record<ServerName, ServerDefinition>> =
     describe: async (url) => ({ name: "mongo", version: await mongoVersion(url), url, urls: [url] }),
     find: findMongo,
   },
+  postgres: {
+    urlVariable: "TIDEMARK_TEST_POSTGRES_URL",
+    describe: async (url) => ({ name: "postgres", version: await postgresVersion(url), url, urls: [url] }),
+    find: findPostgres,
+  },
   minio: s3Definition("minio", "MinIO", launchMinio),
   versitygw: s3Definition("versitygw", "Versity gateway", launchVersityGateway),
   ceph: {
@@ -124,6 +130,13 @@ function findMongo(): ((scope: ServerScope) => Promise<OwnServer>) | string {
   if (ferretDb === undefined || debian === undefined) return mongod;
   if (!canEnter()) return "the engine that the install script made for it runs as root only";
   return (scope) => launchFerretDb(localProgram(ferretDb), debian, scope);
+}
+
+function findPostgres(): ((scope: ServerScope) => Promise<OwnServer>) | string {
+  const debian = findDebianFolder();
+  if (debian === undefined) return howToGet("sid", "TIDEMARK_TEST_POSTGRES_URL");
+  if (!canEnter()) return "what the install script made for it runs as root only";
+  return (scope) => launchPostgres(debian, scope);
 }
 
 function s3Definition(

@@ -1,17 +1,12 @@
 import { MongoClient } from "mongodb";
-import { chownSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { Client } from "pg";
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { freePorts } from "./free-port.ts";
 import { ownServer, startNode, type StartedNode } from "./own-server.ts";
+import { askPostgres, startPostgres } from "./postgres.ts";
 import type { OwnServer } from "./server.ts";
-import { ServerStartError } from "./server-process.ts";
-import { debianProgram, debianUser, type ServerProgram } from "./server-program.ts";
+import type { ServerProgram } from "./server-program.ts";
 import type { ServerScope } from "./server-scope.ts";
-
-const POSTGRESQL = "/usr/lib/postgresql/18/bin";
 
 /** Starts FerretDB over the DocumentDB engine in PostgreSQL. The nodes are the engine and the gateway. */
 export async function launchFerretDb(
@@ -86,57 +81,18 @@ async function askMongo(url: string, command: Readonly<Record<string, unknown>>)
   }
 }
 
-async function startEngine(root: string, port: number, scope: ServerScope): Promise<StartedNode> {
-  const data = join(scope.folder, "postgresql");
-  mkdirSync(data, { mode: 0o700 });
-  // PostgreSQL refuses to be run by root.
-  const { uid, gid } = debianUser(root, "postgres");
-  chownSync(data, uid, gid);
-  const program = (name: string) => debianProgram(root, `${POSTGRESQL}/${name}`, "postgres");
-  const initialize = program("initdb").command(data, [
-    ...["--pgdata", "/mnt", "--username", "postgres", "--auth", "trust", "--encoding", "UTF8"],
-    ...["--locale", "C.UTF-8", "--no-sync"],
-  ]);
-  await promisify(execFile)(initialize.command, [...initialize.args]).catch((error: unknown) => {
-    throw new ServerStartError("initdb failed", error instanceof Error ? error.message : String(error));
-  });
-  const settings = {
-    port,
-    listen_addresses: "127.0.0.1",
-    unix_socket_directories: "",
+function startEngine(root: string, port: number, scope: ServerScope): Promise<StartedNode> {
+  return startPostgres("engine", root, port, scope, {
     shared_preload_libraries: "pg_cron,pg_documentdb_core,pg_documentdb",
     "cron.database_name": "postgres",
     "cron.host": "127.0.0.1",
     "documentdb.enableNowSystemVariable": "on",
     "documentdb.enableLetAndCollationForQueryMatch": "on",
     "documentdb.enableUserCrud": "on",
-    // Files of the data folder: nothing of it stays in shared memory after a kill.
-    dynamic_shared_memory_type: "mmap",
-    // What is written survives a killed process all the same; only a killed machine loses it.
-    fsync: "off",
-  };
-  const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
-  return startNode("engine", url, async () => {
-    const args = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
-    const process = scope.start("postgresql", program("postgres").command(data, ["-D", "/mnt", ...args]));
-    await process.untilReady("PostgreSQL", async () => (await askPostgres(url, "select 1 as answer")) === "1");
-    return process;
   });
 }
 
 async function makeExtension(engineUrl: string): Promise<string> {
   await askPostgres(engineUrl, "create extension documentdb cascade");
   return askPostgres(engineUrl, "select extversion as answer from pg_extension where extname = 'documentdb'");
-}
-
-async function askPostgres(connectionString: string, statement: string): Promise<string> {
-  const client = new Client({ connectionString, connectionTimeoutMillis: 2_000 });
-  client.on("error", () => undefined);
-  try {
-    await client.connect();
-    const { rows } = await client.query<{ answer: unknown }>(statement);
-    return String(rows[0]?.answer);
-  } finally {
-    await client.end();
-  }
 }

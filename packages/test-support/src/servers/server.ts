@@ -12,6 +12,8 @@ export type ServerName =
   | "redis-sentinel"
   /** MongoDB's protocol: FerretDB over the DocumentDB engine, or what the environment or Docker gives. */
   | "mongo"
+  /** PostgreSQL: what a store of somebody else's is built on. */
+  | "postgres"
   | "minio"
   | "versitygw"
   /** Ceph's RADOS Gateway. */
@@ -54,7 +56,7 @@ export interface RunningServer {
   readonly version: string;
   /**
    * Where it is: `redis://127.0.0.1:1234` (of a cluster, one of its nodes; of a Sentinel set, one of the Sentinels),
-   * `mongodb://127.0.0.1:1234`, `kafka://127.0.0.1:1234`, or an S3 endpoint `http://127.0.0.1:1234`.
+   * `mongodb://127.0.0.1:1234`, `postgres://postgres@127.0.0.1:1234/postgres`, `kafka://127.0.0.1:1234`, or an S3 endpoint `http://127.0.0.1:1234`.
    */
   readonly url: string;
   /** All nodes of a cluster, or all Sentinels; of a single server, itself. */
