@@ -26,8 +26,13 @@ function slowed(source: LogSource, laterByMs: (partition: number) => number): Lo
     name: source.name,
     partitions: source.partitions.bind(source),
     listOffsets: source.listOffsets.bind(source),
-    fetch: (request) =>
-      source.fetch(request).finally(() => new Promise((resolve) => setTimeout(resolve, laterByMs(request.partition)))),
+    async fetch(request) {
+      try {
+        return await source.fetch(request);
+      } finally {
+        await new Promise((resolve) => setTimeout(resolve, laterByMs(request.partition)));
+      }
+    },
     close: source.close.bind(source),
     [Symbol.asyncDispose]: source.close.bind(source),
   };
