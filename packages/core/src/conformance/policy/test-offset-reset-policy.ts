@@ -1,5 +1,5 @@
 import type { OffsetResetPolicy } from "../../offset-reset-policy.ts";
-import type { ConformanceRunner } from "../store/test-offset-store.ts";
+import { CASE_TIMEOUT_MS, type ConformanceRunner } from "../store/test-offset-store.ts";
 import { offsetResetPolicyCases } from "./cases.ts";
 
 /** The policy under test. */
@@ -19,7 +19,7 @@ export interface OffsetResetPolicyTestSubject {
 export function testOffsetResetPolicy(runner: ConformanceRunner, subject: OffsetResetPolicyTestSubject): void {
   runner.describe(`reset policy ${subject.name} keeps the contract`, () => {
     for (const { id, clause, run } of offsetResetPolicyCases) {
-      runner.it(`${id}: ${clause}`, async () => run(() => subject.create()));
+      runner.it(`${id}: ${clause}`, async () => run(() => subject.create()), CASE_TIMEOUT_MS);
     }
   });
 }

@@ -1,4 +1,4 @@
-import type { ConformanceRunner } from "../store/test-offset-store.ts";
+import { CASE_TIMEOUT_MS, type ConformanceRunner } from "../store/test-offset-store.ts";
 import { sourceConformanceCases } from "./cases/index.ts";
 import type { SourceConformanceCase } from "./source-case.ts";
 import type { OpenedSource, SourceHarness } from "./source-harness.ts";
@@ -13,8 +13,10 @@ export function testLogSource(runner: ConformanceRunner, harness: SourceHarness)
     for (const sourceCase of sourceConformanceCases) {
       const { id, clause, title, needs = [] } = sourceCase;
       const missing = needs.filter((ability) => !harness.can.includes(ability));
-      if (missing.length === 0) runner.it(`${clause} ${id}: ${title}`, () => runSourceCase(harness, sourceCase));
-      else runner.it(`${clause} ${id}: ${title} (NOT SHOWN: needs ${missing.join(", ")})`, async () => undefined);
+      const isShown = missing.length === 0;
+      const note = isShown ? "" : ` (NOT SHOWN: needs ${missing.join(", ")})`;
+      const run = async (): Promise<void> => (isShown ? runSourceCase(harness, sourceCase) : undefined);
+      runner.it(`${clause} ${id}: ${title}${note}`, run, CASE_TIMEOUT_MS);
     }
   });
 }

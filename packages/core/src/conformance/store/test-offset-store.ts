@@ -3,10 +3,14 @@ import type { ConformanceCase } from "./conformance-case.ts";
 import { ConformanceContext } from "./conformance-context.ts";
 import type { StoreHarness } from "./store-harness.ts";
 
+/** Milliseconds that a runner is told to give each case: jest and vitest would give it five seconds. */
+export const CASE_TIMEOUT_MS = 60_000;
+
 /** What the kit uses of a test runner: vitest's, jest's or `node:test`'s own two functions. */
 export interface ConformanceRunner {
   describe(name: string, define: () => void): unknown;
-  it(name: string, run: () => Promise<void>): unknown;
+  /** `timeout` in milliseconds; `node:test` has none unless told, and passes over it. */
+  it(name: string, run: () => Promise<void>, timeout?: number): unknown;
 }
 
 /** How a store is tested. */
@@ -21,7 +25,7 @@ export interface TestOffsetStoreOptions {
 /**
  * Declares one test per conformance case (contract, section 3) for a store.
  *
- * No case takes longer than about twenty seconds against a server nearby; give the runner a limit of thirty or more.
+ * No case takes longer than about twenty seconds against a server nearby; the runner is told to give each a minute.
  *
  * @throws TypeError if `knownDeviations` names a case that does not exist.
  */
@@ -40,11 +44,11 @@ export function testOffsetStore<Transaction = unknown>(
       const { id, clause, title } = conformanceCase;
       const reason = deviations.get(id);
       const known = reason === undefined ? "" : ` (KNOWN DEVIATION: ${reason})`;
-      runner.it(`${clause} ${id}: ${title}${known}`, () =>
+      const run = (): Promise<void> =>
         reason === undefined
           ? runStoreCase(harness, conformanceCase)
-          : expectDeviation(harness, conformanceCase, reason),
-      );
+          : expectDeviation(harness, conformanceCase, reason);
+      runner.it(`${clause} ${id}: ${title}${known}`, run, CASE_TIMEOUT_MS);
     }
   });
 }
