@@ -63,12 +63,13 @@ async function exportPositions(
   const { csvLine, jsonLine } = await import("./position-text.ts");
   const { createTextOutput } = await import("./text-output.ts");
   const { reportProgress } = await import("../progress.ts");
+  const { OffsetStoreError } = await import("@tidemark/core");
   await using store = await context.openStore();
   const progress = reportProgress("exported", { noun: "position", isShownItself: true });
   const output = createTextOutput(writeToStandardOutput);
   const tally: Tally = { exported: 0, claimed: 0, withoutPosition: 0, brokenNames: 0, stripped: 0 };
   const missing: string[] = [];
-  let unreadable: unknown;
+  let unreadable: Error | undefined;
   try {
     for (const name of names.length === 0 ? [undefined] : names) {
       let found = 0;
@@ -92,9 +93,9 @@ async function exportPositions(
           }
         } catch (error) {
           // One record that cannot be read must not keep the others back: it is named after them.
-          const keys = await unreadableKeys(error);
-          if (keys === 0) throw error;
-          found += keys;
+          if (!(error instanceof OffsetStoreError) || error.operation !== "list" || error.keys.length === 0)
+            throw error;
+          found += error.keys.length;
           unreadable ??= error;
         }
       }
@@ -118,12 +119,6 @@ function filtersOf(consumer: string | undefined, topics: readonly string[] | und
   const ofConsumer = consumer === undefined ? {} : { consumer };
   if (topics === undefined) return [ofConsumer];
   return [...new Set(topics)].map((topic) => ({ ...ofConsumer, topic }));
-}
-
-/** How many records an error says that it is about. */
-async function unreadableKeys(error: unknown): Promise<number> {
-  const { OffsetStoreError } = await import("@tidemark/core");
-  return error instanceof OffsetStoreError && error.operation === "list" ? error.keys.length : 0;
 }
 
 function note(tally: Tally, { consumer, topic, metadata, ttl }: OffsetRecord): void {

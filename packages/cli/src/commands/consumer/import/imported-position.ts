@@ -9,6 +9,3 @@ export interface ImportedPosition {
   /** In milliseconds; `null`: never expires. Absent: the input does not say, and the target keeps what it has. */
   readonly ttl: number | null | undefined;
 }
-
-/** Where in the input something stands, for messages: `line 7`. */
-export type Place = string;

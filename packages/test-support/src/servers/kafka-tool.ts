@@ -1,0 +1,96 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { describeWithServer } from "./describe-with-server.ts";
+import { findKafka } from "./find-kafka.ts";
+import { requireServer, serversAreRequired } from "./require-server.ts";
+import type { MissingServer, RunningServer } from "./server.ts";
+
+const TIMEOUT_MS = 120_000;
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
+
+/** What a tool left. */
+export interface KafkaToolRun {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The tools that come with Kafka. */
+export interface KafkaTools {
+  /** Of the jars that they are in. */
+  readonly version: string;
+  /**
+   * Runs the main class of a tool, for example `org.apache.kafka.tools.consumer.group.ConsumerGroupCommand`. It costs about half
+   * a second of a processor, and the first run in a folder two: it leaves there what Java made of the classes, and the others
+   * wait for that.
+   *
+   * @param folder - Where files lie that the arguments name; they are named by their whole paths.
+   */
+  run(mainClass: string, args: readonly string[], folder: string): Promise<KafkaToolRun>;
+}
+
+/** Finds Kafka's own tools, or says in one line why there are none: a broker that the environment names comes without. */
+function findKafkaTools(): KafkaTools | MissingServer {
+  const program = findKafka("TIDEMARK_TEST_KAFKA_URL");
+  if (typeof program === "string")
+    return { name: "kafka", missing: `nothing was compared with Kafka's tools: ${program}` };
+  const archives = new Map<string, Promise<unknown>>();
+  const start = (
+    mainClass: string,
+    args: readonly string[],
+    folder: string,
+    archive: string,
+  ): Promise<KafkaToolRun> => {
+    const { promise, resolve, reject } = Promise.withResolvers<KafkaToolRun>();
+    const file = join(program.java.inside(folder), "classes.jsa");
+    const {
+      command,
+      args: all,
+      env,
+    } = program.java.command(folder, [
+      ...["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m", `-XX:${archive}=${file}`],
+      ...["-cp", program.classPath, mainClass, ...args],
+    ]);
+    const options = { env: { ...process.env, ...env }, timeout: TIMEOUT_MS, maxBuffer: MAX_OUTPUT_BYTES };
+    const child = execFile(command, [...all], options, (error, stdout, stderr) => {
+      // A tool that was ended, or did not start, has said nothing that could be compared.
+      if (error !== null && typeof error.code !== "number") reject(error);
+      else resolve({ code: child.exitCode, stdout, stderr });
+    });
+    return promise;
+  };
+  return {
+    version: program.version,
+    async run(mainClass, args, folder) {
+      const archive = archives.get(folder);
+      if (archive === undefined) {
+        const first = start(mainClass, args, folder, "ArchiveClassesAtExit");
+        archives.set(
+          folder,
+          first.catch(() => {}),
+        );
+        return first;
+      }
+      await archive;
+      return start(mainClass, args, folder, "SharedArchiveFile");
+    },
+  };
+}
+
+/**
+ * Declares tests that compare with Kafka's own tools on the shared broker, as {@link describeWithServer} does. Where there is a
+ * broker and no tools they are skipped, and the run says so in one line; in CI that is a failure.
+ */
+export async function describeWithKafkaTools(
+  define: (server: RunningServer, tools: KafkaTools) => void,
+): Promise<void> {
+  const { describe, it } = await import("vitest");
+  const tools = findKafkaTools();
+  if (!("missing" in tools)) return describeWithServer("kafka", (server) => define(server, tools));
+  if (serversAreRequired()) {
+    it("needs Kafka's tools", () => requireServer(tools));
+  } else {
+    process.stderr.write(`${tools.missing}\n`);
+    describe.skip(tools.missing, () => it("needs Kafka's tools", () => undefined));
+  }
+}
