@@ -1,17 +1,18 @@
+import { isIP } from "node:net";
 import {
   type API,
   apiVersionsV3,
   type Broker,
   Connection,
   type ConnectionOptions,
+  protocolAPIsById,
   ResponseError,
 } from "@platformatic/kafka";
+import { connectionError, openingError, surpriseIn } from "./connection-failures.ts";
 import { BrokerConnectionError } from "./kafka-errors.ts";
 
 // Each call has a time limit of its own, because a fetch may wait long; the client's one would be the same for all.
 const NO_LIMIT_MS = 2 ** 31 - 1;
-// The first answer tells versions or mechanisms, which is some kilobytes.
-const LONGEST_FIRST_ANSWER = 1_000_000;
 
 /** How brokers are connected to. */
 export interface ConnectionSettings {
@@ -49,6 +50,8 @@ export class BrokerConnection {
       requestTimeout: NO_LIMIT_MS,
       maxInflights: 1_000,
       ...(tls !== undefined && { tls }),
+      // Brokers behind one address are told apart by the name that a client asks for; an IP address is no such name.
+      ...(tls !== undefined && tls.servername === undefined && isIP(host) === 0 && { tlsServerName: host }),
       ...(sasl !== undefined && { sasl }),
     });
     // What is told by an event is told by a rejected call as well.
@@ -68,7 +71,7 @@ export class BrokerConnection {
       return opened;
     } catch (error) {
       opened.close();
-      throw surprise ?? openingError(address, error);
+      throw surprise ?? openingError(address, error, settings);
     }
   }
 
@@ -91,8 +94,7 @@ export class BrokerConnection {
       return range !== undefined && range.minVersion <= version && version <= range.maxVersion;
     });
     if (api === undefined) {
-      const message = `the broker ${this.address} cannot be asked: Kafka 3.0 or later is needed`;
-      throw new BrokerConnectionError("version", this.address, message);
+      throw new BrokerConnectionError("version", this.address, unknownRequest(this.address, versions, this.#versions));
     }
     return this.#send(api, question, timeoutMs);
   }
@@ -101,11 +103,15 @@ export class BrokerConnection {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    const { socket } = this.#connection;
+    const connection = this.#connection;
+    const { socket } = connection;
+    const isOpen = connection.isConnected();
+    // Ends the timer that authenticates anew, too. It would wait until everything is written.
+    connection.close(() => undefined);
     socket?.on("error", () => undefined);
     socket?.destroy();
     // While it still connects, nobody listens to the socket yet.
-    if (!this.#connection.isConnected()) this.#connection.emit("close");
+    if (!isOpen) connection.emit("close");
   }
 
   async #send<Question extends unknown[], Answer>(
@@ -140,55 +146,21 @@ export function addressOf({ host, port }: Broker): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** What the client says of a failing connection, as one of a few kinds. */
-function connectionError(address: string, error: unknown): BrokerConnectionError {
-  if (error instanceof BrokerConnectionError) return error;
-  const chain = causesOf(error);
-  const codes = chain.map((cause) => ("code" in cause ? String(cause.code) : ""));
-  const tls = chain.find(
-    ({ message }, index) => /\bTLS\b|certificate/.test(message) || /SSL|TLS|CERT|SIGNED/.test(codes[index] ?? ""),
-  );
-  if (tls !== undefined) {
-    return new BrokerConnectionError("tls", address, `no TLS connection with ${address}: ${tls.message}`, error);
+/** Says which request a broker does not know, and what it would have to be. */
+function unknownRequest(
+  address: string,
+  versions: readonly { readonly key: number; readonly version: number }[],
+  known: ReadonlyMap<number, VersionRange>,
+): string {
+  const { key = -1, version: newest = -1 } = versions[0] ?? {};
+  const oldest = versions.at(-1)?.version ?? newest;
+  const range = known.get(key);
+  const name = protocolAPIsById[key] ?? `request ${key}`;
+  if (range === undefined) {
+    return `${address} does not know ${name}: it has to be a broker of Kafka 3.0 or later, and the listener for its clients`;
   }
-  const authentication = codes.indexOf("PLT_KFK_AUTHENTICATION");
-  // A connection that is lost in the middle of it says nothing of the credentials.
-  if (authentication !== -1 && !codes.includes("PLT_KFK_NETWORK", authentication)) {
-    return new BrokerConnectionError("credentials", address, `the broker ${address} refused the credentials`, error);
-  }
-  const system = codes.find((code) => /^E[A-Z_]+$/.test(code));
-  if (codes.includes("PLT_KFK_NETWORK")) {
-    const why = system === undefined ? "" : ` (${system})`;
-    return new BrokerConnectionError("lost", address, `the connection to ${address} was lost${why}`, error);
-  }
-  const deepest = chain.at(-1)?.message ?? String(error);
-  return new BrokerConnectionError("answer", address, `the answer of ${address} could not be read: ${deepest}`, error);
-}
-
-/** The same of a connection that never came about: nothing was asked on it. */
-function openingError(address: string, error: unknown): BrokerConnectionError {
-  const known = connectionError(address, error);
-  if (known.failure !== "lost") return known;
-  const system = causesOf(error).flatMap((cause) => ("code" in cause ? String(cause.code) : []));
-  const why = system.find((code) => /^E[A-Z_]+$/.test(code)) ?? "it was not made in time, or ended at once";
-  return new BrokerConnectionError("unreachable", address, `no connection to ${address} (${why})`, error);
-}
-
-function causesOf(error: unknown): Error[] {
-  const chain: Error[] = [];
-  for (let at = error; at instanceof Error && chain.length < 10; at = at.cause) {
-    chain.push(at);
-    if (at instanceof AggregateError) chain.push(...at.errors.filter((inner) => inner instanceof Error));
-  }
-  return chain;
-}
-
-/** What the first bytes give away, if they are no short answer of Kafka's. With TLS they come deciphered. */
-function surpriseIn(chunk: Buffer, address: string): BrokerConnectionError | undefined {
-  const [first = 0, second] = chunk;
-  if (first >= 0x14 && first <= 0x17 && second === 0x03) {
-    return new BrokerConnectionError("tls", address, `the broker ${address} wants TLS`);
-  }
-  if (chunk.length >= 4 && chunk.readUInt32BE(0) <= LONGEST_FIRST_ANSWER) return undefined;
-  return new BrokerConnectionError("stranger", address, `what listens on ${address} does not speak Kafka's protocol`);
+  const has = `${address} knows ${name} in the versions ${range.minVersion} to ${range.maxVersion}`;
+  return range.minVersion > newest
+    ? `${has}, which are newer than ${newest}: update @tidemark/source-kafka`
+    : `${has}, which are older than ${oldest}: it has to be a broker of Kafka 3.0 or later`;
 }

@@ -41,15 +41,15 @@ function meaningOf(error: BrokerConnectionError): readonly [LogSourceErrorCode, 
   const { failure, message } = error;
   switch (failure) {
     case "unreachable":
-      return ["UNAVAILABLE", `${message}; check the address and that the broker runs`];
+      return ["UNAVAILABLE", `${message}; check the address, that a Kafka broker runs there, and whether it wants TLS`];
     case "lost":
       return ["UNAVAILABLE", `${message}; whether the call was carried out is not known`];
     case "timeout":
-      return ["TIMEOUT", message];
+      return ["TIMEOUT", `${message}; check that it is a Kafka broker and runs, or give it more time`];
     case "stranger":
       return ["UNAVAILABLE", `${message}; check host, port, and whether the listener wants TLS`, false];
     case "credentials":
-      return ["PERMISSION_DENIED", `${message}; check the mechanism, the user's name and the password`];
+      return ["PERMISSION_DENIED", `${message}; check the mechanism, the user's name, the password, and the port`];
     case "tls":
       return ["UNAVAILABLE", `${message}; check the listener and the certificates`, false];
     case "version":
@@ -62,6 +62,10 @@ function meaningOf(error: BrokerConnectionError): readonly [LogSourceErrorCode, 
 function refused(error: BrokerRefusal, call: LogCall): LogSourceError {
   const { id } = error;
   const code = codeOf(error);
+  if (code === "TOPIC_EXISTS") {
+    const message = `there is a topic ${JSON.stringify(call.topic)} already; alter it, or delete it first`;
+    return new LogSourceError(message, { code, cause: error, ...where(call) });
+  }
   const advice = code === "PERMISSION_DENIED" ? "; give this client's principal the right in Kafka's ACLs" : "";
   return new LogSourceError(`Kafka refused with ${error.message}${advice}${about(call)}`, {
     code,

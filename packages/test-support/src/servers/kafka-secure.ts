@@ -45,6 +45,8 @@ export async function launchSecureKafka(program: KafkaProgram, scope: ServerScop
       "ssl.keystore.type": "PKCS12",
       "ssl.keystore.location": keyStore,
       "ssl.keystore.password": STORE_PASSWORD,
+      // Clients have to authenticate anew on a connection that lives longer, as managed clusters want it.
+      "connections.max.reauth.ms": 3_000,
       "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256",
       "listener.name.secure.plain.sasl.jaas.config": `${login}.plain.PlainLoginModule required ${plainUsers};`,
       "listener.name.secure.scram-sha-256.sasl.jaas.config": `${login}.scram.ScramLoginModule required;`,
