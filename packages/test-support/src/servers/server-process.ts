@@ -5,6 +5,9 @@ import { findOnPath } from "./find-program.ts";
 import { noteServerProcess } from "./server-folder.ts";
 import { childrenOf, processStart } from "./process-identity.ts";
 
+// A Java program on a machine that has other things to do takes half a minute to begin.
+const PATIENCE_MS = 60_000;
+
 /** What to run. */
 export interface ServerCommand {
   readonly command: string;
@@ -130,12 +133,13 @@ export class ServerProcess {
    * @throws ServerStartError if it ends first, or does not answer within 30 s.
    */
   async untilReady(what: string, answers: () => Promise<boolean>): Promise<void> {
-    const deadline = performance.now() + 30_000;
+    const deadline = performance.now() + PATIENCE_MS;
     for (;;) {
       if (!this.running) throw new ServerStartError(`${what} ended at its start`, this.output);
       // A wrong server on the same port would answer as well: the process must still be there afterwards.
       if ((await answers().catch(() => false)) && this.running) return;
-      if (performance.now() > deadline) throw new ServerStartError(`${what} did not answer within 30 s`, this.output);
+      if (performance.now() > deadline)
+        throw new ServerStartError(`${what} did not answer within ${PATIENCE_MS / 1_000} s`, this.output);
       await pause(10);
     }
   }
@@ -143,9 +147,10 @@ export class ServerProcess {
 
 /** Waits until something about servers is true; `what` names it if it never is. */
 export async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 30_000;
+  const deadline = performance.now() + PATIENCE_MS;
   while (!(await isTrue().catch(() => false))) {
-    if (performance.now() > deadline) throw new ServerStartError(`${what} did not come true within 30 s`, "(nothing)");
+    if (performance.now() > deadline)
+      throw new ServerStartError(`${what} did not come true within ${PATIENCE_MS / 1_000} s`, "(nothing)");
     await pause(20);
   }
 }
