@@ -3,32 +3,32 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openKafkaLog } from "@tidemark/source-kafka";
 import { openRedisStore } from "@tidemark/store-redis";
-import { describeWithServer, sharedServer } from "@tidemark/test-support/servers";
-import { expect, it, vi } from "vitest";
+import { describeWithServer, requireServer, serversAreRequired, sharedServer } from "@tidemark/test-support/servers";
+import { describe, expect, it, vi } from "vitest";
 import { createWorkspace, eventually, type Workspace } from "../support/workspace.ts";
 
 const MODULE =
   "export const policy = { name: 'mine', timestamp: () => -2, adjustOffset: (_, first) => first + 10n };\n";
 
-const redis = await sharedServer("redis");
-if ("missing" in redis) {
-  // Says so, as for any other server.
-  await describeWithServer("redis", () => undefined);
-} else {
-  const { url: storeUrl } = redis;
-  await describeWithServer("kafka", (kafka) => {
+const kafka = await sharedServer("kafka");
+const isSkipped = "missing" in kafka && !serversAreRequired();
+
+await describeWithServer("redis", (redis) => {
+  describe.skipIf(isSkipped)("and Kafka", () => {
     // Many commands in one session: on a busy machine each takes seconds.
     vi.setConfig({ testTimeout: 120_000 });
 
-    function workspaceOf(namespace = `cli-${randomUUID()}`): Promise<Workspace> {
+    async function workspaceOf(namespace = `cli-${randomUUID()}`): Promise<Workspace> {
+      requireServer(kafka);
       return createWorkspace({
         TIDEMARK_LOG: kafka.url,
-        TIDEMARK_STORE: storeUrl,
+        TIDEMARK_STORE: redis.url,
         TIDEMARK_NAMESPACE: namespace,
       });
     }
 
     async function deleteRecords(topic: string, before: bigint): Promise<void> {
+      requireServer(kafka);
       await using log = await openKafkaLog({ brokers: [new URL(kafka.url).host] });
       await log.deleteRecords(topic, 0, before);
     }
@@ -87,7 +87,7 @@ if ("missing" in redis) {
       ];
       // The consumer that was killed takes the first policy, and each other one stands where it stood.
       const consumers = table.map(([policy], index) => (index === 0 ? "killed" : policy));
-      await using store = await openRedisStore({ url: storeUrl, namespace });
+      await using store = await openRedisStore({ url: redis.url, namespace });
       const others = [...consumers.slice(1), "none"];
       await store.reset(others.map((consumer) => ({ key: { consumer, topic, partition: 0 }, nextOffset: 100n })));
       await deleteRecords(topic, 160n);
@@ -155,7 +155,7 @@ if ("missing" in redis) {
       expect(await run(["consume", topic, "-c", "c1", "--until-end"])).toEqual({ code: 0, stdout: "", stderr: "" });
     });
   });
-}
+});
 
 /** The numbers from one up to another, each on a line. */
 function lines(from: number, to: number): string {
