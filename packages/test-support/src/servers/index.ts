@@ -1,3 +1,4 @@
+export { describeWithConfluentClient } from "./confluent-client.ts";
 export { describeWithServer } from "./describe-with-server.ts";
 export { launchOrSkip } from "./launch-or-skip.ts";
 export { launchServer } from "./launch-server.ts";

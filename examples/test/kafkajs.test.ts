@@ -1,0 +1,5 @@
+import { kafkajsExamples } from "./fixtures/client-examples.ts";
+import { declareClientTests } from "./fixtures/declare-client-tests.ts";
+import { describeWithServers } from "./fixtures/describe-with-servers.ts";
+
+await describeWithServers((servers) => declareClientTests(servers, kafkajsExamples));
