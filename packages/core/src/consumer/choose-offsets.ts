@@ -79,7 +79,9 @@ export async function chooseOffsets(
         return [];
       }
       if (attempt + 1 < MAX_ATTEMPTS) return [{ ...question, lastOffsetFetched: offset }];
-      const detail = `reset policy ${JSON.stringify(policy.name)} chose outside of the log ${MAX_ATTEMPTS} times`;
+      // What was lost is what an operator looks for: the policy's choice alone tells nothing of it.
+      const instead = question.requested < 0n ? "" : ` instead of ${question.requested}`;
+      const detail = `reset policy ${JSON.stringify(policy.name)} chose offsets outside of it ${MAX_ATTEMPTS} times${instead}`;
       decide(partition, new OffsetOutOfRangeError({ topic, partition, requested: offset, earliest, latest, detail }));
       return [];
     });

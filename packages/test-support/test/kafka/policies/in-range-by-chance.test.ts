@@ -1,0 +1,47 @@
+import type { KafkaLog } from "@tidemark/source-kafka";
+import { describeWithServer } from "@tidemark/test-support/servers";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { makeTopic, numbered, openLog, recreateTopic } from "./kafka-topics.ts";
+import { openConsumer, take } from "./observed-consumer.ts";
+import { watchedStore } from "./watched-store.ts";
+
+// A position is a number. Of another log's only those are noticed that this one does not have.
+await describeWithServer("kafka", (server) => {
+  let log: KafkaLog;
+  beforeAll(async () => {
+    log = await openLog(server);
+  });
+  afterAll(() => log.close());
+
+  it.each([
+    ["below the log", 3n, [5n], { reason: "below-log", from: 3n, to: 5n, skipped: 2n, earliest: 5n, latest: 10n }],
+    ["at its beginning", 5n, [5n], undefined],
+    ["within it", 7n, [7n], undefined],
+    ["at its end", 10n, [], undefined],
+    ["beyond its end", 11n, [5n], { reason: "beyond-log", from: 11n, to: 5n, skipped: 0n, earliest: 5n, latest: 10n }],
+  ] as const)("a position that was taken elsewhere and lies %s", async (_where, stored, first, reset) => {
+    const topic = await makeTopic(server, log);
+    await log.producer.produce(topic, 0, numbered(10));
+    await log.deleteRecords(topic, 0, 5n);
+    const watched = watchedStore();
+    await watched.put(topic, stored);
+    const { consumer, resets } = await openConsumer({ source: log, topic, untilEnd: true }, watched);
+    expect(await take(consumer, 1)).toEqual(first);
+    // The event says all that is known: where it was, where the log begins and ends, and where it goes on.
+    expect(resets()).toMatchObject(reset === undefined ? [] : [{ topic, partition: 0, policy: "earliest", ...reset }]);
+  });
+
+  it("a topic that was made again and has grown past the position is read on there: nothing tells", async () => {
+    const topic = await makeTopic(server, log);
+    await log.producer.produce(topic, 0, numbered(10));
+    const watched = watchedStore();
+    const first = await openConsumer({ source: log, topic, start: "earliest", untilEnd: true }, watched);
+    await take(first.consumer, 100);
+    await first.consumer.close();
+    await recreateTopic(server, topic);
+    await log.producer.produce(topic, 0, numbered(12));
+    const { consumer, resets } = await openConsumer({ source: log, topic, untilEnd: true }, watched);
+    expect(await take(consumer, 100)).toEqual([10n, 11n]);
+    expect(resets()).toEqual([]);
+  });
+});
