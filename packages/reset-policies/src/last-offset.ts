@@ -16,7 +16,8 @@ const policy: OffsetResetPolicy = Object.freeze({
  * one was just tried, or the log is empty, it goes on at the log's end.
  *
  * A log may have an end and no records: five records, all deleted, leave earliest = latest = 5. The answer is then 4, the
- * fetch of it fails, and the second answer is 5.
+ * fetch of it fails, and the second answer is 5. The offset before the end may have no record, after a transaction: then
+ * the next record produced is the first delivered.
  */
 export function lastOffset(): OffsetResetPolicy {
   return policy;

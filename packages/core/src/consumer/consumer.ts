@@ -28,7 +28,7 @@ export type ConsumerEvent =
    * `skipped` counts the offsets that will not be read: below the log those from `from` up to `to`, of which the ones before
    * `earliest` are gone and the others still there; beyond the log, which was made anew or cut, those from `earliest` up to
    * `to`. It is the number of records where each offset has one; what compaction removed and the markers of transactions
-   * count too, so that it is never less. Nothing is committed by a reset.
+   * count too. Nothing is committed by a reset.
    */
   | {
       readonly type: "reset";
