@@ -38,6 +38,7 @@ export class Cluster {
   readonly options: ClusterOptions;
   readonly #connections = new Map<string, Promise<BrokerConnection>>();
   readonly #leaders = new Map<string, ReadonlyMap<number, number>>();
+  readonly #topicIds = new Map<string, string>();
   readonly #refreshes = new Map<string, Promise<ReadonlyMap<number, number>>>();
   /** When brokers failed last, by address. */
   readonly #failures = new Map<string, number>();
@@ -100,10 +101,17 @@ export class Cluster {
     return broker;
   }
 
+  /** The id of a topic, as it was last heard. */
+  topicIdOf(topic: string): string | undefined {
+    return this.#topicIds.get(topic);
+  }
+
   /** What the cluster says of one topic now. Rejects if there is none. */
   async topic(name: string): Promise<TopicMetadata> {
     const { topics } = await this.metadata([name]);
-    return knownTopic(name, topics[0]);
+    const topic = knownTopic(name, topics[0]);
+    this.#topicIds.set(name, topic.topicId);
+    return topic;
   }
 
   /** Asks any broker that answers about topics, about all for `null`. */

@@ -17,6 +17,7 @@ import type { LogCall } from "./log-call.ts";
 import { LogReader } from "./log-reader.ts";
 import { LogTopics } from "./log-topics.ts";
 import { LogWriter } from "./log-writer.ts";
+import { ReadPositions } from "./read-positions.ts";
 import { TopicSettings } from "./topic-settings.ts";
 
 /** How a {@link KafkaLog} is opened. */
@@ -71,6 +72,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> 
   const { cluster: clusterOptions, isolationLevel } = resolveKafkaLogOptions(options);
   const cluster = new Cluster(clusterOptions);
   const reader = new LogReader(cluster, isolationLevel);
+  const positions = new ReadPositions();
   const writer = new LogWriter(cluster, reader);
   const topics = new LogTopics(cluster, new TopicSettings(cluster, reader, writer));
   const close = async (): Promise<void> => {
@@ -123,7 +125,11 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> 
     },
     async fetch(request) {
       validateFetchRequest(request);
-      return reader.fetch(request);
+      const result = await reader.fetch(request);
+      const topicId = cluster.topicIdOf(request.topic);
+      if (positions.isLost(request, topicId)) throw await reader.ofFormerTopic(request);
+      positions.handedOut(request, result, topicId);
+      return result;
     },
     async listOffsets(topic, entries, call) {
       validateTopic(topic);

@@ -67,22 +67,28 @@ export class LogReader {
 
   /** The error that an offset is refused with. If the log has it after all by now, one that is tried again. */
   async outOfRange(topic: string, partition: number, requested: bigint, signal?: AbortSignal): Promise<Error> {
-    const listed = await this.listOffsets(
-      topic,
-      [
-        { partition, timestamp: EARLIEST_TIMESTAMP },
-        { partition, timestamp: LATEST_TIMESTAMP },
-      ],
-      { topic, partition, signal },
-    );
-    const [earliest = 0n, latest = 0n] = listed.map(({ offset }) => offset);
+    const { earliest, latest } = await this.#bounds(topic, partition, signal);
     if (requested >= earliest && requested <= latest) return new BrokerRefusal(OFFSET_NOT_AVAILABLE);
     return new OffsetOutOfRangeError({ topic, partition, requested, earliest, latest });
+  }
+
+  /** The error of a position in a topic that was deleted and made again meanwhile: it is none of this log, wherever it lies. */
+  async ofFormerTopic({ topic, partition, offset, signal }: FetchRequest): Promise<Error> {
+    const bounds = await this.#bounds(topic, partition, signal);
+    const detail = "the topic was deleted and made again, and the offset is of the former one";
+    return new OffsetOutOfRangeError({ topic, partition, requested: offset, ...bounds, detail });
   }
 
   /** Drops all connections. */
   close(): void {
     for (const fetcher of this.#fetchers.values()) fetcher.close();
+  }
+
+  async #bounds(topic: string, partition: number, signal: AbortSignal | undefined) {
+    const entries = [EARLIEST_TIMESTAMP, LATEST_TIMESTAMP].map((timestamp) => ({ partition, timestamp }));
+    const listed = await this.listOffsets(topic, entries, { topic, partition, signal });
+    const [earliest = 0n, latest = 0n] = listed.map(({ offset }) => offset);
+    return { earliest, latest };
   }
 
   async #throwOutOfRange({ topic, partition, offset, signal }: FetchRequest): Promise<never> {
