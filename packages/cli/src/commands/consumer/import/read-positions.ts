@@ -115,7 +115,14 @@ async function readCsv(
   const { Readable } = await import("node:stream");
   const { pipeline } = await import("node:stream/promises");
   const { CsvError, parse } = await import("csv-parse");
-  const parser = parse({ info: true, relax_column_count: true, skip_empty_lines: true, max_record_size: 65_536 });
+  const parser = parse({
+    info: true,
+    relax_column_count: true,
+    skip_empty_lines: true,
+    max_record_size: 65_536,
+    // Found out by itself it would be that of the first line, and the last one may have none.
+    record_delimiter: ["\r\n", "\n"],
+  });
   async function* texts(): AsyncGenerator<string, void, undefined> {
     for await (const { text } of lines) yield `${text}\n`;
   }

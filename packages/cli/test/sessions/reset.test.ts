@@ -1,0 +1,244 @@
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { openSqliteStore } from "@tidemark/store-sqlite";
+import { expect, test, vi } from "vitest";
+import { createWorkspace, numberedLines, type Workspace } from "../support/workspace.ts";
+
+// Ten commands in one test: on a busy machine each takes seconds.
+vi.setConfig({ testTimeout: 120_000 });
+
+const PLAN = "nothing is written: this is a plan, and --execute writes it\n";
+
+interface Row {
+  readonly consumer: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly nextOffset: string;
+  readonly status: string;
+}
+
+async function positions({ out }: Workspace): Promise<Record<string, string | undefined>> {
+  const found = JSON.parse(await out("consumer list -O json")) as Row[];
+  return Object.fromEntries(found.map(({ topic, partition, nextOffset }) => [`${topic}/${partition}`, nextOffset]));
+}
+
+test("a plan shows what would change and changes nothing; --execute writes it, and tells what was written", async () => {
+  await using workspace = await createWorkspace();
+  const { out, run } = workspace;
+  await out("topic create t --partitions 3");
+  await out("produce t", numberedLines(1, 30));
+  await out("consume t -c c1 -p 0 -p 1 --until-end");
+  const before = await positions(workspace);
+  const owner = (JSON.parse(await out("consumer list -O json")) as { owner: string }[])[0]?.owner ?? "";
+  expect(await run("consumer reset c1 -t t --to-offset 4".split(" "))).toEqual({
+    code: 0,
+    stdout: [
+      "TOPIC   PARTITION   FROM   TO   CHANGE",
+      "t       0           10     4    6 again",
+      "t       1           10     4    6 again",
+      "t       2           -      4    new",
+      "",
+    ].join("\n"),
+    stderr: `${JSON.stringify(owner)} has claimed 2 of these positions: if it still runs, --execute stops it (it is fenced)\n${PLAN}`,
+  });
+  expect(await positions(workspace)).toEqual(before);
+  const executed = await run("consumer reset c1 --topic t --to-offset 4 --execute".split(" "));
+  expect(executed.stdout).toBe(
+    [
+      "TOPIC   PARTITION   FROM   TO   CHANGE    RESULT",
+      "t       0           10     4    6 again   written",
+      "t       1           10     4    6 again   written",
+      "t       2           -      4    new       written",
+      "",
+    ].join("\n"),
+  );
+  expect(executed.stderr).toMatch(/ has claimed 2 of these positions, and lost that: [^\n]+\n3 positions written\n$/);
+  expect(await positions(workspace)).toEqual({ "t/0": "4", "t/1": "4", "t/2": "4" });
+  // Whoever comes next goes on from there.
+  expect((await out("consume t -c c1 --all --until-end")).trim().split("\n")).toHaveLength(18);
+});
+
+test("without a topic all positions of the consumer move, and those of others stay", async () => {
+  await using workspace = await createWorkspace();
+  const { out, run } = workspace;
+  for (const topic of ["t1", "t2"]) {
+    await out(`topic create ${topic} --partitions 2`);
+    await out(`produce ${topic}`, numberedLines(1, 6));
+  }
+  await out("consume t1 -c c1 -p 0 --until-end");
+  await out("consume t2 -c c1 -p 1 --until-end");
+  await out("consume t1 -c c10 --all --until-end");
+  await out("consumer reset c1 --to-earliest --execute");
+  expect(
+    (JSON.parse(await out("consumer list -O json")) as Row[]).map(({ consumer, topic, partition, nextOffset }) => [
+      consumer,
+      topic,
+      partition,
+      nextOffset,
+    ]),
+  ).toEqual([
+    ["c1", "t1", 0, "0"],
+    ["c1", "t2", 1, "0"],
+    ["c10", "t1", 0, "3"],
+    ["c10", "t1", 1, "3"],
+  ]);
+  await out("consumer reset c1 -p 1 --to-latest --execute");
+  expect(JSON.parse(await out("consumer describe c1 -O json"))).toMatchObject([
+    { nextOffset: "0" },
+    { nextOffset: "3" },
+  ]);
+  expect(await run("consumer reset c1 -p 1 -p 7 --to-latest".split(" "))).toMatchObject({
+    code: 1,
+    stderr: 'tidemark: consumer "c1" has no position on partition "7"; to give it one, name the topic with --topic\n',
+  });
+  await out("topic delete t2 --store sqlite:other.db");
+  expect(await run("consumer reset c1 --to-latest".split(" "))).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(
+      'has a position on topic "t2", which the log does not have; choose others',
+    ) as unknown,
+  });
+});
+
+test("what lies outside of the log is moved into it, with a warning", async () => {
+  await using workspace = await createWorkspace();
+  const { out, run } = workspace;
+  await out("topic create t --partitions 2");
+  await out("produce t", numberedLines(1, 6));
+  const far = await run("consumer reset c1 -t t -p 0 --to-offset 9223372036854775807 -O json --execute".split(" "));
+  expect(JSON.parse(far.stdout)).toEqual([
+    {
+      consumer: "c1",
+      topic: "t",
+      partition: 0,
+      nextOffset: "3",
+      metadata: "",
+      requested: "9223372036854775807",
+      earliest: "0",
+      latest: "3",
+      status: "written",
+    },
+  ]);
+  expect(far.stderr).toBe(
+    'warning: topic "t" partition "0": offset 9223372036854775807 lies beyond the log\'s end, 3 is taken\n1 position written\n',
+  );
+  const back = await run("consumer reset c1 --shift-by -9223372036854775807".split(" "));
+  expect(back.stderr).toBe(
+    `warning: topic "t" partition "0": offset -9223372036854775804 lies before the log's beginning, 0 is taken\n${PLAN}`,
+  );
+  const late = await run("consumer reset c1 -t t --to-datetime 2999-01-01T00:00:00".split(" "));
+  expect(late.stderr).toBe(
+    [
+      "--to-datetime 2999-01-01T00:00:00 has no zone: read as UTC, 2999-01-01T00:00:00.000Z",
+      'warning: topic "t" partition "0": has no record as late as that, its end 3 is taken',
+      'warning: topic "t" partition "1": has no record as late as that, its end 3 is taken',
+      PLAN,
+    ].join("\n"),
+  );
+  expect(await out("consumer reset c1 -t t --by-duration 1h")).toMatch(/^t +0 +3 +0 +3 again$/m);
+});
+
+test("a running consumer stops, and goes on from the new position when it is started again", async () => {
+  await using workspace = await createWorkspace();
+  const { out, run } = workspace;
+  await out("topic create t");
+  await out("produce t", numberedLines(1, 5));
+  const reader = workspace.start(["consume", "t", "-c", "c1", "--flush", "20"]);
+  await reader.lines(5);
+  const { code, stderr } = await run("consumer reset c1 -t t --to-offset 2 --execute".split(" "));
+  expect(code).toBe(0);
+  expect(stderr).toContain(`"${hostname()}:${reader.pid}" has claimed 1 of these positions, and lost that`);
+  await out("produce t", numberedLines(6, 6));
+  expect(await reader.ended).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("was moved by an operator; this session stopped") as unknown,
+  });
+  expect(await positions(workspace)).toEqual({ "t/0": "2" });
+  expect(await out("consume t -c c1 --until-end")).toBe(numberedLines(3, 6));
+});
+
+test("a TTL stays, and a new position gets the topic's; metadata stays only with a position that stays", async () => {
+  await using workspace = await createWorkspace();
+  const { out, folder } = workspace;
+  await out("topic create t --partitions 3 --consumer-ttl 24h");
+  await out("produce t", numberedLines(1, 9));
+  await using store = await openSqliteStore({ file: join(folder, "data", "tidemark", "tidemark.db") });
+  const key = (partition: number) => ({ consumer: "c1", topic: "t", partition });
+  await store.reset([
+    { key: key(0), nextOffset: 1n, metadata: "moves", ttl: 3_600_000 },
+    { key: key(1), nextOffset: 2n, metadata: "stays", ttl: null },
+  ]);
+  await out("consumer reset c1 -t t --to-offset 2 --execute");
+  const found = await store.fetch([key(0), key(1), key(2)]);
+  expect(
+    found.map((outcome) => (outcome.status === "found" ? [outcome.record.metadata, outcome.record.ttl] : [])),
+  ).toEqual([
+    ["", 3_600_000],
+    ["stays", undefined],
+    ["", 86_400_000],
+  ]);
+});
+
+test("a claim without a position is left out unless its topic is named", async () => {
+  await using workspace = await createWorkspace();
+  const { out, run, folder } = workspace;
+  await out("topic create t --partitions 2");
+  await out("consume t -c c1 -p 0 --until-end");
+  await using store = await openSqliteStore({ file: join(folder, "data", "tidemark", "tidemark.db") });
+  await store.claim([{ key: { consumer: "c1", topic: "t", partition: 1 }, token: "token", owner: "somebody" }]);
+  const all = await run("consumer reset c1 --to-earliest".split(" "));
+  expect(all.stdout.split("\n")).toHaveLength(3);
+  expect(all.stderr).toContain("left out: 1 partition claimed without a position yet");
+  expect(await run("consumer reset c1 -t t --shift-by 1".split(" "))).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(
+      'consumer "c1" has no position on topic "t" partition "1", so there is nothing',
+    ) as unknown,
+  });
+  expect(await out("consumer reset c1 -t t --to-earliest")).toMatch(/^t +1 +- +0 +new$/m);
+});
+
+test("of many, those before a failure are written and told, and the same command again writes the rest", async () => {
+  await using workspace = await createWorkspace();
+  const { out, run, folder } = workspace;
+  await out("topic create t --partitions 2500");
+  await out("consumer list");
+  const file = join(folder, "data", "tidemark", "tidemark.db");
+  using database = new DatabaseSync(file);
+  const fails = "WHEN NEW.partition = 1500 BEGIN SELECT RAISE(ABORT, 'not now'); END";
+  database.exec(`CREATE TRIGGER fails BEFORE INSERT ON tidemark_offsets ${fails}`);
+  const failed = await run("consumer reset c1 -t t --to-latest --execute -O json".split(" "));
+  expect(failed.code).toBe(1);
+  expect(failed.stderr).toMatch(
+    /^tidemark: .*not now.*; of 2500 positions 1000 written, 1000 not written, 500 not tried; run the command again\n$/,
+  );
+  const statuses = (JSON.parse(failed.stdout) as Row[]).map(({ status }) => status);
+  expect(new Set(statuses.slice(0, 1000))).toEqual(new Set(["written"]));
+  expect(new Set(statuses.slice(1000, 2000))).toEqual(new Set(["failed"]));
+  expect(new Set(statuses.slice(2000))).toEqual(new Set(["not-tried"]));
+  expect(Object.keys(await positions(workspace))).toHaveLength(1000);
+  expect((await run("consumer reset c1 --shift-by 0 --execute".split(" "))).code).toBe(0);
+  database.exec("DROP TRIGGER fails");
+  expect((await run("consumer reset c1 -t t --to-latest --execute".split(" "))).stderr).toContain(
+    "2500 positions written",
+  );
+  expect(Object.keys(await positions(workspace))).toHaveLength(2500);
+});
+
+test("of two at once both write all of theirs, whichever comes last", async () => {
+  await using workspace = await createWorkspace();
+  const { out, run } = workspace;
+  await out("topic create t --partitions 3000");
+  await out("produce t", numberedLines(1, 3000));
+  const commands = ["--to-earliest", "--to-latest"].map((verb) =>
+    run(["consumer", "reset", "c1", "-t", "t", verb, "--execute"]),
+  );
+  for (const { code, stderr } of await Promise.all(commands)) {
+    expect(stderr).toBe("3000 positions written\n");
+    expect(code).toBe(0);
+  }
+  const found = Object.values(await positions(workspace));
+  expect(found).toHaveLength(3000);
+  expect(found.every((offset) => offset === "0" || offset === "1")).toBe(true);
+});
