@@ -27,7 +27,7 @@ export interface FollowGroupOptions<Transaction> {
 /**
  * Reads the partitions that a Kafka group gives to this process, from the positions of a store. Kafka only says who reads
  * what: it keeps no position. Resolves after an abort; rejects when another took the positions over, when the policy
- * refuses, or when the store is away at a rebalance. What `eachBatch` throws is tried again by kafkajs, for ever.
+ * refuses, or when the store or the broker is away at a rebalance. What `eachBatch` throws is tried again by kafkajs, for ever.
  */
 export async function followGroup<Transaction>(options: FollowGroupOptions<Transaction>): Promise<void> {
   const { brokers, topic, consumer, store, policy, signal, eachBatch } = options;
@@ -39,6 +39,7 @@ export async function followGroup<Transaction>(options: FollowGroupOptions<Trans
   // What fails while nobody waits yet is told as soon as somebody does.
   ended.catch(() => undefined);
   let session: OffsetSession<Transaction> | undefined;
+  let generation = 0;
   let changing = Promise.resolve();
 
   const seek = (partition: number, offset: bigint) => group.seek({ topic, partition, offset: String(offset) });
@@ -52,7 +53,7 @@ export async function followGroup<Transaction>(options: FollowGroupOptions<Trans
   };
 
   // A session for each generation of the group: it claims what the group has given, and those who had it are fenced.
-  const change = async (partitions: number[]) => {
+  const change = async (partitions: number[], to: number) => {
     const former = session;
     session = undefined;
     // Partitions that moved may be claimed already: its last flush is refused then, and records come again elsewhere.
@@ -67,6 +68,8 @@ export async function followGroup<Transaction>(options: FollowGroupOptions<Trans
     session = next;
     const offsets = await choose(next, partitions);
     await next.flush();
+    // The group has changed once more meanwhile: all stays paused until that is dealt with.
+    if (to !== generation) return;
     partitions.forEach((partition, index) => seek(partition, offsets[index] ?? 0n));
     group.resume([{ topic, partitions }]);
   };
@@ -74,15 +77,16 @@ export async function followGroup<Transaction>(options: FollowGroupOptions<Trans
   // Another member of the group may have claimed a moment before kafkajs tells us: then a new session is under way. Else
   // somebody outside of the group has the positions, or an operator moved them.
   const stopUnlessGroupChanges = (fenced: OffsetSession<Transaction>) => {
-    group.pause([{ topic }]);
-    setTimeout(() => session === fenced && fail(fenced.fenced), GROUP_NOTICES_WITHIN_MS);
+    setTimeout(() => session === fenced && fail(fenced.fenced), GROUP_NOTICES_WITHIN_MS).unref();
   };
 
   /** Whether a batch is what comes next. Moves reading where it is not. */
   const isNext = async (of: OffsetSession<Transaction>, batch: Batch): Promise<boolean> => {
     const position = of.position(batch.partition);
     const first = BigInt(batch.firstOffset() ?? -1);
-    if (position === undefined || first === position) return true;
+    // Of a partition that went to another while the batch was on its way.
+    if (position === undefined) return false;
+    if (first === position) return true;
     // A gap: compaction or markers made it. Or kafkajs met OFFSET_OUT_OF_RANGE: it then goes to the log's beginning by
     // itself (`fromBeginning`), with an error in its log and no event. The log's range tells which.
     const [next = position] = await choose(of, [batch.partition]);
@@ -95,7 +99,8 @@ export async function followGroup<Transaction>(options: FollowGroupOptions<Trans
     const partitions = payload.memberAssignment[topic] ?? [];
     // At once: kafkajs does not wait for listeners, and would begin where it thinks best.
     group.pause([{ topic }]);
-    changing = changing.then(() => change(partitions)).catch(fail);
+    const to = (generation += 1);
+    changing = changing.then(() => change(partitions, to)).catch(fail);
   });
   group.on(group.events.CRASH, ({ payload }) => void (payload.restart || fail(payload.error)));
   signal.addEventListener("abort", () => end(), { once: true });
@@ -109,6 +114,8 @@ export async function followGroup<Transaction>(options: FollowGroupOptions<Trans
       eachBatchAutoResolve: false,
       eachBatch: async (payload) => {
         const current = session;
+        // Until the group changes there is nothing to read for.
+        if (current?.fenced !== undefined) payload.pause();
         if (current === undefined || current.fenced !== undefined || payload.isStale()) return;
         try {
           if (await isNext(current, payload.batch)) await eachBatch(payload, current);
