@@ -1,0 +1,4 @@
+import { describe, it } from "@jest/globals";
+import { declareMemorySuite } from "./memory-suite.ts";
+
+declareMemorySuite({ describe, it });

@@ -1,0 +1,4 @@
+import { describe, it } from "node:test";
+import { declareMemorySuite } from "./memory-suite.ts";
+
+declareMemorySuite({ describe, it });
