@@ -15,7 +15,7 @@ await ("missing" in kafka
   ? describeWithServer("kafka", () => undefined)
   : describeWithTransactions((mongo) => declareKills(kafka, mongo)));
 
-function declareKills(kafka: RunningServer, mongo: TransactionalMongo): void {
+function declareKills(broker: RunningServer, mongo: TransactionalMongo): void {
   // MongoDB itself keeps the transaction of a killed client, and with it the lock, for a minute.
   const kills = mongo.behind === undefined ? 1 : 4;
 
@@ -23,7 +23,7 @@ function declareKills(kafka: RunningServer, mongo: TransactionalMongo): void {
     `kafkajs and MongoDB, exactly once: killed ${kills} times, the collection has each record once`,
     { timeout: 300_000 },
     async () => {
-      const bench = await openBench(kafka, 2);
+      const bench = await openBench(broker, 2);
       const database = `example-${randomUUID()}`;
       const client = await MongoClient.connect(mongo.url);
       onTestFinished(async () => {
@@ -39,7 +39,7 @@ function declareKills(kafka: RunningServer, mongo: TransactionalMongo): void {
         new ExampleProcess(
           "src/kafkajs/exactly-once-mongo.ts",
           [bench.topic, bench.consumer, database],
-          { BROKERS: new URL(kafka.url).host, MONGODB_URL: mongo.url, GROUP: randomUUID() },
+          { BROKERS: new URL(broker.url).host, MONGODB_URL: mongo.url, GROUP: randomUUID() },
           [],
         );
       const moved = async (before: readonly number[]) =>
