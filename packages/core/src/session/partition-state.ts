@@ -42,6 +42,8 @@ export class PartitionState {
   #owed: bigint | undefined;
   #dirty = false;
   #mayGoBack = false;
+  // Positions that were sent in transactions of the caller's since reading went back: any of them may be stored.
+  readonly #sentWithin = new Set<bigint>();
   #moves = 0;
   // Whether reading went back: records handed out before that are of a log that is gone.
   #wentBack = false;
@@ -117,6 +119,7 @@ export class PartitionState {
       this.#wentBack = true;
     }
     this.#moves += 1;
+    this.#sentWithin.clear();
     this.#committed = nextOffset;
     this.#committedIsRecord = false;
     this.#dirty = false;
@@ -146,6 +149,33 @@ export class PartitionState {
     };
   }
 
+  /** Whether the stored position may be of before reading went back, so that it has to be known to go back from there. */
+  get mayGoBack(): boolean {
+    return this.#mayGoBack;
+  }
+
+  /** Takes in what the store has: transactions of the caller's end without the session. */
+  learned(stored: bigint | undefined): void {
+    if (stored !== undefined && this.#sentWithin.has(stored)) this.#wentThrough();
+    this.#durable = stored;
+  }
+
+  /** As {@link PartitionState.claimFor}, for an entry in a transaction of the caller's. */
+  claimWithin(nextOffset: bigint): Pick<CommitEntry, "token" | "nextToken" | "rewindFrom"> {
+    if (this.#mayGoBack) {
+      this.#sentWithin.add(nextOffset);
+      // A position of before may not land on top of it.
+      this.#owed = undefined;
+      if (!this.#dirty) this.dirtySince = undefined;
+    }
+    return this.claimFor(nextOffset);
+  }
+
+  /** Whether the claim is getting another token, which a write that was sent earlier does not know of. */
+  hasNewerToken({ entry }: PendingWrite): boolean {
+    return this.#nextToken !== undefined && entry.nextToken !== this.#nextToken;
+  }
+
   /** The part of an entry that proves the claim, and lets the stored position go back where a reset allowed that. */
   claimFor(nextOffset: bigint | undefined): Pick<CommitEntry, "token" | "nextToken" | "rewindFrom"> {
     const durable = this.#durable;
@@ -171,13 +201,15 @@ export class PartitionState {
       this.#ttlToSend = undefined;
     }
     if (entry.nextOffset === undefined) return;
-    if (current && moves === this.#moves) this.#mayGoBack = false;
+    if (current && moves === this.#moves) this.#wentThrough();
     this.#settled(entry.nextOffset, entry.nextOffset, sentAt);
   }
 
   /** The store was ahead. Gives whether the commit is to be sent again, now that a rewind can name the stored position. */
   behind({ entry }: PendingWrite, record: OffsetRecord, sentAt: number, mayRepeat: boolean): boolean {
     const { nextOffset } = record;
+    // A transaction has brought it there, from where reading went back to.
+    if (nextOffset !== undefined && this.#sentWithin.has(nextOffset)) this.#wentThrough();
     if (mayRepeat && this.#mayGoBack && nextOffset !== undefined && nextOffset !== entry.rewindFrom) {
       // An earlier write whose answer was lost had arrived; the claim holds, so that position is our own.
       this.#durable = nextOffset;
@@ -205,6 +237,12 @@ export class PartitionState {
     if (this.#dirty) return false;
     this.#dirty = true;
     return true;
+  }
+
+  /** The store has a position of after reading went back. */
+  #wentThrough(): void {
+    this.#mayGoBack = false;
+    this.#sentWithin.clear();
   }
 
   #settled(sent: bigint, durable: bigint | undefined, sentAt: number): void {

@@ -124,6 +124,8 @@ export class PositionWriter {
         if (mayRepeat && outcome.reason === "absent" && entry.recreate !== true && this.mayHaveExpired(state)) {
           return state.write(owner);
         }
+        // A transaction of the caller's may have gone back meanwhile, and the claim has its new token.
+        if (mayRepeat && outcome.reason === "superseded" && state.hasNewerToken(write)) return state.write();
         onFenced(state, outcome);
         return undefined;
     }

@@ -183,8 +183,9 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     }
     const nextOffset = record.offset + 1n;
     const { owner } = this.#options;
+    if (state.mayGoBack) await this.#learnStored(state, options);
     const recreate = this.#writer.mayHaveExpired(state) && { recreate: true, owner, ttl: state.ttl };
-    const entry = { key: state.key, nextOffset, ...state.claimFor(nextOffset), ...recreate };
+    const entry = { key: state.key, nextOffset, ...state.claimWithin(nextOffset), ...recreate };
     try {
       await this.#store.commit([entry], { ...options, transaction });
     } catch (error) {
@@ -247,6 +248,13 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     }
     this.#emit({ type: "fenced", key: state.key, reason, owner });
     return error;
+  }
+
+  /** Reads the position to go back from: in a transaction a wrong one cannot be put right, and earlier ones ended unseen. */
+  async #learnStored(state: PartitionState, options: CallOptions): Promise<void> {
+    const [outcome] = await this.#store.fetch([state.key], options);
+    if (outcome?.status === "failed") throw outcome.error;
+    if (outcome?.status === "found") state.learned(outcome.record.nextOffset);
   }
 
   #dirtied(state: PartitionState): void {
