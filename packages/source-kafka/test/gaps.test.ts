@@ -82,6 +82,14 @@ await describeWithServer("kafka", (server) => {
     expect(await fetchFrom(log, topic)).toEqual({ records: [], nextOffset: 0n, highWatermark: 0n });
     // Beyond what is committed, and yet in the log.
     expect(await fetchFrom(log, topic, { offset: 2n })).toMatchObject({ records: [], nextOffset: 2n });
+    // The end, and with it a consumer's lag, is where this isolation's readers get to, not Kafka's high watermark.
+    const dirty = await openLog(server, { isolation: "read_uncommitted" });
+    for (const [reader, offset] of [
+      [log, 0n],
+      [dirty, 2n],
+    ] as const) {
+      expect(await reader.listOffsets(topic, [{ partition: 0, timestamp: -1 }])).toEqual([{ partition: 0, offset }]);
+    }
     const waiting = fetchFrom(log, topic, { maxWait: 20_000 });
     await transaction.commit();
     expect(textsOf((await waiting).records)[0]).toBe("open");

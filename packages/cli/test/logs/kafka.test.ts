@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { createWorkspace } from "../support/workspace.ts";
 
 await describeWithServer("kafka", (server) => {
-  it("consumes a topic of Kafka, killed and resumed, with its position in SQLite", async () => {
+  it("consumes a topic of Kafka, killed and resumed, with its position in SQLite", { timeout: 90_000 }, async () => {
     await using workspace = await createWorkspace({ TIDEMARK_LOG: server.url, TIDEMARK_STORE: "sqlite:offsets.db" });
     const topic = `cli-${randomUUID()}`;
     const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => String(from + index));
@@ -15,7 +15,7 @@ await describeWithServer("kafka", (server) => {
     const seen = await first.lines(100);
     expect(seen).toEqual(numbers(0, 100));
     await expect
-      .poll(async () => JSON.parse(await workspace.out("consumer list -O json")) as unknown)
+      .poll(async () => JSON.parse(await workspace.out("consumer list -O json")) as unknown, { timeout: 20_000 })
       .toMatchObject([{ consumer: "c1", topic, partition: 0, nextOffset: "100" }]);
     first.kill("SIGKILL");
     await first.ended;
@@ -26,6 +26,10 @@ await describeWithServer("kafka", (server) => {
     );
     const list = await workspace.out("consumer list");
     expect(list).toMatch(new RegExp(`^c1 +${topic} +0 +150 +0 +23 hr`, "m"));
+
+    await workspace.out(`produce ${topic}`, "a\nb\nc\n");
+    expect(JSON.parse(await workspace.out("consumer list -O json"))).toMatchObject([{ nextOffset: "150", lag: "3" }]);
+    expect(JSON.parse(await workspace.out("consumer describe c1 -O json"))).toMatchObject([{ lag: "3" }]);
 
     expect(await workspace.out(`topic describe ${topic}`)).toContain("- c1/0");
     expect(await workspace.out("topic list")).not.toContain("__tidemark");
