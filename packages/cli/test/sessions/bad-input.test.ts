@@ -19,6 +19,9 @@ beforeAll(async () => {
   await writeFile(join(folder, "misspelt.json"), '{ "stor": "memory:" }');
   await writeFile(join(folder, "surrogate.json"), '{ "namespace": "\\ud800" }');
   await writeFile(join(folder, "broken.yaml"), "store: [");
+  await writeFile(join(folder, "three.csv"), "t,0,1\n");
+  await writeFile(join(folder, "four.csv"), "c,t,0,1\n");
+  await writeFile(join(folder, "one.jsonl"), '{"consumer":"c","topic":"t","partition":0,"nextOffset":"1"}\n');
 });
 
 afterAll(async () => {
@@ -88,6 +91,39 @@ const usage: readonly (readonly [args: readonly string[], message: RegExp])[] = 
   [["topic", "list", "--config", "misspelt.json"], /has "stor"; known are store, namespace, log, output, plugins/],
   [["topic", "list", "--log", "foo:", "--plugin", "not-there"], /plugin "not-there" is not installed/],
   [["produce", "t", "--key-separator", ""], /It must not be empty/],
+  [["consumer", "reset"], /missing required argument 'name'/],
+  [["consumer", "reset", "stored"], /needs one of --to-earliest, --to-latest, --to-current, --to-offset, /],
+  [["consumer", "reset", "stored", "--execute"], /needs one of --to-earliest/],
+  [
+    ["consumer", "reset", "stored", "--to-earliest", "--shift-by", "5"],
+    /--to-earliest and --shift-by exclude each other/,
+  ],
+  [["consumer", "reset", "stored", "--to-offset", "0", "--by-duration", "1h"], /--to-offset and --by-duration exclude/],
+  [["consumer", "reset", "", "--to-latest"], /A name must not be empty/],
+  [["consumer", "reset", "stored", "-t", LONG, "--to-latest"], /at most 255 bytes/],
+  [["consumer", "reset", "stored", "-p", "x", "--to-latest"], /whole number from 0/],
+  [["consumer", "reset", "stored", "--to-offset", "-1"], /It must be a whole number from 0 to 2\^63 - 1/],
+  [["consumer", "reset", "stored", "--to-offset", "9223372036854775808"], /from 0 to 2\^63 - 1/],
+  [["consumer", "reset", "stored", "--to-offset", "1e3"], /from 0 to 2\^63 - 1/],
+  [["consumer", "reset", "stored", "--to-offset", "9".repeat(100_000)], /from 0 to 2\^63 - 1/],
+  [["consumer", "reset", "stored", "--shift-by", "five"], /at most 2\^63 - 1 on or back: 10 or -10/],
+  [["consumer", "reset", "stored", "--shift-by", "-9223372036854775808"], /at most 2\^63 - 1 on or back/],
+  [["consumer", "reset", "stored", "--by-duration", "-PT1H"], /A duration cannot be negative/],
+  [["consumer", "reset", "stored", "--by-duration", "PT0S"], /longer than 0/],
+  [["consumer", "reset", "stored", "--by-duration", "P1M"], /Write a duration like 24h/],
+  [["consumer", "reset", "stored", "--by-duration", "24"], /Give the unit too, for example 24s/],
+  [["consumer", "reset", "stored", "--to-datetime", ""], /It must not be empty/],
+  [
+    ["consumer", "reset", "stored", "--to-datetime", "2026-02-30T00:00:00Z"],
+    /--to-datetime "2026-02-30T00:00:00Z" is not a date/,
+  ],
+  [["consumer", "reset", "stored", "--to-datetime", "yesterday"], /is not a date: write it like 2026-01-31T08:00:00Z/],
+  [["consumer", "export", ""], /A name must not be empty/],
+  [["consumer", "export", "-O", "yaml"], /one JSON document a line, or --csv, not yaml/],
+  [["consumer", "import", "a", "b"], /too many arguments/],
+  [["consumer", "import", "three.csv"], /do not say whose they are: name the consumer with --consumer/],
+  [["consumer", "import", "four.csv", "-c", "c1"], /the input names its consumers itself/],
+  [["consumer", "import", "one.jsonl", "-c", "c1"], /--consumer is for CSV/],
 ];
 
 const failures: readonly (readonly [args: readonly string[], message: RegExp])[] = [
@@ -107,6 +143,33 @@ const failures: readonly (readonly [args: readonly string[], message: RegExp])[]
   [["consumer", "list", "--store", "sqlite:mis/typed/x.db"], /typed" does not exist; create it or check the path$/],
   [["topic", "list", "--log", "local:mis/typed/x.db"], /typed" does not exist; create it or check the path$/],
   [["consume", "t", "-p", "0", "--start", "99", "--reset-policy", "none", "--until-end"], /offset 99 .* out of range/],
+  [["consumer", "reset", "nobody", "--to-latest"], /consumer "nobody" has no position; to give it one, name the topic/],
+  [["consumer", "reset", "stored", "-t", "nope", "--to-latest"], /there is no topic "nope"/],
+  [
+    ["consumer", "reset", "stored", "-t", "t", "-p", "7", "--to-latest"],
+    /topic "t" has no partition 7: it has partitions 0 to 1/,
+  ],
+  [["consumer", "reset", "stored", "-p", "1", "--to-latest"], /"stored" has no position on partition "1"/],
+  [
+    ["consumer", "reset", "stored", "-t", "t", "--shift-by", "1"],
+    /has no position on topic "t" partition "1", so there is nothing to shift/,
+  ],
+  [["consumer", "reset", "stored", "--to-latest", "--log", "local:corrupt.db"], /corrupt\.db" is not a SQLite file/],
+  [
+    ["consumer", "reset", "stored", "--to-latest", "--log", "local:other.db"],
+    /has a position on topic "t", which the log does not have/,
+  ],
+  [
+    ["consumer", "reset", "stored", "--to-latest", "--store", "sqlite:corrupt.db"],
+    /corrupt\.db" is not a SQLite database/,
+  ],
+  [["consumer", "export", "nobody"], /consumer "nobody" has no position/],
+  [["consumer", "export", "--store", "sqlite:corrupt.db"], /corrupt\.db" is not a SQLite database/],
+  [["consumer", "import"], /the input has no position in it/],
+  [["consumer", "import", "nope.jsonl"], /the input cannot be read: .*nope\.jsonl/],
+  [["consumer", "import", "a-folder"], /the input cannot be read: .*EISDIR/],
+  [["consumer", "import", "corrupt.db", "-c", "c1"], /line 1 of the input: neither a JSON document nor/],
+  [["consumer", "import", "one.jsonl", "--store", "sqlite:corrupt.db"], /corrupt\.db" is not a SQLite database/],
 ];
 
 describe.each([
@@ -200,7 +263,7 @@ test("a start beyond the end goes to the reset policy, and is said", async () =>
     code: 0,
     stdout: "",
     stderr:
-      'topic "t" partition "0": offset 99 lies beyond the log\'s end; policy nearest goes on at 2, the 2 records before it are not read\n',
+      'topic "t" partition "0": offset 99 lies beyond the log\'s end at 2; policy nearest goes on at 2, the 2 records before it are not read\n',
   });
 });
 

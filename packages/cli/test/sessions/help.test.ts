@@ -22,7 +22,7 @@ test.each([
     ["consume"],
     ["-c, --consumer", "-p, --partition", "--all", "--start", "--reset-policy", "--flush", "--ttl", "--until-end"],
   ],
-  [["consumer"], ["list", "describe", "set", "delete"]],
+  [["consumer"], ["list", "describe", "set", "delete", "reset", "export", "import"]],
   [["consumer", "list"], ["-t, --topic"]],
   [["consumer", "describe"], ["-t, --topic"]],
   [
@@ -32,6 +32,29 @@ test.each([
   [
     ["consumer", "delete"],
     ["-t, --topic", "-p, --partition"],
+  ],
+  [
+    ["consumer", "reset"],
+    [
+      ...[
+        "--to-earliest",
+        "--to-latest",
+        "--to-offset",
+        "--shift-by",
+        "--to-datetime",
+        "--by-duration",
+        "--to-current",
+      ],
+      ...["-t, --topic", "-p, --partition", "--execute", "Exactly one of"],
+    ],
+  ],
+  [
+    ["consumer", "export"],
+    ["[name...]", "-t, --topic", "--csv", "group,topic,partition,offset"],
+  ],
+  [
+    ["consumer", "import"],
+    ["[file]", "-c, --consumer", "--overwrite", "--execute"],
   ],
 ])("%j --help teaches the command", async (args, expected) => {
   await using workspace = await createWorkspace();

@@ -106,7 +106,8 @@ async function exportPositions(
     await output.end();
     progress.end();
   }
-  for (const line of tallyLines(tally, csv)) say(line);
+  // Of names that are all mistyped nothing is to be told but that.
+  if (names.length === 0 || missing.length < names.length) for (const line of tallyLines(tally, csv)) say(line);
   if (unreadable !== undefined) throw unreadable;
   const [first] = missing;
   if (first === undefined) return;

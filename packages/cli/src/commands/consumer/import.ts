@@ -1,6 +1,8 @@
 import type { Command } from "commander";
 import { contextOf, type CommandContext } from "../../context/command-context.ts";
 import { say } from "../../context/standard-streams.ts";
+import { CommandFailure } from "../../failure/command-failure.ts";
+import { messageOf } from "../../failure/report-failure.ts";
 import { counted } from "../../text/visible-text.ts";
 import { examples } from "../examples.ts";
 import { parseName } from "../option-values.ts";
@@ -94,8 +96,7 @@ async function read(file: string, consumer: string | undefined): Promise<Importe
   const onProgress = (count: number): void => progress.update(count);
   try {
     if (file !== "-") {
-      const { createReadStream } = await import("node:fs");
-      return await readPositions({ input: createReadStream(file), consumer, onProgress });
+      return await readPositions({ input: fileChunks(file), consumer, onProgress });
     }
     const { readStandardInput } = await import("../produce/standard-input.ts");
     const input = readStandardInput();
@@ -106,6 +107,15 @@ async function read(file: string, consumer: string | undefined): Promise<Importe
     }
   } finally {
     progress.end();
+  }
+}
+
+async function* fileChunks(file: string): AsyncGenerator<Uint8Array, void, undefined> {
+  const { createReadStream } = await import("node:fs");
+  try {
+    for await (const chunk of createReadStream(file)) yield chunk as Uint8Array;
+  } catch (error) {
+    throw new CommandFailure(`the input cannot be read: ${messageOf(error)}`, { cause: error });
   }
 }
 
