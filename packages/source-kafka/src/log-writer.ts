@@ -10,6 +10,9 @@ import type { LogReader } from "./log-reader.ts";
 // Sequence numbers begin anew after the largest int32.
 const SEQUENCES = 2 ** 31;
 
+// The client writes each record's time as a difference from the first one's, and gets differences of more bits wrong.
+const MAX_TIME_DIFFERENCE_MS = 2 ** 31 - 1;
+
 /** By what a broker knows a batch that it has written already: its producer, and where it is in the producer's order. */
 interface ProducerIdentity {
   readonly producerId: bigint;
@@ -39,6 +42,7 @@ export class LogWriter {
       const [end] = await this.#reader.listOffsets(topic, [{ partition, timestamp: -1 }], call);
       return end?.offset ?? 0n;
     }
+    validateTimes(records);
     // Copied at once: the caller may go on with his buffers while a leader is looked for.
     const messages = records.map(({ key, value, headers = [], timestampMs = Date.now() }) => ({
       topic,
@@ -130,4 +134,13 @@ export class LogWriter {
   #forgetTurn(turn: string, settled: Promise<unknown>): void {
     if (this.#turns.get(turn) === settled) this.#turns.delete(turn);
   }
+}
+
+function validateTimes(records: readonly RecordInput[]): void {
+  const now = Date.now();
+  const first = records[0]?.timestampMs ?? now;
+  if (records.every(({ timestampMs = now }) => Math.abs(timestampMs - first) <= MAX_TIME_DIFFERENCE_MS)) return;
+  throw new RangeError(
+    "the times of records that are written together lie within 24 days: write them in several calls",
+  );
 }
