@@ -1,26 +1,14 @@
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { createConsumer, OffsetFencedError, OffsetStoreError } from "@tidemark/core";
-import { openLocalLog } from "@tidemark/source-local";
 import { openMongoStore } from "@tidemark/store-mongo";
 import { createMemorySource } from "@tidemark/test-support";
 import { describeWithTransactions } from "@tidemark/test-support/transaction-gateway";
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 
-const RECORDS = 4_000;
 const key = { consumer: "c1", topic: "orders", partition: 0 };
-const worker = fileURLToPath(new URL("../../src/crash/transact-on-mongo-until-killed.ts", import.meta.url));
 
 await describeWithTransactions((mongo) => {
-  // MongoDB itself keeps the transaction of a killed client, and with it the lock, for a minute.
-  const kills = mongo.behind === undefined ? 5 : 50;
   const database = `exactly-once-${randomBytes(6).toString("hex")}`;
   let client: MongoClient;
   beforeAll(async () => {
@@ -32,60 +20,6 @@ await describeWithTransactions((mongo) => {
   });
 
   describe("sink and position in one transaction", () => {
-    it(
-      `is exactly once when the consumer is killed ${kills} times at random moments`,
-      { timeout: 600_000 },
-      async () => {
-        const folder = await mkdtemp(join(tmpdir(), "tidemark-exactly-once-"));
-        const file = join(folder, "log.db");
-        await using source = await openLocalLog({ file, synchronous: "normal" });
-        onTestFinished(() => rm(folder, { recursive: true }));
-        await source.admin.createTopic(key.topic, { partitions: 1 });
-        const values = Array.from({ length: RECORDS }, () => ({ value: Buffer.from("x") }));
-        await source.producer.produce(key.topic, 0, values);
-        await using store = await openMongoStore({ client, database });
-        const sink = client.db(database).collection<{ offset: number }>("results");
-        const written = async (): Promise<number[]> =>
-          (await sink.find({}, { sort: { offset: 1 } }).toArray()).map(({ offset }) => offset);
-        const stored = async (): Promise<number> => {
-          const [outcome] = await store.fetch([key]);
-          return outcome?.status === "found" ? Number(outcome.record.nextOffset) : 0;
-        };
-        const stepsFile = join(folder, "steps");
-        const workerArguments = [mongo.url, database, file, key.topic, key.consumer, stepsFile];
-        const run = async (killAfterMs: number | undefined): Promise<void> => {
-          const child = spawn(process.execPath, ["--conditions=@tidemark/source", worker, ...workerArguments], {
-            stdio: ["ignore", "pipe", "inherit"],
-          });
-          const exited = once(child, "exit");
-          if (killAfterMs !== undefined) {
-            await Promise.race([once(child.stdout, "data"), exited]);
-            await pause(killAfterMs);
-            child.kill("SIGKILL");
-          } else child.stdout.resume();
-          expect(await exited).toEqual(killAfterMs === undefined ? [0, null] : [null, "SIGKILL"]);
-        };
-
-        let killedInside = 0;
-        for (let kill = 0; kill < kills; kill += 1) {
-          await run(Math.random() * 100);
-          const position = await stored();
-          // At every moment the sink holds exactly what the position says.
-          expect(await written()).toEqual(Array.from({ length: position }, (_, offset) => offset));
-          const steps = await readFile(stepsFile, "utf8");
-          if (steps.trimEnd().split("\n").at(-1)?.startsWith("begun") === true) killedInside += 1;
-        }
-        const position = await stored();
-        expect(position).toBeGreaterThan(0);
-        expect(position).toBeLessThan(RECORDS);
-        // The kills fell into transactions, not only between them.
-        expect(killedInside).toBeGreaterThan(kills / 4);
-        await run(undefined);
-        expect(await written()).toEqual(Array.from({ length: RECORDS }, (_, offset) => offset));
-        expect(await stored()).toBe(RECORDS);
-      },
-    );
-
     it("rolls a superseded consumer's work back, and tells it who superseded it", async () => {
       const source = createMemorySource();
       const fencedKey = { ...key, consumer: "c2" };

@@ -1,0 +1,58 @@
+import { DatabaseSync } from "node:sqlite";
+import { openSqliteStore } from "@tidemark/store-sqlite";
+import { byPartition, type OpenedPlace, type Place } from "./place.ts";
+
+// Whoever waits for a lock in this way waits with its whole process.
+const LOCK_TIMEOUT_MS = 1_000;
+
+/** Makes the table that transactions write results to. */
+export function makeSqliteSink(file: string): void {
+  const database = new DatabaseSync(file);
+  database.exec("CREATE TABLE results (consumer TEXT, number INTEGER, position INTEGER) STRICT");
+  database.exec("CREATE INDEX results_of ON results (consumer)");
+  database.close();
+}
+
+/** Positions and results in tables of one file, which has the log as well. */
+export async function openSqlitePlace(
+  { file }: Extract<Place, { kind: "sqlite" }>,
+  timeout: number,
+): Promise<OpenedPlace> {
+  const store = await openSqliteStore({ file, synchronous: "normal", timeout });
+  let opened: DatabaseSync | undefined;
+  const database = (): DatabaseSync => {
+    if (opened !== undefined) return opened;
+    opened = new DatabaseSync(file, { timeout: LOCK_TIMEOUT_MS });
+    opened.exec("PRAGMA synchronous = NORMAL");
+    return opened;
+  };
+  return {
+    store,
+    async transact(consumer, { partition, offset }, { writes, commit }) {
+      const handle = database();
+      handle.exec("BEGIN IMMEDIATE");
+      try {
+        // No identity of its own making: a record that is written twice is there twice.
+        if (writes) handle.prepare("INSERT INTO results VALUES (?, ?, ?)").run(consumer, partition, offset);
+        await commit(handle);
+        handle.exec("COMMIT");
+      } catch (error) {
+        if (handle.isTransaction) handle.exec("ROLLBACK");
+        throw error;
+      }
+    },
+    async sink(consumer, partitions) {
+      const rows = database()
+        .prepare("SELECT number, position FROM results WHERE consumer = ? ORDER BY rowid")
+        .all(consumer);
+      return byPartition(
+        partitions,
+        rows.map((row) => ({ partition: Number(row["number"]), offset: Number(row["position"]) })),
+      );
+    },
+    async close() {
+      opened?.close();
+      await store.close();
+    },
+  };
+}

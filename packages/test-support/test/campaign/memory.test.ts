@@ -1,0 +1,3 @@
+import { testShortCampaign } from "./short-campaign.ts";
+
+testShortCampaign("memory", { rounds: 60, transactional: 0 });

@@ -1,0 +1,3 @@
+import { testShortCampaign } from "./short-campaign.ts";
+
+testShortCampaign("mongo", { rounds: 10, transactional: 8 });

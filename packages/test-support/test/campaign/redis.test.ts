@@ -1,0 +1,3 @@
+import { testShortCampaign } from "./short-campaign.ts";
+
+testShortCampaign("redis", { rounds: 12, transactional: 10 });
