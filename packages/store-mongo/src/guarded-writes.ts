@@ -40,10 +40,12 @@ export async function writeGuarded(
   options: RequestOptions,
 ): Promise<GuardedWriteResult[]> {
   const results: GuardedWriteResult[] = writes.map(() => ({ status: "written" }));
+  // Always in the order of their keys: two batches that lock the same documents in different orders wait for each other.
+  const sent = [...writes.entries()].toSorted(([, one], [, other]) => (one.id < other.id ? -1 : 1));
   try {
     await collection.bulkWrite(
       // An upsert, so that the pipeline runs, and refuses, also where there is no document.
-      writes.map(({ id, pipeline }) => ({
+      sent.map(([, { id, pipeline }]) => ({
         updateOne: { filter: { _id: id }, update: pipeline, upsert: true },
       })),
       { ...options, ordered: false },
@@ -54,7 +56,9 @@ export async function writeGuarded(
     // Written but not acknowledged as the write concern asks, or not answered at all.
     if (failures.length === 0 || error.result.getWriteConcernError() !== undefined) throw error;
     for (const failure of failures) {
-      results[failure.index] =
+      const place = sent[failure.index]?.[0];
+      if (place === undefined) throw error;
+      results[place] =
         failure.code === DUPLICATE_KEY || isRefusalMessage(failure.errmsg ?? "")
           ? { status: "refused" }
           : { status: "failed", error: failure };

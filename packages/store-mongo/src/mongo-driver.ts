@@ -33,7 +33,7 @@ import { classifyMongoError } from "./mongo-errors.ts";
 import { TransactionalCommits } from "./mongo-transaction.ts";
 import { keyOfRecordId, recordId, recordIdRange } from "./record-id.ts";
 import { RecordReader } from "./record-reader.ts";
-import { type StoredDocument, UnreadableDocumentError } from "./stored-document.ts";
+import { ClaimDeletedError, type StoredDocument, UnreadableDocumentError } from "./stored-document.ts";
 import {
   claimPipeline,
   commitPipeline,
@@ -101,6 +101,8 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
     });
     const claimed = entries.filter((_, index) => outcomes[index]?.status === "claimed");
     const remembered = await this.#reader.rememberedBy(claimed, call, this.#request(signal));
+    // What such a claim had found went with it, and nobody holds it. The store claims all again: a claim can be repeated.
+    if (claimed.some(({ key }) => !remembered.has(this.#id(key)))) throw new ClaimDeletedError();
     return entries.map(({ key }, index) => {
       const outcome = outcomes[index];
       if (outcome === undefined || outcome.status === "failed") return outcome as DriverFailure;

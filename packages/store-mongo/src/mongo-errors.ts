@@ -1,6 +1,6 @@
 import type { ErrorClassification } from "@tidemark/core/driver";
 import { MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerSelectionError } from "mongodb";
-import { UnreadableDocumentError } from "./stored-document.ts";
+import { ClaimDeletedError, UnreadableDocumentError } from "./stored-document.ts";
 
 /** The server or the collection cannot hold what the store needs. */
 export class UnsupportedServerError extends Error {
@@ -31,6 +31,9 @@ const PASSING = new Set([
 export function classifyMongoError(error: unknown): ErrorClassification {
   if (error instanceof UnreadableDocumentError) {
     return { code: "CORRUPT_RECORD", retryable: false, message: error.message };
+  }
+  if (error instanceof ClaimDeletedError) {
+    return { code: "UNAVAILABLE", retryable: true, message: error.message };
   }
   if (error instanceof UnsupportedServerError) return { code: "UNSUPPORTED", retryable: false, message: error.message };
   const text = error instanceof Error ? error.message : messageOf(error);

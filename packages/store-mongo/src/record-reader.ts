@@ -49,13 +49,13 @@ export class RecordReader {
     });
   }
 
-  /** What a call of `claim` found, by id. A claim that is nowhere remembered was deleted meanwhile, with all it found. */
+  /** What a call of `claim` found, by id; `undefined` is nothing. A claim without an entry was deleted meanwhile. */
   async rememberedBy(
     entries: readonly ClaimEntry[],
     call: string,
     options: RequestOptions,
-  ): Promise<Map<string, StoredOffset | UnreadableDocumentError>> {
-    const remembered = new Map<string, StoredOffset | UnreadableDocumentError>();
+  ): Promise<Map<string, Found>> {
+    const remembered = new Map<string, Found>();
     if (entries.length === 0) return remembered;
     const documents = await this.#collection
       .find<Pick<StoredDocument, "_id" | "claims">>(
@@ -65,11 +65,9 @@ export class RecordReader {
       .toArray();
     for (const { _id, claims = [] } of documents) {
       const claim = claims.find((each: RememberedClaim) => each.call === call);
-      if (claim?.found)
-        remembered.set(
-          _id,
-          readable(() => readFound({ ...claim.found })),
-        );
+      if (claim === undefined) continue;
+      const { found } = claim;
+      remembered.set(_id, found ? readable(() => readFound({ ...found })) : undefined);
     }
     return remembered;
   }

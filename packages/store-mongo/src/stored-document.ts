@@ -49,6 +49,15 @@ export class UnreadableDocumentError extends Error {
   override readonly name = "UnreadableDocumentError";
 }
 
+/** A claim was written, and its record deleted before what the claim had found could be read. */
+export class ClaimDeletedError extends Error {
+  override readonly name = "ClaimDeletedError";
+
+  constructor() {
+    super("the record was deleted while it was claimed; claim it again");
+  }
+}
+
 /**
  * Reads a document that was found under a key.
  *

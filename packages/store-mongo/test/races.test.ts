@@ -42,6 +42,28 @@ await describeWithServer("mongo", ({ url }) => {
     });
   });
 
+  it("a claim that says that there was nothing holds: a delete at the same time came before it", async () => {
+    const { store, namespace, client } = await openStore(url);
+    const { store: other } = await openStore(url, { client, namespace });
+    const seen = { nothing: 0, record: 0 };
+    for (let partition = 0; partition < 60; partition += 1) {
+      const each = { ...key, partition };
+      await store.claim([{ key: each, token: "t", owner: "o" }]);
+      await store.commit([{ key: each, token: "t", nextOffset: 5n }]);
+      const [[claim]] = await Promise.all([
+        store.claim([{ key: each, token: "u", owner: "u" }]),
+        other.delete({ keys: [each] }),
+      ]);
+      if (claim?.status !== "claimed") throw new Error("the claim was not answered", { cause: claim });
+      const [commit] = await store.commit([{ key: each, token: "u", nextOffset: 0n }]);
+      // Whoever found the record was before the delete; whoever found none was after it.
+      const expected = claim.record ? { status: "fenced", reason: "absent" } : { status: "committed" };
+      expect(commit, `partition ${partition}, ${String(claim.record?.nextOffset)}`).toEqual(expected);
+      seen[claim.record ? "record" : "nothing"] += 1;
+    }
+    expect(seen.nothing).toBeGreaterThan(0);
+  });
+
   it("of deletes at once exactly one tells each key", async () => {
     const { store, namespace, client } = await openStore(url);
     const stores = await Promise.all([1, 2, 3, 4].map(async () => (await openStore(url, { client, namespace })).store));
