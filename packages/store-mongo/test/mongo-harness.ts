@@ -19,11 +19,11 @@ export interface MongoHarnessOptions {
 /** The kit's harness on a server. All cases share one collection, like all consumers of one: namespaces keep them apart. */
 export function mongoHarness(options: MongoHarnessOptions): StoreHarness<ClientSession> {
   const { name, url, transactions, database = "tidemark_conformance" } = options;
-  const open = async ({ namespace, timeout }: OpenStoreOptions): Promise<OpenedStore<ClientSession>> => {
+  const open = async ({ namespace, timeout, onEvent }: OpenStoreOptions): Promise<OpenedStore<ClientSession>> => {
     const { hostname, port } = new URL(url);
     const proxy = await openTcpProxy({ host: hostname, port: Number(port || 27_017) });
     const client = new MongoClient(throughProxy(url, proxy.port));
-    const store = await openMongoStore({ client, database, namespace, timeout });
+    const store = await openMongoStore({ client, database, namespace, timeout, onEvent });
     const records = client.db(database).collection<{ _id: string }>("offsets");
     const sessions = new Set<ClientSession>();
     const close = async (): Promise<void> => {

@@ -12,7 +12,7 @@ export const memory: TestedStore = {
   async openBackend() {
     const backend = createMemoryBackend();
     return {
-      open: async (options) => createMemoryStore({ backend, timeout: options?.timeout }),
+      open: async ({ timeout, namespace, onEvent } = {}) => createMemoryStore({ backend, namespace, timeout, onEvent }),
       close: async () => undefined,
     };
   },
@@ -23,15 +23,9 @@ export const sqlite: TestedStore = {
   name: "sqlite",
   async openBackend() {
     const folder = await mkdtemp(join(tmpdir(), "tidemark-store-"));
-    const namespace = newNamespace();
     return {
-      open: (options) =>
-        openSqliteStore({
-          file: join(folder, "offsets.db"),
-          namespace,
-          synchronous: "normal",
-          timeout: options?.timeout,
-        }),
+      open: ({ timeout, namespace, onEvent } = {}) =>
+        openSqliteStore({ file: join(folder, "offsets.db"), namespace, synchronous: "normal", timeout, onEvent }),
       close: () => rm(folder, { recursive: true }),
     };
   },

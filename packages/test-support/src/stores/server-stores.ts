@@ -13,7 +13,7 @@ import { MongoClient } from "mongodb";
 import type { TcpProxy } from "../faults/index.ts";
 import type { RunningServer, S3Access } from "../servers/index.ts";
 import { newNamespace } from "./embedded-stores.ts";
-import type { TestedRemoteStore } from "./store-backend.ts";
+import type { OpenBackendOptions, TestedRemoteStore } from "./store-backend.ts";
 
 /** The store on Redis, alone. */
 export const redis: TestedRemoteStore = {
@@ -22,15 +22,24 @@ export const redis: TestedRemoteStore = {
   protocol: "resp",
   async openBackend(server) {
     const { url } = present(server);
-    const namespace = newNamespace();
-    const open = (options: { readonly timeout?: number; readonly through?: TcpProxy } = {}) =>
-      openRedisStore({
-        url: throughProxy(url, options.through),
-        namespace,
-        timeout: options.timeout,
+    const room = newNamespace();
+    const namespaces = new Set<string>();
+    const open = ({ through, namespace = "", ...options }: OpenBackendOptions = {}) => {
+      namespaces.add(namespace);
+      return openRedisStore({
+        url: throughProxy(url, through),
         onEvent: () => undefined,
+        ...options,
+        namespace: `${room}${namespace}`,
       });
-    return { open, address: addressOf(url), close: async () => emptied(await open()) };
+    };
+    return {
+      open,
+      address: addressOf(url),
+      close: async () => {
+        for (const namespace of namespaces) await emptied(await open({ namespace }));
+      },
+    };
   },
 };
 
@@ -43,13 +52,8 @@ export const mongo: TestedRemoteStore = {
     const { url } = present(server);
     const database = newNamespace();
     return {
-      open: (options = {}) =>
-        openMongoStore({
-          url: throughProxy(url, options.through),
-          database,
-          timeout: options.timeout,
-          onEvent: () => undefined,
-        }),
+      open: ({ through, ...options } = {}) =>
+        openMongoStore({ url: throughProxy(url, through), database, onEvent: () => undefined, ...options }),
       address: addressOf(url),
       close: async () => {
         await using client = new MongoClient(url);
@@ -71,10 +75,10 @@ export const s3: TestedRemoteStore = {
     const admin = clientOf(access, undefined);
     await admin.send(new CreateBucketCommand({ Bucket: bucket }));
     return {
-      open: async (options = {}) => {
-        const client = clientOf(access, options.through);
+      open: async ({ through, ...options } = {}) => {
+        const client = clientOf(access, through);
         try {
-          const store = await openS3Store({ client, bucket, prefix: "offsets", timeout: options.timeout });
+          const store = await openS3Store({ client, bucket, prefix: "offsets", ...options });
           return closingAlso(store, () => client.destroy());
         } catch (error) {
           client.destroy();

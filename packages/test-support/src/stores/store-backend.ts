@@ -1,4 +1,5 @@
 import type { OffsetStore } from "@tidemark/core";
+import type { OffsetStoreOptions } from "@tidemark/core/driver";
 import type { TcpProxy, TcpProxyOptions, WireProtocolName } from "../faults/index.ts";
 import type { RunningServer, ServerName } from "../servers/index.ts";
 
@@ -8,6 +9,10 @@ export interface OpenBackendOptions {
   readonly timeout?: number;
   /** Leads the client's connections through a proxy; only of a store on a server. */
   readonly through?: TcpProxy;
+  /** Within the room. Default: the same for all. */
+  readonly namespace?: string;
+  /** Hears what the store tells; default nobody does. */
+  readonly onEvent?: OffsetStoreOptions["onEvent"];
 }
 
 /** Room of a test's own in one kind of store: everything that is opened of it sees the same records. */

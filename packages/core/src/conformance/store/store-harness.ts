@@ -1,4 +1,5 @@
 import type { OffsetKey } from "../../key.ts";
+import type { OffsetStoreEvent } from "../../driver/store-options.ts";
 import type { OffsetStore } from "../../offset-store.ts";
 
 /** How the kit asks for a store. */
@@ -7,6 +8,11 @@ export interface OpenStoreOptions {
   readonly namespace: string;
   /** Milliseconds for the store's `timeout` option. Absent: the store's own default. */
   readonly timeout?: number;
+  /**
+   * For the store's `onEvent` option: the kit listens for `retry`. A call that the store makes again may be seen twice, and
+   * to a kit that does not know of it the second time looks like a fault.
+   */
+  readonly onEvent?: (event: OffsetStoreEvent) => void;
 }
 
 /** A caller's transaction on the backend, as the store's users would begin one. */

@@ -5,6 +5,7 @@ import { deleteCases } from "./delete.ts";
 import { expiryCases } from "./expiry.ts";
 import { failureCases } from "./failure.ts";
 import { fenceCases } from "./fence.ts";
+import { historyCases } from "./history.ts";
 import { int64Cases } from "./int64.ts";
 import { lifecycleCases } from "./lifecycle.ts";
 import { listCases } from "./list.ts";
@@ -36,6 +37,7 @@ export const storeConformanceCases: readonly ConformanceCase[] = [
   ...failureCases,
   ...lifecycleCases,
   ...raceCases,
+  ...historyCases,
   ...transactionCases,
   ...modelCases,
 ];

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { randomInt } from "node:crypto";
+
+import { findHistoryFault } from "../../history/find-history-fault.ts";
+import { runRandomClients } from "../../history/random-clients.ts";
+import { createHistoryRecorder } from "../../history/record-history.ts";
+import type { ConformanceCase } from "../conformance-case.ts";
+import { keyOf } from "../outcomes.ts";
+
+const CLIENTS = 6;
+const ROUNDS = 4;
+const CALLS_EACH = 6;
+
+/** Whatever the order in which calls of several clients come about. */
+export const historyCases: readonly ConformanceCase[] = [
+  {
+    id: "history/linearizable",
+    clause: "3.1a",
+    title: `what ${CLIENTS} clients are answered that call every verb at once comes to the same as some order of the calls`,
+    run: async (context) => {
+      let recorder = createHistoryRecorder();
+      const stores = await Promise.all(
+        Array.from({ length: CLIENTS }, async (_, index) => {
+          const { store } = await context.openAnother({
+            onEvent: (event) => {
+              if (event.type === "retry") recorder.repeated(nameOf(index), event.operation);
+            },
+          });
+          return store;
+        }),
+      );
+      const seed = randomInt(2 ** 20);
+      for (let round = 0; round < ROUNDS; round += 1) {
+        // New keys each time: the search for an order is over few calls.
+        const keys = [0, 1].map((partition) => keyOf({ topic: `round ${round}`, partition }));
+        recorder = createHistoryRecorder();
+        const clients = stores.map((store, index) => recorder.record(nameOf(index), store));
+        await runRandomClients(clients, { seed: seed + round, keys, callsEach: CALLS_EACH });
+        const fault = findHistoryFault(recorder.calls);
+        assert.equal(fault, undefined, `seed ${seed + round}: ${fault?.message}`);
+      }
+    },
+  },
+];
+
+function nameOf(index: number): string {
+  return `client ${index + 1}`;
+}

@@ -1,0 +1,177 @@
+import { randomInt } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
+import type { OffsetKey, OffsetStore } from "@tidemark/core";
+import {
+  createHistoryRecorder,
+  findHistoryFault,
+  type RecordedCall,
+  runRandomClients,
+} from "@tidemark/core/conformance";
+import { openTcpProxy, type TcpProxy, type WireRequest } from "@tidemark/test-support/faults";
+import {
+  describeEachStore,
+  type OpenBackendOptions,
+  type StoreBackend,
+  testedRemoteStores,
+  testedStores,
+} from "@tidemark/test-support/stores";
+import { expect, it } from "vitest";
+
+/** `TIDEMARK_TEST_EFFORT=20` makes twenty times as many histories. */
+const EFFORT = Number(process.env["TIDEMARK_TEST_EFFORT"] ?? 1);
+const CLIENTS = 8;
+const CALLS_EACH = 6;
+const HARMS_A_ROUND = 3;
+const LIMIT = { timeout: 90_000 * EFFORT };
+
+await describeEachStore(testedStores, ({ name }, openBackend) => {
+  const rounds = EFFORT * (name === "s3" ? 8 : 25);
+  it(`what ${CLIENTS} clients are answered comes to the same as some order of their calls`, LIMIT, async () => {
+    await withBackend(openBackend, async (backend) => {
+      const seed = randomInt(2 ** 20);
+      const { calls } = await runRounds({ backend, seed, rounds, options: {} });
+      expect(lost(calls), "nothing disturbs these").toBe(0);
+    });
+  });
+});
+
+await describeEachStore(testedRemoteStores, ({ name, protocol }, openBackend) => {
+  const rounds = EFFORT * (name === "s3" ? 5 : 8);
+  it(`so it does on a network that drops, delays and swallows what they say`, LIMIT, async () => {
+    await withBackend(openBackend, async (backend) => {
+      if (backend.address === undefined) throw new TypeError("a store on a server has an address");
+      const seed = randomInt(2 ** 20);
+      const proxy = await openTcpProxy({ ...backend.address, protocol });
+      const harm = harmful(proxy, seed);
+      try {
+        const { calls } = await runRounds({ backend, seed, rounds, options: { through: proxy, timeout: 700 }, harm });
+        const repeated = calls.reduce((sum, { repeats }) => sum + repeats, 0);
+        // Faults that nobody notices would prove nothing.
+        expect(lost(calls) + repeated).toBeGreaterThan(0);
+      } finally {
+        proxy.restore();
+        await proxy.close();
+      }
+    });
+  });
+});
+
+interface Rounds {
+  readonly backend: StoreBackend;
+  readonly seed: number;
+  readonly rounds: number;
+  readonly options: OpenBackendOptions;
+  readonly harm?: (until: Promise<unknown>) => Promise<void>;
+}
+
+/** Rounds on new keys each, by the same clients. Fails on the first key whose answers no order explains. */
+async function runRounds({
+  backend,
+  seed,
+  rounds,
+  options,
+  harm,
+}: Rounds): Promise<{ readonly calls: RecordedCall[] }> {
+  const recorders = new Map<number, ReturnType<typeof createHistoryRecorder>>();
+  let current = 0;
+  const stores = await Promise.all(
+    Array.from({ length: CLIENTS }, (_, index) =>
+      backend.open({
+        ...options,
+        onEvent: (event) => {
+          if (event.type === "retry") recorders.get(current)?.repeated(nameOf(index), event.operation);
+        },
+      }),
+    ),
+  );
+  const calls: RecordedCall[] = [];
+  try {
+    for (let round = 0; round < rounds; round += 1) {
+      const recorder = createHistoryRecorder();
+      current = round;
+      recorders.set(round, recorder);
+      const clients = stores.map((store: OffsetStore<unknown>, index) => recorder.record(nameOf(index), store));
+      const running = runRandomClients(clients, { seed: seed + round, keys: keysOf(round), callsEach: CALLS_EACH });
+      await Promise.all([running, harm?.(running)]);
+      const fault = findHistoryFault(recorder.calls);
+      expect(fault, `seed ${seed}, round ${round}: ${fault?.message}`).toBeUndefined();
+      calls.push(...recorder.calls);
+    }
+  } finally {
+    await Promise.all(stores.map((store) => store.close()));
+  }
+  return { calls };
+}
+
+/**
+ * What a network does to those who use it: in each round a few harms, one after the other, that a seed chooses. Not more:
+ * calls that all fail say nothing of an order.
+ */
+function harmful(proxy: TcpProxy, seed: number): (until: Promise<unknown>) => Promise<void> {
+  let state = seed | 1;
+  const below = (bound: number): number => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % bound;
+  };
+  const silent = async (): Promise<void> => {
+    proxy.silence();
+    await pause(50 + below(100));
+    proxy.restore();
+  };
+  const harms: (() => Promise<unknown> | void)[] = [
+    () => proxy.dropConnections(),
+    () => proxy.cutBeforeRequest({ match: isWrite }),
+    () => proxy.cutAfterRequest({ match: isWrite }),
+    () => proxy.cutAfterRequest({ match: isWrite }),
+    () => proxy.delay(1 + below(20)),
+    silent,
+  ];
+  return async (until) => {
+    const ended = until.then(
+      () => undefined,
+      () => undefined,
+    );
+    for (let count = 0; count < HARMS_A_ROUND; count += 1) {
+      await Promise.race([ended, pause(below(30))]);
+      // A cut that is planned and not met yet is met in the next round.
+      await Promise.race([ended, harms[below(harms.length)]?.()]);
+    }
+    await ended;
+    proxy.restore();
+  };
+}
+
+/** Redis runs everything by scripts. */
+function isWrite({ name }: WireRequest): boolean {
+  return ["EVALSHA", "EVAL", "update", "insert", "delete", "findAndModify", "PUT", "DELETE"].includes(name);
+}
+
+/** How many calls were not answered, or not for every key. */
+function lost(calls: readonly RecordedCall[]): number {
+  return calls.filter(
+    ({ answer }) =>
+      answer === undefined || (answer as readonly { status?: string }[]).some(({ status }) => status === "failed"),
+  ).length;
+}
+
+function keysOf(round: number): OffsetKey[] {
+  return [0, 1].map((partition) => ({ consumer: "c1", topic: `round ${round}`, partition }));
+}
+
+function nameOf(index: number): string {
+  return `client ${index + 1}`;
+}
+
+async function withBackend(
+  openBackend: () => Promise<StoreBackend>,
+  use: (backend: StoreBackend) => Promise<void>,
+): Promise<void> {
+  const backend = await openBackend();
+  try {
+    await use(backend);
+  } finally {
+    await backend.close();
+  }
+}
