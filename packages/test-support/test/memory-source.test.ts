@@ -6,7 +6,7 @@ testLogSource(
   { describe, it },
   {
     name: "the memory source",
-    can: ["admin", "deleteRecords", "advanceTo"],
+    can: ["admin", "deleteRecords", "advanceTo", "advanceFar"],
     async open() {
       const source = createMemorySource();
       let topics = 0;

@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 function harnessOf(breakSource: (source: MemorySource) => Partial<LogSource>): SourceHarness {
   return {
     name: "broken",
-    can: ["admin", "deleteRecords", "advanceTo"],
+    can: ["admin", "deleteRecords", "advanceTo", "advanceFar"],
     async open() {
       const whole = createMemorySource();
       const source: LogSource = {

@@ -25,5 +25,8 @@ export interface SourceHarness {
   open(): Promise<OpenedSource>;
 }
 
-/** `admin`: the source has one; the others: the opened source has the function of this name. */
-export type SourceAbility = "admin" | "deleteRecords" | "advanceTo";
+/**
+ * `admin`: the source has one. `deleteRecords`, `advanceTo`: the opened source has the function of this name. `advanceFar`: its
+ * `advanceTo` takes any offset; without this one it is asked for gaps of a few offsets only.
+ */
+export type SourceAbility = "admin" | "deleteRecords" | "advanceTo" | "advanceFar";

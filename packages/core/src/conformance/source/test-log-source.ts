@@ -1,7 +1,7 @@
 import { CASE_TIMEOUT_MS, type ConformanceRunner } from "../store/test-offset-store.ts";
 import { sourceConformanceCases } from "./cases/index.ts";
 import type { SourceConformanceCase } from "./source-case.ts";
-import type { OpenedSource, SourceHarness } from "./source-harness.ts";
+import type { OpenedSource, SourceAbility, SourceHarness } from "./source-harness.ts";
 
 /**
  * Declares one test for each thing that every log must do (clauses 7.1 to 7.8), each on a log of its own.
@@ -35,7 +35,7 @@ export async function runSourceCase(harness: SourceHarness, sourceCase: SourceCo
   await opened.close();
 }
 
-function requireAbility(opened: OpenedSource, ability: "admin" | "deleteRecords" | "advanceTo"): void {
-  const there = ability === "admin" ? opened.source.admin : opened[ability];
+function requireAbility(opened: OpenedSource, ability: SourceAbility): void {
+  const there = ability === "admin" ? opened.source.admin : opened[ability === "advanceFar" ? "advanceTo" : ability];
   if (there === undefined) throw new TypeError(`the harness says that it can ${ability}, but what it opened has none`);
 }

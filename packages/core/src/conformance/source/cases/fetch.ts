@@ -122,7 +122,7 @@ export const fetchCases: readonly SourceConformanceCase[] = [
     id: "fetch/int64",
     clause: "7.3",
     title: "offsets beyond 2^53 are exact",
-    needs: ["advanceTo"],
+    needs: ["advanceTo", "advanceFar"],
     async run(opened) {
       const { source } = opened;
       const topic = await opened.createTopic(1);
