@@ -197,7 +197,7 @@ class RoundCheck {
         const first = written.findIndex((offset, index) => offset !== index);
         about(
           `saw partition ${partition} at ${position} and ${written.length} records written in its transactions` +
-            (first < 0 ? "" : `, the ${first + 1}th of them ${written[first]}`),
+            (first < 0 ? "" : `, with ${written[first]} in the place of ${first}`),
         );
       }
     }

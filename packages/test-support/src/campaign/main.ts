@@ -4,7 +4,7 @@
  *
  *     campaign [STORE...] [--rounds N] [--seed S] [--from K] [--json FILE]
  *
- * Exits with 0, with 1 upon a violation or where a store's server is missing, and with 2 if it is asked for nonsense.
+ * SIGTERM ends it after the round under way, with the figures so far. Exits with 0, with 1 upon a violation or where a store's server is missing, and with 2 if it is asked for nonsense.
  */
 import { randomInt } from "node:crypto";
 import { writeFileSync } from "node:fs";
@@ -28,8 +28,11 @@ async function main(): Promise<number> {
   const { stores, rounds, seed, from, json } = asked;
   process.stderr.write(`seed ${seed}: ${rounds} rounds on each of ${stores.join(", ")}\n`);
   const all: CampaignFigures[] = [];
+  let isStopping = false;
+  process.once("SIGTERM", () => (isStopping = true));
   let missing = false;
   for (const store of stores) {
+    if (isStopping) break;
     const figures = await runCampaign({
       store,
       plans: planRounds(store, { seed, from, count: rounds }),
@@ -37,7 +40,7 @@ async function main(): Promise<number> {
         const line = `${store}: ${done} of ${rounds} rounds, ${seconds} s`;
         if (process.stderr.isTTY) process.stderr.write(`\r${line}${done === rounds ? "\n" : ""}`);
         else if (done % ROUNDS_PER_LINE === 0 || done === rounds) process.stderr.write(`${line}\n`);
-        return violations.length === 0;
+        return violations.length === 0 && !isStopping;
       },
     });
     if ("missing" in figures) {
