@@ -1,8 +1,9 @@
 import type { Broker } from "@platformatic/kafka";
-import { validateName, validateTimeout } from "@tidemark/core/driver";
+import { validateLogOptionNames, validateName, validateTimeout } from "@tidemark/core/driver";
 import type { ClusterOptions } from "./cluster.ts";
 import type { KafkaLogOptions } from "./kafka-log.ts";
 
+const OPTIONS = ["brokers", "clientId", "tls", "sasl", "isolation", "timeout", "connectTimeout"] as const;
 const DEFAULT_PORT = 9092;
 const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
@@ -14,6 +15,7 @@ export function resolveKafkaLogOptions(options: KafkaLogOptions): {
   readonly cluster: ClusterOptions;
   readonly isolationLevel: number;
 } {
+  validateLogOptionNames(options, OPTIONS);
   const { brokers, clientId = "tidemark", tls = false, sasl, isolation = "read_committed" } = options;
   const { timeout = DEFAULT_TIMEOUT_MS, connectTimeout = DEFAULT_CONNECT_TIMEOUT_MS } = options;
   if (!Array.isArray(brokers) || brokers.length === 0) {

@@ -3,6 +3,7 @@ import type { CallOptions, LogAdmin, LogProducer, LogSource } from "@tidemark/co
 import {
   validateFetchRequest,
   validateListOffsets,
+  validateLogOptionNames,
   validateOffset,
   validatePartition,
   validateRecords,
@@ -58,6 +59,7 @@ export interface LocalLog extends LogSource {
  * `PERMISSION_DENIED`, `UNAVAILABLE` if its folder does not exist, `TIMEOUT` if it stays locked, `UNSUPPORTED` on a file system without shared memory.
  */
 export async function openLocalLog(options: LocalLogOptions): Promise<LocalLog> {
+  validateLogOptionNames(options, ["file", "synchronous", "timeout"]);
   const { file, synchronous = "full", timeout = DEFAULT_TIMEOUT_MS } = options;
   if (typeof file !== "string") throw new TypeError(`file must be a string, not ${typeof file}`);
   if (file === "" || file.includes("\0")) throw new TypeError(`file must be a path, not ${JSON.stringify(file)}`);

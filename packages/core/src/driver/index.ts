@@ -51,6 +51,7 @@ export {
   type OffsetStoreRetryEvent,
   type OffsetStoreWarningEvent,
   resolveStoreOptions,
+  validateLogOptionNames,
   validateOptionNames,
   warnOfStore,
 } from "./store-options.ts";

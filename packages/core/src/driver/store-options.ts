@@ -53,10 +53,21 @@ export function validateOptionNames<Options extends OffsetStoreOptions>(
   options: Options,
   names: readonly (string & keyof Options)[],
 ): void {
+  refuseOtherNames(options, [...names, "namespace", "timeout", "onEvent"]);
+}
+
+/** The same for a log: no options but these. */
+export function validateLogOptionNames<Options extends object>(
+  options: Options,
+  names: readonly (string & keyof Options)[],
+): void {
+  refuseOtherNames(options, names);
+}
+
+function refuseOtherNames(options: object, known: readonly string[]): void {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`options must be an object, not ${options === null ? "null" : typeof options}`);
   }
-  const known: readonly string[] = [...names, "namespace", "timeout", "onEvent"];
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) {
       throw new TypeError(`there is no option ${JSON.stringify(name)}; known are ${known.join(", ")}`);

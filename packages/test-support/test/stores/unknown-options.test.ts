@@ -1,3 +1,5 @@
+import { openKafkaLog } from "@tidemark/source-kafka";
+import { openLocalLog } from "@tidemark/source-local";
 import { createMemoryStore } from "@tidemark/store-memory";
 import { openMongoStore } from "@tidemark/store-mongo";
 import { openRedisStore } from "@tidemark/store-redis";
@@ -19,6 +21,18 @@ test.each(opening)("%s refuses an option that it does not have, and names those 
   await expect((async () => open(given))()).rejects.toThrow(TypeError);
   await expect((async () => open({ timout: 5 }))()).rejects.toThrow(
     /^there is no option "timout"; known are .*namespace, timeout, onEvent$/,
+  );
+});
+
+test.each([
+  ["local", (options: object) => openLocalLog(options as never)],
+  ["kafka", (options: object) => openKafkaLog(options as never)],
+])("the log %s refuses an option that it does not have, and names those that it has", async (_, open) => {
+  await expect((async () => open({ brokers: ["127.0.0.1:1"], file: "log.db", timout: 5 }))()).rejects.toThrow(
+    TypeError,
+  );
+  await expect((async () => open({ timout: 5 }))()).rejects.toThrow(
+    /^there is no option "timout"; known are .*timeout/,
   );
 });
 
