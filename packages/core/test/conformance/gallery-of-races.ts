@@ -1,4 +1,4 @@
-import { type CommitEntry, type CommitOutcome, formatKey, type OffsetStore } from "@tidemark/core";
+import { type CommitEntry, type CommitOutcome, formatKey, type OffsetStore, OffsetStoreError } from "@tidemark/core";
 import { type Exhibit, keysOf, turn } from "./exhibit.ts";
 
 /** Faults that show when several clients write at once, or when one goes on after its claim was lost. */
@@ -68,6 +68,37 @@ export const galleryOfRaces: readonly Exhibit[] = [
         const again = entries.filter(({ key }) => shared.delete(`reset ${formatKey(key)}`));
         await store.claim(again.map(({ key, token }) => ({ key, token, owner: "running" })));
         return store.commit(entries, options);
+      },
+    }),
+  },
+  {
+    fault: "batches in different orders wait for each other",
+    caseId: "race/batches-in-any-order",
+    says: /deadlock detected/,
+    spoil: ({ store, shared }) => ({
+      reset: async (entries, options) => {
+        const held: string[] = [];
+        try {
+          for (const { key } of entries) {
+            const lock = `lock ${formatKey(key)}`;
+            for (let turns = 0; shared.has(lock); turns += 1) {
+              if (turns > 1_000) {
+                throw new OffsetStoreError("deadlock detected", {
+                  code: "UNAVAILABLE",
+                  operation: "reset",
+                  store: "memory",
+                });
+              }
+              await turn();
+            }
+            shared.set(lock, true);
+            held.push(lock);
+            await turn();
+          }
+          return await store.reset(entries, options);
+        } finally {
+          for (const lock of held) shared.delete(lock);
+        }
       },
     }),
   },

@@ -188,6 +188,31 @@ export const raceCases: readonly ConformanceCase[] = [
     },
   },
   {
+    id: "race/batches-in-any-order",
+    clause: "3.1e",
+    title:
+      "clients that write the same keys in batches of different orders are all answered: no two wait for each other",
+    run: async (context) => {
+      const stores = (await clients(context)).slice(0, 4);
+      const keys = Array.from({ length: 20 }, (_, partition) => keyOf({ topic: `t${partition % 2}`, partition }));
+      const rounds = 16;
+      await context.store.claim(keys.map((key) => ({ key, token: newToken(), owner: "o" })));
+      for (let round = 1; round <= rounds; round += 1) {
+        // Resets: a store does not repeat them, so that none may fail. All at once, half of them the other way round.
+        const batches = stores.map(async (store, index) => {
+          const rotated = [...keys.slice(4 * index), ...keys.slice(0, 4 * index)];
+          const mine = index % 2 === 0 ? rotated : rotated.toReversed();
+          return store.reset(mine.map((key) => ({ key, nextOffset: BigInt(round) })));
+        });
+        for (const batch of await Promise.allSettled(batches)) {
+          if (batch.status === "rejected") assert.fail(`a batch failed: ${String(batch.reason)}`);
+          for (const outcome of batch.value) assert.deepEqual(outcome, { status: "reset" });
+        }
+      }
+      for (const key of keys) assert.equal((await found(context.store, key)).nextOffset, BigInt(rounds));
+    },
+  },
+  {
     id: "race/cost",
     clause: "3.10a",
     title: "a commit among 3,000 records of others costs what it costs among none",
