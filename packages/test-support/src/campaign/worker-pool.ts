@@ -28,9 +28,10 @@ export class WorkerPool implements AsyncDisposable {
 
   /** Gives a task to a process that waits. */
   async live(message: Extract<WorkerMessage, { type: "live" }>): Promise<Life> {
-    const worker = this.#waiting.shift() ?? this.#start();
+    let worker = this.#waiting.shift() ?? this.#start();
+    while (worker.isGone) worker = this.#waiting.shift() ?? this.#start();
     await worker.loaded;
-    const life = worker.live(message);
+    const life = worker.live(message, () => this.#waiting.push(worker));
     this.#fill();
     return life;
   }
@@ -57,15 +58,16 @@ export class WorkerPool implements AsyncDisposable {
   }
 }
 
+function newStates(): Readonly<Record<WorkerState, PromiseWithResolvers<void>>> {
+  return { loaded: Promise.withResolvers(), ready: Promise.withResolvers(), over: Promise.withResolvers() };
+}
+
 class StartedWorker {
   readonly gone: Promise<void>;
   readonly loaded: Promise<void>;
+  isGone = false;
   readonly #child: ChildProcess;
-  readonly #states = {
-    loaded: Promise.withResolvers<void>(),
-    ready: Promise.withResolvers<void>(),
-    over: Promise.withResolvers<void>(),
-  };
+  #states = newStates();
 
   constructor(kind: string, folder: string) {
     const node = ["--conditions=@tidemark/source", "--disable-warning=ExperimentalWarning", program, kind];
@@ -82,6 +84,7 @@ class StartedWorker {
     // Sending to a process that is gone fails; that it is gone is heard of otherwise.
     this.#child.on("error", () => undefined);
     this.gone = once(this.#child, "exit").then(() => {
+      this.isGone = true;
       for (const { resolve } of Object.values(this.#states)) resolve();
     });
     this.loaded = this.#states.loaded.promise;
@@ -91,13 +94,18 @@ class StartedWorker {
     this.#child.kill(signal);
   }
 
-  live(message: Extract<WorkerMessage, { type: "live" }>): Life {
+  /** Hands it a task. Killed when that is over by itself, the process is not harmed but released for the next one. */
+  live(message: Extract<WorkerMessage, { type: "live" }>, release: () => void): Life {
+    this.#states = newStates();
+    let isOver = false;
+    void this.#states.over.promise.then(() => (isOver = true));
     this.#send(message);
     return {
       worker: message.task.worker,
       ready: this.#states.ready.promise,
       over: this.#states.over.promise,
-      kill: () => {
+      kill: async () => {
+        if (isOver && !this.isGone) return release();
         this.signal("SIGKILL");
         return this.gone;
       },

@@ -3,7 +3,7 @@
  *
  *     worker.ts KIND
  */
-import { openLocalLog } from "@tidemark/source-local";
+import { type LocalLog, openLocalLog } from "@tidemark/source-local";
 import { consume, type LifeTask } from "./consume.ts";
 import { openJournal } from "./journal.ts";
 import { openPlace } from "./places/open-place.ts";
@@ -30,29 +30,35 @@ const [kind = ""] = process.argv.slice(2);
 if (kind === "sqlite" || kind === "redis" || kind === "mongo" || kind === "s3") {
   await import(`./places/${kind}.ts`);
 }
-const leaving = new AbortController();
-let isReplaced = false;
-let commits = 0;
+let source: LocalLog | undefined;
+/** The life that this process lives; it may live several, one after the other, until one is killed. */
+let current = { leaving: new AbortController(), isReplaced: false, isOver: false };
 
 process.on("disconnect", () => process.exit(1));
 process.on("message", (message: WorkerMessage) => {
   if (message.type === "live") void live(message);
-  else if (message.type === "leave") leaving.abort();
-  else isReplaced = true;
+  else if (message.type === "leave") current.leaving.abort();
+  else current.isReplaced = true;
 });
 say("loaded");
 
-async function live(message: Extract<WorkerMessage, { type: "live" }>): Promise<void> {
-  const { task, place, end, timeout } = message;
-  const source = await openLocalLog({ file: message.logFile, synchronous: "normal" });
+async function live({ task, place, end, timeout, ...files }: Extract<WorkerMessage, { type: "live" }>): Promise<void> {
+  const life = { leaving: new AbortController(), isReplaced: false, isOver: false };
+  current = life;
+  source ??= await openLocalLog({ file: files.logFile, synchronous: "normal" });
+  const journal = openJournal(files.journalFile);
+  let commits = 0;
   await consume(task, {
     source,
-    journal: openJournal(message.journalFile),
+    journal,
     open: () => openPlace(place, timeout),
-    leaving: leaving.signal,
-    isReplaced: () => isReplaced,
+    leaving: life.leaving.signal,
+    isReplaced: () => life.isReplaced,
     gate: () => undefined,
-    notify: say,
+    notify(state) {
+      life.isOver ||= state === "over";
+      say(state);
+    },
     hooks: {
       sent() {
         commits += 1;
@@ -63,6 +69,7 @@ async function live(message: Extract<WorkerMessage, { type: "live" }>): Promise<
       },
     },
   });
+  journal.close();
 }
 
 function say(state: WorkerState): void {
@@ -70,8 +77,9 @@ function say(state: WorkerState): void {
 }
 
 function dieAfter(turns: number): void {
+  const life = current;
   if (turns === 0) die();
-  else setImmediate(() => dieAfter(turns - 1));
+  else setImmediate(() => (life.isOver ? undefined : dieAfter(turns - 1)));
 }
 
 function die(): void {
