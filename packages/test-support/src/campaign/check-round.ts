@@ -114,7 +114,7 @@ class RoundCheck {
     };
   }
 
-  #claiming({ who }: JournalEntry, line: number): void {
+  #claiming({ who, at }: JournalEntry, line: number): void {
     this.#sessions.set(who, {
       who,
       claimingAt: line,
@@ -125,6 +125,7 @@ class RoundCheck {
       partitions: new Map(),
       commits: new Map(),
       deliveredAfterFence: 0,
+      seenAt: at,
     });
   }
 
@@ -166,16 +167,19 @@ class RoundCheck {
     if (!bySomebody) about(`was fenced by nobody (it was told: by ${entry.owner})`);
   }
 
-  #killed({ worker, at }: Told<"killed">, line: number): void {
+  #killed({ worker }: Told<"killed">, line: number): void {
     for (const session of this.#sessionsOf(worker)) {
       const life = this.#lifeOf(session);
-      const isFenced = [...session.partitions.values()].some(({ fencedAt }) => fencedAt !== undefined);
-      for (const { isAnswered } of session.commits.values()) if (!isAnswered) this.#commitsCutShort += 1;
-      const inHand = [...session.partitions.values()].some(({ unacknowledged }) => unacknowledged > 0);
+      const partitions = [...session.partitions.values()];
+      const isFenced = partitions.some(({ fencedAt }) => fencedAt !== undefined);
+      const cutShort = [...session.commits.values()].filter(({ isAnswered }) => !isAnswered).length;
+      this.#commitsCutShort += cutShort;
+      const inHand = partitions.some(({ unacknowledged }) => unacknowledged > 0);
       if (life?.strategy === "transaction" && inHand && !isFenced) this.#transactionsCutShort += 1;
-      if (life === undefined || session.disturbed || isFenced || session.claimedAt === undefined) continue;
-      for (const [partition, { waitingSince = at }] of session.partitions) {
-        const late = at - waitingSince - life.flushInterval;
+      // A flush under way has the store's time-out.
+      if (life === undefined || session.disturbed || isFenced || cutShort > 0) continue;
+      for (const [partition, { waitingSince = session.seenAt }] of session.partitions) {
+        const late = session.seenAt - waitingSince - life.flushInterval;
         if (late <= LATE_FLUSH_MS) continue;
         this.#violations.push(
           `line ${line + 1}: session ${session.who} had not stored what was done in partition ${partition} ` +

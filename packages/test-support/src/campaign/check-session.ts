@@ -37,6 +37,7 @@ export class SessionCheck {
   }
 
   read(entry: JournalEntry): void {
+    this.#session.seenAt = entry.at;
     switch (entry.what) {
       case "delivered":
         return this.#delivered(entry);
@@ -114,6 +115,7 @@ export class SessionCheck {
     if (commit.inside) return;
     for (const [index, [partition, nextOffset]] of commit.positions.entries()) {
       const status = statuses[index] ?? "nothing";
+      this.#session.disturbed ||= OUTAGE_CODES.has(status);
       if (status === "superseded" || OUTAGE_CODES.has(status)) continue;
       if (status === "committed") {
         if (nextOffset !== null) this.#isStored(partition, nextOffset, commit.storedBefore);

@@ -106,4 +106,6 @@ export interface SessionTrace {
   readonly partitions: Map<number, PartitionTrace>;
   readonly commits: Map<number, SentCommit>;
   deliveredAfterFence: number;
+  /** When it wrote its last line: until then its process had its turns. */
+  seenAt: number;
 }

@@ -28,6 +28,10 @@ const commit = (who: string, call: number, nextOffset: number, status = "committ
 ];
 const work = (who: string, ...offsets: number[]): Line[] =>
   offsets.flatMap((offset) => [delivered(who, offset), done(who, offset)]);
+const renewal = (who: string, call: number): Line[] => [
+  [who, { what: "committing", call, positions: [[0, null]], inside: false }],
+  [who, { what: "answered", call, statuses: ["committed"] }],
+];
 const killed = (worker: number): Line => ["campaign", { what: "killed", worker }];
 const observed = (position: number | null, sink?: number[][]): Line[] => [
   ["campaign", { what: "observing" }],
@@ -156,7 +160,13 @@ describe("what a journal of a campaign's round shows", () => {
     ],
     [
       "a flush that never comes",
-      [...begin, ...work("0.0", 0), ...Array.from({ length: 2_100 }, () => observed(0)).flat(), killed(0), ...end],
+      [
+        ...begin,
+        ...work("0.0", 0),
+        ...Array.from({ length: 1_100 }, (_, index) => renewal("0.0", index + 1)).flat(),
+        killed(0),
+        ...end,
+      ],
       /had not stored what was done in partition 0 \d+ ms after its flush was due/,
     ],
     ["a position seen to go back", [...good, ...observed(2), ...observed(3)], /saw partition 0 at 2 after 3/],
