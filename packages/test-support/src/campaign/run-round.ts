@@ -164,10 +164,13 @@ class Round {
   /** What becomes of a life when its successor has started. */
   async #hasSuccessor({ life, end }: { life: Life; end: LifeEnd }, successor: Life): Promise<void> {
     life.replaced();
-    if (end.kind !== "freeze") return;
-    await Promise.race([successor.ready, pause(FROZEN_MS)]);
-    await pause(end.thawAfterMs);
-    life.thaw();
+    if (end.kind === "freeze") {
+      await Promise.race([successor.ready, pause(FROZEN_MS)]);
+      await pause(end.thawAfterMs);
+      life.thaw();
+    }
+    // Killed before it has claimed, it would be no successor.
+    await this.#within(successor.ready, `session ${successor.worker} to take over`);
   }
 
   async #kill(life: Life): Promise<void> {
@@ -264,7 +267,7 @@ class Round {
     const late = pause(patience, "late", { signal: limit.signal }).catch(() => undefined);
     const outcome = await Promise.race([event, late]);
     limit.abort();
-    if (outcome === "late")
-      this.#journal.write(CAMPAIGN, { what: "gave-up", why: `waited ${patience} ms for ${what}` });
+    if (outcome !== "late") return;
+    this.#journal.write(CAMPAIGN, { what: "gave-up", why: `waited ${patience} ms for ${what}` });
   }
 }
