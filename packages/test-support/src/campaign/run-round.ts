@@ -242,7 +242,8 @@ class Round {
   async #readToTheEnd(): Promise<void> {
     const { arena, log } = this.#surroundings;
     const strategy = this.#transactional ? "transaction" : "auto";
-    const life = { strategy, flushInterval: 50, ttl: undefined, maxUnflushedAge: 60_000, window: 1 } as const;
+    // Nothing has to be flushed before the end.
+    const life = { strategy, flushInterval: 30_000, ttl: undefined, maxUnflushedAge: 60_000, window: 1 } as const;
     for (let attempt = 0; attempt < DRAIN_ATTEMPTS; attempt += 1) {
       const task = this.#task(this.#plan.lives.length + attempt, { ...life, recordsPerPause: 1_000_000 });
       const last = liveInProcess({
