@@ -5,8 +5,8 @@ import { findOnPath } from "./find-program.ts";
 import { noteServerProcess } from "./server-folder.ts";
 import { childrenOf, processStart } from "./process-identity.ts";
 
-// A Java program on a machine that has other things to do takes half a minute to begin.
-const PATIENCE_MS = 60_000;
+// Three Java programs on a machine that has much else to do took a minute to begin.
+const PATIENCE_MS = 120_000;
 
 /** What to run. */
 export interface ServerCommand {

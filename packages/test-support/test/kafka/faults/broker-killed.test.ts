@@ -8,7 +8,7 @@ const KILLS = 3;
 await describeWithServer("redis", () => {
   it(
     "consumers go on when the only broker is killed and restarted again and again",
-    { timeout: 180_000 },
+    { timeout: 300_000 },
     async (context) => {
       const server = await launchOrSkip("kafka", context.skip);
       onTestFinished(() => server.stop());

@@ -8,7 +8,7 @@ const PAUSES = 2;
 await describeWithServer("redis", () => {
   it(
     "consumers go on when the broker falls silent for longer than their time-out",
-    { timeout: 180_000 },
+    { timeout: 300_000 },
     async (context) => {
       const server = await launchOrSkip("kafka", context.skip);
       onTestFinished(() => server.stop());

@@ -10,7 +10,7 @@ const BYTES_OF_ANSWER = [2, 20, 70, 130, 300];
 await describeWithServer("redis", () => {
   it(
     "consumers go on when their connection is cut in the middle of a fetch's answer, or a write's answer is lost",
-    { timeout: 180_000 },
+    { timeout: 300_000 },
     async (context) => {
       const server = await launchOrSkip("kafka", context.skip);
       onTestFinished(() => server.stop());

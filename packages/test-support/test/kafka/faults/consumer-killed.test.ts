@@ -30,7 +30,7 @@ interface Side {
 await describeWithServer("redis", (redis) => {
   it(
     "consumers that are killed with their broker, beside it, and while it is down, lose nothing and repeat what was not flushed",
-    { timeout: 180_000 },
+    { timeout: 300_000 },
     async ({ skip }) => {
       const server = await launchOrSkip("kafka", skip);
       onTestFinished(() => server.stop());

@@ -6,7 +6,7 @@ import { openBackends } from "./open-backends.ts";
 await describeWithServer("redis", () => {
   it(
     "consumers go on with the new leaders when one of three brokers falls silent, and when it wakes up",
-    { timeout: 180_000 },
+    { timeout: 300_000 },
     async (context) => {
       const server = await launchOrSkip("kafka-cluster", context.skip);
       onTestFinished(() => server.stop());

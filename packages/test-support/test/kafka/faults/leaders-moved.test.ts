@@ -10,7 +10,7 @@ const DEATHS = 2;
 await describeWithServer("redis", () => {
   it(
     "consumers follow leaders that move again and again, by order and by death",
-    { timeout: 180_000 },
+    { timeout: 300_000 },
     async ({ skip }) => {
       const server = await launchOrSkip("kafka-cluster", skip);
       onTestFinished(() => server.stop());
