@@ -32,6 +32,11 @@ export class LogCoverage {
     return this.#starts[partition]?.has(offset) === true;
   }
 
+  /** Whether the log has lost all that a partition had. */
+  isEmpty(partition: number): boolean {
+    return this.wasStart(partition, this.#records);
+  }
+
   /** How many records of a partition, from an offset on, have been handed out at least once. */
   deliveredFrom(partition: number, from: number): number {
     let count = 0;

@@ -2,7 +2,7 @@
  * The crash campaign: consumers that are killed, frozen and superseded at random moments, on stores whose servers are killed,
  * paused and cut off. See docs/campaign.md.
  *
- *     campaign [STORE...] [--rounds N] [--seed S] [--from K] [--json FILE]
+ *     campaign [STORE...] [--rounds N] [--seed S] [--from K] [--json FILE] [--flaw NAME]
  *
  * SIGTERM ends it after the round under way, with the figures so far. Exits with 0, with 1 upon a violation or where a store's server is missing, and with 2 if it is asked for nonsense.
  */
@@ -10,10 +10,13 @@ import { randomInt } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type CampaignFigures, figuresTable } from "./campaign-figures.ts";
+import { type Flaw, flaws } from "./flawed-store.ts";
 import { type CampaignStoreName, campaignStores, planRounds } from "./round-plan.ts";
 import { runCampaign } from "./run-campaign.ts";
 
 const ROUNDS_PER_LINE = 50;
+// With a fault some things never come about.
+const FLAWED_PATIENCE_MS = 5_000;
 
 process.exitCode = await main();
 
@@ -25,7 +28,7 @@ async function main(): Promise<number> {
     process.stderr.write(`campaign: ${error instanceof Error ? error.message : String(error)}\n`);
     return 2;
   }
-  const { stores, rounds, seed, from, json } = asked;
+  const { stores, rounds, seed, from, json, flaw } = asked;
   process.stderr.write(`seed ${seed}: ${rounds} rounds on each of ${stores.join(", ")}\n`);
   const all: CampaignFigures[] = [];
   let isStopping = false;
@@ -36,6 +39,7 @@ async function main(): Promise<number> {
     const figures = await runCampaign({
       store,
       plans: planRounds(store, { seed, from, count: rounds }),
+      ...(flaw !== undefined && { flaw, patience: FLAWED_PATIENCE_MS }),
       onRound({ violations }, { rounds: done, seconds }) {
         const line = `${store}: ${done} of ${rounds} rounds, ${seconds} s`;
         if (process.stderr.isTTY) process.stderr.write(`\r${line}${done === rounds ? "\n" : ""}`);
@@ -49,14 +53,14 @@ async function main(): Promise<number> {
       continue;
     }
     all.push(figures);
-    report(figures);
+    report(figures, flaw);
   }
   process.stdout.write(`${figuresTable(all)}\n`);
   if (json !== undefined) writeFileSync(json, `${JSON.stringify({ seed, from, stores: all }, undefined, 2)}\n`);
   return missing || all.some(({ violations }) => violations.length > 0) ? 1 : 0;
 }
 
-function report({ store, violations }: CampaignFigures): void {
+function report({ store, violations }: CampaignFigures, flaw: Flaw | undefined): void {
   const [first] = violations;
   if (first === undefined) return;
   const { seed, round } = first.plan;
@@ -66,7 +70,8 @@ function report({ store, violations }: CampaignFigures): void {
       ...violations.map(({ what }) => `  ${what}`),
       `Its plan: ${JSON.stringify(first.plan, undefined, 2)}`,
       `What its processes did, line by line: ${first.journalFile}`,
-      `Again: npx -y pnpm@12.21.0 campaign ${store} --seed ${seed} --from ${round} --rounds 1\n`,
+      `Again: npx -y pnpm@12.21.0 campaign ${store} --seed ${seed} --from ${round} --rounds 1` +
+        `${flaw === undefined ? "" : ` --flaw ${flaw}`}\n`,
     ].join("\n"),
   );
 }
@@ -77,6 +82,7 @@ function readArguments(): {
   readonly seed: number;
   readonly from: number;
   readonly json: string | undefined;
+  readonly flaw: Flaw | undefined;
 } {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -85,6 +91,7 @@ function readArguments(): {
       seed: { type: "string" },
       from: { type: "string", default: "0" },
       json: { type: "string" },
+      flaw: { type: "string" },
     },
   });
   const stores = positionals.map((name) => {
@@ -98,7 +105,13 @@ function readArguments(): {
     seed: values.seed === undefined ? randomInt(2 ** 31) : readNumber("seed", values.seed, 0),
     from: readNumber("from", values.from, 0),
     json: values.json,
+    flaw: values.flaw === undefined ? undefined : readFlaw(values.flaw),
   };
+}
+
+function readFlaw(name: string): Flaw {
+  if (Object.hasOwn(flaws, name)) return name as Flaw;
+  throw new Error(`there is no flaw "${name}"; there are ${Object.keys(flaws).join(", ")}`);
 }
 
 function readNumber(name: string, value: string, least: number): number {

@@ -257,9 +257,15 @@ class Round {
       this.#alive.delete(last);
       await last.kill();
       const positions = await this.#observe();
-      if (positions.length > 0 && positions.every(([, position]) => position === this.#plan.records)) return;
+      if (positions.length > 0 && positions.every((position) => this.#isAtEnd(position))) return;
       // A claim of a process that is dead may have come late, and fenced it.
     }
+  }
+
+  #isAtEnd([partition, position]: Positions[number]): boolean {
+    const { records, retention } = this.#plan;
+    // What is not there any more is never committed.
+    return position === records || (retention?.partition === partition && retention.before === records);
   }
 
   async #within(event: Promise<void>, what: string): Promise<void> {

@@ -88,6 +88,17 @@ describe("what a journal of a campaign's round shows", () => {
     expect(check([...begin, killed(0), ...after]).violations.join()).toMatch(/where the log does not begin/);
   });
 
+  it("does not ask for a position after records that are all gone", () => {
+    const lines: Line[] = [
+      ...begin,
+      ["campaign", { what: "retained", partition: 0, before: 3 }],
+      ...claim("1.0", 0),
+      ["1.0", { what: "reset", partition: 0, from: 0, to: 3, skipped: 3 }],
+      ...observed(0),
+    ];
+    expect(check(lines)).toMatchObject({ violations: [], lost: 3 });
+  });
+
   const wrong: readonly (readonly [string, readonly Line[], RegExp, Partial<RoundPlan>?])[] = [
     [
       "a record that nobody was given",
