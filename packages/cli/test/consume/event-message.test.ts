@@ -21,6 +21,10 @@ const cases: readonly (readonly [event: ConsumerEvent, message: string])[] = [
     'topic "t" partition "0": offset 9 lies beyond the log\'s end at 4; policy nearest goes on at 4, the 4 records before it are not read',
   ],
   [
+    { ...beyond, latest: 30n, to: 30n, skipped: 30n },
+    'topic "t" partition "0": offset 9 belongs to a log that this one has replaced; policy nearest goes on at 30, the 30 records before it are not read',
+  ],
+  [
     { ...beyond, latest: 1n, to: 1n, skipped: 1n },
     'topic "t" partition "0": offset 9 lies beyond the log\'s end at 1; policy nearest goes on at 1, the record before it is not read',
   ],

@@ -14,7 +14,7 @@ const MAX_UNKNOWN_ATTEMPTS = 6;
 // A log that refuses again and again what its own bounds allow is not asked for ever (section 6).
 const MAX_RESETS = 5;
 // How long a refused partition waits for those that are being fetched with it, to be looked up together.
-const MAX_GATHERING_MS = 200;
+const MAX_GATHERING_MS = 500;
 
 /** What a fetcher works on. */
 export interface FetcherContext {

@@ -56,7 +56,7 @@ test("a lookup that is not answered holds up no partition that is refused later"
   const store = await storeAt(90n, [0, 1]);
   const answer = Promise.withResolvers<void>();
   source.delayListOffsets((_topic, [entry]) => (entry?.partition === 0 ? answer.promise : undefined));
-  const later = slowed(source, (partition) => partition * 400);
+  const later = slowed(source, (partition) => partition * 1_000);
   await using consumer = await createConsumer({ ...options, source: later, store });
   expect(await take(consumer, 3)).toEqual([0n, 1n, 2n]);
   expect(consumer.position(1)).toBe(2n);

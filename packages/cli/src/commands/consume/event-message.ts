@@ -45,8 +45,10 @@ export function eventMessage(event: ConsumerEvent, { start, verbose }: EventMess
 
 type ResetEvent = ConsumerEvent & { readonly type: "reset" };
 
-function whyGone({ reason, latest }: ResetEvent): string {
-  return reason === "below-log" ? "is older than what the log keeps" : `lies beyond the log's end at ${latest}`;
+function whyGone({ reason, from, latest }: ResetEvent): string {
+  if (reason === "below-log") return "is older than what the log keeps";
+  // A topic that was made again while it was read may have grown past it.
+  return from > latest ? `lies beyond the log's end at ${latest}` : "belongs to a log that this one has replaced";
 }
 
 /** Below the log they are gone, or the policy passed them over; beyond its end they belong to a log that was not read. */

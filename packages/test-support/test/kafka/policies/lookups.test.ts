@@ -7,6 +7,8 @@ import { observe } from "./observed-log.ts";
 import { watchedStore } from "./watched-store.ts";
 
 const PARTITIONS = Array.from({ length: 20 }, (_, partition) => partition);
+/** How long a refused partition waits for the others, less what timers may be early. */
+const WAITS_MS = 490;
 const LOST = [1, 4, 5, 9, 12, 17, 19];
 
 for (const name of ["kafka", "kafka-cluster"] as const) {
@@ -18,10 +20,10 @@ for (const name of ["kafka", "kafka-cluster"] as const) {
     afterAll(() => log.close());
 
     it.each([
-      { resetPolicy: "earliest", lookups: [LOST] },
+      { resetPolicy: "earliest", calls: 1 },
       // The log's bounds, and then the moment.
-      { resetPolicy: "at_timestamp:2001-01-01T00:00:00Z", lookups: [LOST, LOST] },
-    ])("looks 7 of 20 partitions up in one call: $resetPolicy", async ({ resetPolicy, lookups }) => {
+      { resetPolicy: "at_timestamp:2001-01-01T00:00:00Z", calls: 2 },
+    ])("looks 7 of 20 partitions up in one call: $resetPolicy", async ({ resetPolicy, calls }) => {
       const topic = await makeTopic(server, log, PARTITIONS.length);
       await Promise.all(PARTITIONS.map((partition) => log.producer.produce(topic, partition, numbered(10))));
       await Promise.all(LOST.map((partition) => log.deleteRecords(topic, partition, 6n)));
@@ -36,7 +38,12 @@ for (const name of ["kafka", "kafka-cluster"] as const) {
         records += 1;
         if (records === 13 * 8 + 7 * 4) break;
       }
-      expect(observed.lookups).toEqual(lookups);
+      // A machine that is so busy that a broker takes half a second between two answers has not failed them together.
+      const rounds = observed.refusedWithinMs() < WAITS_MS ? 1 : LOST.length;
+      expect(observed.lookups.length).toBeLessThanOrEqual(rounds * calls);
+      expect(observed.lookups.flat().toSorted((a, b) => a - b)).toEqual(
+        LOST.flatMap((partition) => Array.from({ length: calls }, () => partition)),
+      );
       for (const partition of PARTITIONS) {
         expect(seen.get(partition)).toEqual(
           LOST.includes(partition) ? [6n, 7n, 8n, 9n] : [2n, 3n, 4n, 5n, 6n, 7n, 8n, 9n],

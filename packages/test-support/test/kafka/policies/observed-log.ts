@@ -13,6 +13,8 @@ export interface ObservedLog {
   readonly fetches: FetchRequest[];
   /** The offsets of the fetches that the log refused. */
   readonly refused: bigint[];
+  /** Milliseconds between the first and the last of these refusals. */
+  readonly refusedWithinMs: () => number;
 }
 
 /** Looks on at a log. */
@@ -20,10 +22,12 @@ export function observe(log: KafkaLog, hook?: LookupHook): ObservedLog {
   const lookups: number[][] = [];
   const fetches: FetchRequest[] = [];
   const refused: bigint[] = [];
+  const refusedAt: number[] = [];
   return {
     lookups,
     fetches,
     refused,
+    refusedWithinMs: () => (refusedAt.at(-1) ?? 0) - (refusedAt[0] ?? 0),
     source: {
       ...log,
       async listOffsets(topic, entries, options) {
@@ -38,7 +42,10 @@ export function observe(log: KafkaLog, hook?: LookupHook): ObservedLog {
         try {
           return await log.fetch(request);
         } catch (error) {
-          if (error instanceof OffsetOutOfRangeError) refused.push(request.offset);
+          if (error instanceof OffsetOutOfRangeError) {
+            refused.push(request.offset);
+            refusedAt.push(performance.now());
+          }
           throw error;
         }
       },
