@@ -1,5 +1,5 @@
 import { formatKey, type CommitEntry, type OffsetKey, type OffsetRecord, type OffsetStore } from "@tidemark/core";
-import type { Fault } from "./broken-store.ts";
+import type { Fault, Surroundings } from "./broken-store.ts";
 
 /** A broken store, and the case that must name its fault. */
 export interface Exhibit {
@@ -8,6 +8,8 @@ export interface Exhibit {
   /** What the failure must say. */
   readonly says: RegExp;
   readonly spoil: Fault;
+  /** What kind of store has the fault. Default: one in memory, as it is. */
+  readonly surroundings?: Surroundings;
 }
 
 /** Lets others run. */

@@ -27,7 +27,9 @@ export const galleryOfAnswers: readonly Exhibit[] = [
     fault: "position 0 is taken for none",
     caseId: "commit/zero-is-a-position",
     says: /undefined|0n/,
-    spoil: committing((entry) => ({ ...entry, nextOffset: entry.nextOffset === 0n ? undefined : entry.nextOffset })),
+    spoil: committing(({ nextOffset, metadata, rewindFrom, ...entry }) =>
+      nextOffset === 0n ? entry : { ...entry, nextOffset, metadata, rewindFrom },
+    ),
   },
   {
     fault: "a renewal clears the metadata",

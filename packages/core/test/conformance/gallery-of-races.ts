@@ -18,7 +18,7 @@ export const galleryOfRaces: readonly Exhibit[] = [
           return [{ status: "behind", record: stored }];
         const [now] = await store.fetch(keysOf(entries));
         const rewindFrom = now?.status === "found" ? now.record.nextOffset : undefined;
-        return store.commit([{ ...entry, rewindFrom }], options);
+        return store.commit([{ ...entry, ...(entry.nextOffset !== undefined && { rewindFrom }) }], options);
       },
     }),
   },

@@ -5,6 +5,7 @@ import { runStoreCase, storeConformanceCases } from "@tidemark/core/conformance"
 import { expectGenerated } from "@tidemark/test-support/documents";
 import { describe, it } from "vitest";
 import { spoiledHarness } from "./broken-store.ts";
+import { foundByHistories, foundByModel } from "./found-by.ts";
 import { gallery } from "./gallery.ts";
 
 function caseOf(id: string): (typeof storeConformanceCases)[number] {
@@ -14,9 +15,10 @@ function caseOf(id: string): (typeof storeConformanceCases)[number] {
 }
 
 describe("each broken store fails in the case that names its fault", () => {
-  for (const { fault, caseId, says, spoil } of gallery) {
+  for (const { fault, caseId, says, spoil, surroundings } of gallery) {
     it.concurrent(`${caseId}: ${fault}`, async () => {
-      await assert.rejects(runStoreCase(spoiledHarness(fault, spoil), caseOf(caseId)), (error: unknown) => {
+      const harness = spoiledHarness(fault, spoil, surroundings);
+      await assert.rejects(runStoreCase(harness, caseOf(caseId)), (error: unknown) => {
         assert.ok(error instanceof assert.AssertionError, `not an AssertionError: ${String(error)}`);
         assert.match(error.message, says);
         return true;
@@ -25,8 +27,14 @@ describe("each broken store fails in the case that names its fault", () => {
   }
 
   it("is told in docs/broken-stores.md", async () => {
-    const rows = gallery.map(({ fault, caseId }) => `| ${fault} | ${caseOf(caseId).clause} | \`${caseId}\` |`);
-    const table = ["| fault | clause | case |", "| --- | --- | --- |", ...rows].join("\n");
+    const mark = (found: ReadonlySet<string>, fault: string): string => (found.has(fault) ? "x" : "");
+    const rows = gallery.map(
+      ({ fault, caseId }) =>
+        `| ${fault} | ${caseOf(caseId).clause} | \`${caseId}\` | ${mark(foundByModel, fault)} | ${mark(foundByHistories, fault)} |`,
+    );
+    const table = ["| fault | clause | case | model | histories |", "| --- | --- | --- | --- | --- |", ...rows].join(
+      "\n",
+    );
     const file = fileURLToPath(new URL("../../../../docs/broken-stores.md", import.meta.url));
     await expectGenerated(file, "gallery", table);
   });
@@ -47,9 +55,11 @@ describe("each broken store fails in the case that names its fault", () => {
     await assert.doesNotReject(runStoreCase(stalled, caseOf("expiry/renewed-by-commit")));
   });
 
-  it("finds nothing wrong with the same wrapping around a sound store", async () => {
-    const sound = spoiledHarness("sound", () => ({}));
-    for (const id of new Set(gallery.map(({ caseId }) => caseId)))
-      await assert.doesNotReject(runStoreCase(sound, caseOf(id)));
+  it("finds nothing wrong with the same wrapping around a sound store", { timeout: 60_000 }, async () => {
+    for (const kind of ["memory", "durable", "remote"] as const) {
+      const sound = spoiledHarness("sound", () => ({}), kind);
+      const ids = gallery.filter(({ surroundings = "memory" }) => surroundings === kind).map(({ caseId }) => caseId);
+      for (const id of new Set(ids)) await assert.doesNotReject(runStoreCase(sound, caseOf(id)), id);
+    }
   });
 });

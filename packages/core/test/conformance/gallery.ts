@@ -3,6 +3,7 @@ import { galleryOfAnswers } from "./gallery-of-answers.ts";
 import { galleryOfClaims } from "./gallery-of-claims.ts";
 import { galleryOfRaces } from "./gallery-of-races.ts";
 import { galleryOfRecords } from "./gallery-of-records.ts";
+import { galleryOfSurroundings } from "./gallery-of-surroundings.ts";
 
 /** One fault each that people have built into such stores. */
 export const gallery: readonly Exhibit[] = [
@@ -10,4 +11,5 @@ export const gallery: readonly Exhibit[] = [
   ...galleryOfRaces,
   ...galleryOfRecords,
   ...galleryOfAnswers,
+  ...galleryOfSurroundings,
 ];

@@ -64,7 +64,10 @@ export async function aliveByRenewal(
       try {
         await renew(context.store, more);
         more = {};
-        if ((await fetched(context.store, key)) === undefined) lost = new Error("fetch finds nothing");
+        const record = await fetched(context.store, key);
+        if (record === undefined) lost = new Error("fetch finds nothing");
+        // Without a ttl it would live on, renewed or not.
+        else if (record.ttl !== ttl) lost = new Error(`its ttl is ${record.ttl}, not ${ttl} as was asked`);
       } catch (error) {
         lost = error;
       }

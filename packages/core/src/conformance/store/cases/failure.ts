@@ -142,6 +142,45 @@ export const failureCases: readonly ConformanceCase[] = [
       assert.equal(only(await store.fetch([keyOf()])).status, "found");
     },
   },
+  {
+    id: "failure/messages-keep-secrets",
+    clause: "3.17",
+    title:
+      "no error's message shows a token: of an outage, a record that cannot be read, a closed store, a wrong argument",
+    run: async (context) => {
+      const opened = await context.openAnother({ timeout: 5_000 });
+      const { store } = opened;
+      const [key, token] = [keyOf(), newToken()];
+      const calls: readonly (() => Promise<unknown>)[] = [
+        () => store.claim([{ key, token, owner: "o" }]),
+        () => store.commit([{ key, token, nextOffset: 1n }]),
+        () => store.commit([{ key, token, nextOffset: 1n, nextToken: token, recreate: true, owner: "o" }]),
+      ];
+      const messages: string[] = [];
+      const provoke = async (more: readonly (() => Promise<unknown>)[] = calls): Promise<void> => {
+        for (const result of await Promise.allSettled(more.map((call) => call()))) {
+          if (result.status === "rejected") messages.push(String(result.reason));
+          else messages.push(...(result.value as { error?: unknown }[]).map(({ error }) => String(error)));
+        }
+      };
+      await provoke([
+        () => store.claim([{ key, token, owner: "" }]),
+        () => store.commit([{ key, token, nextOffset: -1n }]),
+        () => store.commit([{ key, token, nextOffset: 1n, metadata: "x".repeat(5_000) }]),
+      ]);
+      await claim(context.store, key, token);
+      if (await context.corrupt(key)) await provoke();
+      if (opened.interrupt !== undefined) {
+        const restore = await opened.interrupt();
+        await provoke();
+        await restore();
+      }
+      await store.close();
+      await provoke();
+      assert.ok(messages.filter((message) => message.includes("Error")).length >= 6, "no error was provoked");
+      for (const message of messages) assert.ok(!message.includes(token), `a token is in the message: ${message}`);
+    },
+  },
 ];
 
 /** Where no record has a form that could be damaged, every entry must be answered. */

@@ -6,7 +6,7 @@ import { ModelRun } from "../model/model-run.ts";
 import { randomCommands } from "../model/random-commands.ts";
 import { SeededRandom } from "../seeded-random.ts";
 
-const COMMANDS = 250;
+const COMMANDS = 200;
 
 /** Whatever the order of calls. `testStoreModel` asks the same more often, and finds the shortest list of calls that fails. */
 export const modelCases: readonly ConformanceCase[] = [
