@@ -28,7 +28,12 @@ export async function consumeAtLeastOnce(options: Options): Promise<void> {
   const fenced = new AbortController();
   const signal = AbortSignal.any([options.signal, fenced.signal]);
   const session = await openOffsetSession({
-    ...{ store, consumer, topic, partitions, flushInterval, signal },
+    store,
+    consumer,
+    topic,
+    partitions,
+    flushInterval,
+    signal,
     // Also while no record comes: a session learns of it when it renews its claim.
     onEvent: ({ type }) => void (type === "fenced" && fenced.abort()),
   });
@@ -53,12 +58,13 @@ if (import.meta.main) {
   for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => stop.abort());
   await using store = await openRedisStore({ url: process.env["REDIS_URL"] ?? "redis://127.0.0.1:6379" });
   await consumeAtLeastOnce({
-    ...{ brokers: (process.env["BROKERS"] ?? "127.0.0.1:9092").split(","), topic, consumer, store },
-    ...{
-      partitions: partitions.split(",").map(Number),
-      policy: process.env["POLICY"] === "refuse" ? refuse : nearest,
-      signal: stop.signal,
-    },
+    brokers: (process.env["BROKERS"] ?? "127.0.0.1:9092").split(","),
+    topic,
+    consumer,
+    store,
+    partitions: partitions.split(",").map(Number),
+    policy: process.env["POLICY"] === "refuse" ? refuse : nearest,
+    signal: stop.signal,
     flushInterval: Number(process.env["FLUSH_MS"] ?? 3_000),
     handle: ({ partition, offset, value }) => console.log(partition, offset, value?.toString()),
   });

@@ -44,12 +44,13 @@ if (import.meta.main) {
   for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => stop.abort());
   await using store = await openRedisStore({ url: process.env["REDIS_URL"] ?? "redis://127.0.0.1:6379" });
   await consumeAtLeastOnce({
-    ...{ brokers: (process.env["BROKERS"] ?? "127.0.0.1:9092").split(","), topic, consumer, store },
-    ...{
-      group: process.env["GROUP"],
-      policy: process.env["POLICY"] === "refuse" ? refuse : nearest,
-      signal: stop.signal,
-    },
+    brokers: (process.env["BROKERS"] ?? "127.0.0.1:9092").split(","),
+    topic,
+    consumer,
+    store,
+    group: process.env["GROUP"],
+    policy: process.env["POLICY"] === "refuse" ? refuse : nearest,
+    signal: stop.signal,
     handle: ({ offset, value }, partition) => console.log(partition, offset, value?.toString()),
   });
 }

@@ -51,8 +51,14 @@ if (import.meta.main) {
   await using store = await openMongoStore({ client, database, timeout: 90_000 });
   const results = client.db(database).collection("results");
   await consumeExactlyOnce({
-    ...{ brokers: (process.env["BROKERS"] ?? "127.0.0.1:9092").split(","), topic, consumer, store, client },
-    ...{ group: process.env["GROUP"], policy: nearest, signal: stop.signal },
+    brokers: (process.env["BROKERS"] ?? "127.0.0.1:9092").split(","),
+    topic,
+    consumer,
+    store,
+    client,
+    group: process.env["GROUP"],
+    policy: nearest,
+    signal: stop.signal,
     async write(messages, partition, session) {
       const rows = messages.map(({ offset, value }) => ({ partition, offset, value: value?.toString() ?? null }));
       await results.insertMany(rows, { session });

@@ -49,8 +49,14 @@ if (import.meta.main) {
   database.exec("CREATE TABLE IF NOT EXISTS results (place INTEGER, number INTEGER, value TEXT)");
   const insert = database.prepare("INSERT INTO results VALUES (?, ?, ?)");
   await consumeExactlyOnce({
-    ...{ brokers: (process.env["BROKERS"] ?? "127.0.0.1:9092").split(","), topic, consumer, store, database },
-    ...{ group: process.env["GROUP"], policy: nearest, signal: stop.signal },
+    brokers: (process.env["BROKERS"] ?? "127.0.0.1:9092").split(","),
+    topic,
+    consumer,
+    store,
+    database,
+    group: process.env["GROUP"],
+    policy: nearest,
+    signal: stop.signal,
     write: ({ offset, value }, partition) => insert.run(partition, offset, value?.toString() ?? null),
   });
 }

@@ -60,7 +60,11 @@ export async function followGroup<Transaction>(options: FollowGroupOptions<Trans
     await former?.close().catch((error: unknown) => console.warn(String(error)));
     if (partitions.length === 0) return;
     const next = await openOffsetSession({
-      ...{ store, consumer, topic, partitions, strategy: "manual" as const },
+      store,
+      consumer,
+      topic,
+      partitions,
+      strategy: "manual",
       onEvent: (event) => {
         if (event.type === "fenced") stopUnlessGroupChanges(next);
       },

@@ -28,7 +28,12 @@ export async function consumeExactlyOnce(options: Options): Promise<void> {
   const fenced = new AbortController();
   const signal = AbortSignal.any([options.signal, fenced.signal]);
   const session = await openOffsetSession({
-    ...{ store, consumer, topic, partitions, signal, strategy: "manual" as const },
+    store,
+    consumer,
+    topic,
+    partitions,
+    signal,
+    strategy: "manual",
     onEvent: ({ type }) => void (type === "fenced" && fenced.abort()),
   });
   try {
@@ -61,8 +66,14 @@ if (import.meta.main) {
   database.exec("CREATE TABLE IF NOT EXISTS results (place INTEGER, number INTEGER, value TEXT)");
   const insert = database.prepare("INSERT INTO results VALUES (?, ?, ?)");
   await consumeExactlyOnce({
-    ...{ brokers: (process.env["BROKERS"] ?? "127.0.0.1:9092").split(","), topic, consumer, store, database },
-    ...{ partitions: partitions.split(",").map(Number), policy: nearest, signal: stop.signal },
+    brokers: (process.env["BROKERS"] ?? "127.0.0.1:9092").split(","),
+    topic,
+    consumer,
+    store,
+    database,
+    partitions: partitions.split(",").map(Number),
+    policy: nearest,
+    signal: stop.signal,
     write: ({ partition, offset, value }) => insert.run(partition, offset, value?.toString() ?? null),
   });
 }

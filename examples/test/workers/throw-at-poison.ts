@@ -10,8 +10,14 @@ const [folder = "", topic = "", consumer = ""] = process.argv.slice(2);
 const { consumeAtLeastOnce } = await import(`../../src/${folder}/at-least-once.ts`);
 await using store = await openRedisStore({ url: process.env["REDIS_URL"] ?? "" });
 await consumeAtLeastOnce({
-  ...{ brokers: (process.env["BROKERS"] ?? "").split(","), topic, consumer, group: process.env["GROUP"], store },
-  ...{ partitions: [0], policy: nearest, signal: new AbortController().signal },
+  brokers: (process.env["BROKERS"] ?? "").split(","),
+  topic,
+  consumer,
+  group: process.env["GROUP"],
+  store,
+  partitions: [0],
+  policy: nearest,
+  signal: new AbortController().signal,
   handle({ offset, value }: { offset: bigint | number | string; value: Buffer }) {
     console.log(0, String(offset), value.toString());
     if (value.toString() === "5") throw new Error("poison");
