@@ -60,35 +60,34 @@ export class CampaignFigures {
   }
 }
 
-/** Says the figures as a Markdown table, a row for each store. */
+/** Says the figures as a Markdown table, a column for each store. */
 export function figuresTable(all: readonly CampaignFigures[]): string {
-  const columns: readonly (readonly [string, (figures: CampaignFigures) => string | number])[] = [
-    ["store", ({ store }) => store],
+  const rows: readonly (readonly [string, (figures: CampaignFigures) => string | number])[] = [
     ["on", ({ version }) => version],
     ["rounds", ({ rounds }) => rounds],
-    ["transactional", ({ transactional }) => transactional],
-    ["kills", ({ kills }) => kills],
-    ["in a commit", ({ commitsCutShort }) => commitsCutShort],
-    ["in a transaction", ({ transactionsCutShort }) => transactionsCutShort],
-    ["frozen", ({ frozen }) => frozen],
-    ["fenced", ({ fenced }) => fenced],
+    ["of them with transactions", ({ transactional }) => transactional],
+    ["processes killed", ({ kills }) => kills],
+    ["in the middle of a commit", ({ commitsCutShort }) => commitsCutShort],
+    ["in the middle of a transaction", ({ transactionsCutShort }) => transactionsCutShort],
+    ["processes frozen", ({ frozen }) => frozen],
+    ["claims fenced", ({ fenced }) => fenced],
     ["outages", ({ outages }) => outages],
-    ["restarts", ({ restarts }) => restarts],
-    ["records", ({ deliveries }) => deliveries],
-    ["lost to retention, told", ({ lost }) => lost],
-    ["repeats: mean", ({ repeats, takeovers }) => mean(repeats, takeovers)],
-    ["bound: mean", ({ bounds, takeovers }) => mean(bounds, takeovers)],
-    ["repeats: most", ({ mostRepeats }) => mostRepeats],
-    ["bound: largest", ({ largestBound }) => largestBound],
+    ["of them kill and restart of the server", ({ restarts }) => restarts],
+    ["records delivered", ({ deliveries }) => deliveries],
+    ["lost to retention, and told", ({ lost }) => lost],
+    ["repeats, mean", ({ repeats, takeovers }) => mean(repeats, takeovers)],
+    ["their bound, mean", ({ bounds, takeovers }) => mean(bounds, takeovers)],
+    ["repeats, most", ({ mostRepeats }) => mostRepeats],
+    ["their bound, largest", ({ largestBound }) => largestBound],
     ["violations", ({ violations }) => violations.length],
     ["seconds", ({ seconds }) => seconds],
   ];
-  const rows = [
-    columns.map(([head]) => head),
-    columns.map(() => "---"),
-    ...all.map((figures) => columns.map(([, value]) => value(figures).toLocaleString("en-US"))),
+  const lines = [
+    ["", ...all.map(({ store }) => store)],
+    ["---", ...all.map(() => "---:")],
+    ...rows.map(([head, value]) => [head, ...all.map((figures) => value(figures).toLocaleString("en-US"))]),
   ];
-  return rows.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
 function mean(sum: number, count: number): string {
