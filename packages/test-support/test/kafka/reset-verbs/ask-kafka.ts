@@ -1,5 +1,5 @@
 import { Admin, Consumer } from "@platformatic/kafka";
-import type { KafkaTools } from "../../../src/servers/kafka-tool.ts";
+import type { KafkaTools } from "@tidemark/test-support/servers";
 import type { RequestedPartition, ResetRequest } from "./reset-requests.ts";
 import type { ResetTopics, TopicKind } from "./reset-topics.ts";
 import { placeOf, type ToolAnswer } from "./tool-answer.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openKafkaLog } from "@tidemark/source-kafka";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { describeWithKafkaTools } from "../../../src/servers/kafka-tool.ts";
+import { describeWithKafkaTools } from "@tidemark/test-support/servers";
 import { type KafkaGroups, openKafkaGroups } from "./ask-kafka.ts";
 import { openTidemarkPositions, type TidemarkPositions } from "./ask-tidemark.ts";
 import { placeOf } from "./tool-answer.ts";

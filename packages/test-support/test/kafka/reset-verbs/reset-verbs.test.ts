@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { openKafkaLog } from "@tidemark/source-kafka";
 import { expectGenerated } from "@tidemark/test-support/documents";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { describeWithKafkaTools } from "../../../src/servers/kafka-tool.ts";
+import { describeWithKafkaTools } from "@tidemark/test-support/servers";
 import { askKafka, openKafkaGroups } from "./ask-kafka.ts";
 import { askTidemark, openTidemarkPositions } from "./ask-tidemark.ts";
 import { inTurns } from "./in-turns.ts";
