@@ -39,6 +39,8 @@ export interface LifeHost {
   open(): Promise<OpenedPlace>;
   /** Ends it in peace. */
   readonly leaving: AbortSignal;
+  /** Lets go of what would keep this process alive for a life that is dead, where that is not done by the system. */
+  readonly abandoned?: AbortSignal;
   /** Whether another has been started in its place: then its present session is its last one. */
   isReplaced(): boolean;
   /** Waits while the life is frozen, and for ever when it is dead, where that is not done by the system. */
@@ -103,6 +105,7 @@ async function oneSession(
     owner: who,
     maxWait: 50,
     untilEnd,
+    signal: host.abandoned,
     onEvent(event) {
       writeEvent(journal, who, event);
       state.isFenced ||= event.type === "fenced";

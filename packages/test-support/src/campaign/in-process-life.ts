@@ -21,6 +21,7 @@ export interface InProcessLife {
  */
 export function liveInProcess({ task, source, journal, open, end }: InProcessLife): Life {
   const leaving = new AbortController();
+  const abandoned = new AbortController();
   const ready = Promise.withResolvers<void>();
   const over = Promise.withResolvers<void>();
   let isDead = false;
@@ -32,6 +33,8 @@ export function liveInProcess({ task, source, journal, open, end }: InProcessLif
     frozen = undefined;
     ready.resolve();
     over.resolve();
+    // Not here and now: a kill falls where it falls.
+    setImmediate(() => abandoned.abort());
   };
   const gate = (): Promise<void> | undefined => (isDead ? new Promise(() => undefined) : frozen?.promise);
   const passed = async (): Promise<void> => {
@@ -46,6 +49,7 @@ export function liveInProcess({ task, source, journal, open, end }: InProcessLif
       close: () => undefined,
     },
     leaving: leaving.signal,
+    abandoned: abandoned.signal,
     isReplaced: () => isReplaced,
     gate: () => (isDead || frozen !== undefined ? passed() : undefined),
     notify: (state) => (state === "ready" ? ready.resolve() : over.resolve()),

@@ -183,27 +183,30 @@ class Round {
   #plantTroubles(index: number): void {
     const { fault, retention } = this.#plan;
     if (fault?.duringLife === index) {
-      this.#troubles.push(
-        (async () => {
-          await pause(fault.atMs);
-          this.#journal.write(CAMPAIGN, { what: "fault", kind: fault.kind });
-          const heal = await this.#surroundings.arena.disturb(fault.kind);
-          await pause(fault.lastsMs);
-          await heal();
-          this.#journal.write(CAMPAIGN, { what: "healed" });
-        })(),
-      );
+      this.#plant(async () => {
+        await pause(fault.atMs);
+        this.#journal.write(CAMPAIGN, { what: "fault", kind: fault.kind });
+        const heal = await this.#surroundings.arena.disturb(fault.kind);
+        await pause(fault.lastsMs);
+        await heal();
+        this.#journal.write(CAMPAIGN, { what: "healed" });
+      });
     }
     if (retention?.duringLife === index) {
-      this.#troubles.push(
-        (async () => {
-          await pause(retention.atMs);
-          const { partition, before } = retention;
-          this.#journal.write(CAMPAIGN, { what: "retained", partition, before });
-          await this.#surroundings.log.deleteRecords(this.#name, partition, BigInt(before));
-        })(),
-      );
+      this.#plant(async () => {
+        await pause(retention.atMs);
+        const { partition, before } = retention;
+        this.#journal.write(CAMPAIGN, { what: "retained", partition, before });
+        await this.#surroundings.log.deleteRecords(this.#name, partition, BigInt(before));
+      });
     }
+  }
+
+  #plant(trouble: () => Promise<void>): void {
+    const planted = trouble().catch((error: unknown) => {
+      this.#journal.write(CAMPAIGN, { what: "gave-up", why: `its own trouble failed: ${String(error)}` });
+    });
+    this.#troubles.push(planted);
   }
 
   /** Looks at the positions, and at what transactions have written, from outside. In an outage it looks another time. */

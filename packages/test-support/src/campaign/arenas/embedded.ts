@@ -1,11 +1,14 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setTimeout as pause } from "node:timers/promises";
 import { createMemoryBackend, createMemoryStore } from "@tidemark/store-memory";
 import { openPlace } from "../places/open-place.ts";
 import { makeSqliteSink } from "../places/sqlite.ts";
 import type { Arena } from "./arena.ts";
 
 const PATIENCE_MS = 10_000;
+const LOCK_ATTEMPTS = 50;
+const LOCK_PAUSE_MS = 5;
 
 /** Positions in the memory of this process. */
 export async function openMemoryArena(): Promise<Arena> {
@@ -33,10 +36,17 @@ export async function openSqliteArena(folder: string): Promise<Arena> {
     place: () => place,
     open: () => openPlace(place, PATIENCE_MS),
     async disturb() {
-      const other = new DatabaseSync(place.file, { timeout: 1_000 });
-      other.exec("BEGIN IMMEDIATE");
+      const other = new DatabaseSync(place.file);
+      for (let attempt = 0; attempt < LOCK_ATTEMPTS && !other.isTransaction; attempt += 1) {
+        try {
+          other.exec("BEGIN IMMEDIATE");
+        } catch {
+          // Who has it keeps it for a moment, or is frozen and is the fault.
+          await pause(LOCK_PAUSE_MS);
+        }
+      }
       return async () => {
-        other.exec("ROLLBACK");
+        if (other.isTransaction) other.exec("ROLLBACK");
         other.close();
       };
     },
