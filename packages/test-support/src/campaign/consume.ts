@@ -36,7 +36,8 @@ export interface LifeTask {
 export interface LifeHost {
   readonly source: LogSource;
   readonly journal: Journal;
-  open(): Promise<OpenedPlace>;
+  /** Opens the place; `attempt` counts from 0. */
+  open(attempt: number): Promise<OpenedPlace>;
   /** Ends it in peace. */
   readonly leaving: AbortSignal;
   /** Lets go of what would keep this process alive for a life that is dead, where that is not done by the system. */
@@ -59,7 +60,7 @@ export async function consume(task: LifeTask, host: LifeHost): Promise<void> {
     const state = { isFenced: false };
     let place: OpenedPlace | undefined;
     try {
-      place = await host.open();
+      place = await host.open(session);
       await oneSession(task, host, place, who, state);
       journal.write(who, { what: "left" });
       break;

@@ -26,6 +26,8 @@ export type WorkerMessage =
 /** What a worker says. */
 export type WorkerState = "loaded" | "ready" | "over";
 
+const MAX_TIMEOUT_MS = 10_000;
+
 const [kind = ""] = process.argv.slice(2);
 if (kind === "sqlite" || kind === "redis" || kind === "mongo" || kind === "s3") {
   await import(`./places/${kind}.ts`);
@@ -51,7 +53,8 @@ async function live({ task, place, end, timeout, ...files }: Extract<WorkerMessa
   await consume(task, {
     source,
     journal,
-    open: () => openPlace(place, timeout),
+    // On a machine that is too busy for the first time-out the next one is longer.
+    open: (attempt) => openPlace(place, Math.min(timeout * 2 ** attempt, MAX_TIMEOUT_MS)),
     leaving: life.leaving.signal,
     isReplaced: () => life.isReplaced,
     gate: () => undefined,
