@@ -203,7 +203,8 @@ describe("what a journal of a campaign's round shows", () => {
     ["what never came", [["campaign", { what: "gave-up", why: "it hangs" }], ...good], /gave up: it hangs/],
   ];
 
-  it.each(wrong)("%s", (_what, lines, says, changed) => {
-    expect(check(lines, changed).violations.join("\n")).toMatch(says);
-  });
+  it.each(wrong.map(([what, lines, says, changed]) => ({ what, lines, says, changed })))(
+    "$what",
+    ({ lines, says, changed }) => expect(check(lines, changed).violations.join("\n")).toMatch(says),
+  );
 });

@@ -1,3 +1,3 @@
 import { testShortCampaign } from "./short-campaign.ts";
 
-testShortCampaign("memory", { rounds: 60, transactional: 0 });
+testShortCampaign("memory", { seed: 3, rounds: 60, transactional: 0 });

@@ -1,3 +1,3 @@
 import { testShortCampaign } from "./short-campaign.ts";
 
-testShortCampaign("mongo", { rounds: 10, transactional: 8 });
+testShortCampaign("mongo", { seed: 3, rounds: 8, transactional: 6 });

@@ -1,3 +1,3 @@
 import { testShortCampaign } from "./short-campaign.ts";
 
-testShortCampaign("redis", { rounds: 12, transactional: 10 });
+testShortCampaign("redis", { seed: 2, rounds: 10, transactional: 8 });

@@ -1,3 +1,3 @@
 import { testShortCampaign } from "./short-campaign.ts";
 
-testShortCampaign("sqlite", { rounds: 16, transactional: 16 });
+testShortCampaign("sqlite", { seed: 3, rounds: 14, transactional: 12 });
