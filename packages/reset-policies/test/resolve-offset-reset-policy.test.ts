@@ -31,7 +31,7 @@ test("nothing given is the default, and so is its name", async () => {
   expect(await resolveOffsetResetPolicy("earliest")).toBe(defaultOffsetResetPolicy);
 });
 
-describe("an object", () => {
+describe("an object (contract 6.2)", () => {
   test("is the policy itself", async () => {
     const policy: OffsetResetPolicy = { name: "mine", timestamp: () => -1, adjustOffset: (_, next) => next };
     expect(await resolveOffsetResetPolicy(policy)).toBe(policy);
@@ -64,7 +64,7 @@ describe("an object", () => {
   });
 });
 
-describe("a name", () => {
+describe("a name (contract 6.2)", () => {
   test("is looked up in the companion package", async () => {
     expect(await resolveOffsetResetPolicy("last-offset")).toBe(lastOffset());
     expect((await resolveOffsetResetPolicy("by_duration:PT1H")).name).toBe("by_duration:PT1H");
@@ -83,7 +83,7 @@ describe("a name", () => {
   });
 });
 
-describe("a module", () => {
+describe("a module (contract 6.2)", () => {
   test.each([
     ["export policy", "policy.js", `export const policy = ${sound}`],
     ["default export", "policy.mjs", `export default ${sound}`],

@@ -50,6 +50,10 @@ export function mongoHarness(options: MongoHarnessOptions): StoreHarness<ClientS
         proxy.cut();
         return async () => proxy.restore();
       },
+      async silence() {
+        proxy.silence();
+        return async () => proxy.restore();
+      },
       ...(transactions && {
         async beginTransaction() {
           const session = client.startSession();

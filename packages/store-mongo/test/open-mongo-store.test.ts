@@ -71,7 +71,7 @@ await describeWithServer("mongo", ({ url }) => {
       expect(store).toMatchObject({ name: "mongo", namespace: "tidemark" });
     });
 
-    it("leaves a caller's client open, and as it is set: an int64 that it reads as a number too", async () => {
+    it("leaves a caller's client open, and as it is set: an int64 that it reads as a number too (contract 3.9d)", async () => {
       const client = openClient(url, { promoteLongs: true, ignoreUndefined: true, monitorCommands: true });
       const { store, documents, id } = await openStore(url, { client });
       await store.claim([{ key, token: "t", owner: "o" }]);
@@ -183,7 +183,7 @@ await describeWithServer("mongo", ({ url }) => {
       }
     });
 
-    it("says what wrong credentials are, without them", async () => {
+    it("says what wrong credentials are, without them (contract 3.3e)", async () => {
       const { host } = new URL(url);
       const error = await refusal(openMongoStore({ url: `mongodb://nobody:${SECRET}@${host}/db`, timeout: 5_000 }));
       expect(error).toMatchObject({ code: "PERMISSION_DENIED", retryable: false });

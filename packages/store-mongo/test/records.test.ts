@@ -42,26 +42,29 @@ await describeWithServer("mongo", ({ url }) => {
       ["text for a date", { expiresAt: "soon" }],
       ["another key", { topic: "others" }],
     ];
-    it.each(damages)("with %s is CORRUPT_RECORD, and stays until it is deleted", async (_, damage) => {
-      const { store, documents, id } = await openStore(url);
-      await store.claim([{ key, token: "t", owner: "o" }]);
-      await documents.updateOne({ _id: id }, { $set: damage });
-      const before = await documents.findOne({ _id: id });
-      const corrupt = [{ status: "failed", error: { code: "CORRUPT_RECORD", retryable: false, keys: [key] } }];
-      expect(await store.fetch([key])).toMatchObject(corrupt);
-      const claims = [key, { ...key, topic: "sound" }].map((each) => ({ key: each, token: "t2", owner: "o" }));
-      expect(await store.claim(claims)).toMatchObject([...corrupt, { status: "claimed" }]);
-      expect(await store.delete({ topic: "sound" })).toHaveLength(1);
-      expect(await store.reset([{ key, nextOffset: 1n }])).toMatchObject(corrupt);
-      expect(await store.expire([{ key, ttl: 60_000 }])).toMatchObject(corrupt);
-      const listing = collect(store.list());
-      await expect(listing).rejects.toMatchObject({ code: "CORRUPT_RECORD", keys: [key] });
-      expect(await documents.findOne({ _id: id })).toEqual(before);
-      expect(await store.delete({ keys: [key] })).toEqual([key]);
-      expect(await store.fetch([key])).toEqual([{ status: "absent" }]);
-    });
+    it.each(damages)(
+      "with %s is CORRUPT_RECORD, and stays until it is deleted (contract 3.3a, 3.20)",
+      async (_, damage) => {
+        const { store, documents, id } = await openStore(url);
+        await store.claim([{ key, token: "t", owner: "o" }]);
+        await documents.updateOne({ _id: id }, { $set: damage });
+        const before = await documents.findOne({ _id: id });
+        const corrupt = [{ status: "failed", error: { code: "CORRUPT_RECORD", retryable: false, keys: [key] } }];
+        expect(await store.fetch([key])).toMatchObject(corrupt);
+        const claims = [key, { ...key, topic: "sound" }].map((each) => ({ key: each, token: "t2", owner: "o" }));
+        expect(await store.claim(claims)).toMatchObject([...corrupt, { status: "claimed" }]);
+        expect(await store.delete({ topic: "sound" })).toHaveLength(1);
+        expect(await store.reset([{ key, nextOffset: 1n }])).toMatchObject(corrupt);
+        expect(await store.expire([{ key, ttl: 60_000 }])).toMatchObject(corrupt);
+        const listing = collect(store.list());
+        await expect(listing).rejects.toMatchObject({ code: "CORRUPT_RECORD", keys: [key] });
+        expect(await documents.findOne({ _id: id })).toEqual(before);
+        expect(await store.delete({ keys: [key] })).toEqual([key]);
+        expect(await store.fetch([key])).toEqual([{ status: "absent" }]);
+      },
+    );
 
-    it.each(damages.slice(0, 6))("with %s is not overwritten by a commit", async (_, damage) => {
+    it.each(damages.slice(0, 6))("with %s is not overwritten by a commit (contract 3.3a)", async (_, damage) => {
       const { store, documents, id } = await openStore(url);
       await store.claim([{ key, token: "t", owner: "o" }]);
       await documents.updateOne({ _id: id }, { $set: damage });

@@ -68,7 +68,7 @@ describe("bad input", () => {
 });
 
 await describeWithServer("redis", (server) => {
-  it("takes a wrong or a needless password for PERMISSION_DENIED", async () => {
+  it("takes a wrong or a needless password for PERMISSION_DENIED (contract 3.3e)", async () => {
     const { host } = new URL(server.url);
     const error = await errorOf(openRedisStore({ url: `redis://nobody:s3cret@${host}` }));
     expect(error).toMatchObject({ code: "PERMISSION_DENIED", retryable: false });
@@ -81,7 +81,7 @@ await describeWithServer("redis", (server) => {
     expect(error.message).toMatch(/TLS/u);
   });
 
-  it("leaves the caller's client open, and closes its own", async () => {
+  it("leaves the caller's client open, and closes its own (contract 3.9d)", async () => {
     const client = createClient({ url: server.url });
     await client.connect();
     const namespace = `open-${crypto.randomUUID()}`;
@@ -96,7 +96,7 @@ await describeWithServer("redis", (server) => {
     await expect(own.fetch([key])).rejects.toMatchObject({ code: "CLOSED" });
   });
 
-  it("names the command that an ACL forbids, and opens without INFO", async () => {
+  it("names the command that an ACL forbids, and opens without INFO (contract 3.3e)", async () => {
     const admin = createClient({ url: server.url });
     await admin.connect();
     const user = `u${crypto.randomUUID()}`;

@@ -75,7 +75,7 @@ await describeWithServer("redis", (server) => {
     expect(await client.pTTL(hash)).toBe(-1);
   });
 
-  it("leaves what it does not know as it is, and names it", async () => {
+  it("leaves what it does not know as it is, and names it (contract 3.3a, 3.20)", async () => {
     const { store, client, namespace } = await setUp();
     const hash = `tidemark:{${namespace}/c/t}`;
     await store.claim([{ key: { ...key, topic: "fine" }, token: "t", owner: "o" }]);

@@ -126,6 +126,12 @@ export async function openHarness(
         for (const proxy of proxies.all) proxy.restore();
       };
     },
+    async silence() {
+      for (const proxy of proxies.all) proxy.silence();
+      return async () => {
+        for (const proxy of proxies.all) proxy.restore();
+      };
+    },
     ...(options.kind !== "cluster" && {
       async beginTransaction() {
         const master =

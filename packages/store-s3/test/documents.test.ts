@@ -100,7 +100,7 @@ await describeWithServer("minio", ({ s3 }) => {
     });
   });
 
-  it("a document of a later release is left alone, whatever is asked", async () => {
+  it("a document of a later release is left alone, whatever is asked (contract 3.20)", async () => {
     const place = await placeOn(s3);
     const store = await place.open();
     const body = '{"format":"tidemark-offsets","version":2,"partitions":{}}';

@@ -137,7 +137,7 @@ await describeWithServer("minio", ({ s3 }) => {
     expect(error.message).toContain("s3:ListBucket");
   });
 
-  it("any verb that is denied later is PERMISSION_DENIED, and names the key", async () => {
+  it("any verb that is denied later is PERMISSION_DENIED, and names the key (contract 3.3e)", async () => {
     const place = await placeOn(s3);
     const store = await place.open();
     const token = await claim(store);
@@ -203,7 +203,7 @@ await describeWithServer("minio", ({ s3 }) => {
     });
   });
 
-  it("the caller's client stays as it is, and open", async () => {
+  it("the caller's client stays as it is, and open (contract 3.9d)", async () => {
     const place = await placeOn(s3);
     const client = temporaryClient(s3);
     const middleware = client.middlewareStack.identify();

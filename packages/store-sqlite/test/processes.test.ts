@@ -18,7 +18,7 @@ it("counts to exactly 8 x 50 when two processes of four claim and commit one key
   expect(fenced.map(Number).every((count) => count >= 0)).toBe(true);
 });
 
-it("shows all or nothing of a batch that another process writes", { timeout: 60_000 }, async () => {
+it("shows all or nothing of a batch that another process writes (contract 3.1g)", { timeout: 60_000 }, async () => {
   const file = join(await temporaryFolder(), "batches.db");
   const { store } = await openStore({ file });
   const keys = Array.from({ length: 100 }, (_, partition) => ({ consumer: "batches", topic: "orders", partition }));
@@ -62,21 +62,24 @@ it("keeps every acknowledged position of a process that is killed while it write
   expect(openHandle(file).prepare("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
 });
 
-it.skipIf(process.platform === "win32")("says so when it may not read, write or make the file", async () => {
-  const folder = await temporaryFolder();
-  await chmod(folder, 0o755);
-  const closed = join(folder, "closed");
-  await mkdir(closed);
-  new DatabaseSync(join(closed, "readonly.db")).close();
-  await writeFile(join(closed, "secret.db"), "", { mode: 0o000 });
-  await (await openSqliteStore({ file: join(closed, "readonly.db") })).close();
-  await chmod(join(closed, "readonly.db"), 0o444);
-  await chmod(closed, 0o555);
-  for (const name of ["readonly.db", "secret.db", "new.db"]) {
-    const file = join(closed, name);
-    const answer = await answerOf(forkWorker("unprivileged", file));
-    expect(answer).toMatchObject({ code: "PERMISSION_DENIED" });
-    expect((answer as { message: string }).message).toContain(file);
-  }
-  await chmod(closed, 0o755);
-});
+it.skipIf(process.platform === "win32")(
+  "says so when it may not read, write or make the file (contract 3.3e)",
+  async () => {
+    const folder = await temporaryFolder();
+    await chmod(folder, 0o755);
+    const closed = join(folder, "closed");
+    await mkdir(closed);
+    new DatabaseSync(join(closed, "readonly.db")).close();
+    await writeFile(join(closed, "secret.db"), "", { mode: 0o000 });
+    await (await openSqliteStore({ file: join(closed, "readonly.db") })).close();
+    await chmod(join(closed, "readonly.db"), 0o444);
+    await chmod(closed, 0o555);
+    for (const name of ["readonly.db", "secret.db", "new.db"]) {
+      const file = join(closed, name);
+      const answer = await answerOf(forkWorker("unprivileged", file));
+      expect(answer).toMatchObject({ code: "PERMISSION_DENIED" });
+      expect((answer as { message: string }).message).toContain(file);
+    }
+    await chmod(closed, 0o755);
+  },
+);

@@ -93,7 +93,7 @@ describe("rows that somebody else changed", () => {
     expect(await store.fetch([key])).toEqual([{ status: "absent" }]);
   });
 
-  it("are not swept if their version is another", async () => {
+  it("are not swept if their version is another (contract 3.20)", async () => {
     const { store, file } = await openStore();
     await store.reset([{ key, nextOffset: 1n, ttl: 1_000 }]);
     openHandle(file).exec("UPDATE tidemark_offsets SET version = 2, expires_at = 1");

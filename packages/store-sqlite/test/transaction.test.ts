@@ -95,7 +95,7 @@ describe("a handle that cannot take a commit", () => {
     await expect(commit).rejects.toThrow(/must be an open DatabaseSync of node:sqlite/u);
   });
 
-  it("meets a lock: SQLite's own error passes", async () => {
+  it("meets a lock: SQLite's own error passes (contract 3.16d)", async () => {
     const { store, file } = await openStore();
     await store.claim([{ key, token: "t", owner: "o" }]);
     const [holder, database] = [openHandle(file), openHandle(file)];

@@ -48,7 +48,7 @@ async function openBench() {
   return { source, store, sink, insert, consumer, results, stored };
 }
 
-test("sink and position are one transaction: both are there, or neither is", async () => {
+test("sink and position are one transaction: both are there, or neither is (contract 5.15)", async () => {
   const { sink, insert, consumer, results, stored } = await openBench();
   const loop = async (): Promise<void> => {
     for await (const record of consumer) {
@@ -81,7 +81,7 @@ test("sink and position are one transaction: both are there, or neither is", asy
   expect(results()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
 });
 
-test("a superseded consumer's transaction is refused, and its work rolls back with it", async () => {
+test("a superseded consumer's transaction is refused, and its work rolls back with it (contract 5.15)", async () => {
   const { store, sink, insert, consumer, results, stored } = await openBench();
   const loop = async (): Promise<void> => {
     for await (const record of consumer) {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { type OffsetKey, type OffsetStore, OffsetStoreError } from "@tidemark/core";
 import type { StoreHarness } from "@tidemark/core/conformance";
 import { createMemoryBackend, createMemoryStore } from "@tidemark/store-memory";
@@ -24,9 +25,9 @@ export function spoiledHarness(name: string, fault: Fault, surroundings: Surroun
   const backend = createMemoryBackend({ clock: () => standing ?? Date.now() });
   const sharedOf = new Map<string, Map<string, unknown>>();
   const open: StoreHarness["open"] = async (options) => {
-    let cut = false;
+    let connection: "on" | "cut" | "silent" = "on";
     const memory = createMemoryStore({ ...options, backend });
-    const store = surroundings === "remote" ? cutOff(memory, () => cut) : memory;
+    const store = surroundings === "remote" ? cutOff(memory, () => connection, options.timeout) : memory;
     const shared = sharedOf.get(options.namespace) ?? new Map<string, unknown>();
     sharedOf.set(options.namespace, shared);
     const startedAt = Date.now();
@@ -67,8 +68,12 @@ export function spoiledHarness(name: string, fault: Fault, surroundings: Surroun
       }),
       ...(surroundings === "remote" && {
         interrupt: async () => {
-          cut = true;
-          return async () => void (cut = false);
+          connection = "cut";
+          return async () => void (connection = "on");
+        },
+        silence: async () => {
+          connection = "silent";
+          return async () => void (connection = "on");
         },
       }),
     };
@@ -76,20 +81,26 @@ export function spoiledHarness(name: string, fault: Fault, surroundings: Surroun
   return { name, connection: surroundings === "remote" ? "remote" : "embedded", open };
 }
 
-/** A store that fails as one on a server does, while it is cut off from it. */
-function cutOff(store: OffsetStore, isCut: () => boolean): OffsetStore {
-  const refuse = (): void => {
-    if (!isCut()) return;
-    const message = "memory store: the connection is cut; try again";
-    throw new OffsetStoreError(message, { code: "UNAVAILABLE", operation: "fetch", store: "memory", retryable: true });
+/** A store that fails as one on a server does, while it is cut off from it or gets no answer. */
+function cutOff(store: OffsetStore, state: () => "on" | "cut" | "silent", timeoutMs = 10_000): OffsetStore {
+  const refuse = async (): Promise<void> => {
+    const now = state();
+    if (now === "on") return;
+    if (now === "silent") await delay(timeoutMs);
+    const [message, code] =
+      now === "cut"
+        ? ["memory store: the connection is cut; try again", "UNAVAILABLE" as const]
+        : [`memory store: no answer within ${timeoutMs} ms; try again`, "TIMEOUT" as const];
+    throw new OffsetStoreError(message, { code, operation: "fetch", store: "memory", retryable: true });
   };
   return {
     ...withVerbsWrapped(store, async (call) => {
-      refuse();
+      // The memory store reads its clock in the same synchronous run in which a verb is called.
+      if (state() !== "on") await refuse();
       return call();
     }),
     list: async function* (...asked) {
-      refuse();
+      await refuse();
       yield* store.list(...asked);
     },
   };

@@ -1,6 +1,7 @@
 import type { Exhibit } from "./exhibit.ts";
 import { galleryOfAnswers } from "./gallery-of-answers.ts";
 import { galleryOfClaims } from "./gallery-of-claims.ts";
+import { galleryOfFailures } from "./gallery-of-failures.ts";
 import { galleryOfRaces } from "./gallery-of-races.ts";
 import { galleryOfRecords } from "./gallery-of-records.ts";
 import { galleryOfSurroundings } from "./gallery-of-surroundings.ts";
@@ -12,4 +13,5 @@ export const gallery: readonly Exhibit[] = [
   ...galleryOfRecords,
   ...galleryOfAnswers,
   ...galleryOfSurroundings,
+  ...galleryOfFailures,
 ];

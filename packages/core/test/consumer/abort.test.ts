@@ -9,7 +9,7 @@ import { key, ordersLog, take } from "./orders.ts";
 
 const options = { topic: "orders", consumer: "c1" };
 
-test("aborted before: nothing is claimed", async () => {
+test("aborted before: nothing is claimed (contract 5.10)", async () => {
   const faulty = createFaultyStore();
   const signal = AbortSignal.abort("enough");
   const created = createConsumer({ ...options, source: await ordersLog(1), store: faulty.store, signal });
@@ -18,7 +18,7 @@ test("aborted before: nothing is claimed", async () => {
 });
 
 test.each(["claimFault", "commitFault"] as const)(
-  "aborted while createConsumer hangs in the store (%s)",
+  "aborted while createConsumer hangs in the store (%s) (contract 5.10)",
   async (verb) => {
     const faulty = createFaultyStore({ timeout: 2_000 });
     const controller = new AbortController();
@@ -38,7 +38,7 @@ test.each(["claimFault", "commitFault"] as const)(
   },
 );
 
-test("aborted while next() waits; the consumer still flushes and closes, and no listener is left", async () => {
+test("aborted while next() waits; the consumer still flushes and closes, and no listener is left (contract 5.10)", async () => {
   const faulty = createFaultyStore();
   const controller = new AbortController();
   const source = await ordersLog(2);
@@ -56,7 +56,7 @@ test("aborted while next() waits; the consumer still flushes and closes, and no 
   expect(getEventListeners(controller.signal, "abort")).toEqual([]);
 });
 
-test.each(["abort", "close"] as const)("a stall ends by %s", async (how) => {
+test.each(["abort", "close"] as const)("a stall ends by %s (contract 5.6)", async (how) => {
   const faulty = createFaultyStore();
   const controller = new AbortController();
   const events = new EventLog<ConsumerEvent>();
@@ -83,7 +83,7 @@ test.each(["abort", "close"] as const)("a stall ends by %s", async (how) => {
   expect(getEventListeners(controller.signal, "abort")).toEqual([]);
 });
 
-test("await using closes: what is committed is durable", async () => {
+test("await using closes: what is committed is durable (contract 5.10)", async () => {
   const faulty = createFaultyStore();
   {
     await using consumer = await createConsumer({ ...options, source: await ordersLog(2), store: faulty.store });
@@ -120,7 +120,7 @@ async function runProcess(body: string): Promise<string> {
   return stdout.trim();
 }
 
-test("a process that left the loop without close() ends by itself", async () => {
+test("a process that left the loop without close() ends by itself (contract 5.10)", async () => {
   const body = `
     for await (const record of consumer) if (record.offset === 1n) break;
     consumer.commit();
@@ -128,7 +128,7 @@ test("a process that left the loop without close() ends by itself", async () => 
   expect(await runProcess(body)).toBe("0");
 });
 
-test("a process that waits in next() during a stall does not end before its time", async () => {
+test("a process that waits in next() during a stall does not end before its time (contract 5.6)", async () => {
   const body = `
     const iterator = consumer[Symbol.asyncIterator]();
     await iterator.next();
@@ -142,7 +142,7 @@ test("a process that waits in next() during a stall does not end before its time
   expect(await runProcess(body)).toBe("2");
 });
 
-test("an abort ends the loop at once, although what is committed waits for a store that never answers", async () => {
+test("an abort ends the loop at once, although what is committed waits for a store that never answers (contract 5.2, 5.10)", async () => {
   const faulty = createFaultyStore();
   const source = await ordersLog(2);
   const controller = new AbortController();

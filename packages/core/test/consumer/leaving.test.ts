@@ -6,7 +6,7 @@ import { key, ordersLog, take } from "./orders.ts";
 
 const options = { topic: "orders", consumer: "c1" };
 
-test("a throw in the body does not commit the record in hand, and hides a failed flush, which is an event", async () => {
+test("a throw in the body does not commit the record in hand, and hides a failed flush, which is an event (contract 5.1, 5.2)", async () => {
   const faulty = createFaultyStore();
   const events = new EventLog<ConsumerEvent>();
   const source = await ordersLog(5);
@@ -23,7 +23,7 @@ test("a throw in the body does not commit the record in hand, and hides a failed
   expect(await storedOffset(faulty.inner, key)).toBe(2n);
 });
 
-test("return from the body does not commit the last record either; commit() after the loop does", async () => {
+test("return from the body does not commit the last record either; commit() after the loop does (contract 5.1, 5.2)", async () => {
   const faulty = createFaultyStore();
   const consumer = await createConsumer({ ...options, source: await ordersLog(5), store: faulty.store });
   const first = async (): Promise<bigint | undefined> => {
@@ -39,7 +39,7 @@ test("return from the body does not commit the last record either; commit() afte
   await consumer.close();
 });
 
-test("positions are flushed by time while the body never lets anybody else run", async () => {
+test("positions are flushed by time while the body never lets anybody else run (contract 5.3)", async () => {
   const faulty = createFaultyStore();
   const source = await ordersLog(60_000);
   await using consumer = await createConsumer({ ...options, source, store: faulty.store, flushInterval: 5 });
@@ -55,7 +55,7 @@ test("positions are flushed by time while the body never lets anybody else run",
   expect(faulty.commits.length - before).toBeGreaterThan(5);
 });
 
-test("flushInterval 0: each record comes when the position before it is durable", async () => {
+test("flushInterval 0: each record comes when the position before it is durable (contract 5.11)", async () => {
   const faulty = createFaultyStore();
   const source = await ordersLog(5);
   await using consumer = await createConsumer({ ...options, source, store: faulty.store, flushInterval: 0 });
@@ -67,7 +67,7 @@ test("flushInterval 0: each record comes when the position before it is durable"
   expect(faulty.inFlight.most).toBe(1);
 });
 
-test("close() during a loop ends what waits, writes what is committed, and ends everything", async () => {
+test("close() during a loop ends what waits, writes what is committed, and ends everything (contract 5.2)", async () => {
   const faulty = createFaultyStore();
   const consumer = await createConsumer({ ...options, source: await ordersLog(2), store: faulty.store });
   const iterator = consumer[Symbol.asyncIterator]();
@@ -81,7 +81,7 @@ test("close() during a loop ends what waits, writes what is committed, and ends 
   expect(() => consumer[Symbol.asyncIterator]()).toThrow(/closed/);
 });
 
-test("calls of next() that come while one waits are answered in order", async () => {
+test("calls of next() that come while one waits are answered in order (contract 5.10)", async () => {
   const source = await ordersLog(0);
   await using consumer = await createConsumer({ topic: "orders", source });
   const iterator = consumer[Symbol.asyncIterator]();
@@ -91,7 +91,7 @@ test("calls of next() that come while one waits are answered in order", async ()
   expect(offsets).toEqual([0n, 1n, 2n]);
 });
 
-test("a stall waits in next(), is an event, and ends by recovery", async () => {
+test("a stall waits in next(), is an event, and ends by recovery (contract 5.6)", async () => {
   const faulty = createFaultyStore();
   const events = new EventLog<ConsumerEvent>();
   const source = await ordersLog(100_000);
@@ -124,7 +124,7 @@ test("a stall waits in next(), is an event, and ends by recovery", async () => {
   expect(events.of("recovered")).toHaveLength(1);
 });
 
-test("fenced: the loop that waits for a record rejects with it", async () => {
+test("fenced: the loop that waits for a record rejects with it (contract 5.4)", async () => {
   const faulty = createFaultyStore();
   const source = await ordersLog(1);
   const consumer = await createConsumer({ ...options, source, store: faulty.store, renewInterval: 20 });

@@ -7,7 +7,7 @@ import { key, ordersLog, produce, take } from "./orders.ts";
 
 const options = { topic: "orders", consumer: "c1" };
 
-test("a failure names its partition and is tried again; the others go on", async () => {
+test("a failure names its partition and is tried again; the others go on (contract 5.8)", async () => {
   const source = await ordersLog(3, 2);
   const events = new EventLog<ConsumerEvent>();
   await using consumer = await createConsumer({ topic: "orders", source, onEvent: events.hear });
@@ -16,7 +16,7 @@ test("a failure names its partition and is tried again; the others go on", async
   expect(events.of("fetch-failed")).toMatchObject([{ partition: 1, error: { message: "no leader" } }]);
 });
 
-test("a partition that cannot be read is heard of although another has always more to say", async () => {
+test("a partition that cannot be read is heard of although another has always more to say (contract 5.8)", async () => {
   const source = await ordersLog(5_000, 2);
   const store = createMemoryStore();
   await using consumer = await createConsumer({ ...options, source, store, maxBytes: 20 });
@@ -33,7 +33,7 @@ test("a partition that cannot be read is heard of although another has always mo
   expect(await take(consumer, 50)).toHaveLength(50);
 });
 
-test("a loop that ends with a partition's failure has flushed what is committed, like every other way to leave it", async () => {
+test("a loop that ends with a partition's failure has flushed what is committed, like every other way to leave it (contract 5.2)", async () => {
   const source = await ordersLog(3);
   const store = createMemoryStore();
   await using consumer = await createConsumer({ ...options, source, store });
@@ -46,7 +46,7 @@ test("a loop that ends with a partition's failure has flushed what is committed,
   expect(await storedOffset(store, key)).toBe(3n);
 });
 
-test("over a gap: the position is the last record's offset + 1", async () => {
+test("over a gap: the position is the last record's offset + 1 (contract 5.9)", async () => {
   const source = await ordersLog(2);
   source.advanceTo("orders", 0, 10n);
   await produce(source, 1);
@@ -57,7 +57,7 @@ test("over a gap: the position is the last record's offset + 1", async () => {
   expect(await storedOffset(store, key)).toBe(11n);
 });
 
-test("a partition added later is read from its beginning", async () => {
+test("a partition added later is read from its beginning (contract 5.17)", async () => {
   const source = await ordersLog(1);
   const events = new EventLog<ConsumerEvent>();
   const store = createMemoryStore();
@@ -77,7 +77,7 @@ test("a partition added later is read from its beginning", async () => {
   expect(consumer.partitions).toEqual([0, 1]);
 });
 
-test("onFenced continue: the partition that was taken is dropped, the loop goes on", async () => {
+test("onFenced continue: the partition that was taken is dropped, the loop goes on (contract 5.4)", async () => {
   const faulty = createFaultyStore();
   const source = await ordersLog(1, 2);
   const events = new EventLog<ConsumerEvent>();

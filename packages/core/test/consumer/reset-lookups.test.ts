@@ -38,7 +38,7 @@ function slowed(source: LogSource, laterByMs: (partition: number) => number): Lo
   };
 }
 
-test("partitions that the log refuses one after the other, a moment apart, are looked up in one call", async () => {
+test("partitions that the log refuses one after the other, a moment apart, are looked up in one call (contract 6.4)", async () => {
   const source = await ordersLog(3, 8);
   const store = await storeAt(90n, [0, 1, 2, 3, 4, 5, 6, 7]);
   const lookups: number[] = [];
@@ -51,7 +51,7 @@ test("partitions that the log refuses one after the other, a moment apart, are l
   expect(lookups).toEqual([8]);
 });
 
-test("a lookup that is not answered holds up no partition that is refused later", async () => {
+test("a lookup that is not answered holds up no partition that is refused later (contract 6.4)", async () => {
   const source = await ordersLog(3, 2);
   const store = await storeAt(90n, [0, 1]);
   const answer = Promise.withResolvers<void>();
@@ -63,7 +63,7 @@ test("a lookup that is not answered holds up no partition that is refused later"
   answer.resolve();
 });
 
-test("a partition for which the policy answers nonsense holds up no other of the same lookup", async () => {
+test("a partition for which the policy answers nonsense holds up no other of the same lookup (contract 6.4)", async () => {
   const source = await ordersLog(3, 2);
   const store = await storeAt(90n, [0, 1]);
   let asked = 0;
@@ -96,7 +96,7 @@ test.each([
   ["adjustOffset", { adjustOffset: () => Promise.reject(new Error("not today")) as unknown as bigint }],
   ["adjustOffset", { adjustOffset: () => new Promise(() => undefined) as unknown as bigint }],
 ])(
-  "a policy whose %s gives a promise is refused at once, and what becomes of it harms nobody",
+  "a policy whose %s gives a promise is refused at once, and what becomes of it harms nobody (contract 6.6)",
   async (method, part) => {
     const source = await ordersLog(3);
     const resetPolicy: OffsetResetPolicy = { name: "mine", timestamp: () => -2, ...part };
@@ -107,7 +107,7 @@ test.each([
   },
 );
 
-test("a log made anew that has outgrown the position when it is looked up: all that is passed over counts", async () => {
+test("a log made anew that has outgrown the position when it is looked up: all that is passed over counts (contract 6.5)", async () => {
   const source = await ordersLog(3);
   const events = new EventLog<ConsumerEvent>();
   let grown = false;
@@ -141,7 +141,7 @@ test("a log made anew that has outgrown the position when it is looked up: all t
   expect(await first).toEqual([100n]);
 });
 
-test("a lookup that fails for the moment is an event and tried again, with the offset of the fetch that failed", async () => {
+test("a lookup that fails for the moment is an event and tried again, with the offset of the fetch that failed (contract 6.3)", async () => {
   const source = await ordersLog(3);
   source.deleteRecords("orders", 0, 2n);
   const events = new EventLog<ConsumerEvent>();
@@ -171,7 +171,7 @@ test("a lookup that fails for the moment is an event and tried again, with the o
   expect(asked).toEqual([1n]);
 });
 
-test("a log that loses what the policy chose before it is fetched: each reset counts its part, and the sum is exact", async () => {
+test("a log that loses what the policy chose before it is fetched: each reset counts its part, and the sum is exact (contract 6.5)", async () => {
   const source = await ordersLog(100);
   source.deleteRecords("orders", 0, 10n);
   const events = new EventLog<ConsumerEvent>();
@@ -196,7 +196,7 @@ test("a log that loses what the policy chose before it is fetched: each reset co
   ]);
 });
 
-test("a loop that was left takes no answer of a lookup that is under way; the next one asks anew", async () => {
+test("a loop that was left takes no answer of a lookup that is under way; the next one asks anew (contract 6.4)", async () => {
   const source = await ordersLog(3);
   const store = await storeAt(90n, [0]);
   const events = new EventLog<ConsumerEvent>();

@@ -20,7 +20,7 @@ async function storeAt(nextOffset: bigint, partitions = [0]): Promise<OffsetStor
   return store;
 }
 
-test("the stored position is what a policy gets on the first fetch; what is skipped is counted; nothing is committed", async () => {
+test("the stored position is what a policy gets on the first fetch; what is skipped is counted; nothing is committed (contract 6.1, 6.5)", async () => {
   const source = await ordersLog(10);
   source.deleteRecords("orders", 0, 6n);
   const store = await storeAt(2n);
@@ -42,7 +42,7 @@ test("the stored position is what a policy gets on the first fetch; what is skip
   expect(await storedOffset(store, key)).toBe(2n);
 });
 
-test("lastOffset on a log whose records are all gone: the next one produced is the first delivered", async () => {
+test("lastOffset on a log whose records are all gone: the next one produced is the first delivered (contract 6.1)", async () => {
   const source = await ordersLog(5);
   source.deleteRecords("orders", 0, 5n);
   const store = await storeAt(2n);
@@ -60,7 +60,7 @@ test("lastOffset on a log whose records are all gone: the next one produced is t
   expect(await first).toEqual([5n]);
 });
 
-test("a result outside of the log is asked again at most five times", async () => {
+test("a result outside of the log is asked again at most five times (contract 6.3)", async () => {
   let asked = 0;
   const source = await ordersLog(5);
   const resetPolicy: OffsetResetPolicy = {
@@ -76,7 +76,7 @@ test("a result outside of the log is asked again at most five times", async () =
   expect(asked).toBe(5);
 });
 
-test("a log that refuses what its own bounds allow is not asked for ever", async () => {
+test("a log that refuses what its own bounds allow is not asked for ever (contract 6.3)", async () => {
   const source = await ordersLog(5);
   let fetches = 0;
   const broken = {
@@ -108,14 +108,14 @@ test.each<[string, Partial<OffsetResetPolicy>, RegExp]>([
   ["gives a strange timestamp", { timestamp: () => Number.NaN }, /whole milliseconds/],
   ["gives a number as offset", { adjustOffset: () => 5 as unknown as bigint }, /bigint/],
   ["gives nothing as offset", { adjustOffset: () => undefined as unknown as bigint }, /bigint/],
-])("a policy that %s ends the loop with an error that says so", async (_what, part, message) => {
+])("a policy that %s ends the loop with an error that says so (contract 6.6)", async (_what, part, message) => {
   const source = await ordersLog(5);
   const resetPolicy = { name: "mine", timestamp: () => -2, ...part };
   await using consumer = await createConsumer({ ...options, source, store: await storeAt(90n), resetPolicy });
   await expect(take(consumer, 1)).rejects.toThrow(message);
 });
 
-test("partitions that fail together are looked up in one call; an answer that comes after the loop was left is dropped", async () => {
+test("partitions that fail together are looked up in one call; an answer that comes after the loop was left is dropped (contract 6.4)", async () => {
   const source = await ordersLog(3, 3);
   const store = await storeAt(90n, [0, 1, 2]);
   const events = new EventLog<ConsumerEvent>();
@@ -141,7 +141,7 @@ test("partitions that fail together are looked up in one call; an answer that co
 });
 
 test.each(["auto", "manual"] as const)(
-  "%s: the record in hand while the log is made anew does not move the new position",
+  "%s: the record in hand while the log is made anew does not move the new position (contract 6.5)",
   async (strategy) => {
     const faulty = createFaultyStore();
     const events = new EventLog<ConsumerEvent>();
@@ -170,7 +170,7 @@ test.each(["auto", "manual"] as const)(
   },
 );
 
-test("none: the error carries what was asked for and what the log has; the other partitions go on", async () => {
+test("none: the error carries what was asked for and what the log has; the other partitions go on (contract 5.8, 6.6)", async () => {
   const source = await ordersLog(3, 2);
   const store = await storeAt(90n, [1]);
   await using consumer = await createConsumer({ ...options, source, store, start: "earliest", resetPolicy: none() });
@@ -187,7 +187,7 @@ test("none: the error carries what was asked for and what the log has; the other
   expect(seen).toEqual(["0/0", "0/1", "0/2"]);
 });
 
-test("untilEnd ends on a log that was made anew and is shorter", async () => {
+test("untilEnd ends on a log that was made anew and is shorter (contract 6.5)", async () => {
   const source = await ordersLog(10);
   await using consumer = await createConsumer({ topic: "orders", source, untilEnd: true, maxBytes: 1 });
   const seen: bigint[] = [];

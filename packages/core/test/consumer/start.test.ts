@@ -32,7 +32,7 @@ test.each<[unknown, bigint]>([
   [{ fromEnd: 99 }, 2n],
   [{ fromEnd: 0 }, 10n],
   [{ name: "mine", timestamp: () => -1, adjustOffset: () => 4n }, 4n],
-])("start %s is resolved and durable before the first record", async (start, expected) => {
+])("start %s is resolved and durable before the first record (contract 5.7, 5.16)", async (start, expected) => {
   const store = createMemoryStore();
   const source = await log();
   const asked = { ...options, source, store, start } as ConsumerOptions;
@@ -43,7 +43,7 @@ test.each<[unknown, bigint]>([
   expect(await take(consumer, 1)).toEqual([expected]);
 });
 
-test("a stored position comes first; who began at the end and restarts skips nothing", async () => {
+test("a stored position comes first; who began at the end and restarts skips nothing (contract 5.7)", async () => {
   const store = createMemoryStore();
   const source = await log();
   const first = await createConsumer({ ...options, source, store, start: "latest" });
@@ -53,7 +53,7 @@ test("a stored position comes first; who began at the end and restarts skips not
   expect(await take(second, 3)).toEqual([10n, 11n, 12n]);
 });
 
-test("a store that cannot answer is not one without a position", async () => {
+test("a store that cannot answer is not one without a position (contract 5.7)", async () => {
   const faulty = createFaultyStore();
   const source = await log();
   faulty.claimFault = fail;
@@ -70,7 +70,7 @@ test("a store that cannot answer is not one without a position", async () => {
   await expect(reading).rejects.toMatchObject({ code: "UNAVAILABLE" });
 });
 
-test("a policy as start gets -1, one for an absolute start outside gets -1 too", async () => {
+test("a policy as start gets -1, one for an absolute start outside gets -1 too (contract 5.16, 6.1)", async () => {
   const asked: unknown[] = [];
   const policy: OffsetResetPolicy = {
     name: "mine",
@@ -104,7 +104,7 @@ test("a policy as start gets -1, one for an absolute start outside gets -1 too",
   expect(events.of("reset")).toMatchObject([{ from: 50n, to: 2n, reason: "beyond-log" }]);
 });
 
-test("a start that one partition lacks is stored for none", async () => {
+test("a start that one partition lacks is stored for none (contract 5.7)", async () => {
   const store = createMemoryStore();
   const source = await ordersLog(3, 2);
   const policy: OffsetResetPolicy = { name: "mine", timestamp: ({ partition }) => (partition === 0 ? -2 : Number.NaN) };

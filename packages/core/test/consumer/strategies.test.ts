@@ -27,7 +27,7 @@ async function take(consumer: AsyncIterable<LogRecord>, count: number): Promise<
   return values;
 }
 
-test("auto: asking for the next record commits the previous one, leaving the loop does not commit the last", async () => {
+test("auto: asking for the next record commits the previous one, leaving the loop does not commit the last (contract 5.1)", async () => {
   const source = await orders(5);
   const store = createMemoryStore();
   await using consumer = await createConsumer({ source, store, topic: "orders", consumer: "c1" });
@@ -36,7 +36,7 @@ test("auto: asking for the next record commits the previous one, leaving the loo
   expect(await take(consumer, 2)).toEqual(["0/2", "0/3"]);
 });
 
-test("auto: the end of the stream commits the last record", async () => {
+test("auto: the end of the stream commits the last record (contract 5.1)", async () => {
   const source = await orders(5, 2);
   const store = createMemoryStore();
   await using consumer = await createConsumer({ source, store, topic: "orders", consumer: "c1", untilEnd: true });
@@ -45,7 +45,7 @@ test("auto: the end of the stream commits the last record", async () => {
   expect(await store.fetch([key])).toMatchObject([{ status: "found", record: { nextOffset: 5n } }]);
 });
 
-test("manual: commit and flush still work after the loop", async () => {
+test("manual: commit and flush still work after the loop (contract 5.2)", async () => {
   const source = await orders(5);
   const store = createMemoryStore();
   const consumer = await createConsumer({ source, store, topic: "orders", consumer: "c1", strategy: "manual" });
@@ -57,7 +57,7 @@ test("manual: commit and flush still work after the loop", async () => {
   await consumer.close();
 });
 
-test("none: reads what is stored and writes nothing; a second loop goes on after the last record handed out", async () => {
+test("none: reads what is stored and writes nothing; a second loop goes on after the last record handed out (contract 5.20)", async () => {
   const source = await orders(5);
   const store = createMemoryStore();
   await store.reset([{ key, nextOffset: 1n }]);
@@ -68,7 +68,7 @@ test("none: reads what is stored and writes nothing; a second loop goes on after
   expect(await store.fetch([key])).toMatchObject([{ status: "found", record: { nextOffset: 1n } }]);
 });
 
-test("a topic made again shorter: the position goes back once and then forward again, counted by an event", async () => {
+test("a topic made again shorter: the position goes back once and then forward again, counted by an event (contract 6.5)", async () => {
   const source = await orders(10);
   const store = createMemoryStore();
   const events: ConsumerEvent[] = [];

@@ -12,7 +12,7 @@ function withCode(code: OffsetStoreErrorCode): (error: unknown) => boolean {
 }
 
 describe("time-outs", () => {
-  it("ends every verb of a driver that never answers with TIMEOUT (contract 3.9)", async () => {
+  it("ends every verb of a driver that never answers with TIMEOUT (contract 3.9a)", async () => {
     const silent = { claim: never, commit: never, fetch: never, reset: never, expire: never, delete: never };
     const list = async function* () {
       await never();
@@ -36,7 +36,7 @@ describe("time-outs", () => {
     await assert.rejects(failing.close(), withCode("UNAVAILABLE"));
   });
 
-  it("ends a commit inside a transaction with TIMEOUT, and passes the driver's own errors unwrapped", async () => {
+  it("ends a commit inside a transaction with TIMEOUT, and passes the driver's own errors unwrapped (contract 3.16d)", async () => {
     const capabilities = { ...tinyCapabilities, transactions: true };
     const silent = createOffsetStore<object>(tinyDriver<object>({ capabilities, commit: never }), { timeout: 30 });
     await assert.rejects(silent.commit([entry], { transaction: {} }), withCode("TIMEOUT"));
@@ -210,7 +210,7 @@ describe("batches", () => {
     await assert.rejects(store.fetch([key]), withCode("UNKNOWN"));
   });
 
-  it("keeps what was answered when a later batch fails; only a call without any answer rejects (contract 3.3)", async () => {
+  it("keeps what was answered when a later batch fails; only a call without any answer rejects (contract 3.1e)", async () => {
     const failsAt = (failing: number) => {
       let calls = 0;
       return createOffsetStore(

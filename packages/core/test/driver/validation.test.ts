@@ -84,7 +84,7 @@ describe("arguments are checked before the driver is called", () => {
     assert.deepEqual(seen, key);
   });
 
-  it("of a store", () => {
+  it("of a store (contract 3.21)", () => {
     assert.deepEqual(resolveStoreOptions({}), { namespace: "tidemark", timeout: 10_000 });
     for (const timeout of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 0.5, 1.5, 2 ** 31]) {
       assert.throws(() => resolveStoreOptions({ timeout }), RangeError);

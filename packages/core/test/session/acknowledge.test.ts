@@ -14,7 +14,7 @@ async function delivered(...offsets: bigint[]): Promise<OffsetSession> {
   return session;
 }
 
-test("in any order: the position is the lowest one not acknowledged, gaps are never waited for", async () => {
+test("in any order: the position is the lowest one not acknowledged, gaps are never waited for (contract 5.14)", async () => {
   await using session = await delivered(2n, 3n, 7n, 8n);
   const acknowledge = (offset: bigint): void => session.acknowledge({ partition: 0, offset });
   acknowledge(8n);
@@ -27,7 +27,7 @@ test("in any order: the position is the lowest one not acknowledged, gaps are ne
   expect(session.position(0)).toBe(9n);
 });
 
-test("commit(record) acknowledges all up to it, and what is acknowledged beyond it counts at once", async () => {
+test("commit(record) acknowledges all up to it, and what is acknowledged beyond it counts at once (contract 5.14)", async () => {
   await using session = await delivered(0n, 1n, 2n, 3n, 9n, 10n);
   session.acknowledge({ partition: 0, offset: 3n });
   session.acknowledge({ partition: 0, offset: 9n });
@@ -37,7 +37,7 @@ test("commit(record) acknowledges all up to it, and what is acknowledged beyond 
   expect(session.position(0)).toBe(10n);
 });
 
-test("records of a log that is gone move nothing, until the new log gets there", async () => {
+test("records of a log that is gone move nothing, until the new log gets there (contract 6.5)", async () => {
   await using session = await delivered(0n, 1n, 2n, 3n, 4n);
   session.commit({ partition: 0, offset: 1n });
   await session.flush();
@@ -51,7 +51,7 @@ test("records of a log that is gone move nothing, until the new log gets there",
   await session.flush();
 });
 
-test("commitWithin and acknowledge are for manual; a store without transactions refuses before it writes", async () => {
+test("commitWithin and acknowledge are for manual; a store without transactions refuses before it writes (contract 5.15)", async () => {
   await using manual = await delivered(0n);
   await expect(manual.commitWithin(undefined as never, { partition: 0, offset: 0n })).rejects.toThrow(TypeError);
   await expect(manual.commitWithin({} as never, { partition: 0, offset: 5n })).rejects.toMatchObject({
@@ -64,7 +64,7 @@ test("commitWithin and acknowledge are for manual; a store without transactions 
   expect(() => auto.acknowledge({ partition: 0, offset: 0n })).toThrow(/manual/);
 });
 
-test("committing what is dirty already makes no promise and no timer", async () => {
+test("committing what is dirty already makes no promise and no timer (contract 5.19)", async () => {
   await using session = await delivered();
   session.deliver({ partition: 0, offset: 0n });
   session.commit({ partition: 0, offset: 0n });

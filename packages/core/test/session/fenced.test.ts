@@ -6,7 +6,7 @@ import { createFaultyStore, storedOffset } from "./faulty-store.ts";
 const key = { consumer: "c1", topic: "orders", partition: 0 };
 const options = { consumer: "c1", topic: "orders", partitions: [0, 1, 2] };
 
-test("stop: a last flush of what is still owned, then nothing; all verbs reject with partition, reason and owner", async () => {
+test("stop: a last flush of what is still owned, then nothing; all verbs reject with partition, reason and owner (contract 5.4)", async () => {
   const faulty = createFaultyStore();
   const events = new EventLog<OffsetSessionEvent>();
   const session = await openOffsetSession({ ...options, store: faulty.store, onEvent: events.hear });
@@ -40,7 +40,7 @@ test("stop: a last flush of what is still owned, then nothing; all verbs reject 
   expect(other.fenced).toBeUndefined();
 });
 
-test("continue: only that partition is dropped, with an event", async () => {
+test("continue: only that partition is dropped, with an event (contract 5.4)", async () => {
   const faulty = createFaultyStore();
   const events = new EventLog<OffsetSessionEvent>();
   await using session = await openOffsetSession({
@@ -63,7 +63,7 @@ test("continue: only that partition is dropped, with an event", async () => {
   expect(await storedOffset(faulty.inner, { ...key, partition: 1 })).toBe(6n);
 });
 
-test("deleted by an operator while it cannot have expired: fenced, and not written anew", async () => {
+test("deleted by an operator while it cannot have expired: fenced, and not written anew (contract 5.4)", async () => {
   const faulty = createFaultyStore();
   const session = await openOffsetSession({ ...options, store: faulty.store, ttl: 60_000 });
   await faulty.inner.delete({ keys: [key] });
@@ -72,7 +72,7 @@ test("deleted by an operator while it cannot have expired: fenced, and not writt
   expect(await storedOffset(faulty.inner, key)).toBeUndefined();
 });
 
-test("a position that is ahead already counts as durable, with an event", async () => {
+test("a position that is ahead already counts as durable, with an event (contract 5.4)", async () => {
   const faulty = createFaultyStore();
   const events = new EventLog<OffsetSessionEvent>();
   await using session = await openOffsetSession({ ...options, store: faulty.store, onEvent: events.hear });
@@ -86,7 +86,7 @@ test("a position that is ahead already counts as durable, with an event", async 
   expect(events.of("behind")).toMatchObject([{ key, sent: 10n, record: { nextOffset: 50n } }]);
 });
 
-test("an idle session learns within its renewInterval that it was superseded", async () => {
+test("an idle session learns within its renewInterval that it was superseded (contract 5.5)", async () => {
   const faulty = createFaultyStore();
   const events = new EventLog<OffsetSessionEvent>();
   const session = await openOffsetSession({ ...options, store: faulty.store, renewInterval: 20, onEvent: events.hear });
@@ -97,7 +97,7 @@ test("an idle session learns within its renewInterval that it was superseded", a
   await session.close();
 });
 
-test("a partition that was lost is claimed anew: a late write of before finds another token", async () => {
+test("a partition that was lost is claimed anew: a late write of before finds another token (contract 5.4)", async () => {
   const faulty = createFaultyStore();
   await using session = await openOffsetSession({ ...options, store: faulty.store, onFenced: "continue" });
   session.commit({ partition: 0, offset: 4n });

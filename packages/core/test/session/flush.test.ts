@@ -10,7 +10,7 @@ function offsets(faulty: FaultyStore): (bigint | undefined)[][] {
   return faulty.commits.map((entries) => entries.map(({ nextOffset }) => nextOffset));
 }
 
-test("a commit is local; it is written by time, though nothing else happens", async () => {
+test("a commit is local; it is written by time, though nothing else happens (contract 5.3, 5.13)", async () => {
   const faulty = createFaultyStore();
   await using session = await openOffsetSession({ ...options, store: faulty.store, flushInterval: 20 });
   session.commit({ partition: 0, offset: 4n });
@@ -20,7 +20,7 @@ test("a commit is local; it is written by time, though nothing else happens", as
   expect(session.unflushed).toBe(false);
 });
 
-test("several partitions go in one call, the newest position of each, and only those that have something to say", async () => {
+test("several partitions go in one call, the newest position of each, and only those that have something to say (contract 5.3)", async () => {
   const faulty = createFaultyStore();
   await using session = await openOffsetSession({ ...options, store: faulty.store });
   for (let offset = 0n; offset < 10n; offset += 1n) session.commit({ partition: 0, offset });
@@ -33,7 +33,7 @@ test("several partitions go in one call, the newest position of each, and only t
   expect(faulty.commits).toHaveLength(1);
 });
 
-test("one flush in flight; what is committed meanwhile stays dirty, and flush() waits for it", async () => {
+test("one flush in flight; what is committed meanwhile stays dirty, and flush() waits for it (contract 5.3, 5.13)", async () => {
   const faulty = createFaultyStore();
   await using session = await openOffsetSession({ ...options, store: faulty.store, flushInterval: 1 });
   const gate = Promise.withResolvers<void>();
@@ -52,7 +52,7 @@ test("one flush in flight; what is committed meanwhile stays dirty, and flush() 
   expect(await storedOffset(faulty.inner, key)).toBe(9n);
 });
 
-test("a failure keeps it dirty, is an event, and is tried again with pauses; flush() and close() try at once", async () => {
+test("a failure keeps it dirty, is an event, and is tried again with pauses; flush() and close() try at once (contract 5.3, 5.12)", async () => {
   const faulty = createFaultyStore();
   const events = new EventLog<OffsetSessionEvent>();
   const session = await openOffsetSession({ ...options, store: faulty.store, flushInterval: 1, onEvent: events.hear });
@@ -72,7 +72,7 @@ test("a failure keeps it dirty, is an event, and is tried again with pauses; flu
   expect(faulty.commits).toHaveLength(after);
 });
 
-test("the pauses between attempts grow and are not all the same", async () => {
+test("the pauses between attempts grow and are not all the same (contract 5.12)", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
   try {
     const faulty = createFaultyStore();
@@ -97,7 +97,7 @@ test("the pauses between attempts grow and are not all the same", async () => {
   }
 });
 
-test("one entry that fails is named, the others of the call are durable", async () => {
+test("one entry that fails is named, the others of the call are durable (contract 5.8)", async () => {
   const faulty = createFaultyStore();
   const events = new EventLog<OffsetSessionEvent>();
   const session = await openOffsetSession({ ...options, store: faulty.store, onEvent: events.hear });
@@ -116,7 +116,7 @@ test("one entry that fails is named, the others of the call are durable", async 
   expect(offsets(faulty).at(-1)).toEqual([1n]);
 });
 
-test("an older value never lands after a newer one: what a lost call says late is refused", async () => {
+test("an older value never lands after a newer one: what a lost call says late is refused (contract 5.3)", async () => {
   const faulty = createFaultyStore({ timeout: 30 });
   const events = new EventLog<OffsetSessionEvent>();
   const session = await openOffsetSession({ ...options, store: faulty.store, onEvent: events.hear });
@@ -137,7 +137,7 @@ test("an older value never lands after a newer one: what a lost call says late i
   await session.close();
 });
 
-test("flush() rejects with the reason of an aborted signal and leaves nothing unhandled", async () => {
+test("flush() rejects with the reason of an aborted signal and leaves nothing unhandled (contract 5.10)", async () => {
   const faulty = createFaultyStore();
   const session = await openOffsetSession({ ...options, store: faulty.store });
   faulty.commitFault = fail;
@@ -147,7 +147,7 @@ test("flush() rejects with the reason of an aborted signal and leaves nothing un
   await session.close();
 });
 
-test("what no store can take is refused when it is committed", async () => {
+test("what no store can take is refused when it is committed (contract 3.8a)", async () => {
   await using session = await openOffsetSession({ ...options, store: createFaultyStore().store, strategy: "manual" });
   expect(() => session.commit({ partition: 0, offset: -1n })).toThrow(RangeError);
   expect(() => session.commit({ partition: 0, offset: 2n ** 63n })).toThrow(RangeError);

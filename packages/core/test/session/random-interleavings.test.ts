@@ -98,7 +98,7 @@ async function run(seed: number): Promise<void> {
   expect(await storedOffset(faulty.inner, key), `seed ${seed}`).toBe((handedOut.at(-1) ?? 0n) + 1n);
 }
 
-test("whatever is delivered, acknowledged, lost and moved: durable is never ahead, never back by itself, and ends right", async () => {
+test("whatever is delivered, acknowledged, lost and moved: durable is never ahead, never back by itself, and ends right (contract 5.3, 5.14)", async () => {
   const first = Date.now() % 1_000_000;
   for (let seed = first; seed < first + 40; seed += 1) await run(seed);
 });

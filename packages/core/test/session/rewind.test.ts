@@ -5,7 +5,7 @@ import { createFaultyStore, fail, loseAnswer, storedOffset } from "./faulty-stor
 const key = { consumer: "c1", topic: "orders", partition: 0 };
 const options = { consumer: "c1", topic: "orders", partitions: [0] };
 
-test("going back commits nothing; the first commit after it names the stored position, the next ones do not", async () => {
+test("going back commits nothing; the first commit after it names the stored position, the next ones do not (contract 6.5)", async () => {
   const faulty = createFaultyStore();
   await using session = await openOffsetSession({ ...options, store: faulty.store });
   session.commit({ partition: 0, offset: 19n });
@@ -26,7 +26,7 @@ test("going back commits nothing; the first commit after it names the stored pos
 test.each([
   ["was applied and its answer lost", loseAnswer, 3],
   ["was not applied", fail, 2],
-])("the stored position is found although the flush before %s", async (_what, fault, calls) => {
+])("the stored position is found although the flush before %s (contract 6.5)", async (_what, fault, calls) => {
   const faulty = createFaultyStore();
   await using session = await openOffsetSession({ ...options, store: faulty.store });
   session.commit({ partition: 0, offset: 9n });
@@ -43,7 +43,7 @@ test.each([
   expect(await storedOffset(faulty.inner, key)).toBe(1n);
 });
 
-test("a position that was committed before reading went elsewhere is still written", async () => {
+test("a position that was committed before reading went elsewhere is still written (contract 6.5)", async () => {
   const faulty = createFaultyStore();
   await using session = await openOffsetSession({ ...options, store: faulty.store });
   session.commit({ partition: 0, offset: 9n });
@@ -53,7 +53,7 @@ test("a position that was committed before reading went elsewhere is still writt
   expect(session.position(0)).toBe(100n);
 });
 
-test("a write whose answer was lost and that arrives after the rewind changes nothing", async () => {
+test("a write whose answer was lost and that arrives after the rewind changes nothing (contract 6.5)", async () => {
   const faulty = createFaultyStore();
   await using session = await openOffsetSession({ ...options, store: faulty.store });
   session.commit({ partition: 0, offset: 9n });
@@ -81,7 +81,7 @@ test("a write whose answer was lost and that arrives after the rewind changes no
 test.each([
   ["was applied and its answer lost", loseAnswer],
   ["was not applied", fail],
-])("a session goes on after a rewind that %s, back once more too", async (_what, fault) => {
+])("a session goes on after a rewind that %s, back once more too (contract 6.5)", async (_what, fault) => {
   const faulty = createFaultyStore();
   await using session = await openOffsetSession({ ...options, store: faulty.store });
   session.commit({ partition: 0, offset: 19n });

@@ -59,6 +59,10 @@ export function s3Harness({ access, bucket, admin }: S3HarnessOptions): Pick<Sto
         proxy.cut();
         return async () => proxy.restore();
       },
+      async silence() {
+        proxy.silence();
+        return async () => proxy.restore();
+      },
     };
   }
 

@@ -28,11 +28,11 @@ The module exports how a store is opened for the tests, the same object that tes
     connection: "remote",                       // or "embedded": nothing lies between it and its data
     async open({ namespace, timeout }) {        // called for every case, with a namespace of its own
       const store = await openMyStore({ namespace, timeout });
-      return { store, close: () => store.close(), reopen, peek, corrupt, interrupt };
+      return { store, close: () => store.close(), reopen, peek, corrupt, interrupt, silence };
     },
   };
 
-Which of the last four it needs follows from what the store says of itself; a case that misses one tells.
+Which of the last five it needs follows from what the store says of itself; a case that misses one tells.
 Where the store is known to break the contract, and why: export const knownDeviations = { "fence/reset": "..." }.
 docs/writing-a-store.md leads through all of it.
 

@@ -14,8 +14,10 @@ import {
 export interface OffsetResetPolicyCase {
   /** Stable: reports and lists of known deviations name it. */
   readonly id: string;
-  /** What it proves, a clause of section 6. */
+  /** The clause of `docs/contract.md` that the case proves, for example `"6.3"`. */
   readonly clause: string;
+  /** A sentence that is true of a policy that keeps the contract. */
+  readonly title: string;
   /** Throws an `AssertionError` if the policy does not do it. */
   run(create: () => OffsetResetPolicy): void;
 }
@@ -26,7 +28,8 @@ const situations = simulatedLogs.flatMap((log) => failedFetches(log).map((failed
 export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
   {
     id: "name",
-    clause: "a policy has a name for messages and events, the same each time it is made",
+    clause: "6.6",
+    title: "a policy has a name for messages and events, the same each time it is made",
     run(create) {
       const { name } = create();
       assert.ok(typeof name === "string" && name !== "", `name is ${JSON.stringify(name)}, not a non-empty string`);
@@ -35,7 +38,8 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
   },
   {
     id: "timestamp-answers",
-    clause: "timestamp() answers at once with a whole number from -2 up, or refuses with OffsetOutOfRangeError",
+    clause: "6.6",
+    title: "timestamp() answers at once with a whole number from -2 up, or refuses with OffsetOutOfRangeError",
     run(create) {
       const policy = create();
       for (const { log, failed } of situations) {
@@ -46,7 +50,8 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
   },
   {
     id: "timestamp-repeatable",
-    clause: "timestamp() asked the same again answers the same; a time may only go on with the clock",
+    clause: "6.6",
+    title: "timestamp() asked the same again answers the same; a time may only go on with the clock",
     run(create) {
       const policy = create();
       for (const { log, failed } of situations) {
@@ -60,7 +65,8 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
   },
   {
     id: "adjust-offset-pure",
-    clause: "adjustOffset() is a pure function of its two arguments, and answers with a bigint",
+    clause: "6.6",
+    title: "adjustOffset() is a pure function of its two arguments, and answers with a bigint",
     run(create) {
       const policy = create();
       for (const { log, failed } of situations) {
@@ -75,7 +81,8 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
   },
   {
     id: "ends-in-log",
-    clause: "after an offset out of range the consumer is back in the log within five attempts, or is told a refusal",
+    clause: "6.3",
+    title: "after an offset out of range the consumer is back in the log within five attempts, or is told a refusal",
     run(create) {
       const policy = create();
       for (const { log, failed } of situations) simulateReset(policy, log, "out-of-range", failed);
@@ -83,7 +90,8 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
   },
   {
     id: "starts-in-log",
-    clause: "as a start the policy gives a position in the log within five attempts, or a refusal",
+    clause: "6.3",
+    title: "as a start the policy gives a position in the log within five attempts, or a refusal",
     run(create) {
       const policy = create();
       for (const log of simulatedLogs) simulateReset(policy, log, "start", noFetch);
@@ -91,7 +99,8 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
   },
   {
     id: "refusal-carries-bounds",
-    clause: "a refusal carries the offset asked for and the bounds of the log",
+    clause: "6.6",
+    title: "a refusal carries the offset asked for and the bounds of the log",
     run(create) {
       const policy = create();
       for (const { log, failed } of situations) {
@@ -109,7 +118,8 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
   },
   {
     id: "partitions-apart",
-    clause: "one policy serves many partitions: what it says of one does not depend on what it said of another",
+    clause: "6.7",
+    title: "one policy serves many partitions: what it says of one does not depend on what it said of another",
     run(create) {
       const shared = create();
       for (const { log, failed } of situations) {

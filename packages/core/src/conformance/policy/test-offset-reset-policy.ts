@@ -11,15 +11,15 @@ export interface OffsetResetPolicyTestSubject {
 }
 
 /**
- * Registers one test for each thing that every reset policy must do. Nothing is read or written: the log is simulated.
+ * Registers one test for each thing that every reset policy must do (contract, section 6). Nothing is read or written: the log is simulated.
  *
  * @param runner - The test runner's `describe` and `it`.
  * @param subject - The policy under test.
  */
 export function testOffsetResetPolicy(runner: ConformanceRunner, subject: OffsetResetPolicyTestSubject): void {
   runner.describe(`reset policy ${subject.name} keeps the contract`, () => {
-    for (const { id, clause, run } of offsetResetPolicyCases) {
-      runner.it(`${id}: ${clause}`, async () => run(() => subject.create()), CASE_TIMEOUT_MS);
+    for (const { id, clause, title, run } of offsetResetPolicyCases) {
+      runner.it(`${clause} ${id}: ${title}`, async () => run(() => subject.create()), CASE_TIMEOUT_MS);
     }
   });
 }

@@ -34,7 +34,7 @@ export interface OpenTransaction<Transaction = unknown> {
  * | member | must be there |
  * |---|---|
  * | `reopen`, `peek`, `corrupt` | if and only if `capabilities.durability` is not `"none"` (`peek` and `corrupt` may be there in any case) |
- * | `interrupt` | if and only if `connection` is `"remote"` |
+ * | `interrupt`, `silence` | if and only if `connection` is `"remote"` |
  * | `beginTransaction` | if and only if `capabilities.transactions` is true |
  */
 export interface OpenedStore<Transaction = unknown> {
@@ -55,6 +55,11 @@ export interface OpenedStore<Transaction = unknown> {
   corrupt?(key: OffsetKey): Promise<void>;
   /** Cuts this client off from the backend; its calls fail or go unanswered. Resolves to what restores the connection. */
   interrupt?(): Promise<() => Promise<void>>;
+  /**
+   * Has this client wait: connections stay, or are accepted, but nothing that is sent arrives, and nothing is answered.
+   * Resolves to what restores the connection, a new one if it likes.
+   */
+  silence?(): Promise<() => Promise<void>>;
   /** Begins a transaction as a user of the backend's own client would. */
   beginTransaction?(): Promise<OpenTransaction<Transaction>>;
 }

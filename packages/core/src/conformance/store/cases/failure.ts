@@ -13,6 +13,7 @@ import {
   found,
   identities,
   keyOf,
+  listed,
   newToken,
   only,
 } from "../outcomes.ts";
@@ -95,6 +96,36 @@ export const failureCases: readonly ConformanceCase[] = [
     },
   },
   {
+    id: "failure/corrupt-is-not-overwritten",
+    clause: "3.3a",
+    title: "reset and expire fail with CORRUPT_RECORD too and leave the record as it is; once it is deleted they work",
+    run: async (context) => {
+      const { store } = context;
+      const [bad, fine] = [keyOf({ topic: "bad" }), keyOf({ topic: "fine" })];
+      const token = newToken();
+      await store.claim([bad, fine].map((key) => ({ key, token, owner: "o" })));
+      if (!(await context.corrupt(bad))) return assertNothingFails(store, [bad, fine], token);
+      const resets = await store.reset([bad, fine].map((key) => ({ key, nextOffset: 7n, ttl: null })));
+      assert.deepEqual(
+        resets.map(({ status }) => status),
+        ["failed", "reset"],
+        "a reset must not overwrite what it cannot read",
+      );
+      assertCorrupt(resets[0], bad);
+      const expiries = await store.expire([bad, fine].map((key) => ({ key, ttl: 3_600_000 })));
+      assert.deepEqual(
+        expiries.map(({ status }) => status),
+        ["failed", "set"],
+        "a new ttl must not overwrite what cannot be read",
+      );
+      assertCorrupt(expiries[0], bad);
+      assertCorrupt(only(await store.fetch([bad])), bad);
+      await store.delete({ keys: [bad] });
+      assert.deepEqual(await store.reset([{ key: bad, nextOffset: 7n }]), [{ status: "reset" }]);
+      assert.equal((await found(store, bad)).nextOffset, 7n);
+    },
+  },
+  {
     id: "failure/outage",
     clause: "3.3c",
     title: "a store that cannot be reached fails, within its timeout, and never answers absent; it recovers by itself",
@@ -121,15 +152,41 @@ export const failureCases: readonly ConformanceCase[] = [
       } finally {
         await restore();
       }
-      await eventually("the store recovers once its connection is back", async () => {
-        try {
-          return (await commit(store, key, token, 12n)).status === "committed";
-        } catch (error) {
-          if (error instanceof OffsetStoreError && error.retryable) return false;
-          throw error;
-        }
-      });
+      await assertRecovers(store, key, token);
       assert.equal((await found(context.store, key)).nextOffset, 12n);
+    },
+  },
+  {
+    id: "failure/silence",
+    clause: "3.9a",
+    title: "every verb ends within its timeout although the server never answers, and the store recovers by itself",
+    run: async (context) => {
+      const timeout = 2_000;
+      const opened = await context.openAnother({ timeout });
+      const { store } = opened;
+      const [key, other, token] = [keyOf(), keyOf({ topic: "other" }), newToken()];
+      await claim(store, key, token);
+      if (context.connection === "embedded") {
+        assert.equal(opened.silence, undefined, "an embedded store waits for no server: leave `silence` out");
+        return;
+      }
+      assert.ok(opened.silence, "a remote store needs a harness with `silence`");
+      const restore = await opened.silence();
+      try {
+        const calls: readonly (() => Promise<unknown>)[] = [
+          () => store.claim([{ key: other, token, owner: "o" }]),
+          () => store.commit([{ key, token, nextOffset: 11n }]),
+          () => store.fetch([key]),
+          () => listed(store),
+          () => store.reset([{ key: other, nextOffset: 1n }]),
+          () => store.expire([{ key: other, ttl: null }]),
+          () => store.delete({ keys: [other] }),
+        ];
+        await Promise.all(calls.map((call) => assertUnreachable(timeout, call)));
+      } finally {
+        await restore();
+      }
+      await assertRecovers(store, key, token);
     },
   },
   {
@@ -204,20 +261,42 @@ function assertCorrupt(outcome: unknown, key: OffsetKey): void {
   assert.ok(error.message.includes(key.topic), `the message does not name the key: ${error.message}`);
 }
 
+async function assertRecovers(store: AnyStore, key: OffsetKey, token: string): Promise<void> {
+  await eventually("the store recovers once its connection is back", async () => {
+    try {
+      return (await commit(store, key, token, 12n)).status === "committed";
+    } catch (error) {
+      if (error instanceof OffsetStoreError && error.retryable) return false;
+      throw error;
+    }
+  });
+}
+
 async function assertUnreachable(timeoutMs: number, call: () => Promise<unknown>): Promise<void> {
   const startedAt = performance.now();
+  const slackMs = 2_000;
   let error: unknown;
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    const hangs = new assert.AssertionError({
+      message: `a call hangs: not answered ${timeoutMs + slackMs} ms after it was made`,
+    });
+    timer = setTimeout(reject, timeoutMs + slackMs, hangs);
+  });
   try {
-    const answer = await call();
+    const answer = await Promise.race([call(), tooLate]);
     const failed = Array.isArray(answer) ? (answer as { status: string; error?: unknown }[]) : [];
     assert.ok(failed.length > 0 && failed.every(({ status }) => status === "failed"), "answered without a connection");
     error = failed[0]?.error;
   } catch (thrown) {
+    if (thrown instanceof assert.AssertionError) throw thrown;
     error = thrown;
+  } finally {
+    clearTimeout(timer);
   }
   assert.ok(error instanceof OffsetStoreError, `not an OffsetStoreError: ${String(error)}`);
   assert.ok(error.code === "UNAVAILABLE" || error.code === "TIMEOUT", `${error.code}: ${error.message}`);
   assert.equal(error.retryable, true);
   const tookMs = performance.now() - startedAt;
-  assert.ok(tookMs < timeoutMs + 2_000, `the call took ${Math.round(tookMs)} ms; its timeout is ${timeoutMs} ms`);
+  assert.ok(tookMs < timeoutMs + slackMs, `the call took ${Math.round(tookMs)} ms; its timeout is ${timeoutMs} ms`);
 }

@@ -1,7 +1,9 @@
 import type { ConformanceCase } from "../conformance-case.ts";
+import { batchCases } from "./batch.ts";
 import { claimCases } from "./claim.ts";
 import { commitCases } from "./commit.ts";
 import { deleteCases } from "./delete.ts";
+import { errorCases } from "./error.ts";
 import { expiryCases } from "./expiry.ts";
 import { failureCases } from "./failure.ts";
 import { fenceCases } from "./fence.ts";
@@ -35,8 +37,10 @@ export const storeConformanceCases: readonly ConformanceCase[] = [
   ...listCases,
   ...deleteCases,
   ...failureCases,
+  ...errorCases,
   ...lifecycleCases,
   ...raceCases,
+  ...batchCases,
   ...historyCases,
   ...transactionCases,
   ...modelCases,

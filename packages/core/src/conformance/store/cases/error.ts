@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+
+import { OffsetStoreError, type OffsetStoreErrorCode } from "../../../errors/offset-store-error.ts";
+import type { OffsetKey } from "../../../key.ts";
+import type { ConformanceCase } from "../conformance-case.ts";
+import type { ConformanceContext } from "../conformance-context.ts";
+import { type AnyStore, claim, keyOf, listed, newToken } from "../outcomes.ts";
+
+const CODES: readonly OffsetStoreErrorCode[] = [
+  "UNAVAILABLE",
+  "TIMEOUT",
+  "PERMISSION_DENIED",
+  "UNSUPPORTED",
+  "CORRUPT_RECORD",
+  "CONFLICT",
+  "CLOSED",
+  "UNKNOWN",
+];
+
+/** What an error says. */
+export const errorCases: readonly ConformanceCase[] = [
+  {
+    id: "error/of-the-store",
+    clause: "3.19a",
+    title: "whatever a store fails with is an OffsetStoreError with one of eight codes",
+    run: async (context) => {
+      const errors = await provoke(context);
+      for (const { verb, error } of errors) {
+        assert.ok(error instanceof OffsetStoreError, `${verb}: not an OffsetStoreError: ${String(error)}`);
+        assert.ok(CODES.includes(error.code), `${verb}: ${JSON.stringify(error.code)} is none of ${CODES.join(", ")}`);
+        assert.equal(typeof error.retryable, "boolean", `${verb}: retryable is ${String(error.retryable)}`);
+      }
+    },
+  },
+  {
+    id: "error/tells-what-it-is-about",
+    clause: "3.19c",
+    title: "an error tells the store, the operation and the keys, and its message names the key",
+    run: async (context) => {
+      const { store } = context;
+      for (const { verb, key, error } of await provoke(context)) {
+        if (!(error instanceof OffsetStoreError)) continue;
+        assert.equal(error.store, store.name, `${verb}: the error names another store`);
+        assert.equal(error.operation, verb, `${verb}: the error names another operation`);
+        if (key === undefined) continue;
+        assert.deepEqual(error.keys, [key], `${verb}: the error names other keys`);
+        // A refusal of all transactions is about the store, and not about a key.
+        if (error.code === "UNSUPPORTED") continue;
+        for (const part of [key.consumer, key.topic, String(key.partition)]) {
+          assert.ok(error.message.includes(part), `${verb}: the message does not name the key: ${error.message}`);
+        }
+      }
+    },
+  },
+];
+
+interface Provoked {
+  readonly verb: string;
+  /** What the error is about; `undefined` for the whole store. */
+  readonly key?: OffsetKey;
+  readonly error: unknown;
+}
+
+/** Has a store fail in every way that it can be made to. */
+async function provoke(context: ConformanceContext): Promise<readonly Provoked[]> {
+  const { store } = context;
+  const [key, token] = [keyOf({ consumer: "the consumer", topic: "the topic", partition: 7_654 }), newToken()];
+  const provoked: Provoked[] = [];
+  const collect = async (of: AnyStore, about: Pick<Provoked, "key">): Promise<void> => {
+    const calls: readonly (readonly [string, () => Promise<unknown>])[] = [
+      ["claim", () => of.claim([{ key, token, owner: "o" }])],
+      ["commit", () => of.commit([{ key, token, nextOffset: 1n }])],
+      ["fetch", () => of.fetch([key])],
+      ["reset", () => of.reset([{ key, nextOffset: 1n }])],
+      ["expire", () => of.expire([{ key, ttl: null }])],
+    ];
+    const results = await Promise.allSettled(calls.map(([, call]) => call()));
+    results.forEach((result, index) => {
+      const verb = calls[index]?.[0] ?? "";
+      if (result.status === "rejected") provoked.push({ verb, ...about, error: result.reason });
+      else
+        for (const outcome of result.value as { error?: unknown }[])
+          provoked.push({ verb, ...about, ...answer(outcome) });
+    });
+    await listed(of).catch((error: unknown) => provoked.push({ verb: "list", ...about, error }));
+  };
+  await claim(store, key, token);
+  if (!store.capabilities.transactions) {
+    const asked = store.commit([{ key, token, nextOffset: 1n }], { transaction: {} });
+    await asked.catch((error: unknown) => provoked.push({ verb: "commit", key, error }));
+  }
+  if (await context.corrupt(key)) await collect(store, { key });
+  const another = await context.openAnother({ timeout: 2_000 });
+  if (another.interrupt !== undefined) {
+    const restore = await another.interrupt();
+    try {
+      // Of all of its entries, or of the one that it has.
+      await collect(another.store, {});
+    } finally {
+      await restore();
+    }
+  }
+  await another.store.close();
+  await collect(another.store, {});
+  assert.ok(provoked.length >= 6, "no error was provoked");
+  return provoked;
+}
+
+function answer(outcome: { error?: unknown }): Pick<Provoked, "error"> {
+  assert.ok("error" in outcome, `answered although it could not be: ${JSON.stringify(outcome)}`);
+  return { error: outcome.error };
+}
