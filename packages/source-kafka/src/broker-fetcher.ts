@@ -1,4 +1,5 @@
 import type { Broker } from "@platformatic/kafka";
+import { delay } from "@tidemark/core/driver";
 import { BrokerConnection } from "./broker-connection.ts";
 import type { Cluster } from "./cluster.ts";
 import { fetchApi, type PartitionAnswer } from "./fetch-api.ts";
@@ -139,12 +140,22 @@ export class BrokerFetcher {
       waitMs + this.#cluster.options.timeoutMs,
     );
     throwIfRefused(answer.errorCode);
+    if (answer.topics.length === 0 && answer.throttleMs > 0) return this.#waitForQuota(poll, answer.throttleMs);
     const answers = new Map<string, PartitionAnswer>();
     for (const { topic, partitions } of answer.topics) {
       for (const partition of partitions) answers.set(`${partition.partition} ${topic}`, partition);
     }
     const now = performance.now();
     for (const waiter of poll.waiters) this.#serve(waiter, answers.get(`${waiter.partition} ${waiter.topic}`), now);
+  }
+
+  /** Nobody was served: the broker does not even listen to this connection until its client is within the quota again. */
+  async #waitForQuota(poll: Poll, throttleMs: number): Promise<void> {
+    await delay(throttleMs, this.#cluster.closing);
+    for (const waiter of poll.waiters) {
+      waiter.poll = undefined;
+      this.#queue.push(waiter);
+    }
   }
 
   #serve(waiter: Waiter, answer: PartitionAnswer | undefined, now: number): void {

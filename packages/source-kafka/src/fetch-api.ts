@@ -23,6 +23,8 @@ export interface AbortedTransaction {
 
 interface FetchAnswer {
   readonly errorCode: number;
+  /** How long this client is slowed down for its quota. If it is over it, the answer has no topics at all. */
+  readonly throttleMs: number;
   readonly topics: readonly { readonly topic: string; readonly partitions: readonly PartitionAnswer[] }[];
 }
 
@@ -35,8 +37,7 @@ export const fetchApi = createAPI<fetchV12.FetchRequest, FetchAnswer>(
   12,
   fetchV12.createRequest,
   (_correlationId, _key, _version, reader) => {
-    // How long this client was slowed down for its quota.
-    reader.readInt32();
+    const throttleMs = reader.readInt32();
     const errorCode = reader.readInt16();
     // The number of a fetch session, which we do not begin.
     reader.readInt32();
@@ -45,7 +46,7 @@ export const fetchApi = createAPI<fetchV12.FetchRequest, FetchAnswer>(
       partitions: topic.readArray(readPartition),
     }));
     reader.readTaggedFields();
-    return { errorCode, topics };
+    return { errorCode, throttleMs, topics };
   },
 );
 
