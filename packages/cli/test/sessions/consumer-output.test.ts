@@ -40,14 +40,32 @@ test("an empty list is [] for programs, and nothing on standard output for peopl
   expect(await run(["topic", "list"])).toEqual({ code: 0, stdout: "", stderr: "no topics\n" });
 });
 
-test("a log that cannot be reached, or has not the topic, leaves the lag out and the list whole", async () => {
+test.each([
+  ["local:other.db", 'warning: no lag is shown on topic "t": not in this log; --log names another\n'],
+  ["kafka://nowhere.invalid:9092", expect.stringMatching(/^warning: no lag is shown: .*nowhere\.invalid[^\n]+\n$/)],
+])("a log that has not the topic, or cannot be reached (%s), is told, and the list is whole", async (log, warning) => {
   await using workspace = await createWorkspace();
-  const { out } = workspace;
+  const { out, run } = workspace;
   await out("topic create t");
   await out("consume t -c c1 --until-end");
-  for (const log of ["local:other.db", "kafka://nowhere:9092"]) {
-    expect(await out(`consumer list --log ${log}`)).toMatch(/^CONSUMER .*\nc1 +t +0 +0 +- +- +\S+\n$/);
-    expect(JSON.parse(await out(`consumer list -O json --log ${log}`))).not.toHaveProperty("0.lag");
+  const listed = await run(["consumer", "list", "--log", log]);
+  expect(listed).toMatchObject({ code: 0, stderr: warning });
+  expect(listed.stdout).toMatch(/^CONSUMER .*\nc1 +t +0 +0 +- +- +\S+\n$/);
+  expect(JSON.parse(await out(`consumer list -O json --log ${log}`))).not.toHaveProperty("0.lag");
+  expect(await run(["consumer", "describe", "c1", "--log", log])).toMatchObject({ code: 0, stderr: warning });
+});
+
+test("a log's URL that makes no sense is wrong usage of the list, too", async () => {
+  await using workspace = await createWorkspace();
+  const { out, run } = workspace;
+  await out("topic create t");
+  await out("consume t -c c1 --until-end");
+  for (const log of ["redis://127.0.0.1", "kafka://", "kafka://host?tsl=true"]) {
+    expect(await run(["consumer", "list", "--log", log])).toMatchObject({
+      code: 2,
+      stdout: "",
+      stderr: expect.stringMatching(/^tidemark: [^\n]+\n$/) as unknown,
+    });
   }
 });
 
