@@ -64,3 +64,21 @@ it("lets timers fire between calls that follow one another without a pause", asy
   while (!fired && performance.now() < endsAt) await store.reset([{ key, nextOffset: 1n }]);
   expect(fired).toBe(true);
 });
+
+it("goes by the time at which it got the lock: what expired while it waited is gone (contract 3.5b)", async () => {
+  const { store, file } = await openStore();
+  const claim = { key, token: "t", owner: "o" };
+  await store.claim([{ ...claim, ttl: 50 }]);
+  await store.commit([{ key, token: "t", nextOffset: 5n, metadata: "old" }]);
+  const other = openHandle(file);
+  other.exec("BEGIN IMMEDIATE");
+  const commit = store.commit([{ key, token: "t", nextOffset: 6n }]);
+  const expire = store.expire([{ key, ttl: null }]);
+  const taken = store.claim([{ ...claim, token: "t2" }]);
+  // Readers wait for nobody: they say when it has expired.
+  while ((await store.fetch([key]))[0]?.status !== "absent") await new Promise((resolve) => setTimeout(resolve, 5));
+  other.exec("ROLLBACK");
+  expect(await commit).toEqual([{ status: "fenced", reason: "absent" }]);
+  expect(await expire).toEqual([{ status: "absent" }]);
+  expect(await taken).toEqual([{ status: "claimed", record: undefined }]);
+});

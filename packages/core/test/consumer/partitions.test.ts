@@ -1,6 +1,6 @@
 import { createConsumer, type ConsumerEvent, LogSourceError } from "@tidemark/core";
 import { createMemoryStore } from "@tidemark/store-memory";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { EventLog } from "../session/eventually.ts";
 import { createFaultyStore, storedOffset } from "../session/faulty-store.ts";
 import { key, ordersLog, produce, take } from "./orders.ts";
@@ -75,6 +75,31 @@ test("a partition added later is read from its beginning (contract 5.17)", async
   expect(await first).toEqual([0n, 1n]);
   expect(events.of("partition-added")).toMatchObject([{ partition: 1 }]);
   expect(consumer.partitions).toEqual([0, 1]);
+});
+
+test("the partitions are looked up again every 60 seconds, unless told otherwise (contract 5.17)", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  try {
+    const source = await ordersLog(1);
+    const events = new EventLog<ConsumerEvent>();
+    await using consumer = await createConsumer({
+      ...options,
+      source,
+      store: createMemoryStore(),
+      onEvent: events.hear,
+    });
+    await source.admin.alterTopic("orders", { partitions: 2 });
+    await vi.advanceTimersByTimeAsync(59_000);
+    expect(consumer.partitions).toEqual([0]);
+    await vi.advanceTimersByTimeAsync(2_000);
+    await events.first("partition-added");
+    expect(consumer.partitions).toEqual([0, 1]);
+    await using some = await createConsumer({ topic: "orders", source, partitions: [0] });
+    await vi.advanceTimersByTimeAsync(61_000);
+    expect(some.partitions).toEqual([0]);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test("onFenced continue: the partition that was taken is dropped, the loop goes on (contract 5.4)", async () => {
