@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import type { OffsetKey } from "../../../key.ts";
 import type { ConformanceCase } from "../conformance-case.ts";
-import { claim, committed, fetched, found, identities, keyOf, listed, newToken } from "../outcomes.ts";
+import { fetched, identities, keyOf, listed, newToken } from "../outcomes.ts";
 
 /** Names that some backend, language or file system takes for something else. */
 const ODD_NAMES: readonly string[] = [
@@ -159,12 +159,15 @@ export const namesCases: readonly ConformanceCase[] = [
     clause: "3.7a",
     title: "owners and tokens are any string too",
     run: async ({ store }) => {
-      for (const [partition, name] of ODD_NAMES.entries()) {
-        const key = keyOf({ partition });
-        await claim(store, key, name, { owner: name });
-        await committed(store, key, name, 1n);
-        assert.equal((await found(store, key)).owner, name);
-      }
+      const entries = ODD_NAMES.map((name, partition) => ({ key: keyOf({ partition }), token: name, owner: name }));
+      const claimed = await store.claim(entries);
+      assert.deepEqual(new Set(claimed.map(({ status }) => status)), new Set(["claimed"]));
+      const commits = await store.commit(entries.map(({ key, token }) => ({ key, token, nextOffset: 1n })));
+      assert.deepEqual(new Set(commits.map(({ status }) => status)), new Set(["committed"]));
+      const owners = (await store.fetch(entries.map(({ key }) => key))).map((outcome) =>
+        outcome.status === "found" ? outcome.record.owner : outcome.status,
+      );
+      assert.deepEqual(owners, ODD_NAMES);
     },
   },
   {
