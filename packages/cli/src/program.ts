@@ -12,7 +12,7 @@ import { addConsumerSetCommand } from "./commands/consumer/set.ts";
 import { examples } from "./commands/examples.ts";
 import { collectText } from "./commands/option-values.ts";
 import { addProduceCommand } from "./commands/produce/produce.ts";
-import { storeUrlsHelp } from "./commands/store-urls.ts";
+import { urlsHelp } from "./commands/urls.ts";
 import { addTopicAlterCommand } from "./commands/topic/alter.ts";
 import { addTopicCreateCommand } from "./commands/topic/create.ts";
 import { addTopicDeleteCommand } from "./commands/topic/delete.ts";
@@ -30,7 +30,6 @@ export function createProgram(): Command {
     .helpOption("-h, --help", "show this help")
     .helpCommand(false)
     .exitOverride()
-    .showSuggestionAfterError(false)
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       outputError: (text, write) => write(`tidemark: ${withoutSecrets(oneLine(text).replace(/^error: /, ""))}\n`),
@@ -58,7 +57,7 @@ export function createProgram(): Command {
         "produce orders < orders.txt",
         "consume orders --consumer billing --all",
         "consumer list",
-      )}\n${storeUrlsHelp}\n\nExit codes: 0 done, 1 failed, 2 wrong usage.`,
+      )}\n${urlsHelp}\n\nExit codes: 0 done, 1 failed, 2 wrong usage.`,
     );
 
   const topic = program.command("topic").helpCommand(false).description("Make, see, change and remove topics.");

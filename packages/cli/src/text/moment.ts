@@ -20,7 +20,7 @@ export function parseMoment(text: string): Moment {
   if (Number.isNaN(date.getTime()) || !isDay(parts)) {
     throw new RangeError(`${JSON.stringify(text)} is not a date: write it like 2026-01-31T08:00:00Z`);
   }
-  return { date, hasZone: time === undefined || zone !== undefined };
+  return { date, hasZone: zone !== undefined };
 }
 
 function isoZone(zone: string | undefined): string {

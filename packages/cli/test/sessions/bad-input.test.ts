@@ -32,8 +32,10 @@ const LONG = "x".repeat(256);
 
 // What is typed, how it ends, and what is said. Every message is one line that begins with the command's name.
 const usage: readonly (readonly [args: readonly string[], message: RegExp])[] = [
-  [["bogus"], /unknown command 'bogus'/],
-  [["topic", "list", "--bogus"], /unknown option '--bogus'/],
+  [["bogus"], /unknown command 'bogus'$/],
+  [["consumer", "rest", "stored"], /unknown command 'rest' \(Did you mean reset\?\)$/],
+  [["topic", "list", "--bogus"], /unknown option '--bogus'$/],
+  [["consumer", "reset", "stored", "--to-erliest"], /unknown option '--to-erliest' \(Did you mean --to-earliest\?\)$/],
   [["topic", "create"], /missing required argument 'name'/],
   [
     ["consume", "t", "--store", "foo:bar", "-c", "c1"],
@@ -68,7 +70,8 @@ const usage: readonly (readonly [args: readonly string[], message: RegExp])[] = 
   [["consume", "t", "--start", "9223372036854775808"], /at most 2\^63 - 1/],
   [["consume", "t", "--start", "end+1"], /lies outside of any log/],
   [["consume", "t", "--start", "2026-02-31T25:00:00Z"], /is not a date/],
-  [["consume", "t", "--start", "soon"], /"soon" is not known: known are earliest, latest/],
+  [["consume", "t", "--start", "soon"], /"soon" is not known: known are 42 .*, beginning, end, .*, earliest, latest/],
+  [["consume", "t", "--reset-policy", "soon"], /"soon" is not known: known are earliest, latest/],
   [["consume", "t", "--reset-policy", "by_duration:soon"], /--reset-policy: /],
   [
     ["consume", "t", "-p", "0", "--reset-policy", "./lacking.mjs"],

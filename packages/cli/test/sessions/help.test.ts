@@ -70,10 +70,21 @@ test("the program's own help has examples; without a command it is shown as wron
   const help = await workspace.run(["--help"]);
   expect(help.code).toBe(0);
   expect(help.stdout).toContain("$ tidemark consume orders --consumer billing --all");
-  for (const scheme of ["sqlite:", "memory:", "redis://", "rediss://", "mongodb://", "mongodb+srv://", "s3://"]) {
+  for (const scheme of [
+    "sqlite:",
+    "memory:",
+    "redis://",
+    "rediss://",
+    "mongodb://",
+    "mongodb+srv://",
+    "s3://",
+    "local:",
+    "kafka://",
+  ]) {
     expect(help.stdout).toContain(scheme);
   }
   expect(help.stdout).toContain("npm install @tidemark/store-redis redis\n");
+  expect(help.stdout).toContain("npm install @tidemark/source-kafka\n");
   expect(await workspace.run([])).toEqual({ code: 2, stdout: "", stderr: help.stdout });
   expect((await workspace.run(["--version"])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
 });

@@ -7,9 +7,14 @@ import { UsageError } from "../../failure/usage-error.ts";
  * Names are looked up here, where the package of the policies is at hand wherever this one is installed.
  *
  * @param option - What to call it in messages, for example `--reset-policy`.
+ * @param others - What else the option takes, for the message.
  * @throws UsageError if it is neither.
  */
-export async function resolvePolicy(option: string, text: string): Promise<OffsetResetPolicy | string> {
+export async function resolvePolicy(
+  option: string,
+  text: string,
+  others: readonly string[] = [],
+): Promise<OffsetResetPolicy | string> {
   const { offsetResetPolicyByName, offsetResetPolicyNames } = await import("@tidemark/reset-policies");
   let policy: OffsetResetPolicy | undefined;
   try {
@@ -21,6 +26,6 @@ export async function resolvePolicy(option: string, text: string): Promise<Offse
   if (policy !== undefined) return policy;
   if (/[/\\]/.test(text) || /\.[cm]?[jt]s$/.test(text)) return text;
   throw new UsageError(
-    `${option} ${JSON.stringify(text)} is not known: known are ${offsetResetPolicyNames.join(", ")}, or a module like ./my-policy.js`,
+    `${option} ${JSON.stringify(text)} is not known: known are ${[...others, ...offsetResetPolicyNames].join(", ")}, or a module like ./my-policy.js`,
   );
 }

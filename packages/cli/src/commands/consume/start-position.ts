@@ -4,6 +4,7 @@ import { parseMoment } from "../../text/moment.ts";
 import { resolvePolicy } from "./reset-policy.ts";
 
 const LARGEST_OFFSET = 2n ** 63n - 1n;
+const POSITIONS = ["42 (an offset)", "beginning", "end", "beginning+10", "end-10", "2026-01-31T08:00:00Z"];
 
 /**
  * Reads where to begin: an offset (`42`), `beginning`, `end`, `beginning+10`, `end-10`, a date and time in ISO 8601 (in
@@ -21,7 +22,7 @@ export async function parseStartPosition(text: string): Promise<StartPosition> {
       `--start ${text}: an offset cannot be negative; for records from the end write end-${text.slice(1)}`,
     );
   }
-  return await resolvePolicy("--start", text);
+  return await resolvePolicy("--start", text, POSITIONS);
 }
 
 function offset(text: string): bigint {

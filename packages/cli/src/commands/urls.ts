@@ -1,5 +1,5 @@
-/** The text about `--store` below the program's help: how the URLs of the stores are written, each with an example. */
-export const storeUrlsHelp = `
+/** The text about `--store` and `--log` below the program's help: how the URLs are written, each with an example. */
+export const urlsHelp = `
 Stores for --store:
   sqlite:FILE                 sqlite:positions.db, or sqlite:///var/lib/app/positions.db?synchronous=normal
   memory:                     gone when the command ends
@@ -11,4 +11,12 @@ Stores for --store:
   s3://BUCKET/PREFIX          s3://my-bucket/positions?region=eu-central-1, or for another server
                               s3://my-bucket/positions?endpoint=https://storage.example.com&forcePathStyle=true
                               npm install @tidemark/store-s3 @aws-sdk/client-s3
+
+Logs for --log:
+  local:FILE                  local:topics.db
+  kafka://HOST:PORT,...       kafka://broker.example.com:9092, ?tls=true for TLS; with a password:
+                              kafka://broker.example.com:9093?tls=true&sasl=scram-sha-256&username=me
+                              and TIDEMARK_KAFKA_PASSWORD in the environment
+                              npm install @tidemark/source-kafka
+
 A password is safer in TIDEMARK_STORE or in a config file: what is typed after a command shows in the list of processes.`;
