@@ -31,6 +31,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
   readonly #closed = new AbortController();
   // Partitions whose position was gone once: what was handed out before may be of another log.
   readonly #moved = new Set<number>();
+  readonly #refused = new Map<number, bigint>();
   #unflushedAttempts = 0;
   #session: OffsetSession<Transaction> | undefined;
   #loop: ConsumerLoop | undefined;
@@ -127,6 +128,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
         maxBytes: this.#options.maxBytes,
         maxWait: this.#options.maxWait,
         resetPolicy: this.#options.resetPolicy,
+        refused: this.#refused,
         emit: this.#emit,
       },
       (signal) => this.#openReaders(signal),
@@ -216,7 +218,10 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
   async #addPartitions(): Promise<void> {
     const { signal } = this.#closed;
     const current = await this.#source.partitions(this.topic, { signal });
-    const added = current.filter((partition) => !this.#partitions.has(partition) && !this.#wasDropped(partition));
+    // The session tells a partition that it lost from one that it never had.
+    const isAdded = (partition: number): boolean =>
+      !this.#partitions.has(partition) && this.#session?.hasLost(partition) !== true;
+    const added = current.filter(isAdded);
     if (added.length === 0) return;
     await this.#session?.claim(added, { signal });
     await this.begin(added, { kind: "policy", policy: defaultOffsetResetPolicy });
@@ -235,11 +240,6 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
 
   get #keeper(): PositionKeeper {
     return this.#session ?? this.#untracked;
-  }
-
-  #wasDropped(partition: number): boolean {
-    // The session tells a partition that it lost from one that it never had.
-    return this.#session?.hasLost(partition) === true;
   }
 
   #before(previous: LogRecord | undefined): void {
@@ -288,7 +288,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
       const position = this.#keeper.position(partition) ?? 0n;
       // What an earlier loop handed out and nobody committed comes again.
       this.#keeper.reposition(partition, position);
-      return new PartitionReader(partition, position, ends?.get(partition)?.latest);
+      return new PartitionReader(partition, position, ends?.get(partition)?.latest, this.#refused.get(partition));
     });
   }
 

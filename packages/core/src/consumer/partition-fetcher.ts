@@ -23,6 +23,8 @@ export interface FetcherContext {
   readonly maxBytes: number;
   readonly maxWait: number;
   readonly resetPolicy: OffsetResetPolicy;
+  /** The offsets that the log refused and that are not decided yet, by partition: they outlive a loop. */
+  readonly refused: Map<number, bigint>;
   /** Reading goes on elsewhere, because the position no longer exists. */
   readonly moved: (partition: number, to: bigint) => void;
   /** Ends all fetches of the loop. */
@@ -54,6 +56,8 @@ export class PartitionFetcher {
     const { source, topic, maxBytes, maxWait, signal } = this.#context;
     const { partition, nextFetch: offset } = reader;
     reader.busy = true;
+    // What was refused is not asked for again before it is decided: by then a new log may have grown past it.
+    if (reader.refusedOffset !== undefined) return this.#refuse(reader);
     this.#fetching.add(reader);
     source
       .fetch({ topic, partition, offset, maxBytes, maxWait, signal })
@@ -74,8 +78,9 @@ export class PartitionFetcher {
   }
 
   #failed(reader: PartitionReader, offset: bigint, error: unknown): void {
-    const { signal, wake } = this.#context;
+    const { refused, signal, wake } = this.#context;
     if (signal.aborted) return;
+    if (error instanceof OffsetOutOfRangeError) refused.set(reader.partition, offset);
     if (error instanceof OffsetOutOfRangeError && reader.resets < MAX_RESETS) {
       reader.refusedOffset = offset;
       if (reader.resets === 0) this.#refuse(reader);
@@ -164,10 +169,11 @@ export class PartitionFetcher {
   }
 
   #moved(reader: PartitionReader, choice: OffsetChoice): void {
-    const { topic, resetPolicy, moved, emit } = this.#context;
+    const { topic, resetPolicy, refused, moved, emit } = this.#context;
     const { offset: to, bounds } = choice;
     const { partition, refusedOffset: from = -1n } = reader;
     reader.moveTo(to, bounds.latest);
+    refused.delete(partition);
     moved(partition, to);
     emit(resetEvent({ topic, partition, policy: resetPolicy.name, from, to, ...bounds }));
   }

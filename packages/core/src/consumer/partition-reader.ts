@@ -21,7 +21,7 @@ export class PartitionReader {
   answered = false;
   /** Whether the partition was taken from the consumer. */
   dropped = false;
-  /** The offset that the log refused. */
+  /** The offset that the log refused, until it is decided where to go on. */
   refusedOffset: bigint | undefined;
   /** Why the partition cannot be read any more in this loop. */
   error: Error | undefined;
@@ -31,8 +31,9 @@ export class PartitionReader {
   // A position beyond the end is not the end: the log has to refuse it first.
   #beyondEnd: boolean;
 
-  constructor(partition: number, nextFetch: bigint, endOffset: bigint | undefined) {
+  constructor(partition: number, nextFetch: bigint, endOffset: bigint | undefined, refusedOffset?: bigint) {
     this.partition = partition;
+    this.refusedOffset = refusedOffset;
     this.nextFetch = nextFetch;
     this.endOffset = endOffset;
     this.#beyondEnd = endOffset !== undefined && nextFetch > endOffset;
@@ -50,7 +51,7 @@ export class PartitionReader {
 
   /** Whether everything up to the end that was asked for is handed out. */
   get finished(): boolean {
-    if (this.endOffset === undefined || this.#beyondEnd) return false;
+    if (this.endOffset === undefined || this.#beyondEnd || this.refusedOffset !== undefined) return false;
     const next = this.#records[this.#index];
     return next === undefined ? this.nextFetch >= this.endOffset : next.offset >= this.endOffset;
   }

@@ -221,3 +221,53 @@ test("a loop that was left takes no answer of a lookup that is under way; the ne
   expect(events.of("reset")).toMatchObject([{ from: 90n, to: 0n, latest: 4n }]);
   expect(consumer.position(0)).toBe(3n);
 });
+
+test("a log that outgrows a refused position while its bounds cannot be had is not read on there in silence (contract 6.5)", async () => {
+  const source = await ordersLog(3);
+  const events = new EventLog<ConsumerEvent>();
+  let failed = false;
+  const failing: LogSource = {
+    ...slowed(source, () => 0),
+    listOffsets: async (topic, entries, call) => {
+      if (failed) return source.listOffsets(topic, entries, call);
+      failed = true;
+      await produce(source, 97);
+      throw new LogSourceError("not now", { code: "UNAVAILABLE" });
+    },
+  };
+  const store = await storeAt(10n, [0]);
+  await using consumer = await createConsumer({ ...options, source: failing, store, onEvent: events.hear });
+  expect(await take(consumer, 2)).toEqual([0n, 1n]);
+  expect(await events.first("reset")).toMatchObject({ reason: "beyond-log", from: 10n, to: 0n });
+});
+
+test("a loop that is left while a refused position is looked up leaves the reset to the next one (contract 6.5)", async () => {
+  const source = await ordersLog(3, 2);
+  const events = new EventLog<ConsumerEvent>();
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<void>();
+  let isFirst = true;
+  source.delayListOffsets((): Promise<void> | undefined => {
+    if (!isFirst) return undefined;
+    isFirst = false;
+    asked.resolve();
+    return answer.promise;
+  });
+  const store = await storeAt(10n, [1]);
+  await store.reset([{ key, nextOffset: 0n }]);
+  await using consumer = await createConsumer({ ...options, source, store, onEvent: events.hear });
+  for await (const record of consumer) {
+    expect(record.partition).toBe(0);
+    await asked.promise;
+    break;
+  }
+  await produce(source, 97, 1);
+  answer.resolve();
+  const offsets: bigint[] = [];
+  for await (const { partition, offset } of consumer) {
+    if (partition === 1) offsets.push(offset);
+    if (offsets.length === 2) break;
+  }
+  expect(offsets).toEqual([0n, 1n]);
+  expect(await events.first("reset")).toMatchObject({ partition: 1, from: 10n, to: 0n });
+});
