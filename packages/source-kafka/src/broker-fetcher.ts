@@ -2,7 +2,7 @@ import type { Broker } from "@platformatic/kafka";
 import { delay } from "@tidemark/core/driver";
 import { BrokerConnection } from "./broker-connection.ts";
 import type { Cluster } from "./cluster.ts";
-import { fetchApi, type PartitionAnswer } from "./fetch-api.ts";
+import { fetchApis, type PartitionAnswer, type TopicFetch } from "./fetch-api.ts";
 import { BrokerRefusal, throwIfRefused } from "./kafka-errors.ts";
 
 // A wait on the wire is cut into pieces, so that a broker that is gone without a word is noticed.
@@ -20,6 +20,8 @@ const MAX_IDLE_CONNECTIONS = 2;
 /** What to fetch of one partition. */
 export interface PartitionFetch {
   readonly topic: string;
+  /** Of this topic and no other that has its name. Absent where the cluster gives none. */
+  readonly topicId: string | undefined;
   readonly partition: number;
   readonly offset: bigint;
   readonly maxBytes: number;
@@ -134,9 +136,11 @@ export class BrokerFetcher {
     const until = Math.min(...waiters.map(({ waitUntil }) => waitUntil));
     const waitMs = Math.max(0, Math.ceil(Math.min(longestWaitMs, until - performance.now())));
     const total = waiters.reduce((sum, { maxBytes }) => sum + maxBytes, 0);
+    const topics = topicsOf(waiters);
+    const maxBytes = Math.min(total, MAX_RESPONSE_BYTES);
     const answer = await connection.call(
-      [fetchApi],
-      [waitMs, 1, Math.min(total, MAX_RESPONSE_BYTES), this.#isolationLevel, 0, -1, topicsOf(waiters), [], ""],
+      fetchApis(topics),
+      [{ waitMs, maxBytes, isolationLevel: this.#isolationLevel, topics }],
       waitMs + this.#cluster.options.timeoutMs,
     );
     throwIfRefused(answer.errorCode);
@@ -146,7 +150,10 @@ export class BrokerFetcher {
       for (const partition of partitions) answers.set(`${partition.partition} ${topic}`, partition);
     }
     const now = performance.now();
-    for (const waiter of poll.waiters) this.#serve(waiter, answers.get(`${waiter.partition} ${waiter.topic}`), now);
+    for (const waiter of poll.waiters) {
+      const { partition, topic, topicId } = waiter;
+      this.#serve(waiter, answers.get(`${partition} ${answer.isById ? topicId : topic}`), now);
+    }
   }
 
   /** Nobody was served: the broker does not even listen to this connection until its client is within the quota again. */
@@ -231,22 +238,19 @@ function oncePerPartition(waiters: readonly Waiter[]): Waiter[][] {
   return groups.map((group) => [...group.values()]);
 }
 
-function topicsOf(waiters: readonly Waiter[]) {
-  const topics = new Map<string, Waiter[]>();
-  for (const waiter of waiters) {
-    const sameTopic = topics.get(waiter.topic);
-    if (sameTopic === undefined) topics.set(waiter.topic, [waiter]);
-    else sameTopic.push(waiter);
-  }
-  return [...topics].map(([topic, asked]) => ({
-    // In the versions that we send it is the topic's name.
-    topicId: topic,
-    partitions: asked.map(({ partition, offset, maxBytes }) => ({
+function topicsOf(waiters: readonly Waiter[]): TopicFetch[] {
+  const topics = new Map<string, TopicFetch>();
+  for (const { topic: name, topicId: id, partition, offset, maxBytes } of waiters) {
+    const identity = `${id} ${name}`;
+    const topic = topics.get(identity) ?? { name, id, partitions: [] };
+    topics.set(identity, topic);
+    topic.partitions.push({
       partition,
       currentLeaderEpoch: -1,
       fetchOffset: offset,
       lastFetchedEpoch: -1,
       partitionMaxBytes: Math.min(maxBytes, MAX_INT32),
-    })),
-  }));
+    });
+  }
+  return [...topics.values()];
 }

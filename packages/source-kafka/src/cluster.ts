@@ -20,6 +20,8 @@ import { closedLog, toLogError, unknownPartition, unknownTopic } from "./log-err
 const RETRY_BASE_MS = 20;
 const RETRY_MAX_MS = 1_000;
 const AGREEMENT_POLL_MS = 20;
+/** The id of topics where the cluster gives them none. */
+const NO_TOPIC_ID = "00000000-0000-0000-0000-000000000000";
 
 /** How a cluster is reached. */
 export interface ClusterOptions extends ConnectionSettings {
@@ -101,9 +103,10 @@ export class Cluster {
     return broker;
   }
 
-  /** The id of a topic, as it was last heard. */
+  /** The id of a topic, as it was last heard. Absent where the cluster gives none. */
   topicIdOf(topic: string): string | undefined {
-    return this.#topicIds.get(topic);
+    const id = this.#topicIds.get(topic);
+    return id === NO_TOPIC_ID ? undefined : id;
   }
 
   /** What the cluster says of one topic now. Rejects if there is none. */

@@ -1,4 +1,4 @@
-import { createAPI, fetchV12, type Reader } from "@platformatic/kafka";
+import { createAPI, fetchV12, fetchV13, type Reader } from "@platformatic/kafka";
 import { type RecordBatch, splitBatches } from "./record-batches.ts";
 
 /** What a broker answers for one partition. */
@@ -21,34 +21,72 @@ export interface AbortedTransaction {
   readonly firstOffset: bigint;
 }
 
+/** What to fetch of one topic. */
+export interface TopicFetch {
+  readonly name: string;
+  /** Where the cluster gives its topics ids. */
+  readonly id: string | undefined;
+  readonly partitions: fetchV13.FetchRequestTopic["partitions"];
+}
+
+/** What to fetch, and how long to wait for it. */
+export interface FetchQuestion {
+  readonly waitMs: number;
+  readonly maxBytes: number;
+  readonly isolationLevel: number;
+  readonly topics: readonly TopicFetch[];
+}
+
 interface FetchAnswer {
   readonly errorCode: number;
   /** How long this client is slowed down for its quota. If it is over it, the answer has no topics at all. */
   readonly throttleMs: number;
+  /** Whether topics go by their ids, and not by their names. */
+  readonly isById: boolean;
   readonly topics: readonly { readonly topic: string; readonly partitions: readonly PartitionAnswer[] }[];
 }
 
-/**
- * Fetch, by the topic's name: from 13 on topics go by their ids, which only this source's users would have to know. The
- * client's own reading of the answer takes most of the time that a record needs, on its way through arrays of pieces.
- */
-export const fetchApi = createAPI<fetchV12.FetchRequest, FetchAnswer>(
+// The client's own reading of the answer takes most of the time that a record needs, on its way through arrays of pieces.
+
+/** By the topic's id: of one that was deleted and made again under the same name nothing is given. */
+const fetchById = createAPI<[FetchQuestion], FetchAnswer>(
+  1,
+  13,
+  (question: FetchQuestion) => fetchV13.createRequest(...partsOf(question, ({ id, name }) => id ?? name)),
+  (_correlationId, _key, _version, reader) => ({ ...readAnswer(reader, () => reader.readUUID()), isById: true }),
+);
+
+/** By its name, where it has no id, or the broker is of before Kafka 3.1. */
+const fetchByName = createAPI<[FetchQuestion], FetchAnswer>(
   1,
   12,
-  fetchV12.createRequest,
-  (_correlationId, _key, _version, reader) => {
-    const throttleMs = reader.readInt32();
-    const errorCode = reader.readInt16();
-    // The number of a fetch session, which we do not begin.
-    reader.readInt32();
-    const topics = reader.readArray((topic) => ({
-      topic: topic.readString(),
-      partitions: topic.readArray(readPartition),
-    }));
-    reader.readTaggedFields();
-    return { errorCode, throttleMs, topics };
-  },
+  (question: FetchQuestion) => fetchV12.createRequest(...partsOf(question, ({ name }) => name)),
+  (_correlationId, _key, _version, reader) => ({ ...readAnswer(reader, () => reader.readString()), isById: false }),
 );
+
+/** Fetch, in the versions that can ask for these topics. */
+export function fetchApis(topics: readonly TopicFetch[]) {
+  return topics.every(({ id }) => id !== undefined) ? [fetchById, fetchByName] : [fetchByName];
+}
+
+function partsOf(
+  { waitMs, maxBytes, isolationLevel, topics }: FetchQuestion,
+  idOf: (topic: TopicFetch) => string,
+): fetchV13.FetchRequest {
+  // No session: each request stands alone.
+  const asked = topics.map((topic) => ({ topicId: idOf(topic), partitions: topic.partitions }));
+  return [waitMs, 1, maxBytes, isolationLevel, 0, -1, asked, [], ""];
+}
+
+function readAnswer(reader: Reader, readTopic: () => string): Omit<FetchAnswer, "isById"> {
+  const throttleMs = reader.readInt32();
+  const errorCode = reader.readInt16();
+  // The number of a fetch session, which we do not begin.
+  reader.readInt32();
+  const topics = reader.readArray(() => ({ topic: readTopic(), partitions: reader.readArray(readPartition) }));
+  reader.readTaggedFields();
+  return { errorCode, throttleMs, topics };
+}
 
 function readPartition(reader: Reader): PartitionAnswer {
   const partition = reader.readInt32();

@@ -125,9 +125,12 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> 
     },
     async fetch(request) {
       validateFetchRequest(request);
-      const result = await reader.fetch(request);
-      const topicId = cluster.topicIdOf(request.topic);
-      if (positions.isLost(request, topicId)) throw await reader.ofFormerTopic(request);
+      const { topicId, ...result } = await reader.fetch(request);
+      if (positions.isLost(request, topicId)) {
+        const error = await reader.ofFormerTopic(request);
+        positions.told(request);
+        throw error;
+      }
       positions.handedOut(request, result, topicId);
       return result;
     },

@@ -22,6 +22,11 @@ const CONSUMER = -1;
 const ANY_EPOCH = -1;
 const OFFSET_NOT_AVAILABLE = 78;
 
+/** What a fetch brought, and of which topic: its name may be that of another one by now. */
+export interface TopicFetchResult extends FetchResult {
+  readonly topicId: string | undefined;
+}
+
 /** Reads records and tells where partitions stand. */
 export class LogReader {
   readonly #cluster: Cluster;
@@ -34,20 +39,22 @@ export class LogReader {
   }
 
   /** Reads from an offset on; at the end of the log it waits until there is something or the time is up. */
-  async fetch(request: FetchRequest): Promise<FetchResult> {
+  async fetch(request: FetchRequest): Promise<TopicFetchResult> {
     const { topic, partition, offset, maxBytes, maxWait, signal } = request;
     const waitUntil = performance.now() + maxWait;
     const call = { topic, partition, signal, repeatable: true };
     return this.#cluster.attempt(call, async () => {
       const leader = await this.#cluster.leaderOf(topic, partition);
-      const { answer, abandon } = this.#fetcher(leader).fetch({ topic, partition, offset, maxBytes, waitUntil });
+      const topicId = this.#cluster.topicIdOf(topic);
+      const fetch = { topic, topicId, partition, offset, maxBytes, waitUntil };
+      const { answer, abandon } = this.#fetcher(leader).fetch(fetch);
       const answered = await untilAborted(answer, this.#cluster.closing, signal).catch((error: unknown) => {
         abandon();
         throw error;
       });
       if (answered.errorCode === OFFSET_OUT_OF_RANGE) await this.#throwOutOfRange(request);
       throwIfRefused(answered.errorCode);
-      return this.#result(request, answered, leader);
+      return { ...this.#result(request, answered, leader), topicId };
     });
   }
 

@@ -2,8 +2,6 @@ import type { FetchRequest, FetchResult } from "@tidemark/core";
 
 // Readers of one partition at different places, each of which has one.
 const POSITIONS_PER_PARTITION = 16;
-/** The id of topics where the cluster gives them none. */
-const NO_ID = "00000000-0000-0000-0000-000000000000";
 
 /**
  * Remembers up to where records were handed out, and of which topic: one that is deleted and made again has another id. To
@@ -13,13 +11,15 @@ export class ReadPositions {
   /** By partition and topic: the id of the topic that each next offset was given for. */
   readonly #positions = new Map<string, Map<bigint, string>>();
 
-  /** Whether this fetch reads on from a position in a topic that is no more. Says it once of each position. */
+  /** Whether this fetch reads on from a position in a topic that is no more. */
   isLost({ topic, partition, offset }: FetchRequest, topicId: string | undefined): boolean {
-    const positions = this.#positions.get(`${partition} ${topic}`);
-    const former = positions?.get(offset);
-    if (former === undefined || topicId === undefined || former === topicId) return false;
-    positions?.delete(offset);
-    return offset > 0n;
+    const former = this.#positions.get(`${partition} ${topic}`)?.get(offset);
+    return former !== undefined && topicId !== undefined && former !== topicId && offset > 0n;
+  }
+
+  /** Takes in that this was said. Whoever fetches there again has chosen it, in the topic as it is now. */
+  told({ topic, partition, offset }: FetchRequest): void {
+    this.#positions.get(`${partition} ${topic}`)?.delete(offset);
   }
 
   /** Takes in that a fetch was answered. */
@@ -28,7 +28,7 @@ export class ReadPositions {
     { nextOffset }: FetchResult,
     topicId: string | undefined,
   ): void {
-    if (topicId === undefined || topicId === NO_ID) return;
+    if (topicId === undefined) return;
     const name = `${partition} ${topic}`;
     let positions = this.#positions.get(name);
     if (positions === undefined) {

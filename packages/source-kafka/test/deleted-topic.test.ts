@@ -21,7 +21,6 @@ async function consumeThree(log: KafkaLog, resetPolicy?: string) {
   const records = consumer[Symbol.asyncIterator]();
   expect(await valuesOf(records, 3)).toEqual(["0 a", "1 b", "2 c"]);
   const next = records.next();
-  // Until the broker was asked for more, a deletion would go unnoticed in between.
   await expect
     .poll(async () => (await store.fetch([{ consumer: "c", topic, partition: 0 }]))[0])
     .toMatchObject({
@@ -94,6 +93,21 @@ await describeWithServer("kafka", (server) => {
       .toMatchObject([{ from: 3n, to: 5n, skipped: 5n }]);
     await other.producer.produce(topic, 0, texts("6"));
     expect(textOf(await next)).toBe("5 6");
+  });
+
+  it("notices it by the first fetch after it, also where nobody waited for records when the old topic went", async () => {
+    const log = await openLog(server);
+    const topic = await makeTopic(log);
+    await log.producer.produce(topic, 0, texts("a", "b", "c"));
+    expect((await fetchFrom(log, topic)).nextOffset).toBe(3n);
+    const other = await openLog(server);
+    await other.admin.deleteTopic(topic);
+    await other.admin.createTopic(topic, { partitions: 1 });
+    await other.producer.produce(topic, 0, texts("1", "2", "3", "4", "5"));
+    await expect(fetchFrom(log, topic, { offset: 3n })).rejects.toMatchObject({
+      ...{ name: "OffsetOutOfRangeError", requested: 3n, earliest: 0n, latest: 5n },
+      message: expect.stringContaining("deleted and made again") as unknown,
+    });
   });
 
   it("tells it once of each position, and of none that was chosen in the new topic", async () => {
