@@ -52,7 +52,9 @@ test("a store that keeps the contract passes every case, and the report has a ro
 test("what the sections are about is what the contract says", () => {
   const contract = readFileSync(new URL("../../../../docs/contract.md", import.meta.url), "utf8");
   const headings = [...contract.matchAll(/^### (?<section>3\.\d+) (?<about>.+)$/gm)];
-  expect(Object.entries(contractSections)).toEqual(headings.map(([, section, about]) => [section, about]));
+  const tested = new Set(storeConformanceCases.map(({ clause }) => clause.replace(/[a-z]$/, "")));
+  const expected = headings.flatMap(([, section = "", about]) => (tested.has(section) ? [[section, about]] : []));
+  expect(Object.entries(contractSections)).toEqual(expected);
 });
 
 test("a broken store fails: the report names case, clause and what was seen, and the exit code is 1", async () => {

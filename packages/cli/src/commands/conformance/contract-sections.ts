@@ -1,4 +1,7 @@
-/** What the sections of the contract are about: the headings of docs/contract.md, which does not come with the package. */
+/**
+ * What the sections of the contract are about that the kit has cases of: headings of docs/contract.md, which does not come
+ * with the package.
+ */
 export const contractSections: Readonly<Record<string, string>> = {
   "3.1": "Claims and commits",
   "3.2": "Positions go forward",
@@ -18,4 +21,5 @@ export const contractSections: Readonly<Record<string, string>> = {
   "3.16": "Transactions",
   "3.17": "Secrets",
   "3.18": "Capabilities",
+  "3.19": "Errors",
 };
