@@ -11,6 +11,9 @@ import { FETCH, SCAN } from "./scripts/read.ts";
 /** About how many fields one part of a large group has. */
 const PART_FIELDS = 1_000;
 
+/** The same of its first part: those of all groups of a page are held together, and small groups come whole in theirs. */
+const FIRST_PART_FIELDS = 100;
+
 /** A part of a group: what is visible in it, and where the next one begins. */
 interface GroupPart {
   readonly listings: DriverListing[];
@@ -102,7 +105,12 @@ export class RecordListing {
         const pairs = value === null || value === undefined ? [] : [String(partition), value];
         return { listings: listingsOf(redisKey, group, pairs, Number(now)), cursor: "0", isGone: false };
       }
-      const reply = await this.#run(SCAN, redisKey, [cursor, String(PART_FIELDS)], signal);
+      const reply = await this.#run(
+        SCAN,
+        redisKey,
+        [cursor, String(cursor === "" ? FIRST_PART_FIELDS : PART_FIELDS)],
+        signal,
+      );
       const [now, next, pairs] = reply as [string, string, string[]];
       const isGone = cursor === "" && next === "0" && pairs.length === 0;
       return { listings: listingsOf(redisKey, group, pairs, Number(now)), cursor: next, isGone };
