@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { createConsumer, type LogRecord } from "@tidemark/core";
+import { createConsumer, type LogRecord, openOffsetSession } from "@tidemark/core";
 import { openSqliteStore } from "@tidemark/store-sqlite";
 import { createMemorySource } from "@tidemark/test-support";
 import { expect, onTestFinished, test } from "vitest";
@@ -169,4 +169,23 @@ test("a flush that waits for the transaction that goes back neither fences the s
   expect(await stored()).toBe(4n);
   await consumer.close();
   expect(await stored()).toBe(4n);
+});
+
+test("another loop from the same position takes nothing back of what a transaction has stored", async () => {
+  const { store, sink } = await openBench(600_000);
+  const other = { ...key, consumer: "c2" };
+  await store.reset([{ key: other, nextOffset: 100n }]);
+  await using session = await openOffsetSession({ ...other, store, partitions: [0], strategy: "manual" });
+  const storedOfOther = async () => (await store.fetch([other]))[0];
+  session.reposition(0, 0n);
+  session.deliver({ partition: 0, offset: 0n });
+  session.commit({ partition: 0, offset: 0n });
+  session.deliver({ partition: 0, offset: 1n });
+  sink.exec("BEGIN IMMEDIATE");
+  await session.commitWithin(sink, { partition: 0, offset: 1n });
+  sink.exec("COMMIT");
+  expect(await storedOfOther()).toMatchObject({ record: { nextOffset: 2n } });
+  session.reposition(0, 1n);
+  await session.flush();
+  expect(await storedOfOther()).toMatchObject({ record: { nextOffset: 2n } });
 });

@@ -119,7 +119,7 @@ export class PartitionState {
       this.#wentBack = true;
     }
     this.#moves += 1;
-    this.#sentWithin.clear();
+    if (isElsewhere) this.#sentWithin.clear();
     this.#committed = nextOffset;
     this.#committedIsRecord = false;
     this.#dirty = false;
