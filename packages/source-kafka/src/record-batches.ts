@@ -50,6 +50,7 @@ export function splitBatches(bytes: Buffer): RecordBatch[] {
     }
     const firstOffset = bytes.readBigInt64BE(start);
     const lastOffset = firstOffset + BigInt(bytes.readInt32BE(start + LAST_OFFSET_DELTA_AT));
+    if (lastOffset < firstOffset) throw new Error("a batch ends before it begins: it is damaged");
     batches.push({ firstOffset, lastOffset, bytes: bytes.subarray(start, end) });
     start = end;
   }

@@ -59,6 +59,9 @@ export class RecordReader {
       }
       this.#position = end;
     }
+    // With another count records would be left out in silence.
+    if (this.#position !== this.#bytes.length)
+      throw new Error("a batch has other records than it tells: it is damaged");
     return records;
   }
 

@@ -65,6 +65,17 @@ it("refuses what it cannot read", () => {
   expect(() => decode(unknown)).toThrow(/method 5/);
 });
 
+it.each([
+  ["fewer records than it has", 57, 2],
+  ["more records than it has", 57, 4],
+  ["less than no records", 57, -1],
+  ["a last offset before its first one", 23, -1],
+])("refuses a batch that tells %s, and leaves out nothing in silence", (_what, at, value) => {
+  const bytes = batch(["a", "b", "c"].map((text) => ({ value: Buffer.from(text) })));
+  bytes.writeInt32BE(value, at);
+  expect(() => decode(bytes)).toThrow(/damaged|runs over/);
+});
+
 it("never reads over the end of a damaged batch", () => {
   const bytes = batch([
     { key: Buffer.from("key"), value: Buffer.from("value"), headers: new Map([[Buffer.from("a"), Buffer.from("b")]]) },
@@ -78,7 +89,7 @@ it("never reads over the end of a damaged batch", () => {
       try {
         read = decode(damaged);
       } catch (error) {
-        expect(error).toMatchObject({ message: expect.stringMatching(/over the end/) });
+        expect(error).toMatchObject({ message: expect.stringMatching(/over the end|is damaged/) });
       }
       for (const { key, value } of read) expect((key?.length ?? 0) + (value?.length ?? 0)).toBeLessThan(bytes.length);
     }
