@@ -23,7 +23,8 @@ export function parseKafkaLogUrl(url: string): KafkaLogOptions {
     throw new TypeError("a Kafka log's URL is kafka://HOST:PORT[,HOST:PORT], without a path; topics are named apart");
   }
   const at = authority.lastIndexOf("@");
-  const [user, password] = at === -1 ? [] : authority.slice(0, at).split(":", 2).map(decode);
+  // All after the first colon is the password, as in other URLs: one that is cut short would only be refused.
+  const [, user, password] = (at === -1 ? [] : (/^([^:]*)(?::(.*))?$/.exec(authority.slice(0, at)) ?? [])).map(decode);
   const options = readQuery(new URLSearchParams(query ?? ""));
   const username = options.username ?? user;
   const secret = password ?? process.env["TIDEMARK_KAFKA_PASSWORD"];
@@ -83,9 +84,9 @@ function oneOf<Choice extends string>(name: string, value: string, choices: read
   return choice;
 }
 
-function decode(text: string): string {
+function decode(text: string | undefined): string | undefined {
   try {
-    return decodeURIComponent(text);
+    return text === undefined ? undefined : decodeURIComponent(text);
   } catch {
     throw new TypeError("user's name and password in a Kafka log's URL must be percent-encoded");
   }

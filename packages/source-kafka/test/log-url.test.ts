@@ -1,6 +1,7 @@
 import { logUrl, openKafkaLog } from "@tidemark/source-kafka";
 import { describeWithServer } from "@tidemark/test-support/servers";
 import { describe, expect, it } from "vitest";
+import { parseKafkaLogUrl } from "../src/log-url.ts";
 
 describe("a Kafka log's URL", () => {
   it.each([
@@ -22,6 +23,14 @@ describe("a Kafka log's URL", () => {
     const error: unknown = await logUrl.open(url).catch((e: unknown) => e);
     expect(error instanceof TypeError || error instanceof RangeError, String(error)).toBe(true);
     expect(String(error)).not.toContain("secret");
+  });
+
+  it.each([
+    ["a:b:c", "a:b:c"],
+    ["a%3Ab", "a:b"],
+    ["", ""],
+  ])("takes all after the first colon for the password: %s", (written, password) => {
+    expect(parseKafkaLogUrl(`kafka://me:${written}@host`).sasl).toMatchObject({ username: "me", password });
   });
 
   it("never shows a password", async () => {
