@@ -39,6 +39,12 @@ export async function consumeAtLeastOnce({ handle, ...options }: Options): Promi
 }
 
 if (import.meta.main) {
+  await main();
+  // kafkajs 2.2.4 leaves a connection open after a broker was away, and that would keep the process alive.
+  process.exit();
+}
+
+async function main(): Promise<void> {
   const [topic = "orders", consumer = "billing"] = process.argv.slice(2);
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => stop.abort());

@@ -41,6 +41,12 @@ export async function consumeExactlyOnce({ client, write, ...options }: Options)
 }
 
 if (import.meta.main) {
+  await main();
+  // kafkajs 2.2.4 leaves a connection open after a broker was away, and that would keep the process alive.
+  process.exit();
+}
+
+async function main(): Promise<void> {
   const [topic = "orders", consumer = "billing", database = "app"] = process.argv.slice(2);
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => stop.abort());

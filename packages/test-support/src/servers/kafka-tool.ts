@@ -51,7 +51,12 @@ function findKafkaTools(): KafkaTools | MissingServer {
       ...["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m", `-XX:${archive}=${file}`],
       ...["-cp", program.classPath, mainClass, ...args],
     ]);
-    const options = { env: { ...process.env, ...env }, timeout: TIMEOUT_MS, maxBuffer: MAX_OUTPUT_BYTES };
+    // Java reads its arguments in the encoding of the locale, which knows ASCII alone where none is set.
+    const options = {
+      env: { ...process.env, ...env, LC_ALL: "C.UTF-8" },
+      timeout: TIMEOUT_MS,
+      maxBuffer: MAX_OUTPUT_BYTES,
+    };
     const child = execFile(command, [...all], options, (error, stdout, stderr) => {
       // A tool that was ended, or did not start, has said nothing that could be compared.
       if (error !== null && typeof error.code !== "number") reject(error);
