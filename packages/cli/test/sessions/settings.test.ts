@@ -12,6 +12,16 @@ test("with nothing said, one file in the user's data folder keeps log and positi
   expect(files.filter((name) => name.endsWith(".db"))).toEqual(["tidemark.db"]);
 });
 
+test("with a log named and no store, it says where the position is kept", async () => {
+  await using workspace = await createWorkspace();
+  const { out, run, folder } = workspace;
+  await out("topic create t --log local:mine.db");
+  const consume = ["consume", "t", "-c", "c1", "--until-end", "--log", "local:mine.db"];
+  const { stderr } = await run(consume);
+  expect(stderr).toContain(`the position is kept in ${join(folder, "data", "tidemark", "tidemark.db")}; --store`);
+  expect((await run([...consume, "--store", "sqlite:mine.db"])).stderr).not.toContain("is kept in");
+});
+
 test("an odd name of the data folder is no URL", async () => {
   await using workspace = await createWorkspace();
   const environment = { XDG_DATA_HOME: join(workspace.folder, "100% ?sure#") };

@@ -72,8 +72,15 @@ ${examples(
       await using log = await context.openLog();
       if (name === undefined) return await consume(context, topic, options, { source: log, topic });
       await using store = await context.openStore();
+      sayWherePositionsAre(context);
       await consume(context, topic, options, { source: log, topic, store, consumer: name, strategy: "manual" });
     });
+}
+
+/** Who names a log of their own and forgets the store would be another consumer, and read all of it again. */
+function sayWherePositionsAre({ settings }: CommandContext): void {
+  if (settings.store !== undefined || settings.log === undefined) return;
+  say(`the position is kept in ${settings.defaultFile}; --store keeps it elsewhere`);
 }
 
 function checkCombination({ consumer, partition, all, flush, ttl }: ConsumeOptions): void {
