@@ -12,6 +12,8 @@ export interface AcknowledgedWriter {
   readonly acknowledged: readonly ReadonlyMap<bigint, string>[];
   /** How many batches were refused or not answered: whether they are in the log is not known. */
   readonly unanswered: number;
+  /** Rejects as soon as a batch fails for good; never resolves before {@link AcknowledgedWriter.stop}. */
+  readonly writing: Promise<unknown>;
   /** Resolves when it wrote its last. Rejects if a batch failed for good. */
   stop(): Promise<void>;
 }
@@ -40,6 +42,7 @@ export function startWriter(log: KafkaLog, topic: string, partitions: number): A
   writing.catch(() => undefined);
   return {
     acknowledged,
+    writing,
     get unanswered() {
       return unanswered;
     },

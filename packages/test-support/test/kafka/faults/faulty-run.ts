@@ -57,7 +57,9 @@ export async function runUnderFaults(options: FaultyRunOptions): Promise<FaultyR
   const ends = (): bigint[] =>
     writer.acknowledged.map((values) => [...values.keys()].reduce((end, offset) => (offset > end ? offset : end), -1n));
   const untilRead = async (offsets: readonly bigint[]): Promise<void> => {
-    await Promise.all(consumers.map((consumer) => consumer.untilDelivered(offsets)));
+    const read = Promise.all(consumers.map((consumer) => consumer.untilDelivered(offsets)));
+    // Without a writer there is nothing to wait for: its failure must not look like a consumer that stands still.
+    await Promise.race([read, writer.writing.then(() => read)]);
   };
   const run: FaultyRun = {
     topic,
