@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { inspect } from "node:util";
 import { type KafkaLogOptions, openKafkaLog } from "@tidemark/source-kafka";
 import type { OwnServer } from "@tidemark/test-support/servers";
 import type { StoreBackend } from "@tidemark/test-support/stores";
@@ -8,6 +9,8 @@ import { startConsumer, type WatchedConsumer } from "./watched-consumer.ts";
 
 // What a fault is followed by has to be read before the next one comes.
 const RECORDS_AFTER_FAULT = 10n;
+// Longer than any time-out of a run: whoever has not read on by then stands still.
+const READ_WITHIN_MS = 120_000;
 
 /** What is done to the brokers while consumers read, and what can be waited for meanwhile. */
 export interface FaultyRun {
@@ -58,8 +61,17 @@ export async function runUnderFaults(options: FaultyRunOptions): Promise<FaultyR
     writer.acknowledged.map((values) => [...values.keys()].reduce((end, offset) => (offset > end ? offset : end), -1n));
   const untilRead = async (offsets: readonly bigint[]): Promise<void> => {
     const read = Promise.all(consumers.map((consumer) => consumer.untilDelivered(offsets)));
-    // Without a writer there is nothing to wait for: its failure must not look like a consumer that stands still.
-    await Promise.race([read, writer.writing.then(() => read)]);
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      const stands = consumers.map(({ name, last, events }) => ({ name, last: [...last], events: events.slice(-5) }));
+      late.reject(new Error(`not read within ${READ_WITHIN_MS} ms: ${inspect({ offsets, stands }, { depth: 5 })}`));
+    }, READ_WITHIN_MS);
+    try {
+      // Without a writer there is nothing to wait for: its failure must not look like a consumer that stands still.
+      await Promise.race([read, late.promise, writer.writing.then(() => read)]);
+    } finally {
+      clearTimeout(timer);
+    }
   };
   const run: FaultyRun = {
     topic,
