@@ -64,7 +64,11 @@ export async function runUnderFaults(options: FaultyRunOptions): Promise<FaultyR
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
       const stands = consumers.map(({ name, last, events }) => ({ name, last: [...last], events: events.slice(-5) }));
-      late.reject(new Error(`not read within ${READ_WITHIN_MS} ms: ${inspect({ offsets, stands }, { depth: 5 })}`));
+      // Whether it is the consumers who stand still, or the writer.
+      const written = { ends: ends(), unanswered: writer.unanswered };
+      late.reject(
+        new Error(`not read within ${READ_WITHIN_MS} ms: ${inspect({ offsets, written, stands }, { depth: 5 })}`),
+      );
     }, READ_WITHIN_MS);
     try {
       // Without a writer there is nothing to wait for: its failure must not look like a consumer that stands still.
