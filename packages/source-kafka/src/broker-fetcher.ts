@@ -23,6 +23,11 @@ export interface PartitionFetch {
   /** Of this topic and no other that has its name. Absent where the cluster gives none. */
   readonly topicId: string | undefined;
   readonly partition: number;
+  /**
+   * Of the leader that is asked. Without it a broker that leads no longer goes on answering, from a copy that may be far
+   * behind, and the new leader's records are waited for in vain.
+   */
+  readonly leaderEpoch: number;
   readonly offset: bigint;
   readonly maxBytes: number;
   /** The monotonic time until which an answer without a batch is not given. */
@@ -240,13 +245,13 @@ function oncePerPartition(waiters: readonly Waiter[]): Waiter[][] {
 
 function topicsOf(waiters: readonly Waiter[]): TopicFetch[] {
   const topics = new Map<string, TopicFetch>();
-  for (const { topic: name, topicId: id, partition, offset, maxBytes } of waiters) {
+  for (const { topic: name, topicId: id, partition, leaderEpoch, offset, maxBytes } of waiters) {
     const identity = `${id} ${name}`;
     const topic = topics.get(identity) ?? { name, id, partitions: [] };
     topics.set(identity, topic);
     topic.partitions.push({
       partition,
-      currentLeaderEpoch: -1,
+      currentLeaderEpoch: leaderEpoch,
       fetchOffset: offset,
       lastFetchedEpoch: -1,
       partitionMaxBytes: Math.min(maxBytes, MAX_INT32),

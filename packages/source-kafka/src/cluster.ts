@@ -35,13 +35,25 @@ type MetadataResponse = metadataV12.MetadataResponse;
 /** What the cluster tells of a topic. */
 export type TopicMetadata = metadataV12.MetadataResponseTopic;
 
+/** Who leads a partition. */
+export interface PartitionLeader {
+  readonly broker: Broker;
+  /** Counts the leaders of this partition: what is asked with it is refused where another one leads by now. */
+  readonly epoch: number;
+}
+
+interface KnownLeader {
+  readonly brokerId: number;
+  readonly epoch: number;
+}
+
 /** Knows the brokers of a cluster and who leads which partition, and holds a connection to each for short calls. */
 export class Cluster {
   readonly options: ClusterOptions;
   readonly #connections = new Map<string, Promise<BrokerConnection>>();
-  readonly #leaders = new Map<string, ReadonlyMap<number, number>>();
+  readonly #leaders = new Map<string, ReadonlyMap<number, KnownLeader>>();
   readonly #topicIds = new Map<string, string>();
-  readonly #refreshes = new Map<string, Promise<ReadonlyMap<number, number>>>();
+  readonly #refreshes = new Map<string, Promise<ReadonlyMap<number, KnownLeader>>>();
   /** When brokers failed last, by address. */
   readonly #failures = new Map<string, number>();
   readonly #closing = new AbortController();
@@ -93,14 +105,14 @@ export class Cluster {
   }
 
   /** The broker that leads a partition, as far as is known. Rejects if there is no such topic or partition. */
-  async leaderOf(topic: string, partition: number): Promise<Broker> {
+  async leaderOf(topic: string, partition: number): Promise<PartitionLeader> {
     const known = this.#leaders.get(topic);
     const leaders = known?.has(partition) === true ? known : await this.#refresh(topic);
     const leader = leaders.get(partition);
     if (leader === undefined) throw unknownPartition(topic, partition, leaders.size);
-    const broker = this.#brokers.get(leader);
+    const broker = this.#brokers.get(leader.brokerId);
     if (broker === undefined) throw new BrokerRefusal(LEADER_NOT_AVAILABLE);
-    return broker;
+    return { broker, epoch: leader.epoch };
   }
 
   /** The id of a topic, as it was last heard. Absent where the cluster gives none. */
@@ -188,7 +200,7 @@ export class Cluster {
     for (const result of connections) if (result.status === "fulfilled") result.value.close();
   }
 
-  #refresh(topic: string): Promise<ReadonlyMap<number, number>> {
+  #refresh(topic: string): Promise<ReadonlyMap<number, KnownLeader>> {
     // What fails at the same moment for many partitions is looked up once.
     let refresh = this.#refreshes.get(topic);
     if (refresh === undefined) {
@@ -198,9 +210,14 @@ export class Cluster {
     return refresh;
   }
 
-  async #lookUpLeaders(topic: string): Promise<ReadonlyMap<number, number>> {
+  async #lookUpLeaders(topic: string): Promise<ReadonlyMap<number, KnownLeader>> {
     const { partitions } = await this.topic(topic);
-    const leaders = new Map(partitions.map(({ partitionIndex, leaderId }) => [partitionIndex, leaderId]));
+    const leaders = new Map(
+      partitions.map(({ partitionIndex, leaderId, leaderEpoch }) => [
+        partitionIndex,
+        { brokerId: leaderId, epoch: leaderEpoch },
+      ]),
+    );
     this.#leaders.set(topic, leaders);
     return leaders;
   }

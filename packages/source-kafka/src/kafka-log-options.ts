@@ -1,6 +1,7 @@
 import type { Broker } from "@platformatic/kafka";
 import { validateLogOptionNames, validateName, validateTimeout } from "@tidemark/core/driver";
 import type { ClusterOptions } from "./cluster.ts";
+import type { KafkaSaslOptions } from "./kafka-credentials.ts";
 import type { KafkaLogOptions } from "./kafka-log.ts";
 
 const OPTIONS = ["brokers", "clientId", "tls", "sasl", "isolation", "timeout", "connectTimeout"] as const;
@@ -30,9 +31,7 @@ export function resolveKafkaLogOptions(options: KafkaLogOptions): {
   if (typeof tls !== "boolean" && (typeof tls !== "object" || tls === null)) {
     throw new TypeError("tls must be true, false, or the options of tls.connect");
   }
-  if (sasl !== undefined && (typeof sasl !== "object" || sasl === null || typeof sasl.mechanism !== "string")) {
-    throw new TypeError('sasl must be an object with a mechanism, for example { mechanism: "PLAIN", ... }');
-  }
+  if (sasl !== undefined) validateSasl(sasl);
   return {
     cluster: {
       brokers: (brokers as readonly string[]).map(parseBroker),
@@ -44,6 +43,28 @@ export function resolveKafkaLogOptions(options: KafkaLogOptions): {
     },
     isolationLevel: isolation === "read_committed" ? READ_COMMITTED : READ_UNCOMMITTED,
   };
+}
+
+const CREDENTIALS = {
+  PLAIN: ["username", "password"],
+  "SCRAM-SHA-256": ["username", "password"],
+  "SCRAM-SHA-512": ["username", "password"],
+  OAUTHBEARER: ["token"],
+} as const satisfies Record<KafkaSaslOptions["mechanism"], readonly string[]>;
+
+/** No message repeats what was given: it may be a password in the wrong place. */
+function validateSasl(sasl: KafkaSaslOptions): void {
+  if (typeof sasl !== "object" || sasl === null || !Object.hasOwn(CREDENTIALS, sasl.mechanism)) {
+    throw new TypeError(
+      `sasl must be an object with a mechanism, which is one of ${Object.keys(CREDENTIALS).join(", ")}`,
+    );
+  }
+  for (const name of CREDENTIALS[sasl.mechanism]) {
+    const credential: unknown = Reflect.get(sasl, name);
+    if (typeof credential !== "string" && typeof credential !== "function") {
+      throw new TypeError(`sasl.${name} must be a string, or a function that gives one, for ${sasl.mechanism}`);
+    }
+  }
 }
 
 /** A broker from `HOST`, `HOST:PORT`, or `[IPV6]:PORT`. */

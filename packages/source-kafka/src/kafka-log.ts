@@ -1,5 +1,4 @@
 import type { ConnectionOptions as TlsConnectionOptions } from "node:tls";
-import type { SASLOptions } from "@platformatic/kafka";
 import type { CallOptions, LogAdmin, LogProducer, LogSource } from "@tidemark/core";
 import {
   validateFetchRequest,
@@ -12,6 +11,7 @@ import {
   validateTopicConfig,
 } from "@tidemark/core/driver";
 import { Cluster } from "./cluster.ts";
+import type { KafkaSaslOptions } from "./kafka-credentials.ts";
 import { resolveKafkaLogOptions } from "./kafka-log-options.ts";
 import type { LogCall } from "./log-call.ts";
 import { LogReader } from "./log-reader.ts";
@@ -28,8 +28,8 @@ export interface KafkaLogOptions {
   readonly clientId?: string | undefined;
   /** TLS: `true`, or the options of Node's `tls.connect`, for example `{ ca }`. Default: none. */
   readonly tls?: boolean | TlsConnectionOptions | undefined;
-  /** Credentials, passed to the client as they are: `{ mechanism: "SCRAM-SHA-256", username, password }`. Default: none. */
-  readonly sasl?: SASLOptions | undefined;
+  /** Credentials: `{ mechanism: "SCRAM-SHA-256", username, password }`, or a token's. Default: none. */
+  readonly sasl?: KafkaSaslOptions | undefined;
   /**
    * `"read_committed"` (default): records of transactions come once these are committed, in their place, and those of aborted
    * ones never; the log ends before the first open transaction. `"read_uncommitted"`: all records come at once.

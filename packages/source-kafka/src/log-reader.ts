@@ -44,17 +44,17 @@ export class LogReader {
     const waitUntil = performance.now() + maxWait;
     const call = { topic, partition, signal, repeatable: true };
     return this.#cluster.attempt(call, async () => {
-      const leader = await this.#cluster.leaderOf(topic, partition);
+      const { broker, epoch: leaderEpoch } = await this.#cluster.leaderOf(topic, partition);
       const topicId = this.#cluster.topicIdOf(topic);
-      const fetch = { topic, topicId, partition, offset, maxBytes, waitUntil };
-      const { answer, abandon } = this.#fetcher(leader).fetch(fetch);
+      const fetch = { topic, topicId, partition, leaderEpoch, offset, maxBytes, waitUntil };
+      const { answer, abandon } = this.#fetcher(broker).fetch(fetch);
       const answered = await untilAborted(answer, this.#cluster.closing, signal).catch((error: unknown) => {
         abandon();
         throw error;
       });
       if (answered.errorCode === OFFSET_OUT_OF_RANGE) await this.#throwOutOfRange(request);
       throwIfRefused(answered.errorCode);
-      return { ...this.#result(request, answered, leader), topicId };
+      return { ...this.#result(request, answered, broker), topicId };
     });
   }
 
@@ -134,7 +134,7 @@ export class LogReader {
   async #groupByLeader(topic: string, entries: readonly ListOffsetsEntry[]): Promise<Question[]> {
     const questions: Question[] = [];
     for (const entry of entries) {
-      const leader = await this.#cluster.leaderOf(topic, entry.partition);
+      const { broker: leader } = await this.#cluster.leaderOf(topic, entry.partition);
       const question = questions.find((known) => known.leader === leader && !known.entries.has(entry.partition));
       if (question === undefined) questions.push({ leader, entries: new Map([[entry.partition, entry]]) });
       else question.entries.set(entry.partition, entry);

@@ -61,9 +61,9 @@ export class LogWriter {
   async deleteRecords(topic: string, partition: number, beforeOffset: bigint, call: LogCall): Promise<bigint> {
     const { timeoutMs } = this.#cluster.options;
     return this.#cluster.attempt({ ...call, repeatable: true }, async () => {
-      const leader = await this.#cluster.leaderOf(topic, partition);
+      const { broker } = await this.#cluster.leaderOf(topic, partition);
       const partitions = [{ partitionIndex: partition, offset: beforeOffset }];
-      const { topics } = await this.#cluster.call(leader, DELETE_RECORDS, [[{ name: topic, partitions }], timeoutMs]);
+      const { topics } = await this.#cluster.call(broker, DELETE_RECORDS, [[{ name: topic, partitions }], timeoutMs]);
       const [answer] = topics[0]?.partitions ?? [];
       if (answer === undefined) throw new BrokerRefusal(-1, "the broker's answer left out the partition");
       if (answer.errorCode === OFFSET_OUT_OF_RANGE) {
@@ -80,8 +80,8 @@ export class LogWriter {
     try {
       const offset = await this.#cluster.attempt({ ...call, repeatable: true }, async () => {
         identity ??= await this.#identify();
-        const leader = await this.#cluster.leaderOf(topic, partition);
-        const produced = await this.#cluster.call(leader, PRODUCE, [ProduceAcks.ALL, timeoutMs, messages, identity]);
+        const { broker } = await this.#cluster.leaderOf(topic, partition);
+        const produced = await this.#cluster.call(broker, PRODUCE, [ProduceAcks.ALL, timeoutMs, messages, identity]);
         const [answer] = typeof produced === "boolean" ? [] : (produced.responses[0]?.partitionResponses ?? []);
         if (answer === undefined) throw new BrokerRefusal(-1, "the broker's answer left out the partition");
         throwIfRefused(answer.errorCode, answer.errorMessage);

@@ -1,4 +1,4 @@
-import { logUrl, openKafkaLog } from "@tidemark/source-kafka";
+import { type KafkaPasswordOptions, logUrl, openKafkaLog } from "@tidemark/source-kafka";
 import { describeWithServer } from "@tidemark/test-support/servers";
 import { describe, expect, it } from "vitest";
 import { parseKafkaLogUrl } from "../src/log-url.ts";
@@ -52,7 +52,17 @@ describe("options", () => {
     { brokers: ["host"], clientId: "" },
     { brokers: ["host"], isolation: "none" as "read_committed" },
     { brokers: ["host"], tls: "yes" as unknown as boolean },
-    { brokers: ["host"], sasl: {} as { mechanism: "PLAIN" } },
+    { brokers: ["host"], sasl: {} as KafkaPasswordOptions },
+    { brokers: ["host"], sasl: { mechanism: "PLAIN", username: "me" } as KafkaPasswordOptions },
+    { brokers: ["host"], sasl: { mechanism: "PLAIN", username: "me", password: 7 } as unknown as KafkaPasswordOptions },
+    {
+      brokers: ["host"],
+      sasl: { mechanism: "plain", username: "me", password: "secret" } as unknown as KafkaPasswordOptions,
+    },
+    {
+      brokers: ["host"],
+      sasl: { mechanism: "OAUTHBEARER", username: "me", password: "secret" } as unknown as KafkaPasswordOptions,
+    },
   ])("%j is refused before any I/O", async (options) => {
     const error: unknown = await openKafkaLog(options).catch((e: unknown) => e);
     expect(error instanceof TypeError || error instanceof RangeError, String(error)).toBe(true);
