@@ -18,7 +18,7 @@ export interface HistoryRecorder {
   repeated(client: string, verb: string): void;
 }
 
-/** Makes a recorder for {@link checkHistory}. Several processes have one each, and put their calls together. */
+/** Makes a recorder for {@link findHistoryFault}. Several processes have one each, and put their calls together. */
 export function createHistoryRecorder(): HistoryRecorder {
   const calls: RecordedCall[] = [];
   const underWay = new Set<RecordedCall>();
