@@ -1,3 +1,4 @@
+import { validateContractOfStore } from "../contract-version.ts";
 import { validateName, validateOffset } from "../driver/validation.ts";
 import { LATEST_TIMESTAMP } from "../log-source.ts";
 import type { OffsetResetPolicy } from "../offset-reset-policy.ts";
@@ -51,6 +52,7 @@ export async function resolveConsumerOptions<Transaction>(
     untilEnd = false,
   } = options;
   if (typeof source !== "object" || source === null) throw new TypeError("source must be a LogSource");
+  validateContractOfStore(store);
   validateName("topic", topic);
   if (consumer !== undefined) validateName("consumer", consumer);
   if (consumer !== undefined && store === undefined) {

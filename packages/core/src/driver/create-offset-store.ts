@@ -1,3 +1,4 @@
+import { CONTRACT_VERSION, contractBrand, validateContractVersion } from "../contract-version.ts";
 import { emitter } from "../emitter.ts";
 import { OffsetStoreError, type OffsetStoreOperation } from "../errors/offset-store-error.ts";
 import { formatKey, type OffsetKey } from "../key.ts";
@@ -38,15 +39,19 @@ import {
 /**
  * Makes a store from a driver. It owns what is the same for all: checking arguments before any I/O, cutting batches, the
  * time-out, retries of what is safe to repeat, the closed state, aborts, and errors that name the key and what to do.
+ *
+ * @throws TypeError if the driver was written for another version of the contract.
  */
 export function createOffsetStore<Transaction = never>(
   driver: OffsetStoreDriver<Transaction>,
   options: OffsetStoreOptions = {},
 ): OffsetStore<Transaction> {
+  validateContractVersion(`the ${driver.name} store`, driver.contractVersion);
   return new DrivenOffsetStore(driver, options);
 }
 
 class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
+  readonly [contractBrand] = CONTRACT_VERSION;
   readonly name: string;
   readonly namespace: string;
   readonly capabilities: StoreCapabilities;

@@ -73,6 +73,8 @@ export interface ErrorClassification {
 export interface OffsetStoreDriver<Transaction = never> {
   /** The kind of store, for example `"sqlite"`. */
   readonly name: string;
+  /** The version of the contract that the driver was written for. Default 1, the only one so far. */
+  readonly contractVersion?: number | undefined;
   readonly capabilities: StoreCapabilities;
   claim(entries: readonly ClaimEntry[], context: DriverContext): Promise<readonly DriverClaimOutcome[]>;
   commit(

@@ -1,3 +1,4 @@
+import { validateContractVersion } from "../contract-version.ts";
 import { emitter } from "../emitter.ts";
 import type { OffsetStoreError, OffsetStoreOperation } from "../errors/offset-store-error.ts";
 import { validateName, validateTimeout } from "./validation.ts";
@@ -36,8 +37,18 @@ export interface OffsetStoreOptions {
 export const DEFAULT_NAMESPACE = "tidemark";
 const DEFAULT_TIMEOUT_MS = 10_000;
 
-/** Checks the options that every store takes, and fills in the defaults. */
-export function resolveStoreOptions(options: OffsetStoreOptions): { namespace: string; timeout: number } {
+/**
+ * Checks the options that every store takes, and fills in the defaults. Called before any I/O, so that a store which this
+ * package no longer fits is refused there.
+ *
+ * @param contractVersion What the store was written for, as in its driver. Default 1, the only one so far.
+ * @throws TypeError or RangeError
+ */
+export function resolveStoreOptions(
+  options: OffsetStoreOptions,
+  contractVersion?: number,
+): { namespace: string; timeout: number } {
+  validateContractVersion("this store", contractVersion);
   const { namespace = DEFAULT_NAMESPACE, timeout = DEFAULT_TIMEOUT_MS } = options;
   validateName("namespace", namespace);
   validateTimeout("timeout", timeout);
@@ -56,11 +67,17 @@ export function validateOptionNames<Options extends OffsetStoreOptions>(
   refuseOtherNames(options, [...names, "namespace", "timeout", "onEvent"]);
 }
 
-/** The same for a log: no options but these. */
+/**
+ * The same for a log: no options but these.
+ *
+ * @param contractVersion What the log was written for. Default 1, the only one so far.
+ */
 export function validateLogOptionNames<Options extends object>(
   options: Options,
   names: readonly (string & keyof Options)[],
+  contractVersion?: number,
 ): void {
+  validateContractVersion("this log", contractVersion);
   refuseOtherNames(options, names);
 }
 

@@ -1,3 +1,4 @@
+import { validateContractOfStore } from "../contract-version.ts";
 import { validateName } from "../driver/validation.ts";
 import type { OffsetSession, OffsetSessionOptions } from "./offset-session.ts";
 import { resolveSessionOptions, validatePartitions } from "./session-options.ts";
@@ -14,6 +15,7 @@ export async function openOffsetSession<Transaction = never>(
   options: OffsetSessionOptions<Transaction>,
 ): Promise<OffsetSession<Transaction>> {
   const { store, consumer, topic, partitions, onEvent, signal } = options;
+  validateContractOfStore(store);
   validateName("consumer", consumer);
   validateName("topic", topic);
   const wanted = validatePartitions(partitions);

@@ -1,0 +1,35 @@
+import type { OffsetStore } from "./offset-store.ts";
+
+/**
+ * The version of the contract between this package and its stores and logs. Raised by every release after which a driver,
+ * a store or a source that was written before it would do something wrong.
+ */
+export const CONTRACT_VERSION = 1;
+
+/** Under this symbol, which all copies of this package share, a store that `createOffsetStore` made carries its version. */
+export const contractBrand: unique symbol = Symbol.for("@tidemark/core/contract-version");
+
+/**
+ * Refuses what was written for another contract: package managers can be told to install it all the same.
+ *
+ * @param what A store or a log, for the message, for example `the redis store`.
+ * @param version What it was written for. What tells none is of the first, which had no word for it.
+ * @throws TypeError if it is not this package's.
+ */
+export function validateContractVersion(what: string, version = 1): void {
+  if (version === CONTRACT_VERSION) return;
+  throw new TypeError(
+    `${what} is made for version ${version} of Tidemark's contract, and this @tidemark/core keeps version ${CONTRACT_VERSION}: install releases of both whose peerDependencies agree`,
+  );
+}
+
+/**
+ * Refuses a store that another copy of this package made for another contract. One that was not made by
+ * `createOffsetStore` carries no version: nothing is known of it.
+ *
+ * @throws TypeError
+ */
+export function validateContractOfStore(store: OffsetStore<never> | undefined): void {
+  const { [contractBrand]: version, name }: { readonly [contractBrand]?: number; readonly name?: string } = store ?? {};
+  if (version !== undefined) validateContractVersion(`the ${name} store`, version);
+}
