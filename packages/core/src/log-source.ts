@@ -4,7 +4,7 @@ import type { CallOptions } from "./offset-store.ts";
 export interface LogRecord {
   readonly topic: string;
   readonly partition: number;
-  /** Its number in the partition, 0 <= n < 2^63. */
+  /** Its number in the partition, `0 <= n < 2^63`. */
   readonly offset: bigint;
   /** When it was written, in milliseconds since the epoch. */
   readonly timestampMs: number;

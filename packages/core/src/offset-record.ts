@@ -6,7 +6,7 @@ import type { OffsetKey } from "./key.ts";
  * All times are by the store's own clock (contract 3.5).
  */
 export interface OffsetRecord extends OffsetKey {
-  /** The offset of the next record to read, 0 <= n < 2^63. Absent: claimed, but nothing committed yet. */
+  /** The offset of the next record to read, `0 <= n < 2^63`. Absent: claimed, but nothing committed yet. */
   readonly nextOffset?: bigint;
   /** The text committed along with the position; `""` when none was given. At most 4,096 UTF-8 bytes. */
   readonly metadata: string;

@@ -5,11 +5,11 @@ import type { OffsetStore } from "./offset-store.ts";
 /** What a store is opened with when it is named by a URL. */
 export interface StoreUrlOptions {
   /** Default `tidemark`. */
-  readonly namespace?: string;
+  readonly namespace?: string | undefined;
   /** Milliseconds that any call may take. Default 10,000. */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
   /** Hears of retries and warnings. Without it a warning goes to `process.emitWarning`. */
-  readonly onEvent?: (event: OffsetStoreEvent) => void;
+  readonly onEvent?: ((event: OffsetStoreEvent) => void) | undefined;
 }
 
 /**

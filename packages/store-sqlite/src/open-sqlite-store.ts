@@ -6,7 +6,7 @@ import {
   resolveStoreOptions,
   validateOptionNames,
 } from "@tidemark/core/driver";
-import { Connection, IN_MEMORY, type Synchronous } from "./connection.ts";
+import { Connection, IN_MEMORY } from "./connection.ts";
 import { SqliteDriver } from "./sqlite-driver.ts";
 import { classifySqliteError } from "./sqlite-errors.ts";
 import type { SqliteTransaction } from "./sqlite-transaction.ts";
@@ -24,7 +24,7 @@ export interface SqliteStoreOptions extends OffsetStoreOptions {
    * the process, however it ends, while a power cut may take back the last writes (records repeat, none is skipped).
    * Default `"full"`.
    */
-  readonly synchronous?: Synchronous | undefined;
+  readonly synchronous?: "full" | "normal" | undefined;
 }
 
 /**

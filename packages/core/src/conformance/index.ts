@@ -2,7 +2,7 @@ export { findHistoryFault, type HistoryFault } from "./history/find-history-faul
 export { type Interval, linearize, type Linearization, type SequentialModel } from "./history/linearize.ts";
 export { type RandomClientsOptions, runRandomClients } from "./history/random-clients.ts";
 export { createHistoryRecorder, type HistoryRecorder, type RecordingStore } from "./history/record-history.ts";
-export type { RecordedCall, RecordedVerb } from "./history/recorded-call.ts";
+export type { RecordedCall, RecordedExchange, RecordedVerb } from "./history/recorded-call.ts";
 export { storeConformanceCases } from "./store/cases/index.ts";
 export type { ConformanceCase } from "./store/conformance-case.ts";
 export type { ConformanceContext } from "./store/conformance-context.ts";

@@ -41,7 +41,7 @@ const DEFAULT_TIMEOUT_MS = 10_000;
  * Checks the options that every store takes, and fills in the defaults. Called before any I/O, so that a store which this
  * package no longer fits is refused there.
  *
- * @param contractVersion What the store was written for, as in its driver. Default 1, the only one so far.
+ * @param contractVersion - What the store was written for, as in its driver. Default 1, the only one so far.
  * @throws TypeError or RangeError
  */
 export function resolveStoreOptions(
@@ -70,7 +70,7 @@ export function validateOptionNames<Options extends OffsetStoreOptions>(
 /**
  * The same for a log: no options but these.
  *
- * @param contractVersion What the log was written for. Default 1, the only one so far.
+ * @param contractVersion - What the log was written for. Default 1, the only one so far.
  */
 export function validateLogOptionNames<Options extends object>(
   options: Options,

@@ -62,7 +62,7 @@ export function validatePartition(value: unknown): asserts value is number {
   validateWholeNumber("partition", value, 0, MAX_PARTITION);
 }
 
-/** Checks a position: a bigint, 0 <= n < 2^63. */
+/** Checks a position: a bigint, `0 <= n < 2^63`. */
 export function validateOffset(what: string, value: unknown): asserts value is bigint {
   if (typeof value !== "bigint") throw new TypeError(`${what} must be a bigint, not ${describe(value)}`);
   if (value < 0n || value > MAX_OFFSET) throw new RangeError(`${what} must be from 0 to 2^63 - 1, not ${value}`);

@@ -15,7 +15,7 @@ import type {
 } from "../../offset-store.ts";
 
 /** What was asked, and what was answered if anything was. */
-type Exchange =
+export type RecordedExchange =
   | { readonly verb: "claim"; readonly entries: readonly ClaimEntry[]; answer?: readonly ClaimOutcome[] }
   | { readonly verb: "commit"; readonly entries: readonly CommitEntry[]; answer?: readonly CommitOutcome[] }
   | { readonly verb: "reset"; readonly entries: readonly ResetEntry[]; answer?: readonly ResetOutcome[] }
@@ -25,7 +25,7 @@ type Exchange =
   | { readonly verb: "delete"; readonly selector: DeleteSelector; answer?: readonly OffsetKey[] };
 
 /** One call of a store, as its caller saw it. Plain data, so that processes can send it to each other. */
-export type RecordedCall = Exchange & {
+export type RecordedCall = RecordedExchange & {
   /** Who called. */
   readonly client: string;
   /** Nanoseconds of the machine's monotonic clock, which its processes share. */
