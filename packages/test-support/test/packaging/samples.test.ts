@@ -96,7 +96,7 @@ function pages(): readonly string[] {
 
 function pagesBelow(folder: string): readonly string[] {
   const within = readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && !["node_modules", "dist", "src", "test"].includes(entry.name))
+    .filter((entry) => entry.isDirectory() && !["node_modules", "dist", "src", "test", "api"].includes(entry.name))
     .flatMap(({ name }) => pagesBelow(join(folder, name)));
   return [...pagesIn(folder), ...within];
 }
