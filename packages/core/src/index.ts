@@ -1,7 +1,13 @@
 export { OffsetFencedError, type OffsetFencedErrorOptions } from "./errors/offset-fenced-error.ts";
 export { OffsetOutOfRangeError, type OffsetOutOfRangeErrorOptions } from "./errors/offset-out-of-range-error.ts";
-export { LogSourceError, type LogSourceErrorCode, type LogSourceErrorOptions } from "./errors/log-source-error.ts";
 export {
+  LOG_SOURCE_ERROR_CODES,
+  LogSourceError,
+  type LogSourceErrorCode,
+  type LogSourceErrorOptions,
+} from "./errors/log-source-error.ts";
+export {
+  OFFSET_STORE_ERROR_CODES,
   OffsetStoreError,
   type OffsetStoreErrorCode,
   type OffsetStoreErrorOptions,
@@ -11,6 +17,7 @@ export { formatKey, type OffsetKey } from "./key.ts";
 export * from "./log-source.ts";
 export type { OffsetRecord } from "./offset-record.ts";
 export { defaultOffsetResetPolicy, type OffsetResetContext, type OffsetResetPolicy } from "./offset-reset-policy.ts";
+export type { OffsetStoreEvent, OffsetStoreRetryEvent, OffsetStoreWarningEvent } from "./driver/store-options.ts";
 export type * from "./offset-store.ts";
 export { resolveOffsetResetPolicy } from "./reset/resolve-offset-reset-policy.ts";
 export type { LogUrlOpener, StoreUrlOpener, StoreUrlOptions } from "./url-opener.ts";

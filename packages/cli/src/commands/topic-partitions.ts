@@ -1,11 +1,18 @@
-import { CommandFailure } from "../failure/command-failure.ts";
-
 /** Checks that a topic has the partitions asked for; a failure that tells which it has. */
-export function requirePartitions(topic: string, existing: readonly number[], wanted: readonly number[]): void {
+export async function requirePartitions(
+  topic: string,
+  existing: readonly number[],
+  wanted: readonly number[],
+): Promise<void> {
   const known = new Set(existing);
   const missing = wanted.find((partition) => !known.has(partition));
   if (missing === undefined) return;
-  throw new CommandFailure(`topic ${JSON.stringify(topic)} has no partition ${missing}: ${rangeText(existing)}`);
+  const { LogSourceError } = await import("@tidemark/core");
+  throw new LogSourceError(`topic ${JSON.stringify(topic)} has no partition ${missing}: ${rangeText(existing)}`, {
+    code: "UNKNOWN_PARTITION",
+    topic,
+    partition: missing,
+  });
 }
 
 function rangeText(partitions: readonly number[]): string {

@@ -9,7 +9,8 @@ import { formatData } from "../output/format-data.ts";
 import { formatRows } from "../output/format-rows.ts";
 import type { PluginSources } from "../registry/url-registry.ts";
 import { resolveSettings, type GlobalOptions, type Settings } from "../settings/settings.ts";
-import { say, writeToStandardOutput } from "./standard-streams.ts";
+import { sayWithHelp } from "./say-with-help.ts";
+import { writeToStandardOutput } from "./standard-streams.ts";
 import { storeEventMessage } from "./store-event-message.ts";
 
 /** What a command works with. */
@@ -35,7 +36,7 @@ export async function contextOf(command: Command): Promise<CommandContext> {
     // Once is enough, however often the store comes across it.
     if (message === undefined || said.has(message)) return;
     said.add(message);
-    say(message);
+    sayWithHelp(message);
   };
   return {
     settings,

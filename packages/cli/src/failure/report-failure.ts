@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { CommanderError } from "commander";
+import { splitHelpAddress } from "../text/help-address.ts";
 import { BrokenPipe } from "./broken-pipe.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -7,7 +8,8 @@ import { UsageError } from "./usage-error.ts";
 export type ExitCode = 0 | 1 | 2;
 
 /**
- * Says why a command failed, as one line `tidemark: …` on standard error, and gives the exit code.
+ * Says why a command failed, as one line `tidemark: …` on standard error, and gives the exit code. Where the error has a
+ * code, a last line `help: …` tells where that is explained.
  *
  * @param withStack - Whether to tell where it happened, too; for those who look for a mistake in the program.
  */
@@ -17,9 +19,16 @@ export function reportFailure(failure: unknown, say: (line: string) => void, wit
   if (error instanceof BrokenPipe) return 0;
   // Commander has said it already, through the same one line.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  say(`tidemark: ${oneLine(messageOf(error))}`);
+  const { text, help } = splitHelpAddress(oneLine(messageOf(error)));
+  say(`tidemark: ${text}`);
   if (withStack) say(inspect(failure));
+  if (help !== undefined) say(helpLine(help));
   return error instanceof UsageError ? 2 : 1;
+}
+
+/** The line that tells where an error is explained. */
+export function helpLine(address: string): string {
+  return `help: ${address}`;
 }
 
 /** What went wrong first, where closing what was open failed too. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { withoutPackages } from "../support/without-packages.ts";
 import { createWorkspace, type Workspace } from "../support/workspace.ts";
+import { failureLine } from "../support/failure-line.ts";
 
 let workspace: Workspace;
 
@@ -181,9 +182,7 @@ describe.each([
 ])("$kind exits with $code and says why in one line", ({ code, table }) => {
   test.each(table)("%j", async (args, message) => {
     const finished = await workspace.run(args);
-    expect(finished.stderr).toMatch(/^tidemark: [^\n]+\n$/);
-    expect(finished.stderr.slice("tidemark: ".length).trimEnd()).toMatch(message);
-    expect(finished.stderr).not.toMatch(/secret|node:internal/);
+    expect(failureLine(finished)).toMatch(message);
     expect(finished).toMatchObject({ code, stdout: "" });
   });
 });

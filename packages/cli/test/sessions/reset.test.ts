@@ -211,7 +211,7 @@ test("of many, those before a failure are written and told, and the same command
   const failed = await run("consumer reset c1 -t t --to-latest --execute -O json".split(" "));
   expect(failed.code).toBe(1);
   expect(failed.stderr).toMatch(
-    /^tidemark: .*not now.*; of 2500 positions 1000 written, 1000 not written, 500 not tried; run the command again\n$/,
+    /^tidemark: .*not now.*; of 2500 positions 1000 written, 1000 not written, 500 not tried; run the command again\nhelp: \S+#unknown\n$/,
   );
   const statuses = (JSON.parse(failed.stdout) as Row[]).map(({ status }) => status);
   expect(new Set(statuses.slice(0, 1000))).toEqual(new Set(["written"]));

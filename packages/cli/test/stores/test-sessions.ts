@@ -94,7 +94,7 @@ export function testSessions(fixture: StoreFixture): void {
       await workspace.out("produce t", numberedLines(4, 6));
       expect(await older.ended).toMatchObject({
         code: 1,
-        stderr: `tidemark: consumer "c1" on topic "t" partition "0" was taken over by "${hostname()}:${newer.pid}"; this session stopped and wrote nothing more\n`,
+        stderr: `tidemark: consumer "c1" on topic "t" partition "0" was taken over by "${hostname()}:${newer.pid}"; this session stopped and wrote nothing more\nhelp: https://github.com/tidemark-js/tidemark/blob/main/docs/errors.md#fenced\n`,
       });
       expect((await newer.lines(3)).slice(-3)).toEqual(["4", "5", "6"]);
       newer.kill("SIGINT");

@@ -1,6 +1,7 @@
 import { formatKey, type OffsetKey } from "../key.ts";
 import type { FencedReason } from "../offset-store.ts";
 import { brandOf, hasBrand } from "./brand.ts";
+import { helpUrlOf, withHelp } from "./error-help.ts";
 
 /** What an {@link OffsetFencedError} is made from. */
 export interface OffsetFencedErrorOptions {
@@ -11,6 +12,7 @@ export interface OffsetFencedErrorOptions {
   readonly cause?: unknown;
 }
 
+const CODE = "FENCED";
 const brand = brandOf("OffsetFencedError");
 
 /**
@@ -19,16 +21,22 @@ const brand = brandOf("OffsetFencedError");
  */
 export class OffsetFencedError extends Error {
   override readonly name: string = "OffsetFencedError";
+  readonly code = CODE;
   readonly key: OffsetKey;
   readonly reason: FencedReason;
   readonly owner: string | undefined;
 
   constructor(options: OffsetFencedErrorOptions) {
-    super(messageOf(options), options.cause === undefined ? undefined : { cause: options.cause });
+    super(withHelp(messageOf(options), CODE), options.cause === undefined ? undefined : { cause: options.cause });
     this.key = options.key;
     this.reason = options.reason;
     this.owner = options.owner;
     Object.defineProperty(this, brand, { value: true });
+  }
+
+  /** Where the code is explained, and what to do about it; the message ends with it. */
+  get help(): string {
+    return helpUrlOf(this.code);
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {

@@ -1,9 +1,22 @@
 import type { OffsetKey } from "../key.ts";
 import type { CommitRefusal } from "../offset-store.ts";
 import { brandOf, hasBrand } from "./brand.ts";
+import { helpUrlOf, withHelp } from "./error-help.ts";
+
+/** What kinds of failure an {@link OffsetStoreError} can be. The set is closed (contract 3.19). */
+export const OFFSET_STORE_ERROR_CODES = Object.freeze([
+  "UNAVAILABLE",
+  "TIMEOUT",
+  "PERMISSION_DENIED",
+  "UNSUPPORTED",
+  "CORRUPT_RECORD",
+  "CONFLICT",
+  "CLOSED",
+  "UNKNOWN",
+] as const);
 
 /**
- * What kind of failure an {@link OffsetStoreError} is. The set is closed.
+ * What kind of failure an {@link OffsetStoreError} is: one of {@link OFFSET_STORE_ERROR_CODES}.
  *
  * - `UNAVAILABLE`: the store cannot be reached, or has no room; trying again later can help
  * - `TIMEOUT`: no answer within the store's `timeout`; the write may or may not have happened, and repeating it is safe
@@ -14,15 +27,7 @@ import { brandOf, hasBrand } from "./brand.ts";
  * - `CLOSED`: the store was closed before the call
  * - `UNKNOWN`: none of these; see `cause`
  */
-export type OffsetStoreErrorCode =
-  | "UNAVAILABLE"
-  | "TIMEOUT"
-  | "PERMISSION_DENIED"
-  | "UNSUPPORTED"
-  | "CORRUPT_RECORD"
-  | "CONFLICT"
-  | "CLOSED"
-  | "UNKNOWN";
+export type OffsetStoreErrorCode = (typeof OFFSET_STORE_ERROR_CODES)[number];
 
 /** The verb of the store that failed; `open` before there was a store. */
 export type OffsetStoreOperation =
@@ -53,7 +58,10 @@ export interface OffsetStoreErrorOptions {
 
 const brand = brandOf("OffsetStoreError");
 
-/** A store could not do what it was asked. The message names the key and what to do, and never a secret. */
+/**
+ * A store could not do what it was asked. The message names the key and what to do, never a secret, and ends with the address
+ * of `help`.
+ */
 export class OffsetStoreError extends Error {
   override readonly name: string = "OffsetStoreError";
   readonly code: OffsetStoreErrorCode;
@@ -64,7 +72,7 @@ export class OffsetStoreError extends Error {
   readonly refusal: CommitRefusal | undefined;
 
   constructor(message: string, options: OffsetStoreErrorOptions) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(withHelp(message, options.code), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = options.code;
     this.operation = options.operation;
     this.store = options.store;
@@ -72,6 +80,11 @@ export class OffsetStoreError extends Error {
     this.keys = options.keys ?? [];
     this.refusal = options.refusal;
     Object.defineProperty(this, brand, { value: true });
+  }
+
+  /** Where the code is explained, and what to do about it; the message ends with it. */
+  get help(): string {
+    return helpUrlOf(this.code);
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {

@@ -19,11 +19,11 @@ export async function choosePartitions(
 ): Promise<readonly number[] | undefined> {
   const existing = await log.partitions(topic);
   if (partitions !== undefined) {
-    requirePartitions(topic, existing, partitions);
+    await requirePartitions(topic, existing, partitions);
     return [...new Set(partitions)];
   }
   if (all) return undefined;
-  requirePartitions(topic, existing, [0]);
+  await requirePartitions(topic, existing, [0]);
   if (existing.length > 1) {
     say(
       `topic ${JSON.stringify(topic)} has ${existing.length} partitions: reading partition 0 only, --all reads every one`,

@@ -1,6 +1,7 @@
 import type { Consumer, ConsumerOptions } from "@tidemark/core";
 import type { Command } from "commander";
 import { contextOf, type CommandContext } from "../../context/command-context.ts";
+import { sayWithHelp } from "../../context/say-with-help.ts";
 import { say } from "../../context/standard-streams.ts";
 import { UsageError } from "../../failure/usage-error.ts";
 import { withUsageErrors } from "../../failure/with-usage-errors.ts";
@@ -117,7 +118,7 @@ async function consume(
     untilEnd: options.untilEnd,
     onEvent(event) {
       const message = eventMessage(event, telling);
-      if (message !== undefined) say(message);
+      if (message !== undefined) sayWithHelp(message);
     },
   };
   // What the consumer calls a wrong argument, a policy module without timestamp() for one, came from the command line.

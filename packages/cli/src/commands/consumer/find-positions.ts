@@ -1,6 +1,6 @@
 import type { OffsetFilter, OffsetRecord } from "@tidemark/core";
 import type { CommandContext } from "../../context/command-context.ts";
-import { say } from "../../context/standard-streams.ts";
+import { sayWithHelp } from "../../context/say-with-help.ts";
 import { findLogEnds } from "./log-ends.ts";
 import { positionDocument, type PositionDocument } from "./position-document.ts";
 import { comparePositions } from "./position-order.ts";
@@ -26,7 +26,7 @@ export async function findPositions(context: CommandContext, filter: OffsetFilte
   }
   records.sort(comparePositions);
   const { ends, warnings } = await findLogEnds(context, new Set(records.map(({ topic }) => topic)));
-  for (const warning of warnings) say(warning);
+  for (const warning of warnings) sayWithHelp(warning);
   const positions = records.map((record) => {
     const end = ends.get(record.topic)?.get(record.partition);
     return positionDocument(

@@ -40,7 +40,7 @@ export function addProduceCommand(program: Command): void {
       await using log = await context.openLog();
       const producer = producerOf(log);
       const partitions = await log.partitions(topic);
-      if (options.partition !== undefined) requirePartitions(topic, partitions, [options.partition]);
+      if (options.partition !== undefined) await requirePartitions(topic, partitions, [options.partition]);
       const { onePartition, spreadOver } = await import("./partition-choice.ts");
       const { produceLines } = await import("./produce-lines.ts");
       const { reportProgress } = await import("../progress.ts");

@@ -62,11 +62,11 @@ export async function planReset(log: LogSource, store: OffsetStore, request: Res
       if (held.length > 0) wanted.set(topic, ascending(held.map(({ partition }) => partition)));
     }
     requirePositions(request, wanted);
-    for (const [topic, held] of wanted) requirePartitions(topic, await partitionsOf(log, consumer, topic), held);
+    for (const [topic, held] of wanted) await requirePartitions(topic, await partitionsOf(log, consumer, topic), held);
   } else {
     for (const topic of topics) {
       const existing = await log.partitions(topic);
-      if (partitions !== undefined) requirePartitions(topic, existing, partitions);
+      if (partitions !== undefined) await requirePartitions(topic, existing, partitions);
       wanted.set(topic, ascending(partitions ?? existing));
     }
   }
