@@ -1,8 +1,7 @@
-import { Admin } from "@platformatic/kafka";
 import type { LogRecord } from "@tidemark/core";
-import { launchOrSkip } from "@tidemark/test-support/servers";
+import { kafkaLeadersOf, launchOrSkip, untilKafkaIsInSync } from "@tidemark/test-support/servers";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { brokersOf, fetchFrom, openLog, texts, textsOf, topicName } from "./fixtures/kafka-test-client.ts";
+import { fetchFrom, openLog, texts, textsOf, topicName } from "./fixtures/kafka-test-client.ts";
 
 const PARTITIONS = 6;
 
@@ -15,7 +14,7 @@ describe("three brokers", () => {
     const log = await openLog(server, { timeout: 60_000 });
     const topic = topicName();
     await log.admin.createTopic(topic, { partitions: PARTITIONS });
-    const leaders = await leadersOf(server, topic);
+    const leaders = await kafkaLeadersOf(server.url, topic);
     expect(new Set(leaders).size).toBe(3);
 
     // Reads all partitions at once, from all brokers, as a consumer does.
@@ -57,6 +56,7 @@ describe("three brokers", () => {
     await writeEverywhere("all are there");
     await untilAllSeen();
     for (const index of [0, 1, 2]) {
+      await untilKafkaIsInSync(server.urls, topic);
       await server.nodes[index]?.kill();
       await writeEverywhere(`broker ${index + 1} is down`);
       await untilAllSeen();
@@ -67,7 +67,7 @@ describe("three brokers", () => {
     stop.abort(new Error("enough"));
     await reading;
     expect([...seen.values()]).toEqual(written);
-    expect(await leadersOf(server, topic)).not.toEqual(leaders);
+    expect(await kafkaLeadersOf(server.url, topic)).not.toEqual(leaders);
     const ends = await log.listOffsets(
       topic,
       written.map((_, partition) => ({ partition, timestamp: -1 })),
@@ -75,10 +75,3 @@ describe("three brokers", () => {
     expect(ends.map(({ offset }) => offset)).toEqual(written.map(({ length }) => BigInt(length)));
   }, 240_000);
 });
-
-async function leadersOf(server: { readonly urls: readonly string[] }, topic: string): Promise<(number | undefined)[]> {
-  const admin = new Admin({ clientId: "tidemark-test", bootstrapBrokers: brokersOf(server) });
-  const { topics } = await admin.metadata({ topics: [topic], forceUpdate: true });
-  await admin.close();
-  return Array.from({ length: PARTITIONS }, (_, partition) => topics.get(topic)?.partitions[partition]?.leader);
-}

@@ -1,7 +1,7 @@
-import { describeWithServer, launchOrSkip } from "@tidemark/test-support/servers";
+import { describeWithServer, launchOrSkip, untilKafkaIsInSync } from "@tidemark/test-support/servers";
 import { expect, it, onTestFinished } from "vitest";
 import { runUnderFaults } from "./faulty-run.ts";
-import { moveLeaders, untilInSync } from "./move-leaders.ts";
+import { moveLeaders } from "./move-leaders.ts";
 import { openBackends } from "./open-backends.ts";
 
 const MOVES = 3;
@@ -25,7 +25,7 @@ await describeWithServer("redis", () => {
             await run.untilAllGoOn();
           }
           for (const node of server.nodes.slice(0, DEATHS)) {
-            await untilInSync(server.urls, run.topic);
+            await untilKafkaIsInSync(server.urls, run.topic);
             await node.kill();
             await run.untilAllGoOn();
             await node.restart();
