@@ -6,13 +6,13 @@ import { type KafkaLogOptions, openKafkaLog } from "./kafka-log.ts";
  * The password of `username` is best given in the environment variable `TIDEMARK_KAFKA_PASSWORD`, where no list of processes
  * shows it; `kafka://USER:PASSWORD@HOST:PORT` is understood too. Both are percent-encoded.
  */
-export const logUrl: LogUrlOpener = {
-  schemes: ["kafka"],
+export const logUrl: LogUrlOpener = Object.freeze({
+  schemes: Object.freeze(["kafka"]),
   usage: "kafka://HOST:PORT",
   async open(url) {
     return openKafkaLog(parseKafkaLogUrl(url));
   },
-};
+} satisfies LogUrlOpener);
 
 const MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
 

@@ -3,13 +3,13 @@ import type { LogUrlOpener } from "@tidemark/core";
 import { type LocalLogOptions, openLocalLog } from "./local-log.ts";
 
 /** Opens a local log by URL: `local:relative/file`, `local:/absolute/file` or `local:///absolute/file`, `?synchronous=normal`. */
-export const logUrl: LogUrlOpener = {
-  schemes: ["local"],
+export const logUrl: LogUrlOpener = Object.freeze({
+  schemes: Object.freeze(["local"]),
   usage: "local:FILE",
   async open(url) {
     return openLocalLog(parseLocalLogUrl(url));
   },
-};
+} satisfies LogUrlOpener);
 
 /** What such a URL asks for; one that makes no sense is a `TypeError`. */
 export function parseLocalLogUrl(url: string): LocalLogOptions {

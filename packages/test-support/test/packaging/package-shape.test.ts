@@ -74,54 +74,6 @@ describe.each(packages)("package $folderName", ({ folder, folderName, manifest }
   });
 });
 
-describe.each(packages.filter(({ folderName }) => folderName.startsWith("store-")))(
-  "store package $folderName",
-  ({ folder, manifest }) => {
-    test("exports a factory, its options type, and storeUrl", async () => {
-      const exported = (await import(manifest.name ?? "")) as Record<string, unknown>;
-      const factories = Object.keys(exported).filter((name) => /^(create|open)\w+Store$/.test(name));
-      expect(factories).toHaveLength(1);
-      expect(exported["storeUrl"]).toMatchObject({
-        schemes: expect.arrayContaining([expect.stringMatching(/^[a-z0-9+]+$/)]) as unknown,
-        usage: expect.any(String) as unknown,
-        open: expect.any(Function) as unknown,
-      });
-      const optionsType = `${factories[0]?.replace(/^(create|open)/, "")}Options`;
-      expect(readFileSync(join(folder, "src/index.ts"), "utf8")).toContain(`type ${optionsType}`);
-    });
-
-    test("has a README that tells its options, and what survives what", () => {
-      const headings = readFileSync(join(folder, "README.md"), "utf8").match(/^## .*/gm);
-      expect(headings).toEqual(expect.arrayContaining(["## Install", "## Use", "## Options", "## What survives what"]));
-    });
-  },
-);
-
-describe.each(packages.filter(({ folderName }) => folderName.startsWith("source-")))(
-  "source package $folderName",
-  ({ folder, manifest }) => {
-    test("exports a factory, its options type, and logUrl", async () => {
-      const exported = (await import(manifest.name ?? "")) as Record<string, unknown>;
-      const factories = Object.keys(exported).filter((name) => /^open\w+Log$/.test(name));
-      expect(factories).toHaveLength(1);
-      expect(exported["logUrl"]).toMatchObject({
-        schemes: expect.arrayContaining([expect.stringMatching(/^[a-z0-9+]+$/)]) as unknown,
-        usage: expect.any(String) as unknown,
-        open: expect.any(Function) as unknown,
-      });
-      const logType = factories[0]?.replace(/^open/, "");
-      expect(readFileSync(join(folder, "src/index.ts"), "utf8")).toContain(`type ${logType}, type ${logType}Options`);
-    });
-
-    test("has a README that tells its options, what it promises, and its URL", () => {
-      const text = readFileSync(join(folder, "README.md"), "utf8");
-      const headings = text.match(/^## .*/gm);
-      expect(headings).toEqual(expect.arrayContaining(["## Install", "## Use", "## Options", "## What it promises"]));
-      expect(text).toContain("By URL");
-    });
-  },
-);
-
 describe("versions", () => {
   test("every package was released before, or is in a changeset", () => {
     const folder = join(rootFolder, ".changeset");
