@@ -61,7 +61,7 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
   #closing: Promise<void> | undefined;
 
   constructor(driver: OffsetStoreDriver<Transaction>, options: OffsetStoreOptions) {
-    const { namespace, timeout } = resolveStoreOptions(options);
+    const { namespace, timeout } = resolveStoreOptions(options, CONTRACT_VERSION);
     this.name = driver.name;
     this.namespace = namespace;
     this.capabilities = driver.capabilities;
