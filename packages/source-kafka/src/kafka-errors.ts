@@ -77,7 +77,11 @@ export type ConnectionFailure =
   /** The broker is too old or too new for what we ask. */
   | "version"
   /** The broker's answer could not be read. */
-  | "answer";
+  | "answer"
+  /** The records that the broker has could not be read. */
+  | "damage"
+  /** They are whole, in a form that is not known here. */
+  | "form";
 
 /** A broker did not answer. */
 export class BrokerConnectionError extends Error {

@@ -54,6 +54,10 @@ function meaningOf(error: BrokerConnectionError): readonly [LogSourceErrorCode, 
       return ["UNAVAILABLE", `${message}; check the listener and the certificates`, false];
     case "version":
       return ["UNSUPPORTED", message];
+    case "damage":
+      return ["CORRUPT_LOG", `${message}; look at it with kafka-dump-log, or move the consumer behind it to go on`];
+    case "form":
+      return ["UNSUPPORTED", message];
     case "answer":
       return ["UNKNOWN", message];
   }

@@ -16,7 +16,7 @@ import type { PartitionAnswer } from "./fetch-api.ts";
 import { LIST_OFFSETS } from "./kafka-apis.ts";
 import { BrokerConnectionError, BrokerRefusal, OFFSET_OUT_OF_RANGE, throwIfRefused } from "./kafka-errors.ts";
 import type { LogCall } from "./log-call.ts";
-import { decodeRecords } from "./record-batches.ts";
+import { decodeRecords, UnsupportedBatchError } from "./record-batches.ts";
 
 const CONSUMER = -1;
 const ANY_EPOCH = -1;
@@ -116,7 +116,8 @@ export class LogReader {
       const why = error instanceof Error ? error.message : String(error);
       const address = addressOf(leader);
       const message = `what ${address} has from offset ${offset} on could not be read: ${why}`;
-      throw new BrokerConnectionError("answer", address, message, error);
+      const failure = error instanceof UnsupportedBatchError ? "form" : "damage";
+      throw new BrokerConnectionError(failure, address, message, error);
     }
   }
 

@@ -1,3 +1,4 @@
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { compressionsAlgorithmsByBitmask } from "@platformatic/kafka";
 import type { LogRecord } from "@tidemark/core";
 import type { AbortedTransaction, PartitionAnswer } from "./fetch-api.ts";
@@ -23,6 +24,19 @@ const TRANSACTIONAL = 1 << 4;
 const CONTROL = 1 << 5;
 // The second number in the key of a control record.
 const ABORT_MARKER = 0;
+const GZIP = 1;
+const ZSTD = 4;
+/**
+ * What a batch may come to. A few kilobytes of gzip or zstd can come to more than the process has memory, and it would die of
+ * them at each start without a word. The other two methods give at most 255 times what they take.
+ */
+const MAX_BATCH_BYTES = 512 * 1024 * 1024;
+const LARGEST_OFFSET = 2n ** 63n - 1n;
+
+/** A batch is whole, and in a form that cannot be read here. */
+export class UnsupportedBatchError extends Error {
+  override readonly name = "UnsupportedBatchError";
+}
 
 /** A batch as it came from the broker, its records not looked at. */
 export interface RecordBatch {
@@ -45,12 +59,15 @@ export function splitBatches(bytes: Buffer): RecordBatch[] {
   for (let start = 0; start + BEFORE_LENGTH <= bytes.length;) {
     const end = start + BEFORE_LENGTH + bytes.readInt32BE(start + LENGTH_AT);
     if (end > bytes.length) break;
-    if (end < start + RECORDS_AT || bytes.readInt8(start + VERSION_AT) !== VERSION) {
-      throw new Error("records in a format from before Kafka 0.11, or damaged");
-    }
+    const version = end > start + VERSION_AT ? bytes.readInt8(start + VERSION_AT) : -1;
+    if (version === 0 || version === 1) throw new UnsupportedBatchError("records in the format from before Kafka 0.11");
+    if (version !== VERSION || end < start + RECORDS_AT)
+      throw new Error("what should be a batch is none: it is damaged");
     const firstOffset = bytes.readBigInt64BE(start);
     const lastOffset = firstOffset + BigInt(bytes.readInt32BE(start + LAST_OFFSET_DELTA_AT));
     if (lastOffset < firstOffset) throw new Error("a batch ends before it begins: it is damaged");
+    if (firstOffset < 0n || lastOffset >= LARGEST_OFFSET)
+      throw new Error("a batch has no offsets of a log: it is damaged");
     batches.push({ firstOffset, lastOffset, bytes: bytes.subarray(start, end) });
     start = end;
   }
@@ -75,12 +92,13 @@ export function decodeRecords(
     if (batch.lastOffset >= nextOffset) nextOffset = batch.lastOffset + 1n;
     const hidden = aborted.hides(batch);
     if (hidden || batch.lastOffset < offset) continue;
-    const { firstOffset, bytes } = batch;
+    const { firstOffset, lastOffset, bytes } = batch;
     const isBrokersTime = (bytes.readInt16BE(ATTRIBUTES_AT) & LOG_APPEND_TIME) !== 0;
     const reader = new RecordReader(recordBytes(batch), {
       topic,
       partition,
       firstOffset,
+      lastDelta: Number(lastOffset - firstOffset),
       firstTimestampMs: Number(bytes.readBigInt64BE(FIRST_TIMESTAMP_AT)),
       ...(isBrokersTime && { timestampMs: Number(bytes.readBigInt64BE(MAX_TIMESTAMP_AT)) }),
     });
@@ -96,8 +114,21 @@ function recordBytes({ bytes }: RecordBatch): Buffer {
   const compression = bytes.readInt16BE(ATTRIBUTES_AT) & COMPRESSION;
   if (compression === 0) return records;
   const algorithm = compressionsAlgorithmsByBitmask[compression];
-  if (algorithm?.available === true) return algorithm.decompressSync(records);
-  throw new Error(`this version of Node.js cannot uncompress method ${compression} of Kafka's protocol`);
+  if (algorithm?.available !== true) {
+    throw new UnsupportedBatchError(
+      `this version of Node.js cannot uncompress method ${compression} of Kafka's protocol`,
+    );
+  }
+  try {
+    if (compression === GZIP) return gunzipSync(records, { maxOutputLength: MAX_BATCH_BYTES });
+    if (compression === ZSTD) return zstdDecompressSync(records, { maxOutputLength: MAX_BATCH_BYTES });
+    return algorithm.decompressSync(records);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UnsupportedBatchError(`a batch is larger than ${MAX_BATCH_BYTES} bytes when it is uncompressed`, {
+      cause: error,
+    });
+  }
 }
 
 /** Follows through the batches of an answer which producers are in a transaction that was aborted. */
@@ -126,4 +157,4 @@ class AbortedProducers {
   }
 }
 
-const NOWHERE = { topic: "", partition: 0, firstOffset: 0n, firstTimestampMs: 0 } as const;
+const NOWHERE = { topic: "", partition: 0, firstOffset: 0n, lastDelta: 2 ** 31 - 1, firstTimestampMs: 0 } as const;

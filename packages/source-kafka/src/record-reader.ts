@@ -10,6 +10,8 @@ export interface BatchOrigin {
   readonly topic: string;
   readonly partition: number;
   readonly firstOffset: bigint;
+  /** The number in the batch that the last of its records had when it was written. */
+  readonly lastDelta: number;
   /** What the records' own times count from. */
   readonly firstTimestampMs: number;
   /** The time of all of them, where the broker gives it. */
@@ -32,7 +34,8 @@ export class RecordReader {
 
   /** Adds to `records` those of the batch whose number in it, its offset less the first one's, is at least `from`. */
   read(count: number, from: number, records: LogRecord[]): LogRecord[] {
-    const { topic, partition, firstOffset, firstTimestampMs, timestampMs } = this.#origin;
+    const { topic, partition, firstOffset, lastDelta, firstTimestampMs, timestampMs } = this.#origin;
+    let previous = -1;
     // One sum in floating point is one object on the heap less for each record.
     const first = firstOffset < Number.MAX_SAFE_INTEGER - 2 ** 32 ? Number(firstOffset) : undefined;
     for (let index = 0; index < count; index += 1) {
@@ -43,6 +46,10 @@ export class RecordReader {
       this.#position += 1;
       const timestampDelta = this.#long();
       const offsetDelta = this.#integer();
+      // Out of order a record would be left out, or come twice.
+      if (offsetDelta <= previous || offsetDelta > lastDelta)
+        throw new Error("a record is not in its place: it is damaged");
+      previous = offsetDelta;
       if (offsetDelta >= from) {
         const offset = first === undefined ? firstOffset + BigInt(offsetDelta) : BigInt(first + offsetDelta);
         const key = this.#view(end);

@@ -140,13 +140,17 @@ await describeWithServer("kafka", (server) => {
       await expect(call()).rejects.toMatchObject({
         code: "UNKNOWN_TOPIC",
         ...{ topic: missing, retryable: false },
-        message: `there is no topic "${missing}"; make it with: tidemark topic create ${missing}`,
+        message: expect.stringContaining(
+          `there is no topic "${missing}"; make it with: tidemark topic create ${missing}; see `,
+        ) as unknown,
       });
     }
     await expect(log.admin.createTopic(topic, { partitions: 1 })).rejects.toMatchObject({
       code: "TOPIC_EXISTS",
       ...{ topic, retryable: false },
-      message: `there is a topic "${topic}" already; alter it, or delete it first`,
+      message: expect.stringContaining(
+        `there is a topic "${topic}" already; alter it, or delete it first; see `,
+      ) as unknown,
     });
   });
 

@@ -5,6 +5,7 @@ import {
   Reader,
   readRecordsBatches,
 } from "@platformatic/kafka";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { expect, it } from "vitest";
 import { decodeRecords, splitBatches } from "../src/record-batches.ts";
 
@@ -63,6 +64,44 @@ it("refuses what it cannot read", () => {
   const unknown = batch([{ value: Buffer.from("x") }]);
   unknown.writeInt16BE(5, 21);
   expect(() => decode(unknown)).toThrow(/method 5/);
+});
+
+it.each(["gzip", "zstd"] as const)(
+  "refuses a batch of %s that would take more memory than a process may have",
+  (method) => {
+    const [compress, number] = method === "gzip" ? [gzipSync, 1] : [zstdCompressSync, 4];
+    // Both methods take several of their streams for one.
+    const part = compress(Buffer.alloc(16 * 1024 * 1024));
+    const head = batch([{ value: Buffer.from("x") }]).subarray(0, 61);
+    const bytes = Buffer.concat([head, ...Array.from({ length: 40 }, () => part)]);
+    bytes.writeInt32BE(bytes.length - 12, 8);
+    bytes.writeInt16BE(number, 21);
+    expect(bytes.length).toBeLessThan(1_000_000);
+    expect(() => decode(bytes)).toThrow(/larger than 536870912 bytes/);
+  },
+);
+
+it.each([
+  ["before the log", -1n, 0],
+  ["at the end of all numbers", 2n ** 63n - 1n, 0],
+  ["over the end of all numbers", 2n ** 63n - 2n, 1],
+])("refuses a batch %s", (_where, firstOffset, lastDelta) => {
+  const bytes = batch([{ value: Buffer.from("x") }]);
+  bytes.writeBigInt64BE(firstOffset);
+  bytes.writeInt32BE(lastDelta, 23);
+  expect(() => decode(bytes)).toThrow(/damaged/);
+});
+
+it.each([
+  ["before its batch", -1],
+  ["at the place of the one before", 0],
+  ["after its batch", 3],
+])("refuses a record %s", (_where, delta) => {
+  const bytes = batch(["a", "b", "c"].map((text) => ({ value: Buffer.from(text) })));
+  // The number in the batch of its second record: behind the first one, which is as long, a length, attributes and a time.
+  const length = (bytes.length - 61) / 3;
+  bytes.writeInt8(delta < 0 ? -2 * delta - 1 : 2 * delta, 61 + length + 3);
+  expect(() => decode(bytes)).toThrow(/not in its place/);
 });
 
 it.each([
