@@ -56,10 +56,11 @@ describe("wrong input is named with its place, and is a failure", () => {
     ["t,0,1\nt,1", /^line 2 of the input: .*; 2 fields; /],
     ["t,0,1\nt,0,2", /^line 2 of the input: the same consumer, topic and partition stand in line 1/],
     ["t,0,1\n\nt,x,2", /^line 3 of the input: partition must be a whole number, not "x"/],
-    ["topic,partition,offset\nt,0,1", /^line 1 of the input: partition must be a whole number, not "partition"/],
     ["t,0,1,", /^line 1 of the input: nextOffset must be a decimal string, not ""; /],
     ['t,0,1\n"t,1,2\n', /^line \d of the input: neither JSON nor CSV: /],
     ['t"x,0,1\n', /^line 1 of the input: neither JSON nor CSV: /],
+    ["topic,partition,offset\nt,0,1\n", /^line 1 of the input: it holds headings: take that line out/],
+    ["GROUP,TOPIC,PARTITION,OFFSET\nc,t,0,1\n", /^line 1 of the input: it holds headings: take that line out/],
     ["\nError: Executing consumer group command failed due to this\n", /^line 2 of the input: .*1 fields/],
   ])("%j", async (input, message) => {
     const fourColumns = /,.*,.*,/.test(input) && !input.startsWith("{") && !input.startsWith("[");

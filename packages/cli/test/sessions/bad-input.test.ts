@@ -131,7 +131,9 @@ const usage: readonly (readonly [args: readonly string[], message: RegExp])[] = 
 ];
 
 const failures: readonly (readonly [args: readonly string[], message: RegExp])[] = [
-  [["consume", "nope"], /there is no topic "nope"/],
+  [["consume", "nope"], /there is no topic "nope"; make it with/],
+  [["consume", "T"], /there is no topic "T"; did you mean "t"\?/],
+  [["topic", "alter", "tt", "--partitions", "3"], /there is no topic "tt"; did you mean "t"\?/],
   [["produce", "nope"], /there is no topic "nope"/],
   [["topic", "describe", "nope"], /there is no topic "nope"/],
   [["topic", "alter", "nope", "--partitions", "2"], /there is no topic "nope"/],

@@ -1,4 +1,5 @@
 import type { LogSource } from "@tidemark/core";
+import { withNearTopic } from "../near-topic.ts";
 import { requirePartitions } from "../topic-partitions.ts";
 
 /** Which partitions the command line asks for. */
@@ -17,7 +18,7 @@ export async function choosePartitions(
   { partitions, all }: PartitionWish,
   say: (line: string) => void,
 ): Promise<readonly number[] | undefined> {
-  const existing = await log.partitions(topic);
+  const existing = await withNearTopic(log, topic, () => log.partitions(topic));
   if (partitions !== undefined) {
     await requirePartitions(topic, existing, partitions);
     return [...new Set(partitions)];

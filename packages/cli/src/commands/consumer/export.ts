@@ -29,6 +29,7 @@ export function addConsumerExportCommand(consumer: Command): void {
       "after",
       `
 Written are position, metadata and TTL. Claims, owners and times belong to the store, and stay there.
+They come in the store's own order; through sort, two exports can be compared.
 CSV has neither metadata nor TTL: topic,partition,offset for one consumer's name, else group,topic,partition,offset.
 ${examples(
   "consumer export > positions.jsonl",

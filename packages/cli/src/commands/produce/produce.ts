@@ -4,6 +4,7 @@ import { say } from "../../context/standard-streams.ts";
 import { CommandFailure } from "../../failure/command-failure.ts";
 import { messageOf } from "../../failure/report-failure.ts";
 import { counted } from "../../text/visible-text.ts";
+import { withNearTopic } from "../near-topic.ts";
 import { requirePartitions } from "../topic-partitions.ts";
 import { examples } from "../examples.ts";
 import { parseName, parsePartition } from "../option-values.ts";
@@ -39,7 +40,7 @@ export function addProduceCommand(program: Command): void {
       const context = await contextOf(command);
       await using log = await context.openLog();
       const producer = producerOf(log);
-      const partitions = await log.partitions(topic);
+      const partitions = await withNearTopic(log, topic, () => log.partitions(topic));
       if (options.partition !== undefined) await requirePartitions(topic, partitions, [options.partition]);
       const { onePartition, spreadOver } = await import("./partition-choice.ts");
       const { produceLines } = await import("./produce-lines.ts");

@@ -5,6 +5,7 @@ import { say } from "../../context/standard-streams.ts";
 import { UsageError } from "../../failure/usage-error.ts";
 import { counted } from "../../text/visible-text.ts";
 import { examples } from "../examples.ts";
+import { withNearTopic } from "../near-topic.ts";
 import { limitOf, parseByteLimit, parseCount, parseName, parseTtl, type LimitOption } from "../option-values.ts";
 
 interface AlterOptions {
@@ -46,7 +47,7 @@ export function addTopicAlterCommand(topic: Command): void {
       }
       const context = await contextOf(command);
       await using log = await context.openLog();
-      const before = await adminOf(log).describeTopic(name);
+      const before = await withNearTopic(log, name, () => adminOf(log).describeTopic(name));
       if (options.consumerTtl === undefined) {
         await adminOf(log).alterTopic(name, alteration);
       } else {

@@ -4,6 +4,7 @@ import { adminOf, contextOf } from "../../context/command-context.ts";
 import { formatTable } from "../../output/table.ts";
 import { visibleText } from "../../text/visible-text.ts";
 import { examples } from "../examples.ts";
+import { withNearTopic } from "../near-topic.ts";
 import { parseName } from "../option-values.ts";
 import { bytesCell, durationCell, topicDocument } from "./topic-document.ts";
 
@@ -23,7 +24,7 @@ export function addTopicDescribeCommand(topic: Command): void {
     .action(async (name: string, _options: object, command: Command) => {
       const context = await contextOf(command);
       await using log = await context.openLog();
-      const description = await adminOf(log).describeTopic(name);
+      const description = await withNearTopic(log, name, () => adminOf(log).describeTopic(name));
       const bounds = await boundsOf(log, name);
       await using store = await context.openStore();
       const { comparePositions } = await import("../consumer/position-order.ts");

@@ -44,6 +44,8 @@ export function positionOfFields(
   consumer: string,
   [topic, partition = "", offset = ""]: readonly string[],
 ): ImportedPosition {
+  if (/^partition$/i.test(partition))
+    throw new TypeError("it holds headings: take that line out, Kafka's CSV has none");
   if (!/^\d{1,10}$/.test(partition)) throw new TypeError(`partition must be a whole number, not ${shown(partition)}`);
   return {
     ...checkedKey(consumer, topic, Number(partition)),

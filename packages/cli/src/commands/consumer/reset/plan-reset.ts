@@ -1,5 +1,6 @@
 import type { LogSource, OffsetRecord, OffsetStore } from "@tidemark/core";
 import { CommandFailure } from "../../../failure/command-failure.ts";
+import { withNearTopic } from "../../near-topic.ts";
 import { requirePartitions } from "../../topic-partitions.ts";
 import { selectionText } from "../position-selection.ts";
 import type { ResetTarget } from "./reset-target.ts";
@@ -65,7 +66,7 @@ export async function planReset(log: LogSource, store: OffsetStore, request: Res
     for (const [topic, held] of wanted) await requirePartitions(topic, await partitionsOf(log, consumer, topic), held);
   } else {
     for (const topic of topics) {
-      const existing = await log.partitions(topic);
+      const existing = await withNearTopic(log, topic, () => log.partitions(topic));
       if (partitions !== undefined) await requirePartitions(topic, existing, partitions);
       wanted.set(topic, ascending(partitions ?? existing));
     }

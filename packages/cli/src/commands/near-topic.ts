@@ -1,0 +1,41 @@
+import type { LogSource } from "@tidemark/core";
+
+/** Whoever mistyped a name waits for the message only. */
+const PATIENCE_MS = 2000;
+
+/**
+ * Asks the log about a topic. Where there is none of that name and one of nearly the same, the failure names that one: after
+ * a slip of the hand, the log's own advice would make a second topic.
+ */
+export async function withNearTopic<Answer>(
+  log: LogSource,
+  topic: string,
+  ask: () => Promise<Answer>,
+): Promise<Answer> {
+  try {
+    return await ask();
+  } catch (error) {
+    const { LogSourceError } = await import("@tidemark/core");
+    if (!(error instanceof LogSourceError) || error.code !== "UNKNOWN_TOPIC") throw error;
+    const near = await nearTopic(log, topic);
+    if (near === undefined) throw error;
+    throw new LogSourceError(
+      `there is no topic ${JSON.stringify(topic)}; did you mean ${JSON.stringify(near)}? tidemark topic list shows all of them`,
+      { code: "UNKNOWN_TOPIC", topic, cause: error },
+    );
+  }
+}
+
+async function nearTopic(log: LogSource, topic: string): Promise<string | undefined> {
+  const { closestMatch } = await import("leven");
+  try {
+    const topics = (await log.admin?.listTopics({ signal: AbortSignal.timeout(PATIENCE_MS) })) ?? [];
+    const names = topics.flatMap(({ name, internal }) => (internal ? [] : [name]));
+    const longest = Math.max(1, Math.floor(topic.length / 3));
+    const other = names.find((name) => name.toLowerCase() === topic.toLowerCase());
+    return other ?? closestMatch(topic, names, { maxDistance: Math.min(3, longest) });
+  } catch {
+    // That there is no such topic stands.
+    return undefined;
+  }
+}
