@@ -9,7 +9,12 @@ export default defineConfig({
     reporters: process.env["CI"]
       ? ["default", ["json", { outputFile: "node_modules/.vitest/results.json" }], new ConformanceTable()]
       : ["default", new ConformanceTable()],
-    include: ["packages/*/test/**/*.test.ts", "benchmarks/test/**/*.test.ts", "examples/test/**/*.test.ts"],
+    include: [
+      "packages/*/test/**/*.test.ts",
+      "benchmarks/test/**/*.test.ts",
+      "examples/test/**/*.test.ts",
+      "site/test/**/*.test.ts",
+    ],
     // Servers are started when a test file first asks for one, once for the whole run.
     globalSetup: ["packages/test-support/src/servers/lend-servers.ts"],
     // Most files wait for servers and processes of theirs: one at a time leaves a small machine idle.

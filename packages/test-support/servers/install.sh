@@ -2,6 +2,7 @@
 # install.sh [TARGET...]: gets the servers that the tests run on. Without targets: all of them. What is there costs nothing.
 #
 #   redis ceph                               from Debian's packages; needs root
+#   browser                                  no server: Debian's Chromium, which the site is looked at with; needs root
 #   minio versitygw ferretdb                 built by Go
 #   kafka                                    Maven's jars; needs Java 17 or later, here and to run it
 #   confluent                                no server: the binary of Confluent's Kafka client, for one of the examples. Built
@@ -16,7 +17,7 @@ script=$(readlink -f "${BASH_SOURCE[0]}")
 pom=$(dirname "$script")/kafka.pom.xml
 root=$(dirname "$script")/../../..
 cache=${TIDEMARK_SERVERS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/tidemark-servers}
-targets=(redis ceph minio versitygw ferretdb kafka confluent sid)
+targets=(redis ceph browser minio versitygw ferretdb kafka confluent sid)
 # FerretDB's module says so.
 go_minor=25
 node_gyp=13.1.0
@@ -49,6 +50,7 @@ is_there() {
   case $1 in
     redis) has redis-server ;;
     ceph) has radosgw && has radosgw-admin && has ceph-mon && has ceph-osd && has ceph && has monmaptool ;;
+    browser) has chromium ;;
     sid) [[ -e $cache/sid/.complete ]] ;;
     # The list of jars that it was made from is put there last.
     kafka) has java && cmp -s "$pom" "$cache/kafka/pom.xml" ;;
@@ -182,6 +184,7 @@ if [[ ${1:-} == --one ]]; then
   case $target in
     redis) install_packages redis-server ;;
     ceph) install_packages radosgw ceph-mon ceph-osd ;;
+    browser) install_packages chromium fonts-liberation ;;
     kafka) install_kafka ;;
     confluent) install_confluent ;;
     sid) install_sid ;;

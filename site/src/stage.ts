@@ -1,0 +1,44 @@
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { writeApiPages } from "./api.ts";
+import { listPages, type Page, titleOf } from "./pages.ts";
+import { rootFolder } from "./repository.ts";
+
+/** Makes a folder that vitepress can build: all pages at their places on the site, with its configuration and theme. */
+export async function stageSite(): Promise<string> {
+  // Vite finds the packages from here, and no other build has this folder.
+  const folder = mkdtempSync(join(rootFolder, "site/.pages-"));
+  const settings = join(folder, ".vitepress");
+  mkdirSync(join(settings, "theme"), { recursive: true });
+  const api = await writeApiPages(join(folder, "api"), "/api/");
+  writeFileSync(
+    join(settings, "config.ts"),
+    `import { siteConfig } from "../../src/config.ts";\nexport default siteConfig(${JSON.stringify(api)});\n`,
+  );
+  writeFileSync(join(settings, "theme/index.ts"), `export { theme as default } from "../../../src/theme/theme.ts";\n`);
+  const pages = listPages();
+  for (const page of pages) stagePage(folder, page);
+  writeFileSync(join(folder, "decisions/index.md"), decisionsPage(pages));
+  return folder;
+}
+
+/** Puts one page, or its present version, in its place. */
+export function stagePage(folder: string, { source, page }: Page): void {
+  const from = join(rootFolder, source);
+  const to = join(folder, `${page}.md`);
+  mkdirSync(dirname(to), { recursive: true });
+  if (page !== "index") copyFileSync(from, to);
+  else writeFileSync(to, homePage(readFileSync(from, "utf8")));
+}
+
+/** The README below the site's greeting, which takes the place of its heading. */
+function homePage(readme: string): string {
+  const greeting = readFileSync(join(rootFolder, "site/home.md"), "utf8");
+  return `${greeting}\n${readme.replace(/^# .*\n/, "")}`;
+}
+
+function decisionsPage(pages: readonly Page[]): string {
+  const decisions = pages.filter(({ page }) => page.startsWith("decisions/"));
+  const lines = decisions.map(({ source, page }) => `- [${titleOf(source)}](/${page})`);
+  return `# Decisions\n\nWhy things are as they are, where one would expect otherwise.\n\n${lines.join("\n")}\n`;
+}
