@@ -60,7 +60,10 @@ export async function writeApiPages(folder: string, url: string): Promise<readon
   app.validate(project);
   if (app.logger.hasErrors() || app.logger.hasWarnings()) throw new Error("the comments above have to be put right");
   const files = new Map<unknown, string>();
-  app.renderer.on("endPage", (page) => void files.set(page.model, page.url));
+  app.renderer.on("endPage", (page) => {
+    files.set(page.model, page.url);
+    page.contents = withOneSource(page.contents ?? "");
+  });
   await app.generateOutputs(project);
   return sidebarOf(project, (reflection) => {
     const file = files.get(reflection);
@@ -122,4 +125,10 @@ function sidebarOf(
       return items.length === 0 ? [] : [{ text, items }];
     }),
   }));
+}
+
+/** Leaves the link to the source file at the top of a page: those of each member say the same once more. */
+function withOneSource(page: string): string {
+  let count = 0;
+  return page.replaceAll(/^Defined in: .*\n\n?/gm, (line) => (count++ === 0 ? line : ""));
 }

@@ -14,8 +14,6 @@ export function siteConfig(api: readonly DefaultTheme.SidebarItem[]): UserConfig
     base: sitePath,
     // GitHub Pages serves `costs.html` as `costs`.
     cleanUrls: true,
-    // The sidebars in a file of their own, not in every page.
-    metaChunk: true,
     head: [["link", { rel: "icon", type: "image/svg+xml", href: `${sitePath}tidemark.svg` }]],
     vite: { publicDir: new URL("../public", import.meta.url).pathname },
     markdown: {
