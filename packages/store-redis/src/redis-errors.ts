@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import type { ErrorClassification } from "@tidemark/core/driver";
 import { NotAcknowledgedError } from "./acknowledgement.ts";
 import { UnreadableRecordError } from "./record-encoding.ts";
@@ -59,7 +60,7 @@ const LOST_CONNECTION = new Set([
 
 const TLS_CODES = /^(?:ERR_SSL|ERR_TLS|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/u;
 
-/** Says what an error means. No address or text of a URL is repeated: it may hold a password. */
+/** Says what an error means. No text of a URL is repeated, it may hold a password; an address is what a name came to. */
 export function classifyRedisError(error: unknown): ErrorClassification {
   if (!(error instanceof Error))
     return { code: "UNKNOWN", retryable: false, message: "something was thrown that is no error" };
@@ -122,7 +123,7 @@ function classifyConnection(error: Error): ErrorClassification | undefined {
     return {
       code: "UNAVAILABLE",
       retryable: true,
-      message: `the server cannot be reached (${code}); check that it runs, and its address`,
+      message: `the server cannot be reached (${code}${placeOf(error)}); check that it runs, and its address`,
     };
   }
   // What does not speak Redis at all: most often TLS on the other side, sometimes a wrong port.
@@ -137,6 +138,15 @@ function classifyConnection(error: Error): ErrorClassification | undefined {
     "the connection to the server was lost or refused; it is made again by itself. If it never comes about: a server " +
     "that speaks TLS needs rediss://";
   return { code: "UNAVAILABLE", retryable: true, message };
+}
+
+/** Where the connection was to go, by number. A name is left out: in a URL that is written wrongly it is part of a password. */
+function placeOf(error: Error): string {
+  const failed: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  if (!(failed instanceof Error) || !("address" in failed) || !("port" in failed)) return "";
+  const { address, port } = failed;
+  if (typeof address !== "string" || typeof port !== "number") return "";
+  return ` ${isIPv6(address) ? `[${address}]` : address}:${port}`;
 }
 
 function notRedis(): ErrorClassification {
