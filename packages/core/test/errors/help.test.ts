@@ -12,7 +12,7 @@ test.each([
   ...LOG_SOURCE_ERROR_CODES.map((code) => new LogSourceError("the message", { code })),
   new OffsetFencedError({ key, reason: "reset" }),
   new OffsetOutOfRangeError({ topic: "orders", partition: 0, requested: 7n, detail: "the policy does not choose" }),
-])("the message of $name $code ends with the address of its explanation", (error) => {
+])("the message of $name $code ends with the address of its explanation (contract 3.19d)", (error) => {
   expect(error.help).toBe(`${PAGE}#${error.code.toLowerCase()}`);
   expect(error.message.endsWith(`; see ${error.help}`)).toBe(true);
   expect(error.stack).toContain(error.help);
