@@ -86,4 +86,15 @@ describe("versions", () => {
       .map(({ folderName }) => folderName);
     expect(uncovered).toEqual([]);
   });
+
+  test("every version is told in its changelog", () => {
+    const untold = packages
+      .filter(({ manifest }) => manifest.version !== "0.0.0")
+      .filter(({ folder, manifest }) => {
+        const changelog = join(folder, "CHANGELOG.md");
+        return !existsSync(changelog) || !readFileSync(changelog, "utf8").includes(`\n## ${manifest.version}\n`);
+      })
+      .map(({ folderName }) => folderName);
+    expect(untold).toEqual([]);
+  });
 });
