@@ -5,6 +5,7 @@ import { ForeignSchemaError } from "./schema.ts";
 import { UnreadableRowError } from "./stored-row.ts";
 
 /** SQLite's primary result codes that the store tells apart. */
+const ERROR = 1;
 const BUSY = 5;
 const READONLY = 8;
 const PERM = 3;
@@ -78,13 +79,21 @@ export function classifySqliteError(error: unknown, file: string): ErrorClassifi
         retryable: false,
         message: `${name} is damaged (${text}); restore it from a backup, or save what can be read with sqlite3's .recover`,
       };
+    case ERROR:
+      // It was as it should be when the file was opened.
+      if (!/^no such (?:table|column)/u.test(text)) break;
+      return {
+        code: "UNKNOWN",
+        retryable: false,
+        message: `somebody took the store's table out of ${name} or changed it (${text}); restore it, or open the store again`,
+      };
     case CANTOPEN:
       return classifyUnopenable(file);
     case IOERR:
       return { code: "UNAVAILABLE", retryable: true, message: `${name} cannot be read or written (${text})` };
     default:
-      return classifyMissingFolder(systemCode, file) ?? { code: "UNKNOWN", retryable: false, message: text };
   }
+  return classifyMissingFolder(systemCode, file) ?? { code: "UNKNOWN", retryable: false, message: text };
 }
 
 function denied(name: string): ErrorClassification {

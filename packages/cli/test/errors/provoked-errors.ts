@@ -97,7 +97,7 @@ export const provocations: Readonly<Record<ErrorCode, Provocation>> = {
     await using store = await openSqliteStore({ file });
     using database = new DatabaseSync(file);
     database.exec("DROP TABLE tidemark_offsets");
-    return await failingCall(() => store.fetch([key]));
+    return (await failingCall(() => store.fetch([key]))).replaceAll(folder, "/home/you");
   },
 };
 
