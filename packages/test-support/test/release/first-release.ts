@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
@@ -45,8 +45,12 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     const [nodes, published] = await Promise.all([
       installNodes(join(scratch, "nodes")),
       (async () => {
-        await workspace.run("pnpm", ["run", "release:version"]);
-        await workspace.commit("Version packages");
+        const changesets = await readdir(join(workspace.folder, ".changeset"));
+        // Where the versions are raised already, what is on main is the next release.
+        if (changesets.some((name) => name.endsWith(".md"))) {
+          await workspace.run("pnpm", ["run", "release:version"]);
+          await workspace.commit("Version packages");
+        }
         return publishRelease(workspace);
       })(),
     ]);

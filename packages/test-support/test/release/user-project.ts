@@ -1,6 +1,5 @@
 import { copyFile, mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { delimiter } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type CommandResult, runCommand } from "../../src/packaging/run-command.ts";
 import { rootFolder } from "../../src/packaging/workspace.ts";
@@ -26,21 +25,21 @@ export async function createUserProject(
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, "package.json"), `${JSON.stringify({ name: "user", private: true, type: "module" })}\n`);
   await writeFile(join(folder, ".npmrc"), npmrc);
-  // Its own store would be filled anew from the registry; and what was published a minute ago is what is to be installed.
+  // What was published a minute ago is what is to be installed.
   if (manager === "pnpm") await writeFile(join(folder, "pnpm-workspace.yaml"), "minimumReleaseAge: 0\n");
-  const run = (program: string, args: readonly string[], node = process.execPath): Promise<CommandResult> => {
-    const env = releaseEnvironment();
-    return runCommand(program, args, {
-      cwd: folder,
-      env: {
-        ...env,
-        PATH: [dirname(node), env["PATH"]].join(delimiter),
+  const start = (program: string, args: readonly string[], added: NodeJS.ProcessEnv): Promise<CommandResult> =>
+    runCommand(program, args, { cwd: folder, env: { ...releaseEnvironment(), ...added } });
+  return {
+    folder,
+    install: (...packages) => start(manager, [manager === "npm" ? "install" : "add", ...packages], {}),
+    run: (program, args, node = process.execPath) =>
+      start(program, args, {
+        PATH: [dirname(node), process.env["PATH"]].join(delimiter),
+        // The command's own place for its files.
         XDG_DATA_HOME: folder,
         XDG_CONFIG_HOME: folder,
-      },
-    });
+      }),
   };
-  return { folder, install: (...packages) => run(manager, [manager === "npm" ? "install" : "add", ...packages]), run };
 }
 
 /** Copies a program of the folder `project` into a user's project. */
