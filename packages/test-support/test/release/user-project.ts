@@ -28,7 +28,11 @@ export async function createUserProject(
   // What was published a minute ago is what is to be installed.
   if (manager === "pnpm") await writeFile(join(folder, "pnpm-workspace.yaml"), "minimumReleaseAge: 0\n");
   const start = (program: string, args: readonly string[], added: NodeJS.ProcessEnv): Promise<CommandResult> =>
-    runCommand(program, args, { cwd: folder, env: { ...releaseEnvironment(), ...added } });
+    runCommand(program, args, {
+      cwd: folder,
+      // A registry of another day may have had the same port: what is remembered of it is asked for anew.
+      env: { ...releaseEnvironment(), npm_config_prefer_offline: "false", ...added },
+    });
   return {
     folder,
     install: (...packages) => start(manager, [manager === "npm" ? "install" : "add", ...packages], {}),
