@@ -106,7 +106,7 @@ await describeWithServer("redis", (redis) => {
         code: 1,
         stdout: "",
         stderr: expect.stringMatching(
-          /^tidemark: offset 100 of topic .* partition "0" is out of range: the log has offsets from 160 to 200; reset policy none chooses no other: [^\n]*\n$/,
+          /^tidemark: offset 100 of topic .* partition "0" is out of range: the log has offsets from 160 to 200; reset policy none chooses no other: [^\n]*\nhelp: \S+#offset_out_of_range\n$/,
         ) as unknown,
       });
 

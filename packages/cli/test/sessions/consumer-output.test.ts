@@ -42,7 +42,10 @@ test("an empty list is [] for programs, and nothing on standard output for peopl
 
 test.each([
   ["local:other.db", 'warning: no lag is shown on topic "t": not in this log; --log names another\n'],
-  ["kafka://nowhere.invalid:9092", expect.stringMatching(/^warning: no lag is shown: .*nowhere\.invalid[^\n]+\n$/)],
+  [
+    "kafka://nowhere.invalid:9092",
+    expect.stringMatching(/^warning: no lag is shown: .*nowhere\.invalid[^\n]+\nhelp: \S+#unavailable\n$/),
+  ],
 ])("a log that has not the topic, or cannot be reached (%s), is told, and the list is whole", async (log, warning) => {
   await using workspace = await createWorkspace();
   const { out, run } = workspace;

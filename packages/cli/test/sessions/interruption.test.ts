@@ -88,7 +88,7 @@ test("of two processes with one name the older stops and names the newer", async
   const { code, stderr } = await older.ended;
   expect(code).toBe(1);
   expect(stderr).toBe(
-    `tidemark: consumer "c1" on topic "t" partition "0" was taken over by "${hostname()}:${newer.pid}"; this session stopped and wrote nothing more\n`,
+    `tidemark: consumer "c1" on topic "t" partition "0" was taken over by "${hostname()}:${newer.pid}"; this session stopped and wrote nothing more\nhelp: https://github.com/tidemark-js/tidemark/blob/main/docs/errors.md#fenced\n`,
   );
   const lines = await newer.lines(3);
   expect(lines.slice(-3)).toEqual(["4", "5", "6"]);

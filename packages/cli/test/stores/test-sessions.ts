@@ -112,7 +112,9 @@ export function testSessions(fixture: StoreFixture): void {
       await workspace.out("produce t", numberedLines(4, 6));
       const { code, stderr } = await reader.ended;
       expect(code).toBe(1);
-      expect(stderr).toMatch(/^tidemark: consumer "c1" on topic "t" partition "0" .*deleted[^\n]*\n$/);
+      expect(stderr).toMatch(
+        /^tidemark: consumer "c1" on topic "t" partition "0" .*deleted[^\n]*\nhelp: \S+#fenced\n$/,
+      );
       expect(await positions(workspace)).toEqual([]);
     });
   });
@@ -285,7 +287,7 @@ export function testSessions(fixture: StoreFixture): void {
     await out("consume t1 -c c1 --until-end");
     await out("consume t2 -c c1 --until-end");
     await fixture.corrupt({ key: { consumer: "c1", topic: "t1", partition: 0 }, namespace, folder });
-    const named = /^tidemark: [^\n]*consumer "c1" on topic "t1" partition "0"[^\n]*\n$/;
+    const named = /^tidemark: [^\n]*consumer "c1" on topic "t1" partition "0"[^\n]*\nhelp: \S+#corrupt_record\n$/;
     const list = await run(["consumer", "list"]);
     expect(cells(list.stdout).map((row) => row[1])).toEqual(["TOPIC", "t2"]);
     expect(list.stderr).toMatch(named);
