@@ -41,7 +41,6 @@ export const foundByModel: ReadonlySet<string> = new Set([
   "position 0 is taken for none",
   "a renewal clears the metadata",
   "a commit of the same position renews nothing",
-  "expiry goes by a client's clock, an hour ahead",
   "a delete tells of what had expired",
   "recreate revives what had expired",
   "expire makes a record where none is",

@@ -36,6 +36,51 @@ export const galleryOfFailures: readonly Exhibit[] = [
     }),
   },
   {
+    fault: "a sweep removes what cannot be read",
+    caseId: "failure/corrupt-is-not-overwritten",
+    says: /a sweep (tells of|removed)/,
+    spoil: (spoiling) => {
+      const heeding = heedingCorrupt(spoiling);
+      return {
+        ...heeding,
+        delete: async (selector, options) => {
+          if ("expired" in selector) spoiling.shared.clear();
+          return heeding.delete?.(selector, options) ?? [];
+        },
+      };
+    },
+  },
+  {
+    fault: "one record that cannot be read fails its whole batch",
+    caseId: "failure/corrupt-fails-alone",
+    says: /an unreadable record must be told from an absent one/,
+    spoil: (spoiling) => {
+      const heeding = heedingCorrupt(spoiling);
+      return {
+        ...heeding,
+        fetch: async (keys, options) => {
+          const outcomes = (await heeding.fetch?.(keys, options)) ?? [];
+          const failed = outcomes.find(({ status }) => status === "failed");
+          return failed === undefined ? outcomes : keys.map(() => failed);
+        },
+      };
+    },
+  },
+  {
+    fault: "a listing ends in silence where it cannot read on",
+    caseId: "failure/list-names-the-unreadable",
+    says: /Missing expected rejection/,
+    spoil: (spoiling) => ({
+      ...heedingCorrupt(spoiling),
+      list: async function* (...asked) {
+        for await (const record of spoiling.store.list(...asked)) {
+          const { consumer, topic, partition } = record;
+          if (!spoiling.shared.has(markOf({ consumer, topic, partition }))) yield record;
+        }
+      },
+    }),
+  },
+  {
     fault: "a call that nobody answers is made again for ever",
     caseId: "failure/silence",
     says: /a call hangs/,

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { runStoreCase, storeConformanceCases } from "@tidemark/core/conformance";
 import { expectGenerated } from "@tidemark/test-support/documents";
 import { describe, it } from "vitest";
-import { spoiledHarness } from "./broken-store.ts";
+import { Left, spoiledHarness } from "./broken-store.ts";
 import { foundByHistories, foundByModel } from "./found-by.ts";
 import { gallery } from "./gallery.ts";
 
@@ -17,12 +17,14 @@ function caseOf(id: string): (typeof storeConformanceCases)[number] {
 describe("each broken store fails in the case that names its fault", () => {
   for (const { fault, caseId, says, spoil, surroundings } of gallery) {
     it.concurrent(`${caseId}: ${fault}`, async () => {
-      const harness = spoiledHarness(fault, spoil, surroundings);
+      const left = new Left();
+      const harness = spoiledHarness(fault, spoil, surroundings, left);
       await assert.rejects(runStoreCase(harness, caseOf(caseId)), (error: unknown) => {
         assert.ok(error instanceof assert.AssertionError, `not an AssertionError: ${String(error)}`);
         assert.match(error.message, says);
         return true;
       });
+      assert.deepEqual(left.open, [], "what the next cases would meet");
     });
   }
 
@@ -56,7 +58,7 @@ describe("each broken store fails in the case that names its fault", () => {
   });
 
   it("finds nothing wrong with the same wrapping around a sound store", { timeout: 60_000 }, async () => {
-    for (const kind of ["memory", "durable", "remote"] as const) {
+    for (const kind of ["memory", "durable", "remote", "transactional"] as const) {
       const sound = spoiledHarness("sound", () => ({}), kind);
       const ids = gallery.filter(({ surroundings = "memory" }) => surroundings === kind).map(({ caseId }) => caseId);
       for (const id of new Set(ids)) await assert.doesNotReject(runStoreCase(sound, caseOf(id)), id);

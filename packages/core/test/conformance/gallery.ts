@@ -1,10 +1,15 @@
 import type { Exhibit } from "./exhibit.ts";
 import { galleryOfAnswers } from "./gallery-of-answers.ts";
+import { galleryOfBackends } from "./gallery-of-backends.ts";
+import { galleryOfBatches } from "./gallery-of-batches.ts";
 import { galleryOfClaims } from "./gallery-of-claims.ts";
+import { galleryOfClocks } from "./gallery-of-clocks.ts";
 import { galleryOfFailures } from "./gallery-of-failures.ts";
+import { galleryOfLeaks } from "./gallery-of-leaks.ts";
 import { galleryOfRaces } from "./gallery-of-races.ts";
 import { galleryOfRecords } from "./gallery-of-records.ts";
 import { galleryOfSurroundings } from "./gallery-of-surroundings.ts";
+import { galleryOfTransactions } from "./gallery-of-transactions.ts";
 
 /** One fault each that people have built into such stores. */
 export const gallery: readonly Exhibit[] = [
@@ -14,4 +19,9 @@ export const gallery: readonly Exhibit[] = [
   ...galleryOfAnswers,
   ...galleryOfSurroundings,
   ...galleryOfFailures,
+  ...galleryOfBatches,
+  ...galleryOfBackends,
+  ...galleryOfClocks,
+  ...galleryOfLeaks,
+  ...galleryOfTransactions,
 ];

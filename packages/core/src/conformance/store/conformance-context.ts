@@ -3,7 +3,10 @@ import { randomBytes } from "node:crypto";
 
 import type { OffsetKey } from "../../key.ts";
 import type { OffsetStore, StoreCapabilities } from "../../offset-store.ts";
-import type { OpenedStore, OpenStoreOptions, StoreHarness } from "./store-harness.ts";
+import type { OpenedStore, OpenStoreOptions, OpenTransaction, StoreHarness } from "./store-harness.ts";
+
+/** Milliseconds that a case which failed waits for what it leaves: a store that never answers may not end closing either. */
+const CLEAN_UP_MS = 15_000;
 
 /** What a case works with: a store of its own, more clients on demand, and the times that suit the store's clock. */
 export class ConformanceContext {
@@ -11,6 +14,8 @@ export class ConformanceContext {
   readonly #harness: StoreHarness;
   readonly #namespace: string;
   readonly #clients: OpenedStore[];
+  /** What a case that fails in the middle must not leave to the next one: open transactions, cut connections. */
+  readonly #unfinished = new Set<() => Promise<void>>();
 
   private constructor(harness: StoreHarness, namespace: string, first: OpenedStore) {
     this.connection = harness.connection;
@@ -61,9 +66,33 @@ export class ConformanceContext {
     return this.#open({ ...options, namespace: this.#namespace });
   }
 
-  /** A client of another namespace, closed at the end of the case. */
-  async openElsewhere(): Promise<OpenedStore> {
-    return this.#open({ namespace: newNamespace() });
+  /** A client of another namespace, closed at the end of the case. By default one that has nothing in common with the case's. */
+  async openElsewhere(nameAfter: (namespace: string) => string = newNamespace): Promise<OpenedStore> {
+    return this.#open({ namespace: nameAfter(this.#namespace) });
+  }
+
+  /** Begins a transaction through the first client; one that is open at the end of the case is rolled back. */
+  async beginTransaction(): Promise<OpenTransaction> {
+    assert.ok(this.opened.beginTransaction, "a store with transactions needs a harness with `beginTransaction`");
+    const open = await this.opened.beginTransaction();
+    const rollback = this.#finishing(() => open.rollback());
+    const commit = (): Promise<void> => {
+      this.#unfinished.delete(rollback);
+      return open.commit();
+    };
+    return { transaction: open.transaction, commit, rollback };
+  }
+
+  /** Cuts a client off; what is still cut off at the end of the case is restored. Gives what restores it. */
+  async interrupt(client: OpenedStore): Promise<() => Promise<void>> {
+    assert.ok(client.interrupt, "a remote store needs a harness with `interrupt`");
+    return this.#finishing(await client.interrupt());
+  }
+
+  /** Has a client wait without an answer, likewise. */
+  async silence(client: OpenedStore): Promise<() => Promise<void>> {
+    assert.ok(client.silence, "a remote store needs a harness with `silence`");
+    return this.#finishing(await client.silence());
   }
 
   /** Closes a client and opens it again with nothing but what the backend kept; `undefined` where nothing is durable. */
@@ -101,11 +130,27 @@ export class ConformanceContext {
     return true;
   }
 
+  /** Ends what a failed case has begun and closes every client, for a while: what it found matters more than what this meets. */
+  async abandon(): Promise<void> {
+    const finishing = [...this.#unfinished].map(async (finish) => finish());
+    const ended = Promise.allSettled(finishing).then(() => this.close());
+    let timer: NodeJS.Timeout | undefined;
+    const longEnough = new Promise((resolve) => (timer = setTimeout(resolve, CLEAN_UP_MS, undefined)));
+    await Promise.race([ended.catch(() => undefined), longEnough]);
+    clearTimeout(timer);
+  }
+
   /** Closes every client; the first failure is thrown after the last attempt. */
   async close(): Promise<void> {
     const clients = this.#clients.toReversed();
     const results = await Promise.allSettled(clients.map((client) => client.close()));
     for (const result of results) if (result.status === "rejected") throw result.reason;
+  }
+
+  #finishing(finish: () => Promise<void>): () => Promise<void> {
+    const once = (): Promise<void> => (this.#unfinished.delete(once) ? finish() : Promise.resolve());
+    this.#unfinished.add(once);
+    return once;
   }
 
   async #open(options: OpenStoreOptions): Promise<OpenedStore> {

@@ -114,3 +114,12 @@ export function position(
 ): { nextOffset: bigint | undefined; metadata: string } | undefined {
   return record && { nextOffset: record.nextOffset, metadata: record.metadata };
 }
+
+/** Expects calls to succeed that have no reason to fail but what went before: says `when` if they do. */
+export async function worksOn(when: string, calls: () => Promise<unknown>): Promise<void> {
+  try {
+    await calls();
+  } catch (error) {
+    assert.fail(`${when} the store does not work: ${String(error)}`);
+  }
+}

@@ -25,6 +25,7 @@ export const deleteCases: readonly ConformanceCase[] = [
           (key) => key.consumer === "c2" && key.topic === "t2" && key.partition === 1,
         ],
         [{ topic: "t3", partition: 0 }, (key) => key.topic === "t3" && key.partition === 0],
+        [{ consumer: "c3", partition: 1 }, (key) => key.consumer === "c3" && key.partition === 1],
         [{ consumer: "c1", topic: "t2" }, (key) => key.consumer === "c1" && key.topic === "t2"],
         [{ topic: "t3" }, (key) => key.topic === "t3"],
         [{ consumer: "c2" }, (key) => key.consumer === "c2"],
@@ -153,6 +154,33 @@ export const deleteCases: readonly ConformanceCase[] = [
       await elsewhere.reset([{ key, nextOffset: 0n }]);
       assert.equal((await fetched(store, key))?.nextOffset, 11n);
       await committed(store, key, token, 12n);
+    },
+  },
+  {
+    id: "delete/near-namespaces",
+    clause: "3.14",
+    title: "namespaces are told apart whole: one that begins like another, or differs in case, is another",
+    run: async (context) => {
+      const { store } = context;
+      const [key, token] = [keyOf(), newToken()];
+      await claim(store, key, token);
+      await committed(store, key, token, 10n);
+      const names = [
+        (namespace: string) => `${namespace}0`,
+        (namespace: string) => `${namespace}:${key.consumer}`,
+        (namespace: string) => namespace.toUpperCase(),
+      ];
+      for (const nameAfter of names) {
+        const { store: near } = await context.openElsewhere(nameAfter);
+        const told = `${JSON.stringify(near.namespace)} and ${JSON.stringify(store.namespace)} meet`;
+        assert.deepEqual(await near.fetch([key]), [{ status: "absent" }], told);
+        assert.deepEqual(await listed(near), [], told);
+        assert.equal(await claim(near, key, newToken()), undefined, told);
+        assert.deepEqual(identities(await listed(store)), identities([key]), told);
+        assert.equal((await listed(store))[0]?.nextOffset, 10n, told);
+        assert.deepEqual(await near.delete({ topic: key.topic }), [key]);
+      }
+      await committed(store, key, token, 11n);
     },
   },
 ];

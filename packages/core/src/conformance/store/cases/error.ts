@@ -52,6 +52,45 @@ export const errorCases: readonly ConformanceCase[] = [
       }
     },
   },
+  {
+    id: "failure/messages-keep-secrets",
+    clause: "3.17",
+    title:
+      "no error's message shows a token: of an outage, a record that cannot be read, a closed store, a wrong argument",
+    run: async (context) => {
+      const opened = await context.openAnother({ timeout: 5_000 });
+      const { store } = opened;
+      const [key, token] = [keyOf(), newToken()];
+      const calls: readonly (() => Promise<unknown>)[] = [
+        () => store.claim([{ key, token, owner: "o" }]),
+        () => store.commit([{ key, token, nextOffset: 1n }]),
+        () => store.commit([{ key, token, nextOffset: 1n, nextToken: token, recreate: true, owner: "o" }]),
+      ];
+      const messages: string[] = [];
+      const collect = async (more: readonly (() => Promise<unknown>)[] = calls): Promise<void> => {
+        for (const result of await Promise.allSettled(more.map((call) => call()))) {
+          if (result.status === "rejected") messages.push(String(result.reason));
+          else messages.push(...(result.value as { error?: unknown }[]).map(({ error }) => String(error)));
+        }
+      };
+      await collect([
+        () => store.claim([{ key, token, owner: "" }]),
+        () => store.commit([{ key, token, nextOffset: -1n }]),
+        () => store.commit([{ key, token, nextOffset: 1n, metadata: "x".repeat(5_000) }]),
+      ]);
+      await claim(context.store, key, token);
+      if (await context.corrupt(key)) await collect();
+      if (opened.interrupt !== undefined) {
+        const restore = await context.interrupt(opened);
+        await collect();
+        await restore();
+      }
+      await store.close();
+      await collect();
+      assert.ok(messages.filter((message) => message.includes("Error")).length >= 6, "no error was provoked");
+      for (const message of messages) assert.ok(!message.includes(token), `a token is in the message: ${message}`);
+    },
+  },
 ];
 
 interface Provoked {
@@ -92,7 +131,7 @@ async function provoke(context: ConformanceContext): Promise<readonly Provoked[]
   if (await context.corrupt(key)) await collect(store, { key });
   const another = await context.openAnother({ timeout: 2_000 });
   if (another.interrupt !== undefined) {
-    const restore = await another.interrupt();
+    const restore = await context.interrupt(another);
     try {
       // Of all of its entries, or of the one that it has.
       await collect(another.store, {});

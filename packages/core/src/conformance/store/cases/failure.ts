@@ -119,6 +119,9 @@ export const failureCases: readonly ConformanceCase[] = [
         "a new ttl must not overwrite what cannot be read",
       );
       assertCorrupt(expiries[0], bad);
+      // It may be a later version's: whether it has expired nobody can tell here.
+      assert.deepEqual(await store.delete({ expired: true }), [], "a sweep tells of a record that cannot be read");
+      assert.equal(only(await store.fetch([bad])).status, "failed", "a sweep removed what cannot be read");
       assertCorrupt(only(await store.fetch([bad])), bad);
       await store.delete({ keys: [bad] });
       assert.deepEqual(await store.reset([{ key: bad, nextOffset: 7n }]), [{ status: "reset" }]);
@@ -140,8 +143,7 @@ export const failureCases: readonly ConformanceCase[] = [
         assert.equal(opened.interrupt, undefined, "an embedded store has no connection to cut: leave `interrupt` out");
         return;
       }
-      assert.ok(opened.interrupt, "a remote store needs a harness with `interrupt`");
-      const restore = await opened.interrupt();
+      const restore = await context.interrupt(opened);
       try {
         await assertUnreachable(timeout, () => store.fetch([key]));
         await assertUnreachable(timeout, () => store.commit([{ key, token, nextOffset: 11n }]));
@@ -170,8 +172,7 @@ export const failureCases: readonly ConformanceCase[] = [
         assert.equal(opened.silence, undefined, "an embedded store waits for no server: leave `silence` out");
         return;
       }
-      assert.ok(opened.silence, "a remote store needs a harness with `silence`");
-      const restore = await opened.silence();
+      const restore = await context.silence(opened);
       try {
         const calls: readonly (() => Promise<unknown>)[] = [
           () => store.claim([{ key: other, token, owner: "o" }]),
@@ -197,45 +198,6 @@ export const failureCases: readonly ConformanceCase[] = [
       assert.equal(await fetched(store, keyOf()), undefined);
       await claim(store, keyOf(), newToken());
       assert.equal(only(await store.fetch([keyOf()])).status, "found");
-    },
-  },
-  {
-    id: "failure/messages-keep-secrets",
-    clause: "3.17",
-    title:
-      "no error's message shows a token: of an outage, a record that cannot be read, a closed store, a wrong argument",
-    run: async (context) => {
-      const opened = await context.openAnother({ timeout: 5_000 });
-      const { store } = opened;
-      const [key, token] = [keyOf(), newToken()];
-      const calls: readonly (() => Promise<unknown>)[] = [
-        () => store.claim([{ key, token, owner: "o" }]),
-        () => store.commit([{ key, token, nextOffset: 1n }]),
-        () => store.commit([{ key, token, nextOffset: 1n, nextToken: token, recreate: true, owner: "o" }]),
-      ];
-      const messages: string[] = [];
-      const provoke = async (more: readonly (() => Promise<unknown>)[] = calls): Promise<void> => {
-        for (const result of await Promise.allSettled(more.map((call) => call()))) {
-          if (result.status === "rejected") messages.push(String(result.reason));
-          else messages.push(...(result.value as { error?: unknown }[]).map(({ error }) => String(error)));
-        }
-      };
-      await provoke([
-        () => store.claim([{ key, token, owner: "" }]),
-        () => store.commit([{ key, token, nextOffset: -1n }]),
-        () => store.commit([{ key, token, nextOffset: 1n, metadata: "x".repeat(5_000) }]),
-      ]);
-      await claim(context.store, key, token);
-      if (await context.corrupt(key)) await provoke();
-      if (opened.interrupt !== undefined) {
-        const restore = await opened.interrupt();
-        await provoke();
-        await restore();
-      }
-      await store.close();
-      await provoke();
-      assert.ok(messages.filter((message) => message.includes("Error")).length >= 6, "no error was provoked");
-      for (const message of messages) assert.ok(!message.includes(token), `a token is in the message: ${message}`);
     },
   },
 ];

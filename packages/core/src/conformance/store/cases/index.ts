@@ -1,6 +1,7 @@
 import type { ConformanceCase } from "../conformance-case.ts";
 import { batchCases } from "./batch.ts";
 import { claimCases } from "./claim.ts";
+import { clockCases } from "./clock.ts";
 import { commitCases } from "./commit.ts";
 import { deleteCases } from "./delete.ts";
 import { errorCases } from "./error.ts";
@@ -17,6 +18,7 @@ import { raceCases } from "./race.ts";
 import { recreateCases } from "./recreate.ts";
 import { resetCases } from "./reset.ts";
 import { rewindCases } from "./rewind.ts";
+import { streamingCases } from "./streaming.ts";
 import { sweepCases } from "./sweep.ts";
 import { transactionCases } from "./transaction.ts";
 import { ttlCases } from "./ttl.ts";
@@ -31,10 +33,12 @@ export const storeConformanceCases: readonly ConformanceCase[] = [
   ...resetCases,
   ...expiryCases,
   ...ttlCases,
+  ...clockCases,
   ...sweepCases,
   ...namesCases,
   ...int64Cases,
   ...listCases,
+  ...streamingCases,
   ...deleteCases,
   ...failureCases,
   ...errorCases,

@@ -10,6 +10,7 @@ const ODD_NAMES: readonly string[] = [
   ...["[a]", "{}", "{a}", "a{b}c", "}", "\\", "\\\\", "\n", "\r\n", "\t", "\u0000", "a\u0000b", "\u007f", "\u0001"],
   ...[
     " ",
+    "a",
     "a ",
     " a",
     "a  b",
@@ -44,6 +45,7 @@ const ODD_NAMES: readonly string[] = [
   ],
   ...["1e3", "true", "a,b", "a;b", "a|b", "a=b", "a&b", "#", "<a>", "!", "@", "+", "a+b", "a b", "^", "a-b", "a_b"],
   ...[
+    "cafe",
     "café",
     "cafe\u0301",
     "ﬁ",

@@ -124,6 +124,36 @@ export const ttlCases: readonly ConformanceCase[] = [
     },
   },
   {
+    id: "ttl/step-of-the-clock",
+    clause: "3.5d",
+    title: "the times of a record are as exact as the store says that its clock is",
+    run: async ({ store, capabilities }) => {
+      const { granularityMs } = capabilities.expiry;
+      // A coarser one than the contract allows for is not to be had.
+      if (granularityMs >= 1_000) return;
+      const [key, token] = [keyOf(), newToken()];
+      await claim(store, key, token, { ttl: HOUR_MS });
+      const times: number[] = [];
+      for (let nextOffset = 0n; times.length < 12; nextOffset += 1n) {
+        await eventually("the clock of the store goes on, and a commit shows it", async () => {
+          await committed(store, key, token, nextOffset);
+          const { committedAt, expiresAt } = await found(store, key);
+          assert.ok(committedAt && expiresAt);
+          if (committedAt.getTime() === times.at(-1)) return false;
+          times.push(committedAt.getTime());
+          return true;
+        });
+      }
+      for (const stepMs of [1_000, 10 * granularityMs]) {
+        const isCoarse = times.every((time) => time % stepMs === 0);
+        assert.ok(
+          !isCoarse,
+          `12 times are multiples of ${stepMs} ms; the clock's step is said to be ${granularityMs} ms`,
+        );
+      }
+    },
+  },
+  {
     id: "ttl/listed-as-fetched",
     clause: "3.5d",
     title: "list shows the same record as fetch, field by field",
