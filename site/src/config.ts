@@ -30,7 +30,6 @@ export function siteConfig(api: readonly DefaultTheme.SidebarItem[]): UserConfig
       outline: { level: [2, 3] },
       search: { provider: "local" },
       socialLinks: [{ icon: "github", link: repositoryUrl }],
-      footer: { message: "Apache-2.0" },
       externalLinkIcon: true,
     },
   });

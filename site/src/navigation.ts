@@ -87,7 +87,8 @@ export function sidebars(
   const modules: DefaultTheme.SidebarItem = {
     text: "API",
     link: "/api/",
-    items: api.map(({ text = "", link = "" }) => ({ text, link })),
+    // With their scope they are longer than the sidebar is wide.
+    items: api.map(({ text = "", link = "" }) => ({ text: text.replace("@tidemark/", ""), link })),
   };
   const ofModules = api.map(({ link = "", items = [] }) => [link, [...items, modules]] as const);
   return { "/": groups, "/api/": [modules], ...Object.fromEntries(ofModules) };

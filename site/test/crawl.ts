@@ -4,7 +4,7 @@ import type { BrowserContext, Page } from "playwright-core";
 export interface Visit {
   /** Without what stands behind `#`. */
   readonly url: string;
-  /** Where its links lead, as whole addresses. */
+  /** Where its links lead, as whole addresses; those out of the site as they are written. */
   readonly links: readonly string[];
   /** What an address may name behind its `#`. */
   readonly anchors: ReadonlySet<string>;
@@ -126,7 +126,7 @@ const MEASURE = `(() => {
   if (small) complaints.push("small text: " + small.outerHTML.slice(0, 200));
   if (document.title.trim() === "") complaints.push("has no title");
   return {
-    links: [...document.querySelectorAll("a[href]")].map((link) => link.href),
+    links: [...document.querySelectorAll("a[href]")].map((link) => link.origin === location.origin ? link.href : link.getAttribute("href")),
     anchors: [...document.querySelectorAll("[id]")].map((element) => element.id),
     complaints,
   };
