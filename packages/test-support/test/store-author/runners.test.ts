@@ -7,7 +7,8 @@ import { type CommandResult, runCommand } from "../../src/packaging/run-command.
 const folder = fileURLToPath(new URL("runners", import.meta.url));
 const require = createRequire(import.meta.url);
 const SOURCES = "--conditions=@tidemark/source";
-const count = storeConformanceCases.length;
+/** The kit's cases, and the model test of `@tidemark/core/conformance/model`. */
+const count = storeConformanceCases.length + 1;
 
 /** Runs a program of Node's as from a terminal: what this runner leaves in the environment would change the other. */
 function run(...args: readonly string[]): Promise<CommandResult> {
@@ -16,7 +17,7 @@ function run(...args: readonly string[]): Promise<CommandResult> {
 }
 
 // A limit of a millisecond: what the kit asks for each case has to go before it.
-describe("the kit runs every case, and the same, under", () => {
+describe("the kit and the model test run every case, and the same, under", () => {
   it("node --test", { timeout: 120_000 }, async () => {
     const { code, output } = await run(SOURCES, "--test-reporter=tap", "node.suite.ts");
     expect(output).toMatch(new RegExp(`^# pass ${count}$`, "m"));

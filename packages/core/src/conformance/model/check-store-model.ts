@@ -70,7 +70,7 @@ async function runCommands<Transaction>(
   try {
     await run.run(commands);
   } catch (error) {
-    await context.close().catch(() => undefined);
+    await context.abandon();
     // Metadata may be long.
     const message = (error instanceof Error ? error.message : String(error)).replaceAll(/(.)\1{40,}/g, "$1$1$1...");
     const calls = run.calls.map((call, index) => `${index + 1}. ${call}`).join("\n  ");
