@@ -1,6 +1,8 @@
 const HIDDEN = "***";
 /** A shorter one would be found inside of words. */
 const SHORTEST = 3;
+/** What the command says around a message. */
+const OWN_WORDS = "tidemark: help: https://github.com/tidemark-js/tidemark/blob/main/docs/errors.md";
 
 // Of a URL somewhere in a text: its scheme, and all up to the last @ that could end a user's name and password.
 const CREDENTIALS = /([a-z][a-z0-9+.-]*):\/\/([^\s"']*)@/gi;
@@ -32,8 +34,9 @@ export function withoutSecrets(text: string): string {
 
 function learn(secret: string, scheme: string): void {
   for (const form of [secret, decoded(secret), encodeURIComponent(decoded(secret))]) {
-    // A password like the scheme is guessed anyway, and is part of what is to be said: `npm install redis`.
-    if (form.length >= SHORTEST && !scheme.includes(form)) learnt.add(form);
+    // A password like the scheme is guessed anyway, and is part of what is to be said: `npm install redis`. So is one of the
+    // words around every message; in a URL it is hidden all the same.
+    if (form.length >= SHORTEST && !scheme.includes(form) && !OWN_WORDS.includes(form)) learnt.add(form);
   }
 }
 

@@ -30,7 +30,7 @@ const cases: readonly (readonly [event: ConsumerEvent, message: string])[] = [
   ],
   [
     { type: "flush-failed", keys: [key, { ...key, partition: 1 }], error: storeError("no answer") },
-    'consumer "c1" on topic "t" partition "0" and 1 more could not be written yet, and is tried again: no answer',
+    'consumer "c1" on topic "t" partition "0" and 1 more could not be written yet, and is tried again: no answer; see https://github.com/tidemark-js/tidemark/blob/main/docs/errors.md#unavailable',
   ],
   [
     { type: "behind", key, sent: 3n, record: { ...key, nextOffset: 7n, metadata: "" } },

@@ -23,3 +23,11 @@ test("a password that is a word of the message's own leaves the message whole", 
   learnSecrets("redis://:a@host");
   expect(withoutSecrets("run `npm install redis`")).toBe("run `npm install redis`");
 });
+
+test("a password that is a word of the command's own leaves the address of the help whole, and is hidden in a URL", () => {
+  learnSecrets("redis://u:tidemark@host");
+  learnSecrets("redis://u:main@host");
+  const help = "help: https://github.com/tidemark-js/tidemark/blob/main/docs/errors.md#unavailable";
+  expect(withoutSecrets(help)).toBe(help);
+  expect(withoutSecrets("redis://u:tidemark@host refused")).toBe("redis://***@host refused");
+});
