@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, inject, it } from "vitest";
 import { type CommandResult, runCommand } from "../../src/packaging/run-command.ts";
 import { publicPackages } from "../../src/packaging/workspace.ts";
 import { requireServer, type RunningServer, type ServerName, sharedServer } from "../../src/servers/index.ts";
+import { undeclaredImports } from "../../src/release/undeclared-imports.ts";
 import { copyProgram, createUserProject, type PackageManager, typeCheck, type UserProject } from "./user-project.ts";
 
 const packages = publicPackages();
@@ -53,6 +54,10 @@ export function declareInstallation(manager: PackageManager): void {
     expect(installed).toEqual(published);
   });
 
+  it.each(packages)("@tidemark/$folderName asks for all that it imports", ({ manifest }) => {
+    expect(undeclaredImports(join(folder, "node_modules", manifest.name ?? ""))).toEqual([]);
+  });
+
   it("type checks under nodenext, as an ES module and as CommonJS", async () => {
     for (const { written } of MODULES) await copyProgram("consume.ts", join(folder, written));
     const options = { module: "nodenext", moduleResolution: "nodenext" };
@@ -77,28 +82,31 @@ export function declareInstallation(manager: PackageManager): void {
     });
 
     describe.each(MODULES)("$way", ({ built }) => {
-      let printed: readonly Record<string, unknown>[] = [];
+      let ended: CommandResult;
 
       beforeAll(async () => {
         const own = join(folder, `${major}-${built}`);
         await mkdir(own);
         const { accessKeyId, secretAccessKey } = bucket;
-        const { code, output } = await runCommand(node, [built, JSON.stringify({ ...places, folder: own })], {
+        ended = await runCommand(node, [built, JSON.stringify({ ...places, folder: own })], {
           cwd: folder,
           env: { PATH: process.env["PATH"], AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey },
         });
-        if (code !== 0) throw new Error(output);
-        const lines = output.split("\n").filter((line) => line.startsWith("{"));
-        printed = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
       });
 
+      function printed(): readonly Record<string, unknown>[] {
+        expect(ended.code, ended.output).toBe(0);
+        const lines = ended.output.split("\n").filter((line) => line.startsWith("{"));
+        return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+      }
+
       it.each(STORES)("a consumer goes on where it was in the store %s", (store) => {
-        const seen = printed.find((line) => line["store"] === store);
+        const seen = printed().find((line) => line["store"] === store);
         expect(seen).toEqual({ store, first: ["one", "two"], second: ["three"], nextOffset: "3" });
       });
 
       it("loads what needs no server of its own", () => {
-        expect(printed.at(-1)).toEqual({
+        expect(printed().at(-1)).toEqual({
           loaded: ["OffsetStoreError", "createOffsetStore", "openKafkaLog"],
           cases: true,
         });
