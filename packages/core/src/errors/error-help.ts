@@ -4,7 +4,8 @@ const POINTER = new RegExp(`; see ${PAGE.replaceAll(".", "\\.")}#\\w+`, "gu");
 
 /** The address at which a code is explained. */
 export function helpUrlOf(code: string): string {
-  return `${PAGE}#${code.toLowerCase()}`;
+  // All of it, and so whatever the code is: making an error must not fail.
+  return `${PAGE}#${code}`.toLowerCase();
 }
 
 /** A message with the address of its code's explanation at its end; those of messages that it quotes are left out. */

@@ -27,6 +27,10 @@ test("a message that quotes another has one address, its own", () => {
   expect(error.message).toBe(`list failed: the broker is away; two keys are left; see ${PAGE}#unknown`);
 });
 
+test("an error without a code, of a store in plain JavaScript, is made all the same", () => {
+  expect(new OffsetStoreError("m", { ...store, code: undefined as never }).message).toContain("m; see ");
+});
+
 test("the lists of codes cannot be changed by who reads them", () => {
   expect(Object.isFrozen(OFFSET_STORE_ERROR_CODES)).toBe(true);
   expect(Object.isFrozen(LOG_SOURCE_ERROR_CODES)).toBe(true);
