@@ -57,7 +57,9 @@ export type ConsumerEvent =
 
 /** How a consumer is created. Every option is checked before anything is read. */
 export interface ConsumerOptions<Transaction = never> {
+  /** Where the records are. The consumer does not close it. */
   readonly source: LogSource;
+  /** The one topic that is read. */
   readonly topic: string;
   /** Where positions are kept; goes with `consumer`. Without it nothing is kept. */
   readonly store?: OffsetStore<Transaction> | undefined;
@@ -81,6 +83,7 @@ export interface ConsumerOptions<Transaction = never> {
   readonly renewInterval?: number | undefined;
   /** Milliseconds that consumption goes on while positions cannot be written. Default 60,000. */
   readonly maxUnflushedAge?: number | undefined;
+  /** Whether the first refused partition stops the consumer, or is dropped alone, with an event. Default `stop`. */
   readonly onFenced?: "stop" | "continue" | undefined;
   /** The most bytes of records that one fetch asks for. Default 1,048,576. */
   readonly maxBytes?: number | undefined;
@@ -90,6 +93,7 @@ export interface ConsumerOptions<Transaction = never> {
   readonly partitionRefreshInterval?: number | undefined;
   /** Ends the loop when every partition is read up to the end that it had when the loop began. Default false. */
   readonly untilEnd?: boolean | undefined;
+  /** Hears of resets, of what failed and is tried again, and of lost claims. */
   readonly onEvent?: ((event: ConsumerEvent) => void) | undefined;
   /** Ends the consumer: what waits rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined;

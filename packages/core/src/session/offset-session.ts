@@ -31,10 +31,13 @@ export type OffsetSessionEvent =
 
 /** How a session is opened. */
 export interface OffsetSessionOptions<Transaction = never> {
+  /** Where positions are kept. The session does not close it. */
   readonly store: OffsetStore<Transaction>;
   /** The durable name that the positions belong to. */
   readonly consumer: string;
+  /** The one topic that the positions are in. */
   readonly topic: string;
+  /** What is claimed at first: one at least, none twice. */
   readonly partitions: readonly number[];
   /** Default `auto`. */
   readonly strategy?: CommitStrategy | undefined;
@@ -50,6 +53,7 @@ export interface OffsetSessionOptions<Transaction = never> {
   readonly maxUnflushedAge?: number | undefined;
   /** Whether the first refused partition stops the session, or is dropped alone. Default `stop`. */
   readonly onFenced?: "stop" | "continue" | undefined;
+  /** Hears of what could not be written, of lost claims, and of recovery. */
   readonly onEvent?: ((event: OffsetSessionEvent) => void) | undefined;
   /** Ends opening. */
   readonly signal?: AbortSignal | undefined;
