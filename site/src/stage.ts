@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { writeApiPages } from "./api.ts";
 import { listPages, type Page, titleOf } from "./pages.ts";
@@ -8,6 +8,16 @@ import { rootFolder } from "./repository.ts";
 export async function stageSite(): Promise<string> {
   // Vite finds the packages from here, and no other build has this folder.
   const folder = mkdtempSync(join(rootFolder, "site/.pages-"));
+  try {
+    await fillFolder(folder);
+    return folder;
+  } catch (error) {
+    rmSync(folder, { recursive: true });
+    throw error;
+  }
+}
+
+async function fillFolder(folder: string): Promise<void> {
   const settings = join(folder, ".vitepress");
   mkdirSync(join(settings, "theme"), { recursive: true });
   const api = await writeApiPages(join(folder, "api"), "/api/");
@@ -19,7 +29,6 @@ export async function stageSite(): Promise<string> {
   const pages = listPages();
   for (const page of pages) stagePage(folder, page);
   writeFileSync(join(folder, "decisions/index.md"), decisionsPage(pages));
-  return folder;
 }
 
 /** Puts one page, or its present version, in its place. */
