@@ -152,7 +152,10 @@ export function commitPipeline(namespace: string, entry: CommitEntry): Document[
     anyOf(holds),
     { $eq: ["$version", STORED_VERSION] },
     { $gt: [{ $ifNull: ["$expiresAt", NEVER] }, "$$NOW"] },
+    { $gte: [{ $ifNull: ["$nextOffset", 0] }, 0] },
   ];
+  // A ttl of nothing would end the record with this commit.
+  if (ttl === undefined) conditions.push({ $gte: [{ $ifNull: ["$ttl", 1] }, 1] });
   const guarded = (value: bigint | number): Document => ({ $cond: [{ $and: conditions }, value, REFUSE] });
   let change: Document;
   if (nextOffset === undefined) {

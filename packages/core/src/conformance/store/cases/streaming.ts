@@ -3,7 +3,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
 import type { ConformanceCase } from "../conformance-case.ts";
-import { keyOf } from "../outcomes.ts";
+import { type AnyStore, keyOf } from "../outcomes.ts";
 
 /** Many groups of few: a store may keep a consumer's partitions of a topic in one piece, and read several pieces at once. */
 const GROUPS = 300;
@@ -11,7 +11,7 @@ const PARTITIONS = 10;
 const METADATA_BYTES = 4_096;
 const TOTAL_BYTES = GROUPS * PARTITIONS * METADATA_BYTES;
 const TOTAL = `${GROUPS * PARTITIONS} records of ${METADATA_BYTES} bytes`;
-/** What a listing may hold: generous to those that read on ahead, and half of what there is. */
+/** What a listing may hold without being asked further: generous to those that read on ahead, and half of what there is. */
 const ALLOWED_BYTES = TOTAL_BYTES / 2;
 const ATTEMPTS = 3;
 
@@ -20,13 +20,13 @@ export const streamingCases: readonly ConformanceCase[] = [
   {
     id: "list/streams",
     clause: "3.12c",
-    title: `a listing of ${TOTAL} holds less than half of them when it gives the first`,
+    title: `a listing of ${TOTAL} does not hold them all when it gives the first`,
     run: async ({ store }) => {
       const keys = Array.from({ length: GROUPS * PARTITIONS }, (_, index) =>
-        keyOf({ consumer: `c${index % 4}`, topic: `t${index % GROUPS}`, partition: Math.floor(index / GROUPS) }),
+        keyOf({ consumer: `c${index % 2}`, topic: `t${index % GROUPS}`, partition: Math.floor(index / GROUPS) }),
       );
-      for (let from = 0; from < keys.length; from += 500) {
-        const entries = keys.slice(from, from + 500).map((key, index) => ({
+      for (let from = 0; from < keys.length; from += 250) {
+        const entries = keys.slice(from, from + 250).map((key, index) => ({
           key,
           nextOffset: 1n,
           // Each its own: one text that many records share takes no more than one of them.
@@ -36,24 +36,39 @@ export const streamingCases: readonly ConformanceCase[] = [
         assert.deepEqual(new Set(outcomes.map(({ status }) => status)), new Set(["reset"]));
       }
       // Others in this process come and go: what is held in every attempt is the listing's.
-      let heldBytes = Number.POSITIVE_INFINITY;
-      for (let attempt = 0; attempt < ATTEMPTS && heldBytes > ALLOWED_BYTES; attempt += 1) {
-        let whileListing = 0;
-        for await (const record of store.list()) {
-          assert.equal(record.metadata.length, METADATA_BYTES);
-          whileListing = usedBytes();
-          break;
-        }
-        heldBytes = Math.min(heldBytes, whileListing - usedBytes());
+      let ofAll = await heldByListing(store);
+      for (let attempt = 1; attempt < ATTEMPTS && ofAll > ALLOWED_BYTES; attempt += 1) {
+        ofAll = Math.min(ofAll, await heldByListing(store));
       }
-      const mebibytes = (heldBytes / 2 ** 20).toFixed(1);
+      if (ofAll <= ALLOWED_BYTES) return;
+      // A page may be large, and a server that runs in this process has its part of it. But a page does not grow.
+      await store.delete({ consumer: "c1" });
+      const ofHalf: number[] = [];
+      for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) ofHalf.push(await heldByListing(store));
+      const less = ofHalf.toSorted((left, right) => left - right)[Math.floor(ATTEMPTS / 2)] ?? 0;
       assert.ok(
-        heldBytes <= ALLOWED_BYTES,
-        `a listing of ${TOTAL} held ${mebibytes} MiB at its first record: read it page by page`,
+        ofAll - less <= ALLOWED_BYTES / 2,
+        `a listing of ${TOTAL} held ${mebibytes(ofAll)} at its first record, and ${mebibytes(less)} of half of them: ` +
+          "read it page by page",
       );
     },
   },
 ];
+
+/** Bytes that a listing holds when it gives its first record, and not any more when it is left. */
+async function heldByListing(store: AnyStore): Promise<number> {
+  let whileListing = 0;
+  for await (const record of store.list()) {
+    assert.equal(record.metadata.length, METADATA_BYTES);
+    whileListing = usedBytes();
+    break;
+  }
+  return whileListing - usedBytes();
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}
 
 /** Bytes in use once nobody's garbage is counted. */
 function usedBytes(): number {
