@@ -7,7 +7,7 @@ import { collect, key, openStore } from "./open-store.ts";
 
 await describeWithServer("mongo", ({ url }) => {
   describe("what is stored", () => {
-    it("is one document a key, to be read by people", async () => {
+    it("is one document a key, to be read by people (contract 3.7d)", async () => {
       const { store, documents, namespace, id } = await openStore(url);
       await store.claim([{ key, token: "t", owner: "worker-1", ttl: 60_000 }]);
       await store.commit([{ key, token: "t", nextOffset: 7n, metadata: "m" }]);

@@ -56,7 +56,7 @@ const NAMES = [
 describe("object keys", () => {
   const keys = new ObjectKeys("p/q", "tidemark");
 
-  it("keep plain names readable", () => {
+  it("keep plain names readable (contract 3.7d)", () => {
     expect(keys.keyOf({ consumer: "billing", topic: "orders.v1" })).toBe("p/q/tidemark/billing/orders.v1/offsets.json");
     expect(keys.keyOf({ consumer: "a/b", topic: ".." })).toBe("p/q/tidemark/a!2Fb/!2E./offsets.json");
     expect(new ObjectKeys("", "n").keyOf({ consumer: "c", topic: "t" })).toBe("n/c/t/offsets.json");

@@ -63,7 +63,7 @@ test("continue: only that partition is dropped, with an event (contract 5.4)", a
   expect(await storedOffset(faulty.inner, { ...key, partition: 1 })).toBe(6n);
 });
 
-test("deleted by an operator while it cannot have expired: fenced, and not written anew (contract 5.4)", async () => {
+test("deleted by an operator while it cannot have expired: fenced, and not written anew (contract 5.4, 5.6)", async () => {
   const faulty = createFaultyStore();
   const session = await openOffsetSession({ ...options, store: faulty.store, ttl: 60_000 });
   await faulty.inner.delete({ keys: [key] });

@@ -1,0 +1,29 @@
+import type { ClaimEntry } from "@tidemark/core";
+import { openOffsetSession } from "@tidemark/core";
+import { expect, test } from "vitest";
+import { createFaultyStore } from "./faulty-store.ts";
+
+const keyOf = (partition: number) => ({ consumer: "c1", topic: "orders", partition });
+
+test("opening claims all partitions in one call under tokens of 128 random bits, and tells what is stored (contract 5.21)", async () => {
+  const faulty = createFaultyStore();
+  await faulty.inner.reset([{ key: keyOf(1), nextOffset: 7n }]);
+  const claims: (readonly ClaimEntry[])[] = [];
+  faulty.claimFault = (entries, apply) => {
+    claims.push(entries);
+    return apply();
+  };
+  const options = { store: faulty.store, consumer: "c1", topic: "orders", partitions: [0, 1, 2] };
+  await using first = await openOffsetSession(options);
+  await using second = await openOffsetSession(options);
+  expect(claims.map((entries) => entries.map(({ key }) => key.partition))).toEqual([
+    [0, 1, 2],
+    [0, 1, 2],
+  ]);
+  for (const session of [first, second]) {
+    expect([0, 1, 2].map((partition) => session.stored(partition)?.nextOffset)).toEqual([undefined, 7n, undefined]);
+  }
+  const [tokens = [], others = []] = claims.map((entries) => entries.map(({ token }) => token));
+  for (const token of [...tokens, ...others]) expect(Buffer.from(token, "base64url").length).toBeGreaterThanOrEqual(16);
+  expect(tokens.filter((token) => others.includes(token))).toEqual([]);
+});
