@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,9 +36,13 @@ const OTHER_NODES = { "22": "22.23.3", "26": "26.10.0" };
 /** A global set-up of vitest: makes and publishes the next release, once for the whole run. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const scratch = await mkdtemp(join(tmpdir(), "tidemark-rehearsal-"));
+  // An interrupted run is not torn down.
+  const removeNow = (): void => rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
+  process.once("exit", removeNow);
   const registry = await startLocalRegistry(join(scratch, "registry"));
   const teardown = async (): Promise<void> => {
     await registry.close();
+    process.off("exit", removeNow);
     await rm(scratch, { recursive: true, force: true, maxRetries: 5 });
   };
   try {
