@@ -19,7 +19,7 @@ const nonsense: readonly (readonly [what: string, answers: Answers, asked: numbe
     "a negative offset",
     { adjustOffset: () => -1n },
     5,
-    /^offset -1 of topic .* partition "0" is out of range: .* outside of it 5 times instead of 1$/,
+    /^offset -1 of topic .* partition "0" is out of range: .* outside of it 5 times instead of 1; see https:/,
   ],
   ["an offset below the log", { adjustOffset: () => 3n }, 5, /^offset 3 .* has offsets from 4 to 10; .*"mine" chose/],
   [
