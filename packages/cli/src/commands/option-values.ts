@@ -28,6 +28,17 @@ export function collectName(text: string, previous: readonly string[] | undefine
   return [...(previous ?? []), parseName(text)];
 }
 
+/**
+ * Reads an option that may not repeat, where other commands let it: the last one would win, and what was asked with the
+ * others would not be done, without a word.
+ */
+export function once<Value>(parse: (text: string) => Value): (text: string, previous: Value | undefined) => Value {
+  return (text, previous) => {
+    if (previous === undefined) return parse(text);
+    throw new InvalidArgumentError("It was given before: this command takes one, run it for each.");
+  };
+}
+
 /** Reads an offset. */
 export function parseOffset(text: string): bigint {
   return int64(text, /^\d+$/, "It must be a whole number from 0 to 2^63 - 1.");

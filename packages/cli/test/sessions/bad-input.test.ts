@@ -52,6 +52,18 @@ const usage: readonly (readonly [args: readonly string[], message: RegExp])[] = 
   [["consume", "t", "-c", ""], /A name must not be empty/],
   [["consume", "t", "-c", "é".repeat(128)], /at most 255 bytes in UTF-8; this one has 256/],
   [["consumer", "delete", LONG], /at most 255 bytes/],
+  [
+    ["consumer", "delete", "stored", "-p", "0", "-p", "1"],
+    /'-p, .* '1' is invalid\. It was given before: .* takes one/,
+  ],
+  [
+    ["consumer", "delete", "stored", "-t", "t", "-t", "u"],
+    /'-t, .* 'u' is invalid\. It was given before: .* takes one/,
+  ],
+  [["consumer", "set", "stored", "--ttl", "1h", "-p", "0", "-p", "1"], /'-p, .* It was given before/],
+  [["consumer", "list", "-t", "t", "-t", "u"], /'-t, .* It was given before/],
+  [["consumer", "describe", "stored", "-t", "t", "-t", "u"], /'-t, .* It was given before/],
+  [["produce", "t", "-p", "0", "-p", "1"], /'-p, .* It was given before/],
   [["topic", "create", "n", "--partitions", "0"], /whole number from 1/],
   [["topic", "create", "n", "--partitions", "1.5"], /whole number from 1/],
   [["topic", "create", "n", "--consumer-ttl", "-5s"], /A duration cannot be negative/],

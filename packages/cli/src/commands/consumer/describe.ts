@@ -6,7 +6,7 @@ import { formatDuration } from "../../text/duration.ts";
 import { formatRemainingTime } from "../../text/remaining-time.ts";
 import { visibleText } from "../../text/visible-text.ts";
 import { examples } from "../examples.ts";
-import { parseName } from "../option-values.ts";
+import { once, parseName } from "../option-values.ts";
 import { findPositions } from "./find-positions.ts";
 import type { PositionDocument } from "./position-document.ts";
 
@@ -16,7 +16,7 @@ export function addConsumerDescribeCommand(consumer: Command): void {
     .command("describe")
     .description("Show all that is stored of a consumer.")
     .argument("<name>", "the consumer's name", parseName)
-    .option("-t, --topic <name>", "only on this topic", parseName)
+    .option("-t, --topic <name>", "only on this topic", once(parseName))
     .addHelpText("after", examples("consumer describe billing", "consumer describe billing --topic orders -O yaml"))
     .action(async (name: string, { topic }: { topic?: string }, command: Command) => {
       const context = await contextOf(command);

@@ -3,7 +3,7 @@ import { contextOf } from "../../context/command-context.ts";
 import { say } from "../../context/standard-streams.ts";
 import { formatTable } from "../../output/table.ts";
 import { examples } from "../examples.ts";
-import { parseName } from "../option-values.ts";
+import { once, parseName } from "../option-values.ts";
 import { findPositions } from "./find-positions.ts";
 import { positionHeadings, positionRow } from "./position-document.ts";
 
@@ -14,7 +14,7 @@ export function addConsumerListCommand(consumer: Command): void {
     .description(
       "List the stored positions: the offset of the next record to read, how many records lie beyond it, and the time until it expires.",
     )
-    .option("-t, --topic <name>", "only those on this topic", parseName)
+    .option("-t, --topic <name>", "only those on this topic", once(parseName))
     .addHelpText("after", examples("consumer list", "consumer list --topic orders", "consumer list -O json"))
     .action(async ({ topic }: { topic?: string }, command: Command) => {
       const context = await contextOf(command);

@@ -1,6 +1,6 @@
 import type { OffsetFilter } from "@tidemark/core";
 import type { Command } from "commander";
-import { parseName, parsePartition } from "../option-values.ts";
+import { once, parseName, parsePartition } from "../option-values.ts";
 
 /** Which of a consumer's positions a command is about. */
 export interface PositionSelection {
@@ -11,8 +11,8 @@ export interface PositionSelection {
 /** Gives a command the options that choose among a consumer's positions. */
 export function withPositionSelection(command: Command): Command {
   return command
-    .option("-t, --topic <name>", "only on this topic (default: on all)", parseName)
-    .option("-p, --partition <number>", "only on this partition (default: on all)", parsePartition);
+    .option("-t, --topic <name>", "only on this topic (default: on all)", once(parseName))
+    .option("-p, --partition <number>", "only on this partition (default: on all)", once(parsePartition));
 }
 
 /** The filter for a store. */

@@ -7,7 +7,7 @@ import { counted } from "../../text/visible-text.ts";
 import { withNearTopic } from "../near-topic.ts";
 import { requirePartitions } from "../topic-partitions.ts";
 import { examples } from "../examples.ts";
-import { parseName, parsePartition } from "../option-values.ts";
+import { once, parseName, parsePartition } from "../option-values.ts";
 
 interface ProduceOptions {
   readonly partition?: number;
@@ -22,7 +22,7 @@ export function addProduceCommand(program: Command): void {
       "Write records from standard input, one a line. Without --partition they go to each partition in turn, those with a key to the partition of the key.",
     )
     .argument("<topic>", "the topic's name", parseName)
-    .option("-p, --partition <number>", "all records to this partition", parsePartition)
+    .option("-p, --partition <number>", "all records to this partition", once(parsePartition))
     .option(
       "--key-separator <text>",
       "what stands between a record's key and its value (default: no keys)",
