@@ -135,8 +135,8 @@ function classifyConnection(error: Error): ErrorClassification | undefined {
   }
   if (!LOST_CONNECTION.has(name)) return undefined;
   const message =
-    "the connection to the server was lost or refused; it is made again by itself. If it never comes about: a server " +
-    "that speaks TLS needs rediss://";
+    "the connection to the server was lost or refused; it is made again by itself. If it never comes about: either " +
+    "both sides speak TLS (rediss://), or neither";
   return { code: "UNAVAILABLE", retryable: true, message };
 }
 

@@ -81,6 +81,13 @@ await describeWithServer("redis", (server) => {
     expect(error.message).toMatch(/TLS/u);
   });
 
+  it("does not advise the TLS that is on already: the client gives up before the store does", async () => {
+    const { host } = new URL(server.url);
+    const error = await errorOf(openRedisStore({ url: `rediss://${host}` }));
+    expect(error.code).toBe("UNAVAILABLE");
+    expect(error.message).toContain("either both sides speak TLS (rediss://), or neither");
+  });
+
   it("leaves the caller's client open, and closes its own (contract 3.9d)", async () => {
     const client = createClient({ url: server.url });
     await client.connect();
