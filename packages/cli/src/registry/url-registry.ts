@@ -106,10 +106,15 @@ async function openerByConvention<Opener extends UrlOpener>(
   return module === undefined ? undefined : openerOf(registry, module, packageName);
 }
 
-function unknownScheme<Opener extends UrlOpener>(registry: UrlRegistry<Opener>, scheme: string): never {
-  const known = [...Object.keys(registry.included), ...Object.keys(registry.installable)].map((name) => `${name}:`);
+async function unknownScheme<Opener extends UrlOpener>(registry: UrlRegistry<Opener>, scheme: string): Promise<never> {
+  const { closestMatch } = await import("leven");
+  const known = [...Object.keys(registry.included), ...Object.keys(registry.installable)];
+  // Of a slip of the hand no package is advised: nobody knows whose that would be.
+  const near = closestMatch(scheme, known, { maxDistance: Math.min(2, Math.round(scheme.length / 3)) });
+  const meant = near === undefined ? "" : `did you mean ${near}:? `;
+  const install = near === undefined ? `install ${registry.packagePrefix}${scheme.replaceAll("+", "-")} or ` : "";
   throw new UsageError(
-    `unknown ${registry.what} scheme ${JSON.stringify(`${scheme}:`)}: known are ${known.join(", ")}; for another one install ${registry.packagePrefix}${scheme.replaceAll("+", "-")} or name its package with --plugin`,
+    `unknown ${registry.what} scheme ${JSON.stringify(`${scheme}:`)}: ${meant}known are ${known.map((name) => `${name}:`).join(", ")}; for another one ${install}name its package with --plugin`,
   );
 }
 

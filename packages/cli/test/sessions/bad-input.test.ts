@@ -42,6 +42,12 @@ const usage: readonly (readonly [args: readonly string[], message: RegExp])[] = 
     ["consume", "t", "--store", "foo:bar", "-c", "c1"],
     /unknown store scheme "foo:": known are sqlite:, memory:, redis:/,
   ],
+  // Not told to install what a slip of the hand names: whose package that is, nobody knows.
+  [
+    ["consumer", "list", "--store", "reddis://localhost"],
+    /scheme "reddis:": did you mean redis:\? known are [^;]*; for another one name its package with --plugin$/,
+  ],
+  [["consumer", "list", "--store", "mongo://localhost"], /scheme "mongo:": did you mean mongodb:\?/],
   [["consume", "t", "--log", "foo:bar"], /unknown log scheme "foo:": known are local:, kafka:/],
   [["consumer", "list", "--store", "just-a-file.db"], /must be a URL that begins with a scheme: sqlite:FILE/],
   [["consumer", "list", "--store", "sqlite:"], /names no file/],
