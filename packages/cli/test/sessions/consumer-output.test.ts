@@ -36,7 +36,13 @@ test("an empty list is [] for programs, and nothing on standard output for peopl
   const { out, run } = workspace;
   expect(await out("consumer list -O json")).toBe("[]\n");
   expect(await out("consumer list -O yaml")).toBe("[]\n");
-  expect(await run(["consumer", "list"])).toEqual({ code: 0, stdout: "", stderr: "no consumers\n" });
+  expect(await run(["consumer", "list"])).toEqual({
+    code: 0,
+    stdout: "",
+    // Who forgot to name a store learns which one this is.
+    stderr: expect.stringMatching(/^no consumers in \/.+\/tidemark\.db; --store names another place\n$/) as unknown,
+  });
+  expect(await run(["consumer", "list", "--store", "sqlite:other.db"])).toMatchObject({ stderr: "no consumers\n" });
   expect(await run(["topic", "list"])).toEqual({ code: 0, stdout: "", stderr: "no topics\n" });
 });
 

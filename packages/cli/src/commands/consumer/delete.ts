@@ -5,6 +5,7 @@ import { examples } from "../examples.ts";
 import { parseName } from "../option-values.ts";
 import { deletedLines } from "./deleted-lines.ts";
 import { comparePositions } from "./position-order.ts";
+import { placeLookedAt } from "./place-looked-at.ts";
 import { filterOf, selectionText, withPositionSelection, type PositionSelection } from "./position-selection.ts";
 
 /** `tidemark consumer delete NAME`. */
@@ -28,6 +29,7 @@ export function addConsumerDeleteCommand(consumer: Command): void {
       await using store = await context.openStore();
       const keys = (await store.delete(filterOf(name, options))).toSorted(comparePositions);
       await context.print(keys, () => deletedLines(keys));
-      if (keys.length === 0) throw new CommandFailure(`nothing deleted: ${selectionText(name, options)}`);
+      if (keys.length === 0)
+        throw new CommandFailure(`nothing deleted: ${selectionText(name, options)}${placeLookedAt(context.settings)}`);
     });
 }

@@ -8,7 +8,9 @@ import { visibleText } from "../../text/visible-text.ts";
 import { examples } from "../examples.ts";
 import { once, parseName } from "../option-values.ts";
 import { findPositions } from "./find-positions.ts";
+import { placeLookedAt } from "./place-looked-at.ts";
 import type { PositionDocument } from "./position-document.ts";
+import { selectionText } from "./position-selection.ts";
 
 /** `tidemark consumer describe NAME`. */
 export function addConsumerDescribeCommand(consumer: Command): void {
@@ -25,9 +27,8 @@ export function addConsumerDescribeCommand(consumer: Command): void {
         ...(topic !== undefined && { topic }),
       });
       if (positions.length === 0) {
-        throw new CommandFailure(
-          `consumer ${JSON.stringify(name)} has no position${topic === undefined ? "" : ` on topic ${JSON.stringify(topic)}`}`,
-        );
+        const nothing = selectionText(name, topic === undefined ? {} : { topic });
+        throw new CommandFailure(`${nothing}${placeLookedAt(context.settings)}`);
       }
       await context.print(positions, () => describe(name, positions, Date.now()));
       if (unreadable !== undefined) throw unreadable;

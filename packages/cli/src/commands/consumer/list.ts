@@ -5,6 +5,7 @@ import { formatTable } from "../../output/table.ts";
 import { examples } from "../examples.ts";
 import { once, parseName } from "../option-values.ts";
 import { findPositions } from "./find-positions.ts";
+import { placeLookedAt } from "./place-looked-at.ts";
 import { positionHeadings, positionRow } from "./position-document.ts";
 
 /** `tidemark consumer list`. */
@@ -19,7 +20,8 @@ export function addConsumerListCommand(consumer: Command): void {
     .action(async ({ topic }: { topic?: string }, command: Command) => {
       const context = await contextOf(command);
       const { positions, unreadable } = await findPositions(context, topic === undefined ? {} : { topic });
-      if (positions.length === 0 && context.settings.output === "table") return say("no consumers");
+      const { settings } = context;
+      if (positions.length === 0 && settings.output === "table") return say(`no consumers${placeLookedAt(settings)}`);
       const now = Date.now();
       await context.print(positions, () =>
         formatTable(

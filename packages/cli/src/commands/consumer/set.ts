@@ -7,6 +7,7 @@ import { formatDuration } from "../../text/duration.ts";
 import { examples } from "../examples.ts";
 import { limitOf, parseName, parseTtl, type LimitOption } from "../option-values.ts";
 import { comparePositions } from "./position-order.ts";
+import { placeLookedAt } from "./place-looked-at.ts";
 import { filterOf, selectionText, withPositionSelection, type PositionSelection } from "./position-selection.ts";
 
 // A running consumer that had a longer TTL renews every 30 seconds at most.
@@ -52,6 +53,7 @@ export function addConsumerSetCommand(consumer: Command): void {
         say("whoever is reading learns of it at the next renewal, after up to 30 sec: until then it may expire");
       }
       for (const outcome of outcomes) if (outcome.status === "failed") throw outcome.error;
-      if (changed.length === 0) throw new CommandFailure(selectionText(name, options));
+      if (changed.length === 0)
+        throw new CommandFailure(`${selectionText(name, options)}${placeLookedAt(context.settings)}`);
     });
 }
