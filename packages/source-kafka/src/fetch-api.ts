@@ -11,7 +11,7 @@ export interface PartitionAnswer {
   readonly abortedTransactions: readonly AbortedTransaction[];
   /** As they came: nobody has looked into them. */
   readonly batches: readonly RecordBatch[];
-  /** Why the batches could not be read. The other partitions of the answer can be, all the same. */
+  /** Why what comes after the batches could not be read. The other partitions of the answer can be, all the same. */
   readonly damage?: Error;
 }
 
@@ -103,13 +103,5 @@ function readPartition(reader: Reader): PartitionAnswer {
   reader.readInt32();
   // One piece, which the records that are made of it share.
   const bytes = reader.readBytes();
-  return { partition, errorCode, highWatermark, lastStableOffset, abortedTransactions, ...batchesOf(bytes) };
-}
-
-function batchesOf(bytes: Buffer): Pick<PartitionAnswer, "batches" | "damage"> {
-  try {
-    return { batches: splitBatches(bytes) };
-  } catch (error) {
-    return { batches: [], damage: error instanceof Error ? error : new Error(String(error), { cause: error }) };
-  }
+  return { partition, errorCode, highWatermark, lastStableOffset, abortedTransactions, ...splitBatches(bytes) };
 }

@@ -110,7 +110,6 @@ export class LogReader {
 
   #decode(topic: string, partition: number, offset: bigint, answer: PartitionAnswer, leader: Broker) {
     try {
-      if (answer.damage !== undefined) throw answer.damage;
       return decodeRecords(topic, partition, offset, answer);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);

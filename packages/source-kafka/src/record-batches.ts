@@ -53,59 +53,83 @@ interface DecodedRecords {
   readonly nextOffset: bigint;
 }
 
-/** Finds the batches in an answer. Its last one may be cut off, and is left out then. Throws if they cannot be read. */
-export function splitBatches(bytes: Buffer): RecordBatch[] {
+/** The batches of an answer, and why what comes after them could not be read, if it could not. */
+interface SplitBatches {
+  readonly batches: readonly RecordBatch[];
+  readonly damage?: Error;
+}
+
+/** Finds the batches in an answer. Its last one may be cut off, and is left out then. */
+export function splitBatches(bytes: Buffer): SplitBatches {
   const batches: RecordBatch[] = [];
-  for (let start = 0; start + BEFORE_LENGTH <= bytes.length;) {
-    const end = start + BEFORE_LENGTH + bytes.readInt32BE(start + LENGTH_AT);
-    if (end > bytes.length) break;
-    const version = end > start + VERSION_AT ? bytes.readInt8(start + VERSION_AT) : -1;
-    if (version === 0 || version === 1) throw new UnsupportedBatchError("records in the format from before Kafka 0.11");
-    if (version !== VERSION || end < start + RECORDS_AT)
-      throw new Error("what should be a batch is none: it is damaged");
-    const firstOffset = bytes.readBigInt64BE(start);
-    const lastOffset = firstOffset + BigInt(bytes.readInt32BE(start + LAST_OFFSET_DELTA_AT));
-    if (lastOffset < firstOffset) throw new Error("a batch ends before it begins: it is damaged");
-    if (firstOffset < 0n || lastOffset >= LARGEST_OFFSET)
-      throw new Error("a batch has no offsets of a log: it is damaged");
-    batches.push({ firstOffset, lastOffset, bytes: bytes.subarray(start, end) });
-    start = end;
+  try {
+    for (let start = 0; start + BEFORE_LENGTH <= bytes.length;) {
+      const end = start + BEFORE_LENGTH + bytes.readInt32BE(start + LENGTH_AT);
+      if (end > bytes.length) break;
+      batches.push(batchOf(bytes.subarray(start, Math.max(start, end))));
+      start = end;
+    }
+  } catch (error) {
+    return { batches, damage: error instanceof Error ? error : new Error(String(error), { cause: error }) };
   }
-  return batches;
+  return { batches };
+}
+
+function batchOf(bytes: Buffer): RecordBatch {
+  const version = bytes.length > VERSION_AT ? bytes.readInt8(VERSION_AT) : -1;
+  if (version === 0 || version === 1) throw new UnsupportedBatchError("records in the format from before Kafka 0.11");
+  if (version !== VERSION || bytes.length < RECORDS_AT)
+    throw new Error("what should be a batch is none: it is damaged");
+  const firstOffset = bytes.readBigInt64BE();
+  const lastOffset = firstOffset + BigInt(bytes.readInt32BE(LAST_OFFSET_DELTA_AT));
+  if (lastOffset < firstOffset) throw new Error("a batch ends before it begins: it is damaged");
+  if (firstOffset < 0n || lastOffset >= LARGEST_OFFSET)
+    throw new Error("a batch has no offsets of a log: it is damaged");
+  return { firstOffset, lastOffset, bytes };
 }
 
 /**
  * Reads the records from `offset` on. Batches come whole and may begin earlier. Markers of transactions are no records, and
- * of the aborted transactions that the answer tells (with the isolation `read_committed`) no record is given. Throws if a
- * batch cannot be read.
+ * of the aborted transactions that the answer tells (with the isolation `read_committed`) no record is given. Ends before a
+ * batch that cannot be read, and throws if that is the first one: nobody has to pass over what comes before it.
  */
 export function decodeRecords(
   topic: string,
   partition: number,
   offset: bigint,
-  answer: Pick<PartitionAnswer, "abortedTransactions" | "batches">,
+  answer: Pick<PartitionAnswer, "abortedTransactions" | "batches" | "damage">,
 ): DecodedRecords {
   const records: LogRecord[] = [];
   const aborted = new AbortedProducers(answer.abortedTransactions);
   let nextOffset = offset;
   for (const batch of answer.batches) {
+    const before = records.length;
+    try {
+      if (!aborted.hides(batch) && batch.lastOffset >= offset) readBatch(topic, partition, offset, batch, records);
+    } catch (error) {
+      if (nextOffset === offset) throw error;
+      records.length = before;
+      return { records, nextOffset };
+    }
     if (batch.lastOffset >= nextOffset) nextOffset = batch.lastOffset + 1n;
-    const hidden = aborted.hides(batch);
-    if (hidden || batch.lastOffset < offset) continue;
-    const { firstOffset, lastOffset, bytes } = batch;
-    const isBrokersTime = (bytes.readInt16BE(ATTRIBUTES_AT) & LOG_APPEND_TIME) !== 0;
-    const reader = new RecordReader(recordBytes(batch), {
-      topic,
-      partition,
-      firstOffset,
-      lastDelta: Number(lastOffset - firstOffset),
-      firstTimestampMs: Number(bytes.readBigInt64BE(FIRST_TIMESTAMP_AT)),
-      ...(isBrokersTime && { timestampMs: Number(bytes.readBigInt64BE(MAX_TIMESTAMP_AT)) }),
-    });
-    const from = offset > firstOffset ? Number(offset - firstOffset) : 0;
-    reader.read(bytes.readInt32BE(COUNT_AT), from, records);
   }
+  if (answer.damage !== undefined && nextOffset === offset) throw answer.damage;
   return { records, nextOffset };
+}
+
+function readBatch(topic: string, partition: number, offset: bigint, batch: RecordBatch, records: LogRecord[]): void {
+  const { firstOffset, lastOffset, bytes } = batch;
+  const isBrokersTime = (bytes.readInt16BE(ATTRIBUTES_AT) & LOG_APPEND_TIME) !== 0;
+  const reader = new RecordReader(recordBytes(batch), {
+    topic,
+    partition,
+    firstOffset,
+    lastDelta: Number(lastOffset - firstOffset),
+    firstTimestampMs: Number(bytes.readBigInt64BE(FIRST_TIMESTAMP_AT)),
+    ...(isBrokersTime && { timestampMs: Number(bytes.readBigInt64BE(MAX_TIMESTAMP_AT)) }),
+  });
+  const from = offset > firstOffset ? Number(offset - firstOffset) : 0;
+  reader.read(bytes.readInt32BE(COUNT_AT), from, records);
 }
 
 /** A batch's records, uncompressed. */

@@ -53,17 +53,38 @@ it("leaves out a last batch that is cut off anywhere", () => {
   const whole = batch([{ value: Buffer.from("whole") }]);
   const cut = batch([{ value: Buffer.from("cut off") }]);
   for (let length = 0; length < cut.length; length += 1) {
-    expect(splitBatches(Buffer.concat([whole, cut.subarray(0, length)]))).toHaveLength(1);
+    expect(splitBatches(Buffer.concat([whole, cut.subarray(0, length)])).batches).toHaveLength(1);
   }
 });
 
 it("refuses what it cannot read", () => {
   const old = batch([{ value: Buffer.from("x") }]);
   old.writeInt8(1, 16);
-  expect(() => splitBatches(old)).toThrow(/Kafka 0\.11/);
+  expect(() => decode(old)).toThrow(/Kafka 0\.11/);
   const unknown = batch([{ value: Buffer.from("x") }]);
   unknown.writeInt16BE(5, 21);
   expect(() => decode(unknown)).toThrow(/method 5/);
+});
+
+it.each([
+  ["is no batch", (bytes: Buffer) => bytes.writeInt8(7, 16)],
+  ["is compressed in a way that nobody knows", (bytes: Buffer) => bytes.writeInt16BE(5, 21)],
+  [
+    "has a record in the wrong place",
+    (bytes: Buffer) => bytes.writeInt8(2 * 3, bytes.length - (bytes.length - 61) / 2 + 3),
+  ],
+])("gives what comes before the batch that %s, and refuses that one", (_what, damage) => {
+  const [sound, damaged] = ["sound", "hurt"].map((text) =>
+    batch([1, 2].map((n) => ({ value: Buffer.from(text + n) }))),
+  );
+  expect.assert(sound && damaged);
+  damaged.writeBigInt64BE(2n);
+  damage(damaged);
+  const answer = { abortedTransactions: [], ...splitBatches(Buffer.concat([sound, damaged])) };
+  const { records, nextOffset } = decodeRecords("t", 3, 0n, answer);
+  expect(records.map(({ value }) => String(value))).toEqual(["sound1", "sound2"]);
+  expect(nextOffset).toBe(2n);
+  expect(() => decode(damaged, 2n)).toThrow(/damaged|method 5/);
 });
 
 it.each(["gzip", "zstd"] as const)(
@@ -136,7 +157,7 @@ it("never reads over the end of a damaged batch", () => {
 });
 
 function decode(bytes: Buffer, from = 0n) {
-  return decodeRecords("t", 3, from, { abortedTransactions: [], batches: splitBatches(bytes) }).records;
+  return decodeRecords("t", 3, from, { abortedTransactions: [], ...splitBatches(bytes) }).records;
 }
 
 interface Message {
