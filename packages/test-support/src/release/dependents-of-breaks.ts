@@ -8,12 +8,19 @@ export type PlannedReleases = ReadonlyMap<string, ReleaseType>;
 
 const RANKS: Readonly<Record<ReleaseType, number>> = { patch: 1, minor: 2, major: 3 };
 
-/** Reads what changesets raise from their texts. */
+/** A line of a changeset's head, as YAML allows it. `none` raises nothing. */
+const RELEASE = /^["']?(?<name>[^"':]+)["']?\s*:\s*["']?(?<type>major|minor|patch|none)["']?\s*$/;
+
+/** Reads what changesets raise from their texts. Throws if it cannot: what is not seen would break dependents unnoticed. */
 export function plannedReleases(changesets: readonly string[]): PlannedReleases {
   const planned = new Map<string, ReleaseType>();
   for (const text of changesets) {
-    const [, frontMatter = ""] = /^---\n([\s\S]*?)\n---$/m.exec(text) ?? [];
-    for (const [, name = "", type = ""] of frontMatter.matchAll(/^["']?([^"':]+)["']?: (major|minor|patch)$/gm)) {
+    const [, ...lines] = text.split(/\r?\n/);
+    for (const line of lines.slice(0, lines.indexOf("---"))) {
+      if (/^\s*(?:#.*)?$/.test(line)) continue;
+      const { name, type } = RELEASE.exec(line)?.groups ?? {};
+      if (name === undefined) throw new Error(`what does this line of a changeset raise? ${JSON.stringify(line)}`);
+      if (type === "none") continue;
       const release = type as ReleaseType;
       if (RANKS[release] > RANKS[planned.get(name) ?? "patch"] || !planned.has(name)) planned.set(name, release);
     }

@@ -31,4 +31,20 @@ describe("what a break breaks is raised with it", () => {
     expect(raisedBy(['---\n"core": patch\n---\n\n"core": major\n'])).toEqual({});
     expect(raisedBy(["---\n---\n"])).toEqual({});
   });
+
+  test("a changeset is read as YAML allows it to be written, and refused where it is not understood", () => {
+    const written = [
+      "core: minor ",
+      "'core' : \"minor\"",
+      "core: minor\r",
+      "# Why.\ncore: minor",
+      "store: none\ncore: minor",
+    ];
+    for (const head of written) {
+      const ending = head.endsWith("\r") ? "\r\n" : "\n";
+      const text = ["---", head.replace("\r", ""), "---", "", "A break.", ""].join(ending);
+      expect(raisedBy([text]), head).toEqual({ store: "minor", command: "major" });
+    }
+    expect(() => raisedBy(["---\ncore: mayor\n---\n"])).toThrow('"core: mayor"');
+  });
 });
