@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
 import { runStoreCase, storeConformanceCases } from "@tidemark/core/conformance";
 import { describe, it } from "vitest";
 import { type Fault, Left, spoiledHarness } from "./broken-store.ts";
@@ -39,6 +40,20 @@ describe("a case that fails anywhere ends, and leaves no client, transaction or 
       );
     }
   }
+});
+
+it("the clock is right again after cases that set it wrong side by side, one slower than the other", async () => {
+  const clockCase = storeConformanceCases.find(({ id }) => id === "clock/of-the-store");
+  assert.ok(clockCase);
+  const aheadMs = (): number => Date.now() - performance.timeOrigin - performance.now();
+  const before = aheadMs();
+  const taking =
+    (delayMs: number): Fault =>
+    ({ store }) => ({ fetch: async (...asked) => delay(delayMs).then(() => store.fetch(...asked)) });
+  await Promise.all(
+    [40, 60].map((delayMs) => runStoreCase(spoiledHarness("slow", taking(delayMs), "remote"), clockCase)),
+  );
+  assert.ok(Math.abs(aheadMs() - before) < 60_000, `the clock is ${aheadMs() - before} ms off`);
 });
 
 async function expectNothingLeft(fault: Fault, surroundings: "durable" | "remote" | "transactional"): Promise<void> {

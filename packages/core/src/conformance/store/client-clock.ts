@@ -1,8 +1,16 @@
+/** Ends when the clock is right again for whoever asked last. */
+let lastTurn = Promise.resolve();
+
 /**
- * Runs calls while this process's wall clock is wrong: `Date.now()` and `new Date()` are off by so many milliseconds. Timers
- * and `performance.now()` go by another clock, and are not. Whatever else runs in the process meanwhile sees it too.
+ * Sets this process's wall clock wrong: `Date.now()` and `new Date()` are off by so many milliseconds until what it gives is
+ * called. Timers and `performance.now()` go by another clock, and are not. Whatever else runs in the process meanwhile sees it
+ * too; whoever wants to set it as well waits, for of two at once the first that ends would leave the other's for good.
  */
-export async function withClientClock(skewMs: number, calls: () => Promise<void>): Promise<void> {
+export async function setClientClock(skewMs: number): Promise<() => void> {
+  const before = lastTurn;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  lastTurn = promise;
+  await before;
   const real = globalThis.Date;
   const now = (): number => real.now() + skewMs;
   globalThis.Date = new Proxy(real, {
@@ -11,9 +19,8 @@ export async function withClientClock(skewMs: number, calls: () => Promise<void>
       Reflect.construct(target, given.length === 0 ? [now()] : given, made) as Date,
     get: (target, name, receiver) => (name === "now" ? now : (Reflect.get(target, name, receiver) as unknown)),
   });
-  try {
-    await calls();
-  } finally {
+  return () => {
     globalThis.Date = real;
-  }
+    resolve();
+  };
 }

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 
 import type { OffsetKey } from "../../key.ts";
 import type { OffsetStore, StoreCapabilities } from "../../offset-store.ts";
+import { setClientClock } from "./client-clock.ts";
 import type { OpenedStore, OpenStoreOptions, OpenTransaction, StoreHarness } from "./store-harness.ts";
 
 /** Milliseconds that a case which failed waits for what it leaves: a store that never answers may not end closing either. */
@@ -14,7 +15,7 @@ export class ConformanceContext {
   readonly #harness: StoreHarness;
   readonly #namespace: string;
   readonly #clients: OpenedStore[];
-  /** What a case that fails in the middle must not leave to the next one: open transactions, cut connections. */
+  /** What a case that fails in the middle must not leave to the next one: open transactions, cut connections, a wrong clock. */
   readonly #unfinished = new Set<() => Promise<void>>();
 
   private constructor(harness: StoreHarness, namespace: string, first: OpenedStore) {
@@ -93,6 +94,12 @@ export class ConformanceContext {
   async silence(client: OpenedStore): Promise<() => Promise<void>> {
     assert.ok(client.silence, "a remote store needs a harness with `silence`");
     return this.#finishing(await client.silence());
+  }
+
+  /** Sets the clock of this process wrong; what is still wrong at the end of the case is set right. Gives what does it. */
+  async setClientClock(skewMs: number): Promise<() => Promise<void>> {
+    const setRight = await setClientClock(skewMs);
+    return this.#finishing(async () => setRight());
   }
 
   /** Closes a client and opens it again with nothing but what the backend kept; `undefined` where nothing is durable. */

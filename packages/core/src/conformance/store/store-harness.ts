@@ -68,7 +68,10 @@ export interface OpenedStore<Transaction = unknown> {
 export interface StoreHarness<Transaction = unknown> {
   /** Names the suite, for example `"redis cluster"`. */
   readonly name: string;
-  /** Whether something that can break lies between the store and its data (`remote`), or nothing does (`embedded`). */
+  /**
+   * Whether something that can break lies between the store and its data (`remote`), or nothing does (`embedded`). What serves
+   * a remote one runs in a process of its own: a case sets the clock of this one wrong.
+   */
   readonly connection: "remote" | "embedded";
   /**
    * Opens a client. Called once per case with a namespace of its own, so that cases run side by side on one server, and

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 
 import type { ConformanceCase } from "../conformance-case.ts";
 import { claim, commit, committed, fetched, found, identities, keyOf, listed, newToken } from "../outcomes.ts";
-import { withClientClock } from "../client-clock.ts";
 
 const MINUTE_MS = 60_000;
 /** Less than what clients put right by themselves that sign their requests (S3's: 5 minutes), and less than servers refuse. */
@@ -28,14 +27,17 @@ export const clockCases: readonly ConformanceCase[] = [
         await claim(store, key, token, { ttl: TTL_MS });
         await committed(store, key, token, 1n);
         const { claimedAt: right } = await found(store, key);
-        await withClientClock(skewMs, async () => {
+        const setRight = await context.setClientClock(skewMs);
+        try {
           assert.ok(await fetched(wrong, key), `a living record is absent ${hasSkew}`);
           assert.equal((await commit(wrong, key, token, 2n)).status, "committed", `a commit was refused ${hasSkew}`);
           assert.equal((await listed(wrong)).length, 1, `a living record is not listed ${hasSkew}`);
           assert.deepEqual(await wrong.delete({ expired: true }), [], `a living record was swept ${hasSkew}`);
           await claim(wrong, other, token, { ttl: TTL_MS });
           await committed(wrong, other, token, 3n);
-        });
+        } finally {
+          await setRight();
+        }
         assert.deepEqual(
           identities(await listed(store)),
           identities([key, other]),
