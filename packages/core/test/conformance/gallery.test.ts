@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import type { CallOptions } from "@tidemark/core";
 import { runStoreCase, storeConformanceCases } from "@tidemark/core/conformance";
 import { expectGenerated } from "@tidemark/test-support/documents";
 import { describe, it } from "vitest";
@@ -12,6 +13,19 @@ function caseOf(id: string): (typeof storeConformanceCases)[number] {
   const found = storeConformanceCases.find((each) => each.id === id);
   assert.ok(found, `there is no case ${id}`);
   return found;
+}
+
+let sent = 0;
+
+/** A call whose caller can give it up, and that is carried out all the same: every second one is overtaken by others. */
+async function sentOff<Answer>(options: CallOptions | undefined, call: () => Promise<Answer>): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  options?.signal?.addEventListener("abort", () => reject(options.signal?.reason));
+  sent += 1;
+  delay(sent % 2 === 0 ? 30 : 1)
+    .then(call)
+    .then(resolve, reject);
+  return promise;
 }
 
 describe("each broken store fails in the case that names its fault", () => {
@@ -55,6 +69,16 @@ describe("each broken store fails in the case that names its fault", () => {
       commit: async (...given) => delay(delaysMs.shift() ?? 0).then(() => store.commit(...given)),
     }));
     await assert.doesNotReject(runStoreCase(stalled, caseOf("expiry/renewed-by-commit")));
+  });
+
+  it("finds nothing wrong with a sound store that calls reach late, also those that were given up", async () => {
+    const late = spoiledHarness("late", ({ store }) => ({
+      claim: (entries, options) => sentOff(options, () => store.claim(entries)),
+      commit: (entries, options) => sentOff(options, () => store.commit(entries)),
+      reset: (entries, options) => sentOff(options, () => store.reset(entries)),
+      delete: (selector, options) => sentOff(options, () => store.delete(selector)),
+    }));
+    await assert.doesNotReject(runStoreCase(late, caseOf("lifecycle/abort-in-flight")));
   });
 
   it("finds nothing wrong with the same wrapping around a sound store", { timeout: 60_000 }, async () => {
