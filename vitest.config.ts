@@ -23,5 +23,7 @@ export default defineConfig({
     maxConcurrency: 10,
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    // A second is short where two files share two slow cores.
+    expect: { poll: { timeout: 20_000 } },
   },
 });

@@ -53,10 +53,13 @@ await describeWithServer("kafka", (server) => {
       const [before] = await dirty.listOffsets(topic, [{ partition: 0, timestamp: -1 }]);
       await transaction[end]();
       // The coordinator answers before the marker is in the partition.
-      await vi.waitUntil(async () => {
-        const [after] = await dirty.listOffsets(topic, [{ partition: 0, timestamp: -1 }]);
-        return after?.offset !== before?.offset;
-      });
+      await vi.waitUntil(
+        async () => {
+          const [after] = await dirty.listOffsets(topic, [{ partition: 0, timestamp: -1 }]);
+          return after?.offset !== before?.offset;
+        },
+        { timeout: 20_000 },
+      );
     };
     await inTransaction("commit", "a", "b");
     await inTransaction("abort", "lost", "lost too");

@@ -64,7 +64,7 @@ await describeWithServer("kafka", (server) => {
       const first = take(consumer, 1);
       // The marker is at 8: an offset without a record, so nothing is delivered until one comes.
       expect(await reset(1)).toMatchObject({ from: 1n, to: 8n, skipped: 7n, earliest: 4n, latest: 9n });
-      await vi.waitUntil(() => observed.fetches.length >= 4);
+      await vi.waitUntil(() => observed.fetches.length >= 4, { timeout: 20_000 });
       expect(observed.fetches.slice(0, 3).map(({ offset }) => offset)).toEqual([1n, 8n, 9n]);
       await log.producer.produce(topic, 0, numbered(1));
       expect(await first).toEqual([9n]);
