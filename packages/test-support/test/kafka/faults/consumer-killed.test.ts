@@ -83,10 +83,13 @@ await describeWithServer("redis", (redis) => {
         await Promise.all(consumers.map((consumer) => consumer.kill()));
       };
 
-      await run(async (consumers) => {
-        await pause(Math.random() * MAX_LIFE_MS);
-        await kill(consumers);
-      });
+      // Until kills fell in the middle of something: between two flushes, with records worked on.
+      do {
+        await run(async (consumers) => {
+          await pause(Math.random() * MAX_LIFE_MS);
+          await kill(consumers);
+        });
+      } while (sides.some(({ repeats }) => repeats === 0));
       await run(async (consumers) => {
         await Promise.all([server.kill(), pause(Math.random() * MAX_LIFE_MS).then(() => kill(consumers))]);
         await server.restart();
@@ -124,11 +127,7 @@ await describeWithServer("redis", (redis) => {
         expect(ends).toEqual(consumers.map(() => ({ code: 0, signal: null })));
       });
       expect(writer.unanswered).toBe(0);
-      for (const { seen, repeats } of sides) {
-        expect(seen).toEqual(writer.acknowledged);
-        // The kills fell in the middle of something.
-        expect(repeats).toBeGreaterThan(0);
-      }
+      for (const { seen } of sides) expect(seen).toEqual(writer.acknowledged);
     },
   );
 });
