@@ -81,6 +81,7 @@ async function runRounds({
   let recorder = createHistoryRecorder();
   const stores: OffsetStore<unknown>[] = [];
   const calls: RecordedCall[] = [];
+  let undecided = 0;
   try {
     while (stores.length < CLIENTS) {
       const name = nameOf(stores.length);
@@ -98,14 +99,30 @@ async function runRounds({
       const clients = stores.map((store, index) => recorder.record(nameOf(index), store));
       const running = runRandomClients(clients, { seed: seed + round, keys: keysOf(round), callsEach: CALLS_EACH });
       await Promise.all([running, harm?.(running)]);
-      const fault = findHistoryFault(recorder.calls);
+      const fault = faultOf(recorder.calls);
+      if (fault === "undecided") {
+        undecided += 1;
+        continue;
+      }
       expect(fault, `seed ${seed}, round ${round}: ${fault?.message}`).toBeUndefined();
       calls.push(...recorder.calls);
     }
   } finally {
     await Promise.all(stores.map((store) => store.close()));
   }
+  // A check that mostly gives up would prove nothing.
+  expect(undecided).toBeLessThanOrEqual(rounds / 4);
   return { calls };
+}
+
+/** What no order explains. With many calls that nobody answered at once, the search for an order may not come to an end. */
+function faultOf(calls: readonly RecordedCall[]): ReturnType<typeof findHistoryFault> | "undecided" {
+  try {
+    return findHistoryFault(calls);
+  } catch (error) {
+    if (error instanceof RangeError) return "undecided";
+    throw error;
+  }
 }
 
 interface Harm {

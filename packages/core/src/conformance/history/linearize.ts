@@ -24,8 +24,8 @@ export interface Linearization<Operation> {
   readonly order: readonly Operation[];
 }
 
-/** More states than any history here comes to: a longer one has too many operations at once, or too many without an answer. */
-const MAX_STATES = 5_000_000;
+/** Some seconds of search. A longer one has too many operations at once, or too many without an answer, and would take hours. */
+const MAX_STATES = 200_000;
 
 interface Event {
   readonly operation: number;
