@@ -1,7 +1,7 @@
 import type { OffsetStore } from "@tidemark/core";
 import { launchOrSkip } from "@tidemark/test-support/servers";
 import { createClient, createCluster } from "redis";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { openRedisStore } from "../src/index.ts";
 import { RedisKeys } from "../src/keys.ts";
 
@@ -49,11 +49,15 @@ it("works on while slots move between the nodes of a Cluster", { timeout: 90_000
     }
   })();
   work.catch(() => undefined);
-  for (const slot of slots) await move(nodes, slot);
+  for (const slot of slots) {
+    const before = position;
+    await move(nodes, slot);
+    // Each move is met by work, however slow that is.
+    await Promise.race([vi.waitUntil(() => position > before, { timeout: 30_000 }), work]);
+  }
   moving.abort();
   await work;
   expect([...errors]).toEqual([]);
-  expect(position).toBeGreaterThan(3n);
   for (const outcome of await store.fetch(keys)) {
     expect(outcome).toMatchObject({ status: "found", record: { nextOffset: position } });
   }
