@@ -45,7 +45,11 @@ await describeWithServer("kafka", (server) => {
         return true;
       };
       const loop = async (): Promise<void> => {
-        for await (const { partition, offset } of consumer) seen.get(partition)?.push(offset);
+        for await (const { partition, offset } of consumer) {
+          seen.get(partition)?.push(offset);
+          // What is next is taken away meanwhile.
+          await isAtEnd();
+        }
       };
       // Whoever loses the race five times in a row hears of it, and may go on.
       const again = (error: unknown): Promise<void> => {
