@@ -72,19 +72,7 @@ interface Node {
 /** Moves one slot to the next node, key by key, as `redis-cli --cluster reshard` does. */
 async function move(nodes: readonly Node[], slot: number): Promise<void> {
   const name = String(slot);
-  const owners = await Promise.all(
-    nodes.map(async ({ client, id }) => {
-      const lines = String(await client.sendCommand(["CLUSTER", "NODES"])).split("\n");
-      const own = lines.find((line) => line.startsWith(id)) ?? "";
-      return own
-        .split(" ")
-        .slice(8)
-        .some((range) => {
-          const [first = "", last = first] = range.split("-");
-          return Number(first) <= slot && slot <= Number(last);
-        });
-    }),
-  );
+  const owners = await Promise.all(nodes.map(async ({ client, id }) => hasSlot(await nodesLine(client, id), slot)));
   const from = nodes[owners.indexOf(true)];
   const to = nodes[(owners.indexOf(true) + 1) % nodes.length];
   if (from === undefined || to === undefined) throw new Error(`nobody has slot ${slot}`);
@@ -98,6 +86,34 @@ async function move(nodes: readonly Node[], slot: number): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
   }
   for (const { client } of [to, from, ...nodes]) await client.sendCommand(["CLUSTER", "SETSLOT", name, "NODE", to.id]);
+  // Nodes that still disagree when the next slot moves may take this one back, and drop what is in it.
+  await vi.waitUntil(
+    async () => {
+      const views = await Promise.all(nodes.map(async ({ client }) => nodesLine(client, to.id)));
+      return views.every((line) => hasSlot(line, slot)) && new Set(views.map(epochOf)).size === 1;
+    },
+    { timeout: 30_000 },
+  );
+}
+
+async function nodesLine(client: Node["client"], id: string): Promise<string> {
+  const lines = String(await client.sendCommand(["CLUSTER", "NODES"])).split("\n");
+  return lines.find((line) => line.startsWith(id)) ?? "";
+}
+
+function hasSlot(line: string, slot: number): boolean {
+  return line
+    .split(" ")
+    .slice(8)
+    .some((range) => {
+      const [first = "", last = first] = range.split("-");
+      return Number(first) <= slot && slot <= Number(last);
+    });
+}
+
+/** How new a node's claim on its slots is, as another one knows it. */
+function epochOf(line: string): string | undefined {
+  return line.split(" ")[6];
 }
 
 async function listed(store: OffsetStore<never>): Promise<string[]> {
