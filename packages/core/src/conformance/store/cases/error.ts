@@ -1,21 +1,10 @@
 import assert from "node:assert/strict";
 
-import { OffsetStoreError, type OffsetStoreErrorCode } from "../../../errors/offset-store-error.ts";
+import { OFFSET_STORE_ERROR_CODES, OffsetStoreError } from "../../../errors/offset-store-error.ts";
 import type { OffsetKey } from "../../../key.ts";
 import type { ConformanceCase } from "../conformance-case.ts";
 import type { ConformanceContext } from "../conformance-context.ts";
 import { type AnyStore, claim, keyOf, listed, newToken } from "../outcomes.ts";
-
-const CODES: readonly OffsetStoreErrorCode[] = [
-  "UNAVAILABLE",
-  "TIMEOUT",
-  "PERMISSION_DENIED",
-  "UNSUPPORTED",
-  "CORRUPT_RECORD",
-  "CONFLICT",
-  "CLOSED",
-  "UNKNOWN",
-];
 
 /** What an error says. */
 export const errorCases: readonly ConformanceCase[] = [
@@ -27,7 +16,10 @@ export const errorCases: readonly ConformanceCase[] = [
       const errors = await provoke(context);
       for (const { verb, error } of errors) {
         assert.ok(error instanceof OffsetStoreError, `${verb}: not an OffsetStoreError: ${String(error)}`);
-        assert.ok(CODES.includes(error.code), `${verb}: ${JSON.stringify(error.code)} is none of ${CODES.join(", ")}`);
+        assert.ok(
+          OFFSET_STORE_ERROR_CODES.includes(error.code),
+          `${verb}: ${JSON.stringify(error.code)} is none of ${OFFSET_STORE_ERROR_CODES.join(", ")}`,
+        );
         assert.equal(typeof error.retryable, "boolean", `${verb}: retryable is ${String(error.retryable)}`);
       }
     },
