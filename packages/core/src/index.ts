@@ -15,7 +15,7 @@ export {
 } from "./errors/offset-store-error.ts";
 export { formatKey, type OffsetKey } from "./key.ts";
 export * from "./log-source.ts";
-export type { OffsetRecord } from "./offset-record.ts";
+export type { OffsetRange, OffsetRecord, ResetOrigin } from "./offset-record.ts";
 export { defaultOffsetResetPolicy, type OffsetResetContext, type OffsetResetPolicy } from "./offset-reset-policy.ts";
 export type { OffsetStoreEvent, OffsetStoreRetryEvent, OffsetStoreWarningEvent } from "./driver/store-options.ts";
 export type * from "./offset-store.ts";

@@ -1,6 +1,6 @@
 import type { OffsetStoreError } from "./errors/offset-store-error.ts";
 import type { OffsetKey } from "./key.ts";
-import type { OffsetRecord } from "./offset-record.ts";
+import type { OffsetRange, OffsetRecord } from "./offset-record.ts";
 
 /** What every call takes. */
 export interface CallOptions {
@@ -24,6 +24,8 @@ export interface ClaimEntry {
   readonly token: string;
   /** A human-readable name of the session; information only. */
   readonly owner: string;
+  /** The session's name in a sharing group; information only. Omitted: it is in none. */
+  readonly member?: string | undefined;
   /** Milliseconds that the record lives unless renewed. Omitted: keeps what it has (at first never expires). `null`: never. */
   readonly ttl?: number | null | undefined;
 }
@@ -32,24 +34,34 @@ export interface ClaimEntry {
 export interface CommitEntry {
   readonly key: OffsetKey;
   readonly token: string;
-  /** The offset of the next record to read. Omitted: the entry only renews the record's expiry. */
+  /**
+   * The claim's epoch, as `claimed` and the `committed` of a rewind told it: the commit holds only while it is the stored
+   * one. A session always gives it: a write of before a rewind that arrives late is then fenced (contract 3.2e). Omitted: the
+   * token alone decides.
+   */
+  readonly epoch?: number | undefined;
+  /** The offset of the next record to read. Omitted: the entry only renews the record's expiry, or releases the claim. */
   readonly nextOffset?: bigint | undefined;
-  /** Goes with `nextOffset`. Omitted: `""`. */
+  /** Goes with `nextOffset`. Omitted: stays as it is. */
   readonly metadata?: string | undefined;
+  /** Which log `nextOffset` belongs to: 1 to 255 UTF-8 bytes, in the log's own words. Omitted: none, any log takes it. */
+  readonly mark?: string | undefined;
+  /** Offsets beyond `nextOffset` that are done, in ascending order and apart, at most 1 KiB as text. Omitted: none. */
+  readonly acknowledged?: readonly OffsetRange[] | undefined;
+  /** Goes with `nextOffset`, where a reset policy chose it: where the position was, and why it was moved. */
+  readonly resetFrom?: { readonly nextOffset?: bigint | undefined; readonly reason: string } | undefined;
   /** As in {@link ClaimEntry}. */
   readonly ttl?: number | null | undefined;
-  /** Lets the position go back, if what is stored is exactly this (contract 3.2). */
-  readonly rewindFrom?: bigint | undefined;
-  /**
-   * The token that the claim has from this commit on. The entry holds under either of the two, so that it can be repeated;
-   * once it is committed nothing lands under `token` any more. A session sends it with `rewindFrom`: a write of before whose
-   * answer was lost could otherwise arrive late and move the position ahead again (contract 3.2e).
-   */
-  readonly nextToken?: string | undefined;
-  /** Lets the commit write the record anew under its token if there is none (contract 3.11). */
+  /** Lets the position go back, and gives the claim a new epoch, which the answer tells (contract 3.2b). */
+  readonly rewind?: boolean | undefined;
+  /** Ends the claim in the same write: nobody holds it afterwards (contract 3.2f). */
+  readonly release?: boolean | undefined;
+  /** Lets the commit write the record anew under its token and epoch if there is none (contract 3.11). */
   readonly recreate?: boolean | undefined;
   /** The owner to write with `recreate`; otherwise ignored. */
   readonly owner?: string | undefined;
+  /** The member to write with `recreate`; otherwise ignored. */
+  readonly member?: string | undefined;
 }
 
 /** One unconditional write by an operator. It withdraws the claim: the running session is fenced. */
@@ -78,18 +90,22 @@ export interface FailedOutcome {
 /** The token is written. `record` is what the claim found, or `undefined` if there was nothing. */
 export interface ClaimedOutcome {
   readonly status: "claimed";
+  /** The claim's epoch: larger than that of every claim before it. */
+  readonly epoch: number;
   readonly record: OffsetRecord | undefined;
 }
 
 /** The answer to one claim. */
 export type ClaimOutcome = ClaimedOutcome | FailedOutcome;
 
-/** Why a claim no longer holds: taken over, moved by an operator, or deleted (or expired). */
-export type FencedReason = "superseded" | "reset" | "absent";
+/** Why a claim no longer holds: taken over, moved by an operator, released by its holder, or deleted (or expired). */
+export type FencedReason = "superseded" | "reset" | "released" | "absent";
 
 /** The position is stored and its expiry renewed. */
 export interface CommittedOutcome {
   readonly status: "committed";
+  /** The claim's new epoch; with `rewind`. */
+  readonly epoch?: number;
 }
 
 /** What is stored is ahead of what was sent; nothing was written. */

@@ -1,4 +1,4 @@
-import { RecordTable } from "./record-table.ts";
+import { EntryTable } from "./entry-table.ts";
 
 /** What a backend is made with. */
 export interface MemoryBackendOptions {
@@ -11,14 +11,14 @@ export interface MemoryBackendOptions {
  * one server; closing a store leaves them there.
  */
 export interface MemoryBackend {
-  /** How many records take up memory in a namespace, expired ones that are not swept yet included. */
+  /** How many entries take up memory in a namespace, expired ones that are not swept yet included. */
   size(namespace: string): number;
 }
 
 /** The tables behind a backend. */
 export interface MemoryTables {
   readonly clock: () => number;
-  readonly table: (namespace: string) => RecordTable;
+  readonly table: (namespace: string) => EntryTable;
 }
 
 const tablesOf = new WeakMap<MemoryBackend, MemoryTables>();
@@ -31,7 +31,7 @@ const tablesOf = new WeakMap<MemoryBackend, MemoryTables>();
 export function createMemoryBackend(options: MemoryBackendOptions = {}): MemoryBackend {
   const { clock = Date.now } = options;
   if (typeof clock !== "function") throw new TypeError("clock must be a function that gives milliseconds");
-  const tables = new Map<string, RecordTable>();
+  const tables = new Map<string, EntryTable>();
   const backend: MemoryBackend = Object.freeze({
     size: (namespace: string) => tables.get(namespace)?.size ?? 0,
   });
@@ -40,7 +40,7 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): MemoryB
     table(namespace) {
       let table = tables.get(namespace);
       if (table === undefined) {
-        table = new RecordTable();
+        table = new EntryTable();
         tables.set(namespace, table);
       }
       return table;

@@ -1,34 +1,20 @@
+import type { StoreCapabilities } from "@tidemark/core";
 import type {
-  ClaimEntry,
-  CommitEntry,
-  DeleteSelector,
-  ExpireEntry,
-  OffsetFilter,
-  OffsetKey,
-  ResetEntry,
-  StoreCapabilities,
-} from "@tidemark/core";
-import {
-  claimTransition,
-  commitTransition,
-  type DriverClaimOutcome,
-  type DriverCommitOutcome,
-  type DriverExpireOutcome,
-  type DriverFetchOutcome,
-  type DriverListing,
-  type DriverResetOutcome,
-  type ErrorClassification,
-  expireTransition,
-  type OffsetStoreDriver,
-  resetTransition,
-  type StoredOffset,
-  toOffsetRecord,
-  visibleAt,
+  Change,
+  DriverKey,
+  ErrorClassification,
+  ListFilter,
+  ListPage,
+  OffsetStoreDriver,
+  ReadAnswer,
+  WriteAnswer,
 } from "@tidemark/core/driver";
-import type { RecordTable } from "./record-table.ts";
+import type { EntryTable, TableEntry } from "./entry-table.ts";
 
-/** How many records a listing looks at before it lets others run. */
+/** How many entries a listing looks at before it lets others run. */
 const LIST_PAGE = 1_000;
+/** How many entries a write looks at, for each that it writes, to find expired ones. */
+const LOOKS_PER_CHANGE = 2;
 
 /** What the memory store can do. */
 const memoryCapabilities: StoreCapabilities = Object.freeze({
@@ -39,111 +25,68 @@ const memoryCapabilities: StoreCapabilities = Object.freeze({
   maxBatch: 1_000,
 });
 
-/**
- * The driver over one table. Every verb reads and writes in one synchronous run, which in one process is the atomic step
- * that the contract asks for (3.1).
- */
+/** The driver over one table. Each verb is one synchronous run: in one process that is an atomic step (contract 3.1a). */
 export class MemoryDriver implements OffsetStoreDriver {
   readonly name = "memory";
   readonly capabilities = memoryCapabilities;
-  readonly #table: RecordTable;
+  readonly #table: EntryTable;
   readonly #clock: () => number;
 
-  constructor(table: RecordTable, clock: () => number) {
+  constructor(table: EntryTable, clock: () => number) {
     this.#table = table;
     this.#clock = clock;
   }
 
-  async claim(entries: readonly ClaimEntry[]): Promise<readonly DriverClaimOutcome[]> {
-    const now = this.#writeTime();
-    return entries.map((entry) => {
-      const stored = this.#visible(entry.key, now);
-      this.#table.set(entry.key, claimTransition(stored, entry, now));
-      return { status: "claimed", record: stored && toOffsetRecord(entry.key, stored) };
-    });
+  async read(keys: readonly DriverKey[]): Promise<ReadAnswer> {
+    return { now: this.#clock(), entries: keys.map((key) => this.#table.get(key)) };
   }
 
-  async commit(entries: readonly CommitEntry[]): Promise<readonly DriverCommitOutcome[]> {
-    const now = this.#writeTime();
-    return entries.map((entry) => {
-      const { write, refusal } = commitTransition(entry.key, this.#visible(entry.key, now), entry, now);
-      if (refusal !== undefined) return refusal;
-      this.#table.set(entry.key, write);
-      return { status: "committed" };
-    });
+  async write(changes: readonly Change[]): Promise<WriteAnswer> {
+    const fits = changes.map((change) => isExpected(change, this.#table.get(change.key)));
+    if (fits.includes(false)) return { changes: fits.map((fit) => (fit ? "skipped" : "conflict")) };
+    const writtenAt = this.#clock();
+    for (const { key, value, version, reclaimAfter } of changes) {
+      if (value === undefined) this.#table.delete(key);
+      else this.#table.set(key, { version, value, writtenAt }, writtenAt + (reclaimAfter ?? Number.POSITIVE_INFINITY));
+    }
+    this.#table.sweep(writtenAt, LOOKS_PER_CHANGE * changes.length);
+    return { writtenAt, changes: undefined };
   }
 
-  async fetch(keys: readonly OffsetKey[]): Promise<readonly DriverFetchOutcome[]> {
-    const now = this.#clock();
-    return keys.map((key) => {
-      const stored = this.#visible(key, now);
-      return stored === undefined ? { status: "absent" } : { status: "found", record: toOffsetRecord(key, stored) };
-    });
-  }
-
-  async *list(filter: OffsetFilter): AsyncGenerator<readonly DriverListing[], void, undefined> {
+  async *list(filter: ListFilter): AsyncGenerator<ListPage, void, undefined> {
     let now = this.#clock();
-    let page: DriverListing[] = [];
+    let page: TableEntry[] = [];
     let looked = 0;
-    for (const { key, stored } of this.#table.matching(filter)) {
-      const visible = visibleAt(stored, now);
-      if (visible !== undefined) page.push({ status: "found", record: toOffsetRecord(key, visible) });
+    for (const entry of this.#table.all()) {
+      if (matches(filter, entry.key)) page.push(entry);
       looked += 1;
       if (looked < LIST_PAGE) continue;
-      yield page;
+      yield { now, entries: page.map((each) => ({ key: each.key, entry: each })) };
       page = [];
       looked = 0;
       now = this.#clock();
     }
-    if (page.length > 0) yield page;
-  }
-
-  async reset(entries: readonly ResetEntry[]): Promise<readonly DriverResetOutcome[]> {
-    const now = this.#writeTime();
-    return entries.map((entry) => {
-      this.#table.set(entry.key, resetTransition(this.#visible(entry.key, now), entry, now));
-      return { status: "reset" };
-    });
-  }
-
-  async expire(entries: readonly ExpireEntry[]): Promise<readonly DriverExpireOutcome[]> {
-    const now = this.#writeTime();
-    return entries.map((entry) => {
-      const stored = this.#visible(entry.key, now);
-      if (stored === undefined) return { status: "absent" };
-      this.#table.set(entry.key, expireTransition(stored, entry, now));
-      return { status: "set" };
-    });
-  }
-
-  async delete(selector: DeleteSelector): Promise<readonly OffsetKey[]> {
-    const now = this.#clock();
-    if ("expired" in selector) return this.#table.deleteExpired(now);
-    const keys = "keys" in selector ? selector.keys : [...this.#table.matching(selector)].map(({ key }) => key);
-    // Expired records go too, but nobody could see them: they are not told of.
-    return keys.filter((key) => {
-      const wasVisible = this.#visible(key, now) !== undefined;
-      return this.#table.delete(key) && wasVisible;
-    });
+    yield { now, entries: page.map((each) => ({ key: each.key, entry: each })) };
   }
 
   classify(error: unknown): ErrorClassification {
-    return {
-      code: "UNKNOWN",
-      retryable: false,
-      message: error instanceof Error ? error.message : String(error),
-    };
+    const message = error instanceof Error ? error.message : String(error);
+    return { code: "UNKNOWN", retryable: false, message };
   }
 
   async close(): Promise<void> {}
+}
 
-  #visible(key: OffsetKey, now: number): StoredOffset | undefined {
-    return visibleAt(this.#table.get(key), now);
-  }
+function isExpected({ expected }: Change, stored: TableEntry | undefined): boolean {
+  return expected === "any" || expected.includes(stored?.version ?? null);
+}
 
-  #writeTime(): number {
-    const now = this.#clock();
-    this.#table.sweep(now);
-    return now;
-  }
+function matches({ kind, consumer, topic, partition }: ListFilter, key: DriverKey): boolean {
+  const isMember = "member" in key;
+  return (
+    (kind === "member") === isMember &&
+    (consumer === undefined || consumer === key.consumer) &&
+    (topic === undefined || topic === key.topic) &&
+    (partition === undefined || (!isMember && partition === key.partition))
+  );
 }

@@ -1,7 +1,7 @@
 import { CONTRACT_VERSION, contractBrand, validateContractVersion } from "../contract-version.ts";
 import { emitter } from "../emitter.ts";
-import { OffsetStoreError, type OffsetStoreOperation } from "../errors/offset-store-error.ts";
-import { formatKey, type OffsetKey } from "../key.ts";
+import type { OffsetStoreOperation } from "../errors/offset-store-error.ts";
+import type { OffsetKey } from "../key.ts";
 import type { OffsetRecord } from "../offset-record.ts";
 import type {
   CallOptions,
@@ -13,7 +13,6 @@ import type {
   DeleteSelector,
   ExpireEntry,
   ExpireOutcome,
-  FailedOutcome,
   FetchOutcome,
   OffsetFilter,
   OffsetStore,
@@ -22,10 +21,15 @@ import type {
   StoreCapabilities,
 } from "../offset-store.ts";
 import { batchesOf } from "./batches.ts";
-import { DeadlineExceeded, withinDeadline } from "./deadline.ts";
-import type { DriverCommitOutcome, DriverFailure, OffsetStoreDriver } from "./driver.ts";
-import { DriverCalls } from "./driver-calls.ts";
+import { withinDeadline } from "./deadline.ts";
+import { decideClaim, decideCommit, decideExpire, decideFetch, decideReset } from "./decisions.ts";
+import type { ListFilter, OffsetStoreDriver } from "./driver.ts";
+import { parseRecordText } from "./record-text.ts";
+import { Removal } from "./removal.ts";
+import { StoreCalls, type Verb } from "./store-calls.ts";
+import { StoreErrors } from "./store-errors.ts";
 import { type OffsetStoreOptions, resolveStoreOptions } from "./store-options.ts";
+import { type StoredOffset, toOffsetRecord, visibleAt } from "./stored-offset.ts";
 import {
   validateClaimEntries,
   validateCommitEntries,
@@ -37,8 +41,8 @@ import {
 } from "./validation.ts";
 
 /**
- * Makes a store from a driver. It owns what is the same for all: checking arguments before any I/O, cutting batches, the
- * time-out, retries of what is safe to repeat, the closed state, aborts, and errors that name the key and what to do.
+ * Makes a store from a driver of four verbs. Everything that the contract says is decided here, once for all stores: claims,
+ * fencing, order, expiry, what a lost answer means, retries, time-outs, and errors that name the key and what to do.
  *
  * @throws TypeError if the driver was written for another version of the contract.
  */
@@ -50,14 +54,21 @@ export function createOffsetStore<Transaction = never>(
   return new DrivenOffsetStore(driver, options);
 }
 
+const CLAIM: Verb<ClaimEntry, ClaimOutcome> = { operation: "claim", decide: decideClaim };
+const COMMIT: Verb<CommitEntry, CommitOutcome> = { operation: "commit", decide: decideCommit, remembers: true };
+const FETCH: Verb<{ readonly key: OffsetKey }, FetchOutcome> = { operation: "fetch", decide: decideFetch };
+const RESET: Verb<ResetEntry, ResetOutcome> = { operation: "reset", decide: decideReset, isOnce: true };
+const EXPIRE: Verb<ExpireEntry, ExpireOutcome> = { operation: "expire", decide: decideExpire };
+
 class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
   readonly [contractBrand] = CONTRACT_VERSION;
   readonly name: string;
   readonly namespace: string;
   readonly capabilities: StoreCapabilities;
   readonly #driver: OffsetStoreDriver<Transaction>;
-  readonly #calls: DriverCalls;
-  readonly #timeout: number;
+  readonly #errors: StoreErrors;
+  readonly #calls: StoreCalls<Transaction>;
+  readonly #timeoutMs: number;
   #closing: Promise<void> | undefined;
 
   constructor(driver: OffsetStoreDriver<Transaction>, options: OffsetStoreOptions) {
@@ -66,56 +77,72 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
     this.namespace = namespace;
     this.capabilities = driver.capabilities;
     this.#driver = driver;
-    this.#timeout = timeout;
-    this.#calls = new DriverCalls(driver, timeout, emitter(options.onEvent));
+    this.#timeoutMs = timeout;
+    this.#errors = new StoreErrors(driver);
+    this.#calls = new StoreCalls(driver, this.#errors, timeout, emitter(options.onEvent));
   }
 
   async claim(entries: readonly ClaimEntry[], options: CallOptions = {}): Promise<ClaimOutcome[]> {
     const checked = validateClaimEntries(entries);
-    return this.#inBatches("claim", true, checked, options, (batch, signal) => this.#driver.claim(batch, { signal }));
+    this.#refuseIfClosed("claim");
+    return this.#calls.run(CLAIM, checked, options);
   }
 
-  async commit(entries: readonly CommitEntry[], options: CommitOptions<Transaction> = {}): Promise<CommitOutcome[]> {
-    const checked = validateCommitEntries(entries);
-    const { transaction } = options;
-    if (transaction !== undefined) return this.#commitWithin(transaction, checked, options);
-    return this.#inBatches("commit", true, checked, options, (batch, signal) => this.#driver.commit(batch, { signal }));
+  // No async frame: this is the way of every commit.
+  commit(entries: readonly CommitEntry[], options: CommitOptions<Transaction> = {}): Promise<CommitOutcome[]> {
+    try {
+      const checked = validateCommitEntries(entries);
+      this.#refuseIfClosed("commit");
+      const { transaction } = options;
+      if (transaction !== undefined) return this.#commitWithin(transaction, checked, options);
+      return this.#calls.run(COMMIT, checked, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async fetch(keys: readonly OffsetKey[], options: CallOptions = {}): Promise<FetchOutcome[]> {
     const entries = validateKeys(keys).map((key) => ({ key }));
-    return this.#inBatches("fetch", true, entries, options, (batch, signal) =>
-      this.#driver.fetch(
-        batch.map(({ key }) => key),
-        { signal },
-      ),
-    );
+    this.#refuseIfClosed("fetch");
+    return this.#calls.run(FETCH, entries, options);
   }
 
   async reset(entries: readonly ResetEntry[], options: CallOptions = {}): Promise<ResetOutcome[]> {
     const checked = validateResetEntries(entries);
-    // Not repeated: a session that claimed between two attempts would be fenced by the second.
-    return this.#inBatches("reset", false, checked, options, (batch, signal) => this.#driver.reset(batch, { signal }));
+    this.#refuseIfClosed("reset");
+    return this.#calls.run(RESET, checked, options);
   }
 
   async expire(entries: readonly ExpireEntry[], options: CallOptions = {}): Promise<ExpireOutcome[]> {
     const checked = validateExpireEntries(entries);
-    return this.#inBatches("expire", true, checked, options, (batch, signal) => this.#driver.expire(batch, { signal }));
+    this.#refuseIfClosed("expire");
+    return this.#calls.run(EXPIRE, checked, options);
   }
 
   async delete(selector: DeleteSelector, options: CallOptions = {}): Promise<OffsetKey[]> {
     const checked = validateSelector(selector);
     this.#refuseIfClosed("delete");
     const keys = "keys" in checked ? checked.keys : [];
-    const parts =
-      "keys" in checked
-        ? batchesOf(checked.keys, this.capabilities.maxBatch).map((part) => ({ keys: part }))
-        : [checked];
-    return this.#calls.send({ operation: "delete", options, repeatable: false }, keys, async (signal) => {
+    const removal = new Removal(this.#driver, this.#errors, "expired" in checked);
+    return this.#calls.bounded("delete", () => keys, options.signal, async (call) => {
+      const retries = this.#calls.retries("delete", call as never);
       const removed: OffsetKey[] = [];
-      for (const part of parts) {
-        signal.throwIfAborted();
-        for (const key of await this.#driver.delete(part, { signal })) removed.push(key);
+      const { maxBatch } = this.capabilities;
+      for (const part of batchesOf(keys, maxBatch)) {
+        const gone = await removal.remove(
+          part.map((key) => ({ key })),
+          undefined,
+          call,
+          retries,
+        );
+        for (const key of gone) removed.push(key);
+      }
+      for (const filter of "keys" in checked ? [] : removedBy(checked)) {
+        for await (const { now, entries } of this.#driver.list(filter, call)) {
+          for (const part of batchesOf(entries, maxBatch)) {
+            for (const key of await removal.remove(part, now, call, retries)) removed.push(key);
+          }
+        }
       }
       return removed;
     });
@@ -128,11 +155,11 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
 
   close(): Promise<void> {
     this.#closing ??= (async () => {
-      await this.#calls.settled();
+      await this.#calls.idle();
       try {
-        await withinDeadline(this.#timeout, undefined, async () => this.#driver.close());
+        await withinDeadline(this.#timeoutMs, undefined, async () => this.#driver.close());
       } catch (error) {
-        throw this.#calls.wrap("close", [], error);
+        throw this.#errors.wrap("close", [], error);
       }
     })();
     return this.#closing;
@@ -142,103 +169,70 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
     return this.close();
   }
 
+  async #commitWithin(
+    transaction: Transaction,
+    entries: readonly CommitEntry[],
+    options: CallOptions,
+  ): Promise<CommitOutcome[]> {
+    if (!this.capabilities.transactions) throw this.#errors.withoutTransactions(entries.map(({ key }) => key));
+    const outcomes = await this.#calls.runWithin(transaction, COMMIT, entries, options);
+    for (const [at, outcome] of outcomes.entries()) {
+      if (outcome.status === "failed") throw outcome.error;
+      if (outcome.status !== "committed") throw this.#errors.refused((entries[at] as CommitEntry).key, outcome);
+    }
+    return outcomes;
+  }
+
   async *#list(filter: OffsetFilter, options: CallOptions): AsyncGenerator<OffsetRecord, void, undefined> {
     const ended = new AbortController();
-    const pages = this.#driver.list(filter, { signal: ended.signal })[Symbol.asyncIterator]();
-    const unreadable: { key: OffsetKey; error: unknown }[] = [];
-    let answered = true;
+    const context = { signal: ended.signal };
+    const pages = this.#driver.list({ ...filter, kind: "position" }, context)[Symbol.asyncIterator]();
+    const unreadable: { readonly key: OffsetKey; readonly error: unknown }[] = [];
+    let isAnswered = true;
     try {
       for (;;) {
         this.#refuseIfClosed("list");
-        answered = false;
-        const page = await this.#calls.send({ operation: "list", options, repeatable: false }, [], () => pages.next());
-        answered = true;
+        isAnswered = false;
+        const page = await this.#calls.bounded("list", () => [], options.signal, () => pages.next());
+        isAnswered = true;
         if (page.done === true) break;
-        for (const listing of page.value) {
+        const { now, entries } = page.value;
+        for (const { key, entry } of entries) {
           // A page may hold many records, and its reader may take long over each.
           options.signal?.throwIfAborted();
-          if (listing.status === "found") yield listing.record;
-          else unreadable.push({ key: listing.key, error: listing.error });
+          if (!("partition" in key)) continue;
+          let stored: StoredOffset | undefined;
+          try {
+            if ("error" in entry) throw entry.error;
+            stored = visibleAt(parseRecordText(entry.value, entry.writtenAt), now);
+          } catch (error) {
+            unreadable.push({ key, error });
+          }
+          if (stored !== undefined) yield toOffsetRecord(key, stored);
         }
       }
     } finally {
       ended.abort();
       const returned = pages.return?.();
       // Behind a page that never came, a generator's return never comes either: then nobody waits for it (contract 3.9).
-      if (answered) await returned;
+      if (isAnswered) await returned;
       else returned?.catch(() => undefined);
     }
     const [first] = unreadable;
     if (first === undefined) return;
-    const keys = unreadable.map(({ key }) => key);
     // Made anew even from an error of ours: every key that could not be read is named (contract 3.3).
-    throw this.#calls.describe("list", keys, first.error);
-  }
-
-  async #commitWithin(
-    transaction: Transaction,
-    entries: readonly CommitEntry[],
-    options: CallOptions,
-  ): Promise<CommitOutcome[]> {
-    this.#refuseIfClosed("commit");
-    if (!this.capabilities.transactions) {
-      throw new OffsetStoreError(
-        `the ${this.name} store cannot commit inside a caller's transaction; commit after your own write, and make that write safe to repeat`,
-        { code: "UNSUPPORTED", operation: "commit", store: this.name, keys: entries.map(({ key }) => key) },
-      );
-    }
-    // The driver's own errors pass unwrapped and nothing is repeated: the caller's transaction decides about both.
-    const send = async (signal: AbortSignal): Promise<DriverCommitOutcome[]> => {
-      const answers: DriverCommitOutcome[] = [];
-      for (const batch of batchesOf(entries, this.capabilities.maxBatch)) {
-        signal.throwIfAborted();
-        const outcomes = await this.#driver.commit(batch, { signal, transaction });
-        answers.push(...this.#calls.answersTo("commit", batch, outcomes));
-      }
-      return answers;
-    };
-    const keys = entries.map(({ key }) => key);
-    const outcomes = await this.#calls
-      .track(withinDeadline(this.#timeout, options.signal, send))
-      .catch((error: unknown) => {
-        throw error instanceof DeadlineExceeded ? this.#calls.wrap("commit", keys, error) : error;
-      });
-    outcomes.forEach((outcome, index) => {
-      if (outcome.status === "failed") throw outcome.error;
-      const key = entries[index]?.key;
-      if (outcome.status === "committed" || key === undefined) return;
-      const why =
-        outcome.status === "behind"
-          ? `its position ${outcome.record.nextOffset} is ahead of what was to be committed`
-          : `the claim does not hold (${outcome.reason}${outcome.owner === undefined ? "" : ` by ${JSON.stringify(outcome.owner)}`})`;
-      throw new OffsetStoreError(`${formatKey(key)} was refused: ${why}; roll the transaction back`, {
-        code: "CONFLICT",
-        operation: "commit",
-        store: this.name,
-        keys: [key],
-        refusal: outcome,
-      });
-    });
-    return entries.map(() => ({ status: "committed" }));
-  }
-
-  async #inBatches<Entry extends { readonly key: OffsetKey }, Outcome extends { readonly status: string }>(
-    operation: OffsetStoreOperation,
-    repeatable: boolean,
-    entries: readonly Entry[],
-    options: CallOptions,
-    send: (batch: readonly Entry[], signal: AbortSignal) => Promise<readonly (Outcome | DriverFailure)[]>,
-  ): Promise<(Outcome | FailedOutcome)[]> {
-    this.#refuseIfClosed(operation);
-    return this.#calls.inBatches({ operation, options, repeatable }, entries, send);
+    const keys = unreadable.map(({ key }) => key);
+    throw this.#errors.describe("list", keys, first.error);
   }
 
   #refuseIfClosed(operation: OffsetStoreOperation): void {
-    if (this.#closing === undefined) return;
-    throw new OffsetStoreError(`the ${this.name} store is closed; open it again to ${operation}`, {
-      code: "CLOSED",
-      operation,
-      store: this.name,
-    });
+    if (this.#closing !== undefined) throw this.#errors.closed(operation);
   }
+}
+
+/** What a deletion by filter takes with it: the members of a consumer or topic go along with its positions. */
+function removedBy(selector: { readonly expired: true } | OffsetFilter): ListFilter[] {
+  if ("expired" in selector) return [{ kind: "position", reclaimable: true }];
+  const positions: ListFilter = { ...selector, kind: "position" };
+  return selector.partition === undefined ? [positions, { ...selector, kind: "member" }] : [positions];
 }

@@ -1,60 +1,109 @@
 import type { OffsetStoreErrorCode } from "../errors/offset-store-error.ts";
 import type { OffsetKey } from "../key.ts";
-import type { OffsetRecord } from "../offset-record.ts";
-import type {
-  ClaimEntry,
-  CommitEntry,
-  CommitRefusal,
-  DeleteSelector,
-  ExpireEntry,
-  FencedReason,
-  OffsetFilter,
-  ResetEntry,
-  StoreCapabilities,
-} from "../offset-store.ts";
+import type { OffsetFilter, StoreCapabilities } from "../offset-store.ts";
 
-/** What a driver's call gets beside its entries. */
-export interface DriverContext {
-  /** Aborted when the caller aborts or the time is up. A driver that can stop early does; it need not. */
-  readonly signal: AbortSignal;
+/** Names the record of one member of a sharing group. The group's own record is the member `""`. */
+export interface MemberKey {
+  readonly consumer: string;
+  readonly topic: string;
+  readonly member: string;
 }
 
-/** What a driver's commit gets beside its entries. */
-export interface DriverCommitContext<Transaction> extends DriverContext {
-  /** The caller's open transaction; only where `capabilities.transactions` is true. */
+/** What an entry is stored under: a position's key, or a member's. The two never meet. */
+export type DriverKey = OffsetKey | MemberKey;
+
+/** What every driver call gets. */
+export interface DriverContext<Transaction = never> {
+  /** Aborted when the caller aborts or the time is up. Made when it is first looked at. */
+  readonly signal: AbortSignal;
+  /** The caller's open transaction: read and write inside it. Only where `capabilities.transactions` is true. */
   readonly transaction?: Transaction | undefined;
 }
 
-/** This entry alone failed. `error` is the backend's own; the store wraps it. */
+/** What a driver's write gets. */
+export interface WriteContext<Transaction = never> extends DriverContext<Transaction> {
+  /** Whether the answer should carry `writtenAt`. Without it the driver may save the cost. */
+  readonly timed?: boolean | undefined;
+}
+
+/** What is stored under a key. */
+export interface StoredEntry {
+  /** As in the {@link Change} that wrote it. */
+  readonly version: string;
+  /** As in the {@link Change} that wrote it. */
+  readonly value: string;
+  /** When the backend wrote it, in milliseconds of the backend's own clock. */
+  readonly writtenAt: number;
+}
+
+/** Something is stored under the key that this driver did not write, or that cannot be read. It is left as it is. */
+export interface UnreadableEntry {
+  /** What stands in the version's place, if a write can compare it. */
+  readonly version?: string | undefined;
+  /** The driver's own; an {@link UnreadableRecordError} is `CORRUPT_RECORD`, everything else goes to `classify`. */
+  readonly error: unknown;
+}
+
+/** The answer to one key of a read. `undefined`: a confirmed miss. */
+export type ReadEntry = StoredEntry | UnreadableEntry | undefined;
+
+/** The answer to a read. */
+export interface ReadAnswer {
+  /** The backend's clock in milliseconds, read in the same step as the entries or before them, never after. */
+  readonly now: number;
+  /** One for each key, in the order asked. */
+  readonly entries: readonly ReadEntry[];
+}
+
+/** One conditional write. */
+export interface Change {
+  readonly key: DriverKey;
+  /** The stored version must be one of these; `null` stands for nothing being stored. `"any"`: no condition. */
+  readonly expected: readonly (string | null)[] | "any";
+  /** The text to store; `undefined` removes the entry. */
+  readonly value: string | undefined;
+  /** Goes with the value: 12 characters of `A-Z a-z 0-9 - _`, new for every attempt. */
+  readonly version: string;
+  /**
+   * From when the backend may take the space back by itself: so many milliseconds after this write, by its own clock. Late
+   * is fine, early never. `null`: never. `undefined`: never, and what is written over had no such time either.
+   */
+  readonly reclaimAfter: number | null | undefined;
+}
+
+/** This change alone failed, with the backend's own error. If that is retryable, the change may have been written. */
 export interface DriverFailure {
   readonly status: "failed";
   readonly error: unknown;
 }
 
-/** As `ClaimOutcome`, with a raw error. */
-export type DriverClaimOutcome =
-  | { readonly status: "claimed"; readonly record: OffsetRecord | undefined }
-  | DriverFailure;
+/**
+ * The answer to one change. `conflict`: the version was not an expected one, nothing is written. `skipped`: nothing is
+ * written because another change of the call met a conflict (where `capabilities.atomicBatch` is true).
+ */
+export type ChangeAnswer = "written" | "conflict" | "skipped" | DriverFailure;
 
-/** As `CommitOutcome`, with a raw error. */
-export type DriverCommitOutcome = { readonly status: "committed" } | CommitRefusal | DriverFailure;
+/** The answer to a write. */
+export interface WriteAnswer {
+  /** The time with which all of this call was stamped; needed where the context is `timed`. */
+  readonly writtenAt?: number | undefined;
+  /** One for each change, in the order asked. `undefined`: all are written. */
+  readonly changes: readonly ChangeAnswer[] | undefined;
+}
 
-/** As `FetchOutcome`, with a raw error. */
-export type DriverFetchOutcome =
-  | { readonly status: "found"; readonly record: OffsetRecord }
-  | { readonly status: "absent" }
-  | DriverFailure;
+/** Which entries a listing is about. */
+export interface ListFilter extends OffsetFilter {
+  readonly kind: "position" | "member";
+  /** Only what may have expired is wanted; a driver that cannot tell lists more. */
+  readonly reclaimable?: boolean | undefined;
+}
 
-/** As `ResetOutcome`, with a raw error. */
-export type DriverResetOutcome = { readonly status: "reset" } | DriverFailure;
-
-/** As `ExpireOutcome`, with a raw error. */
-export type DriverExpireOutcome = { readonly status: "set" } | { readonly status: "absent" } | DriverFailure;
-
-/** One thing that a listing came across: a record, or a key whose record cannot be read. */
-export type DriverListing =
-  | { readonly status: "found"; readonly record: OffsetRecord }
-  | { readonly status: "failed"; readonly key: OffsetKey; readonly error: unknown };
+/** A part of a listing. */
+export interface ListPage {
+  /** As in {@link ReadAnswer}. */
+  readonly now: number;
+  readonly entries: readonly { readonly key: DriverKey; readonly entry: StoredEntry | UnreadableEntry }[];
+}
 
 /** What a driver makes of one of its backend's errors. */
 export interface ErrorClassification {
@@ -66,9 +115,11 @@ export interface ErrorClassification {
 }
 
 /**
- * What is particular to one backend. `createOffsetStore` calls it with checked entries or keys, never more than
- * `capabilities.maxBatch` at once and never the same key twice in a call; answers come in the order asked, one to each. It
- * throws raw errors when nothing was answered.
+ * All that is particular to one backend: four verbs that compare a version and write. What a claim, a commit or an expiry
+ * is, `createOffsetStore` decides.
+ *
+ * Calls carry checked keys, at most `capabilities.maxBatch` of them and none twice. A driver throws its backend's own
+ * errors where nothing was answered, and may be called again with the same changes.
  */
 export interface OffsetStoreDriver<Transaction = never> {
   /** The kind of store, for example `"sqlite"`. */
@@ -76,24 +127,29 @@ export interface OffsetStoreDriver<Transaction = never> {
   /** The version of the contract that the driver was written for. Default 1, the only one so far. */
   readonly contractVersion?: number | undefined;
   readonly capabilities: StoreCapabilities;
-  claim(entries: readonly ClaimEntry[], context: DriverContext): Promise<readonly DriverClaimOutcome[]>;
-  commit(
-    entries: readonly CommitEntry[],
-    context: DriverCommitContext<Transaction>,
-  ): Promise<readonly DriverCommitOutcome[]>;
-  fetch(keys: readonly OffsetKey[], context: DriverContext): Promise<readonly DriverFetchOutcome[]>;
-  /** In pages: memory stays bounded however many records there are, and the time-out counts per page. */
-  list(filter: OffsetFilter, context: DriverContext): AsyncIterable<readonly DriverListing[]>;
-  reset(entries: readonly ResetEntry[], context: DriverContext): Promise<readonly DriverResetOutcome[]>;
-  expire(entries: readonly ExpireEntry[], context: DriverContext): Promise<readonly DriverExpireOutcome[]>;
-  delete(selector: DeleteSelector, context: DriverContext): Promise<readonly OffsetKey[]>;
+  /** Reads entries, expired ones too. */
+  read(keys: readonly DriverKey[], context: DriverContext<Transaction>): Promise<ReadAnswer>;
+  /**
+   * Compares and writes each change in one atomic step, and stamps it with the backend's clock in that step. Where
+   * `capabilities.atomicBatch` is true, all changes or, if one meets a conflict, none.
+   */
+  write(changes: readonly Change[], context: WriteContext<Transaction>): Promise<WriteAnswer>;
+  /**
+   * Lists entries, expired ones too, in pages: memory stays bounded however many there are. An entry that is there
+   * throughout is listed exactly once.
+   */
+  list(filter: ListFilter, context: Pick<DriverContext, "signal">): AsyncIterable<ListPage>;
   /** Says what an error of the backend means. */
   classify(error: unknown): ErrorClassification;
-  /** Called once, when no call is in flight. */
+  /** Releases what the driver opened itself. Called once, when no call is in flight. */
   close(): Promise<void>;
 }
 
-/** A fenced outcome, with the owner where one is known. */
-export function fenced(reason: FencedReason, owner?: string): CommitRefusal {
-  return owner === undefined ? { status: "fenced", reason } : { status: "fenced", reason, owner };
+/** What lies under a key was not written by a store, or by a later release of one. No write goes over it. */
+export class UnreadableRecordError extends Error {
+  override readonly name = "UnreadableRecordError";
+
+  constructor(why: string) {
+    super(`what is stored is not a record of Tidemark's: ${why}; it is left as it is: repair it, or delete the key`);
+  }
 }

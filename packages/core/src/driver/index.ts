@@ -1,19 +1,27 @@
 export { createOffsetStore } from "./create-offset-store.ts";
 export { backoffMs, delay } from "./deadline.ts";
-export type {
-  DriverClaimOutcome,
-  DriverCommitContext,
-  DriverCommitOutcome,
-  DriverContext,
-  DriverExpireOutcome,
-  DriverFailure,
-  DriverFetchOutcome,
-  DriverListing,
-  DriverResetOutcome,
-  ErrorClassification,
-  OffsetStoreDriver,
+export { byTopic, type TopicGroup } from "./by-topic.ts";
+export { classifyConnectionError, type ConnectionFault, connectionFaultOf } from "./connection-errors.ts";
+export {
+  type Change,
+  type ChangeAnswer,
+  type DriverContext,
+  type DriverFailure,
+  type DriverKey,
+  type ErrorClassification,
+  type ListFilter,
+  type ListPage,
+  type MemberKey,
+  type OffsetStoreDriver,
+  type ReadAnswer,
+  type ReadEntry,
+  type StoredEntry,
+  type UnreadableEntry,
+  UnreadableRecordError,
+  type WriteAnswer,
+  type WriteContext,
 } from "./driver.ts";
-export { fenced } from "./driver.ts";
+export { escapeName, unescapeName } from "./escaped-names.ts";
 export {
   validateFetchRequest,
   validateListOffsets,
@@ -23,16 +31,7 @@ export {
   validateTopicConfig,
 } from "./log-source-validation.ts";
 export {
-  claimTransition,
-  type CommitTransition,
-  commitTransition,
-  expireTransition,
-  resetTransition,
-  type StoredOffset,
-  toOffsetRecord,
-  visibleAt,
-} from "./transitions.ts";
-export {
+  MAX_ACKNOWLEDGED_BYTES,
   MAX_METADATA_BYTES,
   MAX_NAME_BYTES,
   MAX_OFFSET,

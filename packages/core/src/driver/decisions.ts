@@ -1,0 +1,201 @@
+import type { OffsetKey } from "../key.ts";
+import type {
+  ClaimEntry,
+  ClaimOutcome,
+  CommitEntry,
+  CommitOutcome,
+  CommitRefusal,
+  ExpireEntry,
+  ExpireOutcome,
+  FencedReason,
+  FetchOutcome,
+  ResetEntry,
+  ResetOutcome,
+} from "../offset-store.ts";
+import { AT_WRITE, type StoredClaim, type StoredOffset, toOffsetRecord } from "./stored-offset.ts";
+
+/** What a decision goes by. */
+export interface Found {
+  readonly key: OffsetKey;
+  /** The visible record. `undefined`: there is none. */
+  readonly stored: StoredOffset | undefined;
+  /** The backend's clock. `undefined`: the record is remembered and was not read in this call. */
+  readonly now: number | undefined;
+  /** Whether the commit is part of a caller's transaction. */
+  readonly isInTransaction: boolean;
+}
+
+/**
+ * What an entry comes to: the record to write and the answer once it is written, or the answer alone. `undefined`: it takes
+ * what only a read can tell.
+ */
+export type Decision<Outcome> = { readonly write?: StoredOffset; readonly outcome: Outcome } | undefined;
+
+/** Decides one entry of a verb (contract, section 3). */
+export type Decide<Entry, Outcome> = (entry: Entry, found: Found) => Decision<Outcome>;
+
+const COMMITTED = Object.freeze({ status: "committed" as const });
+
+/** A claim: the newest one wins, and finds what is stored (contract 3.1b). */
+export const decideClaim: Decide<ClaimEntry, ClaimOutcome> = (entry, { key, stored, now }) => {
+  if (now === undefined) return undefined;
+  const { token, owner, member } = entry;
+  // The same token again is the same claim: it keeps time and epoch (contract 3.4a).
+  const isSame = stored?.claim.token === token && !stored.claim.released;
+  const epoch = isSame ? stored.claim.epoch : nextEpoch(stored, now);
+  const claimedAt = isSame ? stored.claim.claimedAt : AT_WRITE;
+  return {
+    write: {
+      ...(stored ?? EMPTY),
+      ttl: ttlOf(entry.ttl, stored),
+      claim: { epoch, token, owner, member, claimedAt, released: false },
+      notAfter: undefined,
+      writtenAt: AT_WRITE,
+    },
+    outcome: { status: "claimed", epoch, record: stored && toOffsetRecord(key, stored) },
+  };
+};
+
+/** A commit, a renewal or a release (contract 3.2). */
+export const decideCommit: Decide<CommitEntry, CommitOutcome> = (entry, found) => {
+  const { stored, now } = found;
+  if (stored === undefined) {
+    if (now === undefined) return undefined;
+    return entry.recreate === true ? recreated(entry, now) : { outcome: fenced("absent") };
+  }
+  const { nextOffset } = entry;
+  const { claim } = stored;
+  if (claim.token !== entry.token) {
+    if (claim.token === undefined) return { outcome: fenced("reset") };
+    return { outcome: claim.released ? fenced("released") : fenced("superseded", claim.owner) };
+  }
+  const position = stored.nextOffset;
+  if (entry.epoch !== undefined && entry.epoch !== claim.epoch) {
+    // The answer to the rewind was lost: it is stored (contract 3.4b).
+    if (entry.rewind === true && nextOffset === position && !claim.released) {
+      return { outcome: { status: "committed", epoch: claim.epoch } };
+    }
+    return { outcome: fenced("superseded", claim.owner) };
+  }
+  if (claim.released) {
+    const isRepeated = entry.release === true && (nextOffset === undefined || nextOffset === position);
+    return { outcome: isRepeated ? COMMITTED : fenced("released") };
+  }
+  if (nextOffset === undefined) {
+    const write = { ...stored, ttl: ttlOf(entry.ttl, stored), claim: claimAfter(entry, claim), notAfter: undefined };
+    return { write: { ...write, writtenAt: AT_WRITE }, outcome: COMMITTED };
+  }
+  if (entry.rewind === true) {
+    if (now === undefined) return undefined;
+    const epoch = nextEpoch(stored, now);
+    return { write: moved(entry, stored, { ...claim, epoch }), outcome: { status: "committed", epoch } };
+  }
+  // Inside a transaction the same position again would be a second result for the same records.
+  if (position !== undefined && (found.isInTransaction ? nextOffset <= position : nextOffset < position)) {
+    return { outcome: { status: "behind", record: toOffsetRecord(found.key, stored) } };
+  }
+  return { write: moved(entry, stored, claim), outcome: COMMITTED };
+};
+
+/** An operator's write: it withdraws the claim, and tells where the position was (contract 3.2c). */
+export const decideReset: Decide<ResetEntry, ResetOutcome> = (entry, { stored, now }) => {
+  if (now === undefined) return undefined;
+  return {
+    write: {
+      ...EMPTY,
+      nextOffset: entry.nextOffset,
+      metadata: entry.metadata ?? "",
+      resetFrom: stored && { nextOffset: stored.nextOffset, reason: "operator", at: AT_WRITE },
+      ttl: ttlOf(entry.ttl, stored),
+      claim: { ...NOBODY, epoch: nextEpoch(stored, now) },
+      committedAt: AT_WRITE,
+    },
+    outcome: { status: "reset" },
+  };
+};
+
+/** Another time to live (contract 3.5f). */
+export const decideExpire: Decide<ExpireEntry, ExpireOutcome> = (entry, { stored, now }) => {
+  if (now === undefined) return undefined;
+  if (stored === undefined) return { outcome: { status: "absent" } };
+  const write = { ...stored, ttl: entry.ttl ?? undefined, notAfter: undefined, writtenAt: AT_WRITE };
+  return { write, outcome: { status: "set" } };
+};
+
+/** What is stored (contract 3.3d). */
+export const decideFetch: Decide<{ readonly key: OffsetKey }, FetchOutcome> = (_, { key, stored, now }) => {
+  if (now === undefined) return undefined;
+  return {
+    outcome: stored === undefined ? { status: "absent" } : { status: "found", record: toOffsetRecord(key, stored) },
+  };
+};
+
+const NOBODY: StoredClaim = Object.freeze({
+  epoch: 0,
+  token: undefined,
+  owner: undefined,
+  member: undefined,
+  claimedAt: undefined,
+  released: false,
+});
+
+const EMPTY: StoredOffset = Object.freeze({
+  nextOffset: undefined,
+  metadata: "",
+  mark: undefined,
+  acknowledged: undefined,
+  resetFrom: undefined,
+  ttl: undefined,
+  claim: NOBODY,
+  committedAt: undefined,
+  notAfter: undefined,
+  writtenAt: AT_WRITE,
+});
+
+/** Only grows, also where the record was deleted in between: then the clock has gone on (contract 3.2e). */
+function nextEpoch(stored: StoredOffset | undefined, now: number): number {
+  return Math.max((stored?.claim.epoch ?? 0) + 1, Math.floor(now));
+}
+
+function ttlOf(given: number | null | undefined, stored: StoredOffset | undefined): number | undefined {
+  return given === undefined ? stored?.ttl : (given ?? undefined);
+}
+
+function claimAfter(entry: CommitEntry, claim: StoredClaim): StoredClaim {
+  return entry.release === true
+    ? { ...claim, owner: undefined, member: undefined, claimedAt: undefined, released: true }
+    : claim;
+}
+
+/** Written out: this is the way of every commit, and spreading objects takes longer than all the rest of it. */
+function moved(entry: CommitEntry, stored: StoredOffset, claim: StoredClaim): StoredOffset {
+  return {
+    nextOffset: entry.nextOffset,
+    metadata: entry.metadata ?? stored.metadata,
+    mark: entry.mark,
+    acknowledged: entry.acknowledged?.length === 0 ? undefined : entry.acknowledged,
+    resetFrom: entry.resetFrom === undefined ? stored.resetFrom : resetOf(entry),
+    ttl: entry.ttl === undefined ? stored.ttl : (entry.ttl ?? undefined),
+    claim: entry.release === true ? claimAfter(entry, claim) : claim,
+    committedAt: AT_WRITE,
+    notAfter: undefined,
+    writtenAt: AT_WRITE,
+  };
+}
+
+function resetOf({ resetFrom }: CommitEntry): StoredOffset["resetFrom"] {
+  return resetFrom && { nextOffset: resetFrom.nextOffset, reason: resetFrom.reason, at: AT_WRITE };
+}
+
+/** The record anew, under the commit's own claim (contract 3.11). */
+function recreated(entry: CommitEntry, now: number): Decision<CommitOutcome> {
+  const { token, owner, member, epoch = Math.floor(now) } = entry;
+  const claim = { epoch, token, owner, member, claimedAt: AT_WRITE, released: false };
+  if (entry.nextOffset !== undefined) return { write: moved(entry, EMPTY, claim), outcome: COMMITTED };
+  const write = { ...EMPTY, ttl: ttlOf(entry.ttl, undefined), claim: claimAfter(entry, claim) };
+  return { write, outcome: COMMITTED };
+}
+
+function fenced(reason: FencedReason, owner?: string): CommitRefusal {
+  return owner === undefined ? { status: "fenced", reason } : { status: "fenced", reason, owner };
+}
