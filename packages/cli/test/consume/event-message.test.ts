@@ -33,7 +33,12 @@ const cases: readonly (readonly [event: ConsumerEvent, message: string])[] = [
     'consumer "c1" on topic "t" partition "0" and 1 more could not be written yet, and is tried again: no answer; see https://github.com/tidemark-js/tidemark/blob/main/docs/errors.md#unavailable',
   ],
   [
-    { type: "behind", key, sent: 3n, record: { ...key, nextOffset: 7n, metadata: "" } },
+    {
+      type: "behind",
+      key,
+      sent: 3n,
+      record: { ...key, nextOffset: 7n, metadata: "", epoch: 1, updatedAt: new Date() },
+    },
     'consumer "c1" on topic "t" partition "0": the stored position 7 is ahead of 3 and stays',
   ],
   [{ type: "partition-added", topic: "t", partition: 2 }, 'topic "t" partition "2": is new; read from its beginning'],

@@ -47,7 +47,7 @@ test.each(codes)("%s: the page shows what is printed, and its address is this pa
 });
 
 test("every reason of a fenced session is told under its heading", () => {
-  const reasons = { superseded: true, reset: true, absent: true } satisfies Record<FencedReason, true>;
+  const reasons = { superseded: true, reset: true, released: true, absent: true } satisfies Record<FencedReason, true>;
   const section = page.split(/^## /m).find((text) => text.startsWith("FENCED"));
   for (const reason of Object.keys(reasons)) expect(section).toContain(`\`${reason}\``);
 });

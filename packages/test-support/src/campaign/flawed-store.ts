@@ -4,11 +4,7 @@ import type { CommitEntry, OffsetStore } from "@tidemark/core";
 export const flaws = {
   /** As a bare SET: neither token nor position is looked at. */
   "unguarded-commit": (store) =>
-    committing(
-      store,
-      (entry, stored) => (entry.nextOffset === undefined ? entry : { ...entry, rewindFrom: stored }),
-      true,
-    ),
+    committing(store, (entry) => (entry.nextOffset === undefined ? entry : { ...entry, rewind: true }), true),
   /** Positions go forward only, but anybody writes them. */
   "fence-ignored": (store) => committing(store, (entry) => entry, true),
   /** The record in hand is committed with those before it. */
@@ -33,18 +29,19 @@ export type Flaw = keyof typeof flaws;
 
 function committing(
   store: OffsetStore<unknown>,
-  change: (entry: CommitEntry, stored: bigint | undefined) => CommitEntry,
+  change: (entry: CommitEntry) => CommitEntry,
   takesClaim: boolean,
 ): OffsetStore<unknown> {
   return replacing(store, {
     commit: async (entries, options) => {
-      const found = await store.fetch(entries.map(({ key }) => key));
-      const changed = entries.map((entry, index) => {
-        const outcome = found[index];
-        return change(entry, outcome?.status === "found" ? outcome.record.nextOffset : undefined);
-      });
-      if (takesClaim) await store.claim(entries.map(({ key, token }) => ({ key, token, owner: "anybody" })));
-      return store.commit(changed, options);
+      const changed = entries.map(change);
+      if (!takesClaim) return store.commit(changed, options);
+      await store.claim(entries.map(({ key, token }) => ({ key, token, owner: "anybody" })));
+      // Of the claim just taken, whatever the session believes.
+      return store.commit(
+        changed.map((entry) => ({ ...entry, epoch: undefined })),
+        options,
+      );
     },
   });
 }

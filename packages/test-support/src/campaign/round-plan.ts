@@ -86,7 +86,7 @@ const FAULTS: Readonly<Record<CampaignStoreName, readonly FaultKind[]>> = {
   mongo: ["restart", "pause", "silence", "cut", "drop", "lost-answer"],
   s3: ["restart", "pause", "silence", "cut", "drop", "lost-answer"],
 };
-const TRANSACTIONAL: readonly CampaignStoreName[] = ["sqlite", "redis", "mongo"];
+const TRANSACTIONAL: readonly CampaignStoreName[] = ["sqlite", "mongo"];
 
 /** Makes the plans of rounds, one after the other. */
 export function* planRounds(

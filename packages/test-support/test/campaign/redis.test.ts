@@ -1,3 +1,3 @@
 import { testShortCampaign } from "./short-campaign.ts";
 
-testShortCampaign("redis", { seed: 2, rounds: 10, transactional: 8 });
+testShortCampaign("redis", { seed: 2, rounds: 14, transactional: 0 });

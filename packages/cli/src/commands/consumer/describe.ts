@@ -38,7 +38,8 @@ export function addConsumerDescribeCommand(consumer: Command): void {
 function describe(name: string, positions: readonly PositionDocument[], nowMs: number): string {
   const lines = [`Name: ${visibleText(name)}`];
   for (const position of positions) {
-    const { topic, partition, nextOffset, lag, ttl, expiresAt, owner, claimedAt, committedAt, metadata } = position;
+    const { topic, partition, nextOffset, lag, ttl, expiresAt, owner, claimedAt, committedAt, updatedAt } = position;
+    const { epoch, metadata } = position;
     lines.push(
       "",
       `Topic: ${visibleText(topic)}`,
@@ -49,7 +50,9 @@ function describe(name: string, positions: readonly PositionDocument[], nowMs: n
       `Expires: ${expiresAt === undefined ? "never" : `${expiresAt} (in ${formatRemainingTime(Date.parse(expiresAt) - nowMs)})`}`,
       `Owner: ${owner === undefined ? NOTHING : visibleText(owner)}`,
       `Claimed: ${claimedAt ?? NOTHING}`,
+      `Epoch: ${epoch}`,
       `Committed: ${committedAt ?? NOTHING}`,
+      `Updated: ${updatedAt}`,
       `Metadata: ${metadata === "" ? NOTHING : visibleText(metadata)}`,
     );
   }

@@ -11,11 +11,14 @@ export interface PositionDocument {
   /** Records from the position to the log's end; absent where the log does not tell. */
   readonly lag?: string;
   readonly metadata: string;
+  /** Grows with every claim, every move back and every reset. */
+  readonly epoch: number;
   /** In milliseconds. */
   readonly ttl?: number;
   readonly owner?: string;
   readonly claimedAt?: string;
   readonly committedAt?: string;
+  readonly updatedAt: string;
   readonly expiresAt?: string;
 }
 
@@ -28,10 +31,12 @@ export function positionDocument(record: OffsetRecord, lag: bigint | undefined):
     ...(record.nextOffset !== undefined && { nextOffset: String(record.nextOffset) }),
     ...(lag !== undefined && { lag: String(lag) }),
     metadata: record.metadata,
+    epoch: record.epoch,
     ...(record.ttl !== undefined && { ttl: record.ttl }),
     ...(record.owner !== undefined && { owner: record.owner }),
     ...(record.claimedAt !== undefined && { claimedAt: record.claimedAt.toISOString() }),
     ...(record.committedAt !== undefined && { committedAt: record.committedAt.toISOString() }),
+    updatedAt: record.updatedAt.toISOString(),
     ...(record.expiresAt !== undefined && { expiresAt: record.expiresAt.toISOString() }),
   };
 }

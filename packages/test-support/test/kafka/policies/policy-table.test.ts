@@ -197,16 +197,16 @@ await describeWithServer("kafka", (server) => {
       expect(await take(second, 2)).toEqual([toAgain, toAgain + 1n]);
       await second.flush();
       expect(resets().slice(1)).toEqual([{ ...told, to: toAgain, skipped: skippedAgain, latest: latest + 1n }]);
-      // The first commit after a way back says from where, and the position after it is exact.
+      // The first commit after a way back says so, and the position after it is exact.
       const goesBack = toAgain + 1n < stored;
-      expect(commits.map(({ nextOffset, rewindFrom }) => ({ nextOffset, rewindFrom }))).toEqual([
-        { nextOffset: toAgain + 1n, rewindFrom: goesBack ? stored : undefined },
+      expect(commits.map(({ nextOffset, rewind }) => ({ nextOffset, rewind }))).toEqual([
+        { nextOffset: toAgain + 1n, rewind: goesBack ? true : undefined },
       ]);
       expect(await watched.position(topic, partition)).toBe(toAgain + 1n);
       expect(await take(second, 2)).toEqual([toAgain + 1n, toAgain + 2n]);
       await second.close();
-      expect(commits.slice(1).map(({ nextOffset, rewindFrom }) => ({ nextOffset, rewindFrom }))).toEqual([
-        { nextOffset: toAgain + 2n, rewindFrom: undefined },
+      expect(commits.slice(1).map(({ nextOffset, rewind }) => ({ nextOffset, rewind }))).toEqual([
+        { nextOffset: toAgain + 2n, rewind: undefined },
       ]);
 
       // From then on there is nothing to reset.

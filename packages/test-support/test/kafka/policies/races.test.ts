@@ -156,6 +156,6 @@ await describeWithServer("kafka", (server) => {
     await consumer.flush();
     expect(await watched.position(topic)).toBe(16n);
     expect(watched.commits.at(-1)).toMatchObject({ nextOffset: 16n });
-    expect(watched.commits.every(({ rewindFrom }) => rewindFrom === undefined)).toBe(true);
+    expect(watched.commits.every(({ rewind }) => rewind === undefined)).toBe(true);
   });
 });

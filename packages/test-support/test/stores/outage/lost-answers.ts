@@ -28,13 +28,15 @@ const lostWrites: readonly LostWrite[] = [
     leaves: { owner: "o", nextOffset: 5n },
   },
   commitOf("a commit", { nextOffset: 9n, metadata: "m" }, { nextOffset: 9n, metadata: "m" }),
-  commitOf("a commit that goes back", { nextOffset: 2n, rewindFrom: 5n }, { nextOffset: 2n }),
-  commitOf(
-    "a commit that goes back and changes the token",
-    { nextOffset: 2n, rewindFrom: 5n, nextToken: "t2" },
-    { nextOffset: 2n },
-  ),
+  commitOf("a commit that goes back", { nextOffset: 2n, rewind: true }, { nextOffset: 2n }),
   commitOf("a renewal", { ttl: 3_600_000 }, { nextOffset: 5n, ttl: 3_600_000 }),
+  {
+    title: "a commit that releases the claim",
+    prepare: (store, token) => positioned(store, token, 5n),
+    call: (store, token) => store.commit([{ key, token, nextOffset: 9n, release: true }]),
+    answers: [{ status: "committed" }],
+    leaves: { nextOffset: 9n },
+  },
   {
     title: "a recreation",
     prepare: async () => undefined,
