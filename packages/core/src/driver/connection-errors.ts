@@ -56,7 +56,11 @@ export function classifyConnectionError(
   if (fault === undefined) return undefined;
   const { kind, code, place } = fault;
   if (kind === "tls") {
-    return { code: "UNAVAILABLE", retryable: false, message: `no TLS connection could be made (${code}): ${tlsAdvice}` };
+    return {
+      code: "UNAVAILABLE",
+      retryable: false,
+      message: `no TLS connection could be made (${code}): ${tlsAdvice}`,
+    };
   }
   const message = `${what} cannot be reached (${code}${place}); check that it runs, and its address`;
   return { code: "UNAVAILABLE", retryable: true, message };

@@ -124,28 +124,33 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
     this.#refuseIfClosed("delete");
     const keys = "keys" in checked ? checked.keys : [];
     const removal = new Removal(this.#driver, this.#errors, "expired" in checked);
-    return this.#calls.bounded("delete", () => keys, options.signal, async (call) => {
-      const retries = this.#calls.retries("delete", call as never);
-      const removed: OffsetKey[] = [];
-      const { maxBatch } = this.capabilities;
-      for (const part of batchesOf(keys, maxBatch)) {
-        const gone = await removal.remove(
-          part.map((key) => ({ key })),
-          undefined,
-          call,
-          retries,
-        );
-        for (const key of gone) removed.push(key);
-      }
-      for (const filter of "keys" in checked ? [] : removedBy(checked)) {
-        for await (const { now, entries } of this.#driver.list(filter, call)) {
-          for (const part of batchesOf(entries, maxBatch)) {
-            for (const key of await removal.remove(part, now, call, retries)) removed.push(key);
+    return this.#calls.bounded(
+      "delete",
+      () => keys,
+      options.signal,
+      async (call) => {
+        const retries = this.#calls.retries("delete", call as never);
+        const removed: OffsetKey[] = [];
+        const { maxBatch } = this.capabilities;
+        for (const part of batchesOf(keys, maxBatch)) {
+          const gone = await removal.remove(
+            part.map((key) => ({ key })),
+            undefined,
+            call,
+            retries,
+          );
+          for (const key of gone) removed.push(key);
+        }
+        for (const filter of "keys" in checked ? [] : removedBy(checked)) {
+          for await (const { now, entries } of this.#driver.list(filter, call)) {
+            for (const part of batchesOf(entries, maxBatch)) {
+              for (const key of await removal.remove(part, now, call, retries)) removed.push(key);
+            }
           }
         }
-      }
-      return removed;
-    });
+        return removed;
+      },
+    );
   }
 
   list(filter: OffsetFilter = {}, options: CallOptions = {}): AsyncIterable<OffsetRecord> {
@@ -193,7 +198,12 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
       for (;;) {
         this.#refuseIfClosed("list");
         isAnswered = false;
-        const page = await this.#calls.bounded("list", () => [], options.signal, () => pages.next());
+        const page = await this.#calls.bounded(
+          "list",
+          () => [],
+          options.signal,
+          () => pages.next(),
+        );
         isAnswered = true;
         if (page.done === true) break;
         const { now, entries } = page.value;

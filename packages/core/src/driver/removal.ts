@@ -89,7 +89,13 @@ export class Removal<Transaction> {
     const version = newVersion();
     for (const one of writing) one.isSent = true;
     const { changes } = await this.#driver.write(
-      writing.map(({ key, expected = "any" }) => ({ key, expected, value: undefined, version, reclaimAfter: undefined })),
+      writing.map(({ key, expected = "any" }) => ({
+        key,
+        expected,
+        value: undefined,
+        version,
+        reclaimAfter: undefined,
+      })),
       call,
     );
     if (changes !== undefined && changes.length !== writing.length) this.#errors.checkAnswers("delete", keys, changes);

@@ -385,7 +385,8 @@ export class StoreCalls<Transaction> {
     } catch (error) {
       if (error !== failure) throw error;
       for (const step of writing) {
-        if (step.outcome === undefined && step.doubt !== undefined) step.outcome = { status: "failed", error: step.doubt };
+        if (step.outcome === undefined && step.doubt !== undefined)
+          step.outcome = { status: "failed", error: step.doubt };
       }
     }
   }

@@ -51,6 +51,8 @@ function messageOf({ key, reason, owner }: OffsetFencedErrorOptions): string {
       return `${what} was taken over by ${owner === undefined ? "another session" : JSON.stringify(owner)}; this session stopped and wrote nothing more`;
     case "reset":
       return `${what} was moved by an operator; this session stopped, start it again to go on from the new position`;
+    case "released":
+      return `${what} was released by its holder; this session stopped, claim it again to go on`;
     case "absent":
       return `${what} was deleted or has expired; this session stopped, start it again to begin anew`;
   }

@@ -2,7 +2,6 @@ import type { OffsetKey } from "../key.ts";
 import type { CommitEntry } from "../offset-store.ts";
 import type { OffsetRecord } from "../offset-record.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
-import { newToken } from "./token.ts";
 
 /** What one write says of a partition, and what is needed to understand the answer. */
 export interface PendingWrite {
@@ -12,6 +11,8 @@ export interface PendingWrite {
   readonly current: boolean;
   /** How often reading had been moved when this was sent. */
   readonly moves: number;
+  /** Whether this is sent again as it was: what was committed since comes after it. */
+  readonly isRepeated: boolean;
 }
 
 /**
@@ -42,20 +43,19 @@ export class PartitionState {
   #owed: bigint | undefined;
   #dirty = false;
   #mayGoBack = false;
-  // Positions that were sent in transactions of the caller's since reading went back: any of them may be stored.
-  readonly #sentWithin = new Set<bigint>();
+  // A rewind whose answer is outstanding: it is sent again as it was until it is answered (contract 3.4b).
+  #rewind: PendingWrite | undefined;
   #moves = 0;
   // Whether reading went back: records handed out before that are of a log that is gone.
   #wentBack = false;
   #announced = false;
   #ttlToSend: number | undefined;
-  #token: string;
-  // The token that the claim gets by a rewind, until the store has said that it has it.
-  #nextToken: string | undefined;
+  readonly #token: string;
+  #epoch: number;
 
   constructor(
     key: OffsetKey,
-    token: string,
+    { token, epoch }: { readonly token: string; readonly epoch: number },
     claimed: OffsetRecord | undefined,
     ttl: number | undefined,
     claimedAt: number,
@@ -63,6 +63,7 @@ export class PartitionState {
   ) {
     this.key = key;
     this.#token = token;
+    this.#epoch = epoch;
     this.claimed = claimed;
     this.ttl = ttl;
     this.lastWriteAt = claimedAt;
@@ -119,7 +120,6 @@ export class PartitionState {
       this.#wentBack = true;
     }
     this.#moves += 1;
-    if (isElsewhere) this.#sentWithin.clear();
     this.#committed = nextOffset;
     this.#committedIsRecord = false;
     this.#dirty = false;
@@ -131,92 +131,61 @@ export class PartitionState {
   /** What to send now; without a position a renewal. With an owner, the record is to be written anew under its name. */
   write(recreateAs?: string): PendingWrite {
     const recreate = recreateAs !== undefined;
+    if (recreate) this.#rewind = undefined;
+    if (this.#rewind !== undefined) return { ...this.#rewind, isRepeated: true };
     const pending = this.#dirty ? this.position : this.#owed;
     // A record that is written anew must have its position, also when only a renewal was due.
     const nextOffset = pending ?? (recreate ? this.#durable : undefined);
-    const ttl = recreate ? (this.#ttlToSend ?? this.ttl) : this.#ttlToSend;
-    return {
+    const write: PendingWrite = {
       state: this,
       current: this.#dirty,
       moves: this.#moves,
+      isRepeated: false,
       entry: {
+        ...this.claim,
         key: this.key,
         nextOffset,
-        ttl,
-        ...this.claimFor(nextOffset),
+        ttl: recreate ? (this.#ttlToSend ?? this.ttl) : this.#ttlToSend,
         ...(recreate && { recreate, owner: recreateAs }),
+        ...(this.#mayGoBack && this.#dirty && !recreate && { rewind: true }),
       },
     };
+    if (write.entry.rewind === true) this.#rewind = write;
+    return write;
   }
 
-  /** Whether the stored position may be of before reading went back, so that it has to be known to go back from there. */
+  /** Whether reading went back and the store does not know it yet. */
   get mayGoBack(): boolean {
     return this.#mayGoBack;
   }
 
-  /** Takes in what the store has: transactions of the caller's end without the session. */
-  learned(stored: bigint | undefined): void {
-    if (stored !== undefined && this.#sentWithin.has(stored)) this.#wentThrough();
-    this.#durable = stored;
+  /** Has the next write carry the position although nothing was committed since reading went back to it. */
+  rewindNow(): void {
+    this.#dirty = true;
   }
 
-  /** As {@link PartitionState.claimFor}, for an entry in a transaction of the caller's. */
-  claimWithin(nextOffset: bigint): Pick<CommitEntry, "token" | "nextToken" | "rewindFrom"> {
-    if (this.#mayGoBack) {
-      this.#sentWithin.add(nextOffset);
-      // A position of before may not land on top of it.
-      this.#owed = undefined;
-      if (!this.#dirty) this.dirtySince = undefined;
-    }
-    return this.claimFor(nextOffset);
+  /** The part of an entry that proves the claim. */
+  get claim(): Pick<CommitEntry, "token" | "epoch"> {
+    return { token: this.#token, epoch: this.#epoch };
   }
 
-  /** Whether the claim is getting another token, which a write that was sent earlier does not know of. */
-  hasNewerToken({ entry }: PendingWrite): boolean {
-    return this.#nextToken !== undefined && entry.nextToken !== this.#nextToken;
-  }
-
-  /** The part of an entry that proves the claim, and lets the stored position go back where a reset allowed that. */
-  claimFor(nextOffset: bigint | undefined): Pick<CommitEntry, "token" | "nextToken" | "rewindFrom"> {
-    const durable = this.#durable;
-    const goesBack = this.#mayGoBack && nextOffset !== undefined && durable !== undefined && nextOffset < durable;
-    // A write of before whose answer was lost may still arrive: after the rewind it must find another token.
-    if (goesBack) this.#nextToken ??= newToken();
-    return {
-      token: this.#token,
-      ...(this.#nextToken !== undefined && { nextToken: this.#nextToken }),
-      ...(goesBack && { rewindFrom: durable }),
-    };
-  }
-
-  /** The store has what was sent. */
-  acknowledged({ entry, current, moves }: PendingWrite, sentAt: number): void {
+  /** The store has what was sent, and with a rewind a new epoch. */
+  acknowledged({ entry, current, moves }: PendingWrite, epoch: number | undefined, sentAt: number): void {
     this.lastWriteAt = sentAt;
-    if (entry.nextToken !== undefined) {
-      this.#token = entry.nextToken;
-      this.#nextToken = undefined;
-    }
+    if (epoch !== undefined) this.#epoch = epoch;
+    this.#rewind = undefined;
     if (entry.ttl !== undefined) {
       this.ttl = entry.ttl ?? undefined;
       this.#ttlToSend = undefined;
     }
     if (entry.nextOffset === undefined) return;
-    if (current && moves === this.#moves) this.#wentThrough();
+    if (current && moves === this.#moves) this.#mayGoBack = false;
     this.#settled(entry.nextOffset, entry.nextOffset, sentAt);
   }
 
-  /** The store was ahead. Gives whether the commit is to be sent again, now that a rewind can name the stored position. */
-  behind({ entry }: PendingWrite, record: OffsetRecord, sentAt: number, mayRepeat: boolean): boolean {
-    const { nextOffset } = record;
-    // A transaction has brought it there, from where reading went back to.
-    if (nextOffset !== undefined && this.#sentWithin.has(nextOffset)) this.#wentThrough();
-    if (mayRepeat && this.#mayGoBack && nextOffset !== undefined && nextOffset !== entry.rewindFrom) {
-      // An earlier write whose answer was lost had arrived; the claim holds, so that position is our own.
-      this.#durable = nextOffset;
-      return true;
-    }
-    if (entry.nextOffset !== undefined) this.#settled(entry.nextOffset, nextOffset, sentAt);
-    return false;
+  /** The store was ahead: what it has counts as durable. */
+  behind({ entry }: PendingWrite, record: OffsetRecord, sentAt: number): void {
+    if (entry.nextOffset !== undefined) this.#settled(entry.nextOffset, record.nextOffset, sentAt);
   }
 
   /**
@@ -237,12 +206,6 @@ export class PartitionState {
     if (this.#dirty) return false;
     this.#dirty = true;
     return true;
-  }
-
-  /** The store has a position of after reading went back. */
-  #wentThrough(): void {
-    this.#mayGoBack = false;
-    this.#sentWithin.clear();
   }
 
   #settled(sent: bigint, durable: bigint | undefined, sentAt: number): void {

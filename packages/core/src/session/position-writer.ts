@@ -5,7 +5,7 @@ import type { OffsetSessionEvent } from "./offset-session.ts";
 import type { PartitionState, PendingWrite } from "./partition-state.ts";
 
 const DEFAULT_RENEW_INTERVAL_MS = 30_000;
-// A rewind whose base moved under it is sent again at once; more often than this is no race any more.
+// What has expired under a renewal is written anew at once; more often than this is no race any more.
 const MAX_IMMEDIATE_ATTEMPTS = 4;
 
 /** What a {@link PositionWriter} works with. */
@@ -113,10 +113,10 @@ export class PositionWriter {
     switch (outcome.status) {
       case "committed":
         if (entry.recreate === true) emit({ type: "recreated", key: state.key, nextOffset: entry.nextOffset });
-        state.acknowledged(write, sentAt);
-        return undefined;
+        state.acknowledged(write, outcome.epoch, sentAt);
+        return mayRepeat && write.isRepeated && state.dirty ? state.write() : undefined;
       case "behind":
-        if (state.behind(write, outcome.record, sentAt, mayRepeat)) return state.write();
+        state.behind(write, outcome.record, sentAt);
         emit({ type: "behind", key: state.key, sent: entry.nextOffset ?? 0n, record: outcome.record });
         return undefined;
       case "fenced":
@@ -124,8 +124,6 @@ export class PositionWriter {
         if (mayRepeat && outcome.reason === "absent" && entry.recreate !== true && this.mayHaveExpired(state)) {
           return state.write(owner);
         }
-        // A transaction of the caller's may have gone back meanwhile, and the claim has its new token.
-        if (mayRepeat && outcome.reason === "superseded" && state.hasNewerToken(write)) return state.write();
         onFenced(state, outcome);
         return undefined;
     }

@@ -128,8 +128,10 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       if (outcome.status === "failed") throw outcome.error;
       if (key === undefined) return;
       const record = "record" in outcome ? outcome.record : undefined;
+      const epoch = "epoch" in outcome ? outcome.epoch : 0;
       const knownTtl = ttl === undefined ? record?.ttl : (ttl ?? undefined);
-      this.#partitions.add(new PartitionState(key, tokenOf(index), record, knownTtl, claimedAt, strategy === "manual"));
+      const claim = { token: tokenOf(index), epoch };
+      this.#partitions.add(new PartitionState(key, claim, record, knownTtl, claimedAt, strategy === "manual"));
     });
     if (strategy !== "none") this.#flusher.wake();
   }
@@ -183,9 +185,13 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     }
     const nextOffset = record.offset + 1n;
     const { owner } = this.#options;
-    if (state.mayGoBack) await this.#learnStored(state, options);
+    // Inside a transaction positions only go forward: where reading went back, the store has to know it before.
+    if (state.mayGoBack) {
+      state.rewindNow();
+      await this.flush(options);
+    }
     const recreate = this.#writer.mayHaveExpired(state) && { recreate: true, owner, ttl: state.ttl };
-    const entry = { key: state.key, nextOffset, ...state.claimWithin(nextOffset), ...recreate };
+    const entry = { key: state.key, nextOffset, ...state.claim, ...recreate };
     try {
       await this.#store.commit([entry], { ...options, transaction });
     } catch (error) {
@@ -248,13 +254,6 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     }
     this.#emit({ type: "fenced", key: state.key, reason, owner });
     return error;
-  }
-
-  /** Reads the position to go back from: in a transaction a wrong one cannot be put right, and earlier ones ended unseen. */
-  async #learnStored(state: PartitionState, options: CallOptions): Promise<void> {
-    const [outcome] = await this.#store.fetch([state.key], options);
-    if (outcome?.status === "failed") throw outcome.error;
-    if (outcome?.status === "found") state.learned(outcome.record.nextOffset);
   }
 
   #dirtied(state: PartitionState): void {

@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { OffsetStoreError, type OffsetStoreErrorCode } from "@tidemark/core";
 import { createOffsetStore } from "@tidemark/core/driver";
 import { describe, it } from "vitest";
-import { keys, never, tinyDriver } from "./tiny-driver.ts";
+import { keys, never, tinyDriver, write } from "./tiny-driver.ts";
 
 const [key = { consumer: "c", topic: "t", partition: 0 }] = keys(1);
-const entry = { key, token: "t1", owner: "o", nextOffset: 1n, ttl: null };
+const claimEntry = { key, token: "t1", owner: "o" };
+const commitEntry = { key, token: "t1", nextOffset: 1n };
+const stored = { version: "123456789012", value: '{"v":1,"epoch":1}', writtenAt: 1 };
 
 function withCode(code: OffsetStoreErrorCode): (error: unknown) => boolean {
   return (error) => error instanceof OffsetStoreError && error.code === code;
@@ -14,26 +16,25 @@ function withCode(code: OffsetStoreErrorCode): (error: unknown) => boolean {
 describe("closing and aborting", () => {
   it("waits for all batches of a call in flight, and closes the driver once", async () => {
     let closed = 0;
+    let writes = 0;
     const gate = Promise.withResolvers<void>();
-    let calls = 0;
-    const store = createOffsetStore(
-      tinyDriver({
-        claim: async (entries) => {
-          calls += 1;
-          assert.equal(closed, 0, "the driver was closed under a call");
-          await gate.promise;
-          return entries.map(() => ({ status: "claimed", record: undefined }));
-        },
-        close: async () => void (closed += 1),
-      }),
-    );
-    const call = store.claim(keys(9).map((each) => ({ ...entry, key: each })));
+    const driver = tinyDriver({
+      write: async (changes) => {
+        writes += 1;
+        assert.equal(closed, 0, "the driver was closed under a call");
+        await gate.promise;
+        return write(driver, changes);
+      },
+      close: async () => void (closed += 1),
+    });
+    const store = createOffsetStore(driver);
+    const call = store.claim(keys(9).map((each) => ({ ...claimEntry, key: each })));
     const closing = [store.close(), store.close()];
     await assert.rejects(store.fetch([key]), withCode("CLOSED"));
     gate.resolve();
     assert.ok((await call).every(({ status }) => status === "claimed"));
     await Promise.all(closing);
-    assert.equal(calls, 3);
+    assert.equal(writes, 3);
     assert.equal(closed, 1);
   });
 
@@ -41,7 +42,7 @@ describe("closing and aborting", () => {
     const store = createOffsetStore(
       tinyDriver({
         list: async function* () {
-          for (;;) yield [{ status: "found", record: { ...key, metadata: "" } }];
+          for (;;) yield { now: 1, entries: [{ key, entry: stored }] };
         },
       }),
     );
@@ -56,17 +57,42 @@ describe("closing and aborting", () => {
     let told: AbortSignal | undefined;
     const store = createOffsetStore(
       tinyDriver({
-        commit: async (_, { signal }) => {
-          told = signal;
+        read: (_, context) => {
+          told = context.signal;
           return never();
         },
       }),
     );
     const controller = new AbortController();
-    const call = store.commit([entry], { signal: controller.signal });
+    const call = store.commit([commitEntry], { signal: controller.signal });
     controller.abort("stop");
     await assert.rejects(call, (error: unknown) => error === "stop");
     assert.equal(told?.aborted, true);
+  });
+
+  it("sends nothing more for a call that was aborted or timed out (contract 3.9b)", async () => {
+    const reading = Promise.withResolvers<void>();
+    let writes = 0;
+    const driver = tinyDriver({
+      read: async () => {
+        await reading.promise;
+        return { now: 1_000, entries: [undefined] };
+      },
+      write: async (changes) => {
+        writes += 1;
+        return write(driver, changes);
+      },
+    });
+    const store = createOffsetStore(driver, { timeout: 30 });
+    const controller = new AbortController();
+    const aborted = store.claim([claimEntry], { signal: controller.signal });
+    const late = store.claim([{ ...claimEntry, token: "t2" }]);
+    controller.abort("stop");
+    await assert.rejects(aborted, (error: unknown) => error === "stop");
+    await assert.rejects(late, withCode("TIMEOUT"));
+    reading.resolve();
+    await new Promise(setImmediate);
+    assert.equal(writes, 0, "a call that was given up has written");
   });
 
   it("ends an aborted listing whose driver never answers", async () => {
@@ -80,13 +106,13 @@ describe("closing and aborting", () => {
     await assert.rejects(call, (error: unknown) => error === "stop");
   });
 
-  it("names what a listing could not read after the rest", async () => {
+  it("names what a listing could not read after the rest (contract 3.3b)", async () => {
     const [bad = key, good = key] = keys(2);
     const store = createOffsetStore(
       tinyDriver({
         list: async function* () {
-          yield [{ status: "failed", key: bad, error: new Error("bad bytes") }];
-          yield [{ status: "found", record: { ...good, metadata: "" } }];
+          yield { now: 1, entries: [{ key: bad, entry: { error: new Error("bad bytes") } }] };
+          yield { now: 1, entries: [{ key: good, entry: stored }] };
         },
       }),
     );

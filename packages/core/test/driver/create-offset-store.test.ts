@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { OffsetStoreError, type OffsetStoreErrorCode } from "@tidemark/core";
-import { createOffsetStore, type OffsetStoreEvent } from "@tidemark/core/driver";
+import { createOffsetStore, type OffsetStoreDriver, type OffsetStoreEvent } from "@tidemark/core/driver";
 import { describe, it } from "vitest";
-import { keys, never, PassingError, tinyCapabilities, tinyDriver } from "./tiny-driver.ts";
+import { keys, never, PassingError, tinyCapabilities, tinyDriver, write } from "./tiny-driver.ts";
 
 const [key = { consumer: "c", topic: "t", partition: 0 }] = keys(1);
-const entry = { key, token: "t1", owner: "o", nextOffset: 1n, ttl: null };
+const claimEntry = { key, token: "t1", owner: "o" };
+const commitEntry = { key, token: "t1", nextOffset: 1n };
+const resetEntry = { key, nextOffset: 1n };
+const expireEntry = { key, ttl: null };
 
 function withCode(code: OffsetStoreErrorCode): (error: unknown) => boolean {
   return (error) => error instanceof OffsetStoreError && error.code === code;
@@ -13,17 +16,16 @@ function withCode(code: OffsetStoreErrorCode): (error: unknown) => boolean {
 
 describe("time-outs", () => {
   it("ends every verb of a driver that never answers with TIMEOUT (contract 3.9a)", async () => {
-    const silent = { claim: never, commit: never, fetch: never, reset: never, expire: never, delete: never };
     const list = async function* () {
       await never();
     };
-    const store = createOffsetStore(tinyDriver({ ...silent, list }), { timeout: 30 });
+    const store = createOffsetStore(tinyDriver({ read: never, write: never, list }), { timeout: 30 });
     await Promise.all([
-      assert.rejects(store.claim([entry]), withCode("TIMEOUT")),
-      assert.rejects(store.commit([entry]), withCode("TIMEOUT")),
+      assert.rejects(store.claim([claimEntry]), withCode("TIMEOUT")),
+      assert.rejects(store.commit([commitEntry]), withCode("TIMEOUT")),
       assert.rejects(store.fetch([key]), withCode("TIMEOUT")),
-      assert.rejects(store.reset([entry]), withCode("TIMEOUT")),
-      assert.rejects(store.expire([entry]), withCode("TIMEOUT")),
+      assert.rejects(store.reset([resetEntry]), withCode("TIMEOUT")),
+      assert.rejects(store.expire([expireEntry]), withCode("TIMEOUT")),
       assert.rejects(store.delete({ keys: [key] }), withCode("TIMEOUT")),
       assert.rejects(Array.fromAsync(store.list()), withCode("TIMEOUT")),
     ]);
@@ -38,21 +40,21 @@ describe("time-outs", () => {
 
   it("ends a commit inside a transaction with TIMEOUT, and passes the driver's own errors unwrapped (contract 3.16d)", async () => {
     const capabilities = { ...tinyCapabilities, transactions: true };
-    const silent = createOffsetStore<object>(tinyDriver<object>({ capabilities, commit: never }), { timeout: 30 });
-    await assert.rejects(silent.commit([entry], { transaction: {} }), withCode("TIMEOUT"));
+    const silent = createOffsetStore<object>(tinyDriver<object>({ capabilities, read: never }), { timeout: 30 });
+    await assert.rejects(silent.commit([commitEntry], { transaction: {} }), withCode("TIMEOUT"));
     const own = new PassingError("with the labels that withTransaction looks at");
     let attempts = 0;
-    const commit = async (): Promise<never> => {
+    const read = async (): Promise<never> => {
       attempts += 1;
       throw own;
     };
-    const failing = createOffsetStore<object>(tinyDriver<object>({ capabilities, commit }));
-    await assert.rejects(failing.commit([entry], { transaction: {} }), (error) => error === own);
+    const failing = createOffsetStore<object>(tinyDriver<object>({ capabilities, read }));
+    await assert.rejects(failing.commit([commitEntry], { transaction: {} }), (error) => error === own);
     assert.equal(attempts, 1);
   });
 
   it("says what a TIMEOUT was about, and that it may be repeated", async () => {
-    const store = createOffsetStore(tinyDriver({ fetch: never }), { timeout: 20 });
+    const store = createOffsetStore(tinyDriver({ read: never }), { timeout: 20 });
     await assert.rejects(store.fetch(keys(2)), (error: unknown) => {
       assert.ok(error instanceof OffsetStoreError);
       assert.equal(error.retryable, true);
@@ -67,9 +69,9 @@ describe("time-outs", () => {
     let calls = 0;
     const store = createOffsetStore(
       tinyDriver({
-        fetch: async (batch) => {
+        read: async (batch) => {
           calls += 1;
-          return calls === 1 ? batch.map(() => ({ status: "absent" })) : never();
+          return calls === 1 ? { now: 1, entries: batch.map(() => undefined) } : never();
         },
       }),
       { timeout: 40 },
@@ -84,23 +86,35 @@ describe("time-outs", () => {
 });
 
 describe("retries", () => {
-  it("tries what may pass three times at most, with an event for each repetition", async () => {
-    for (const verb of ["claim", "commit", "fetch", "expire"] as const) {
+  const verbs = {
+    claim: (driver: OffsetStoreDriver, onEvent?: (event: OffsetStoreEvent) => void) =>
+      createOffsetStore(driver, { onEvent }).claim([claimEntry]),
+    commit: (driver: OffsetStoreDriver, onEvent?: (event: OffsetStoreEvent) => void) =>
+      createOffsetStore(driver, { onEvent }).commit([commitEntry]),
+    fetch: (driver: OffsetStoreDriver, onEvent?: (event: OffsetStoreEvent) => void) =>
+      createOffsetStore(driver, { onEvent }).fetch([key]),
+    reset: (driver: OffsetStoreDriver, onEvent?: (event: OffsetStoreEvent) => void) =>
+      createOffsetStore(driver, { onEvent }).reset([resetEntry]),
+    expire: (driver: OffsetStoreDriver, onEvent?: (event: OffsetStoreEvent) => void) =>
+      createOffsetStore(driver, { onEvent }).expire([expireEntry]),
+    delete: (driver: OffsetStoreDriver, onEvent?: (event: OffsetStoreEvent) => void) =>
+      createOffsetStore(driver, { onEvent }).delete({ keys: [key] }),
+  };
+
+  it.each(Object.entries(verbs))(
+    "tries %s three times at most, with an event for each repetition",
+    async (verb, call) => {
       const events: OffsetStoreEvent[] = [];
       let attempts = 0;
-      const failing = async (): Promise<never> => {
+      const read = async (): Promise<never> => {
         attempts += 1;
         throw new PassingError("away");
       };
-      const store = createOffsetStore(tinyDriver({ [verb]: failing }), { onEvent: (event) => events.push(event) });
-      const calls = {
-        claim: () => store.claim([entry]),
-        commit: () => store.commit([entry]),
-        fetch: () => store.fetch([key]),
-        expire: () => store.expire([entry]),
-      };
-      await assert.rejects(calls[verb](), withCode("UNAVAILABLE"));
-      assert.equal(attempts, 3, verb);
+      await assert.rejects(
+        call(tinyDriver({ read }), (event) => events.push(event)),
+        withCode("UNAVAILABLE"),
+      );
+      assert.equal(attempts, 3);
       assert.deepEqual(
         events.map((event) => event.type === "retry" && [event.type, event.attempt, event.operation]),
         [
@@ -108,120 +122,109 @@ describe("retries", () => {
           ["retry", 2, verb],
         ],
       );
-    }
-  });
+    },
+  );
 
-  it("gives the answer of the attempt that succeeds", async () => {
+  it("does not repeat what cannot pass", async () => {
     let attempts = 0;
-    const store = createOffsetStore(
-      tinyDriver({
-        commit: async (entries) => {
-          attempts += 1;
-          if (attempts < 3) throw new PassingError("away");
-          return entries.map(() => ({ status: "committed" }));
-        },
-      }),
-    );
-    assert.deepEqual(await store.commit([entry]), [{ status: "committed" }]);
-  });
-
-  it("repeats neither reset nor delete, nor what cannot pass", async () => {
-    let attempts = 0;
-    const failing = async (): Promise<never> => {
-      attempts += 1;
-      throw new PassingError("away");
-    };
-    const store = createOffsetStore(tinyDriver({ reset: failing, delete: failing }));
-    await assert.rejects(store.reset([entry]), withCode("UNAVAILABLE"));
-    await assert.rejects(store.delete({ topic: "t" }), withCode("UNAVAILABLE"));
-    assert.equal(attempts, 2);
     const cause = new Error("no such luck");
-    const broken = createOffsetStore(tinyDriver({ fetch: () => ((attempts += 1), Promise.reject(cause)) }));
+    const broken = createOffsetStore(tinyDriver({ read: () => ((attempts += 1), Promise.reject(cause)) }));
     await assert.rejects(broken.fetch([key]), (error: unknown) => {
       assert.ok(error instanceof OffsetStoreError);
       assert.equal(error.cause, cause);
       return error.code === "UNKNOWN";
     });
-    assert.equal(attempts, 3);
+    assert.equal(attempts, 1);
+  });
+
+  it("tries those of a batch alone that failed, and answers those alone as failed (contract 3.1e)", async () => {
+    const sizes: number[] = [];
+    const driver = tinyDriver({
+      write: async (changes) => {
+        sizes.push(changes.length);
+        const [first, ...others] = changes;
+        if (first?.key !== undefined && "partition" in first.key && first.key.partition === 0) {
+          const { changes: answers = [] } = write(driver, others);
+          return { writtenAt: 1, changes: [{ status: "failed", error: new PassingError("away") }, ...(answers ?? [])] };
+        }
+        return write(driver, changes);
+      },
+    });
+    const outcomes = await createOffsetStore(driver).reset(keys(3).map((each) => ({ key: each, nextOffset: 1n })));
+    assert.deepEqual(
+      outcomes.map((outcome) => (outcome.status === "failed" ? outcome.error.code : outcome.status)),
+      ["UNAVAILABLE", "reset", "reset"],
+    );
+    assert.deepEqual(sizes, [3, 1, 1]);
   });
 });
 
 describe("batches", () => {
   it("cuts by maxBatch and keeps the order of the answers", async () => {
     const sizes: number[] = [];
-    const store = createOffsetStore(
-      tinyDriver({
-        fetch: async (batch) => {
-          sizes.push(batch.length);
-          return batch.map((each) => ({ status: "found", record: { ...each, metadata: "" } }));
-        },
-      }),
-    );
+    const driver = tinyDriver({
+      write: async (changes) => {
+        sizes.push(changes.length);
+        return write(driver, changes);
+      },
+    });
+    const store = createOffsetStore(driver);
     const asked = keys(8).toReversed();
-    const outcomes = await store.fetch(asked);
+    await store.claim(asked.map((each) => ({ ...claimEntry, key: each })));
     assert.deepEqual(sizes, [3, 3, 2]);
+    const outcomes = await store.fetch(asked);
     assert.deepEqual(
       outcomes.map((outcome) => outcome.status === "found" && outcome.record.partition),
       asked.map(({ partition }) => partition),
     );
   });
 
-  it("cuts a commit inside a transaction too", async () => {
+  it("cuts a commit inside a transaction, and the keys of a delete", async () => {
     const sizes: number[] = [];
     const capabilities = { ...tinyCapabilities, transactions: true };
-    const store = createOffsetStore<object>(
-      tinyDriver<object>({
-        capabilities,
-        commit: async (batch) => {
-          sizes.push(batch.length);
-          return batch.map(() => ({ status: "committed" }));
-        },
-      }),
-    );
-    const entries = keys(7).map((each) => ({ ...entry, key: each }));
+    const driver = tinyDriver<object>({
+      capabilities,
+      write: async (changes) => {
+        sizes.push(changes.length);
+        return write(driver, changes);
+      },
+    });
+    const store = createOffsetStore<object>(driver);
+    await store.claim(keys(7).map((each) => ({ ...claimEntry, key: each })));
+    const entries = keys(7).map((each) => ({ ...commitEntry, key: each }));
     assert.equal((await store.commit(entries, { transaction: {} })).length, 7);
-    assert.deepEqual(sizes, [3, 3, 1]);
-  });
-
-  it("cuts the keys of a delete too, and tells all that were removed", async () => {
-    const sizes: number[] = [];
-    const store = createOffsetStore(
-      tinyDriver({
-        delete: async (selector) => {
-          assert.ok("keys" in selector);
-          sizes.push(selector.keys.length);
-          return selector.keys;
-        },
-      }),
-    );
     assert.deepEqual(await store.delete({ keys: keys(7) }), keys(7));
-    assert.deepEqual(sizes, [3, 3, 1]);
     assert.deepEqual(await store.delete({ keys: [] }), []);
+    assert.deepEqual(sizes, [3, 3, 1, 3, 3, 1, 3, 3, 1]);
   });
 
   it("refuses a driver's answers where they are not one to each entry, inside a transaction too", async () => {
     const capabilities = { ...tinyCapabilities, transactions: true };
     const store = createOffsetStore<object>(
-      tinyDriver<object>({ capabilities, commit: async () => [{ status: "committed" }], fetch: async () => [] }),
+      tinyDriver<object>({ capabilities, read: async () => ({ now: 1, entries: [undefined] }) }),
     );
-    const entries = keys(2).map((each) => ({ ...entry, key: each }));
+    const entries = keys(2).map((each) => ({ ...commitEntry, key: each }));
     await assert.rejects(store.commit(entries), /1 answers to 2 entries/);
     await assert.rejects(store.commit(entries, { transaction: {} }), /1 answers to 2 entries/);
-    await assert.rejects(store.fetch([key]), withCode("UNKNOWN"));
+    const short = createOffsetStore(tinyDriver({ write: async () => ({ changes: [] }) }));
+    await assert.rejects(short.claim([claimEntry]), withCode("UNKNOWN"));
+    await assert.rejects(
+      short.delete({ keys: [key] }).then(() => short.reset([resetEntry])),
+      withCode("UNKNOWN"),
+    );
   });
 
   it("keeps what was answered when a later batch fails; only a call without any answer rejects (contract 3.1e)", async () => {
     const failsAt = (failing: number) => {
       let calls = 0;
-      return createOffsetStore(
-        tinyDriver({
-          reset: async (batch) => {
-            calls += 1;
-            if (calls === failing) throw new Error("broken");
-            return batch.map(() => ({ status: "reset" }));
-          },
-        }),
-      );
+      const driver = tinyDriver({
+        write: async (changes) => {
+          calls += 1;
+          if (calls === failing) throw new Error("broken");
+          return write(driver, changes);
+        },
+      });
+      return createOffsetStore(driver);
     };
     const entries = keys(9).map((each) => ({ key: each, nextOffset: 1n }));
     const outcomes = await failsAt(2).reset(entries);
@@ -232,10 +235,10 @@ describe("batches", () => {
     await assert.rejects(failsAt(1).reset(entries), withCode("UNKNOWN"));
   });
 
-  it("wraps the failure of one entry with its key", async () => {
+  it("wraps the failure of one entry with its key (contract 3.19c)", async () => {
     const cause = new Error("bad bytes");
     const store = createOffsetStore(
-      tinyDriver({ fetch: async () => [{ status: "absent" }, { status: "failed", error: cause }] }),
+      tinyDriver({ read: async () => ({ now: 1, entries: [undefined, { error: cause }] }) }),
     );
     const [, failed] = await store.fetch(keys(2));
     assert.ok(failed?.status === "failed");

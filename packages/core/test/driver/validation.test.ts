@@ -5,11 +5,14 @@ import { describe, it } from "vitest";
 import { tinyDriver } from "./tiny-driver.ts";
 
 const key = { consumer: "c", topic: "t", partition: 0 };
+const longRanges = Array.from({ length: 100 }, (_, index) => ({
+  from: BigInt(2 * index + 2),
+  to: BigInt(2 * index + 3),
+}));
 
 function untouched(): ReturnType<typeof createOffsetStore> {
   const refuse = (): never => assert.fail("the driver was called before the arguments were checked");
-  const verbs = { claim: refuse, commit: refuse, fetch: refuse, reset: refuse, expire: refuse, delete: refuse };
-  return createOffsetStore(tinyDriver({ ...verbs, list: refuse }));
+  return createOffsetStore(tinyDriver({ read: refuse, write: refuse, list: refuse }));
 }
 
 describe("arguments are checked before the driver is called", () => {
@@ -22,8 +25,32 @@ describe("arguments are checked before the driver is called", () => {
       [{ ...good, nextOffset: -1n }, RangeError],
       [{ ...good, nextOffset: 2n ** 63n }, RangeError],
       [{ ...good, metadata: "a position is missing" }, TypeError],
-      [{ ...good, rewindFrom: 1n }, TypeError],
-      [{ ...good, nextOffset: 1n, rewindFrom: -1n }, RangeError],
+      [{ ...good, rewind: true }, TypeError],
+      [{ ...good, nextOffset: 1n, rewind: 1 }, TypeError],
+      [{ ...good, release: "yes" }, TypeError],
+      [{ ...good, epoch: -1 }, RangeError],
+      [{ ...good, epoch: "1" }, TypeError],
+      [{ ...good, nextoffset: 1n }, TypeError],
+      [{ ...good, mark: "m" }, TypeError],
+      [{ ...good, nextOffset: 1n, mark: "" }, TypeError],
+      [{ ...good, nextOffset: 1n, resetFrom: { reason: "" } }, TypeError],
+      [{ ...good, nextOffset: 1n, resetFrom: { reason: "r", nextOffset: -1n } }, RangeError],
+      [{ ...good, nextOffset: 1n, acknowledged: {} }, TypeError],
+      [{ ...good, nextOffset: 1n, acknowledged: [{ from: 3, to: 4n }] }, TypeError],
+      [{ ...good, nextOffset: 1n, acknowledged: [{ from: 1n, to: 4n }] }, RangeError],
+      [{ ...good, nextOffset: 1n, acknowledged: [{ from: 4n, to: 4n }] }, RangeError],
+      [
+        {
+          ...good,
+          nextOffset: 1n,
+          acknowledged: [
+            { from: 3n, to: 5n },
+            { from: 5n, to: 6n },
+          ],
+        },
+        RangeError,
+      ],
+      [{ ...good, nextOffset: 1n, acknowledged: longRanges }, RangeError],
       [{ ...good, nextOffset: 1n, metadata: "x".repeat(4097) }, RangeError],
       [{ ...good, nextOffset: 1n, metadata: "\ud800" }, TypeError],
       [{ ...good, ttl: MAX_TTL_MS + 1 }, RangeError],
@@ -49,6 +76,19 @@ describe("arguments are checked before the driver is called", () => {
     }
   });
 
+  it("of the other verbs, a misspelt field too", async () => {
+    const claim = { key, token: "t", owner: "o" };
+    for (const entry of [
+      { ...claim, token: undefined },
+      { ...claim, member: "" },
+      { ...claim, Owner: "o" },
+    ]) {
+      await assert.rejects(untouched().claim([entry as never]), TypeError);
+    }
+    await assert.rejects(untouched().reset([{ key, nextOffset: 1n, mark: "m" } as never]), TypeError);
+    await assert.rejects(untouched().expire([{ key, ttl: 1, TTL: 1 } as never]), TypeError);
+  });
+
   it("of a filter and a selector", async () => {
     for (const filter of [null, "c", { consumer: "" }, { partition: 0.5 }, { topics: "t" }]) {
       assert.throws(() => untouched().list(filter as object), /Error/);
@@ -69,10 +109,10 @@ describe("arguments are checked before the driver is called", () => {
     let seen: unknown;
     const store = createOffsetStore(
       tinyDriver({
-        fetch: async (keys) => {
+        read: async (keys) => {
           await gate.promise;
           seen = keys[0];
-          return keys.map(() => ({ status: "absent" }));
+          return { now: 1, entries: keys.map(() => undefined) };
         },
       }),
     );

@@ -1,17 +1,25 @@
-import type { ClaimEntry, CommitEntry, OffsetKey, OffsetStore } from "@tidemark/core";
 import {
-  createOffsetStore,
-  type DriverClaimOutcome,
-  type DriverCommitOutcome,
-  type DriverFetchOutcome,
-} from "@tidemark/core/driver";
+  type CallOptions,
+  type ClaimEntry,
+  type ClaimOutcome,
+  type CommitEntry,
+  type CommitOutcome,
+  type FetchOutcome,
+  type OffsetKey,
+  type OffsetStore,
+  OffsetStoreError,
+  type OffsetStoreOperation,
+} from "@tidemark/core";
 import { createMemoryStore, type MemoryBackend } from "@tidemark/store-memory";
+
+/** An outcome as a fault may make it: a failure with any error. */
+export type Faulted<Outcome> = Outcome | { readonly status: "failed"; readonly error: unknown };
 
 /** What happens to one call: it may apply it or not, answer, fail or hang. */
 export type Fault<Entry, Outcome> = (
   entries: readonly Entry[],
   apply: (entries?: readonly Entry[]) => Promise<readonly Outcome[]>,
-) => Promise<readonly Outcome[]>;
+) => Promise<readonly Faulted<Outcome>[]>;
 
 /** A real store in memory whose calls are seen and go wrong as a test says. */
 export interface FaultyStore {
@@ -22,9 +30,9 @@ export interface FaultyStore {
   readonly commits: (readonly CommitEntry[])[];
   /** How many commits are under way, and how many were at most. */
   readonly inFlight: { now: number; most: number };
-  commitFault: Fault<CommitEntry, DriverCommitOutcome> | undefined;
-  claimFault: Fault<ClaimEntry, DriverClaimOutcome> | undefined;
-  fetchFault: Fault<OffsetKey, DriverFetchOutcome> | undefined;
+  commitFault: Fault<CommitEntry, CommitOutcome> | undefined;
+  claimFault: Fault<ClaimEntry, ClaimOutcome> | undefined;
+  fetchFault: Fault<OffsetKey, FetchOutcome> | undefined;
 }
 
 /** Nothing is applied. */
@@ -51,41 +59,77 @@ export function createFaultyStore(
   const inner = createMemoryStore({ backend });
   const commits: (readonly CommitEntry[])[] = [];
   const inFlight = { now: 0, most: 0 };
-  const store = createOffsetStore(
-    {
-      name: "faulty",
-      capabilities: inner.capabilities,
-      claim: (entries) => {
-        const apply = (some = entries): Promise<readonly DriverClaimOutcome[]> => inner.claim(some);
+  const describe = (operation: OffsetStoreOperation, keys: readonly OffsetKey[], cause: unknown): OffsetStoreError =>
+    // Not repeated by the store itself: the tests count what the session does.
+    cause instanceof OffsetStoreError
+      ? cause
+      : new OffsetStoreError(String(cause), {
+          ...{ code: "UNAVAILABLE", retryable: false, store: "faulty" },
+          ...{ operation, keys, cause },
+        });
+  const answered = async <Outcome>(
+    operation: OffsetStoreOperation,
+    keys: readonly OffsetKey[],
+    { signal }: CallOptions,
+    call: () => Promise<readonly Faulted<Outcome>[]>,
+  ): Promise<Outcome[]> => {
+    signal?.throwIfAborted();
+    const ended = Promise.withResolvers<never>();
+    const onAbort = (): void => ended.reject(signal?.reason);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    const timer = setTimeout(() => {
+      const text = `no answer within ${timeout} ms`;
+      ended.reject(new OffsetStoreError(text, { code: "TIMEOUT", store: "faulty", operation, keys }));
+    }, timeout);
+    try {
+      const outcomes = await Promise.race([call(), ended.promise]);
+      return outcomes.map((outcome, index) => {
+        const failed = outcome as { readonly status: string; readonly error: unknown };
+        const error = failed.status === "failed" && describe(operation, keys.slice(index, index + 1), failed.error);
+        return error ? ({ status: "failed", error } as Outcome) : (outcome as Outcome);
+      });
+    } catch (error) {
+      if (signal?.aborted === true && error === signal.reason) throw error;
+      throw describe(operation, keys, error);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+    }
+  };
+  const keysOf = (entries: readonly { readonly key: OffsetKey }[]): OffsetKey[] => entries.map(({ key }) => key);
+  const store: OffsetStore = {
+    name: "faulty",
+    namespace: inner.namespace,
+    capabilities: inner.capabilities,
+    claim: (entries, callOptions = {}) =>
+      answered<ClaimOutcome>("claim", keysOf(entries), callOptions, async () => {
+        const apply = (some = entries): Promise<readonly ClaimOutcome[]> => inner.claim(some);
         return faulty.claimFault?.(entries, apply) ?? apply();
-      },
-      commit: async (entries) => {
+      }),
+    commit: (entries, callOptions = {}) =>
+      answered<CommitOutcome>("commit", keysOf(entries), callOptions, async () => {
         commits.push(entries);
         inFlight.now += 1;
         inFlight.most = Math.max(inFlight.most, inFlight.now);
-        const apply = (some = entries): Promise<readonly DriverCommitOutcome[]> => inner.commit(some);
+        const apply = (some = entries): Promise<readonly CommitOutcome[]> => inner.commit(some);
         try {
           return await (faulty.commitFault?.(entries, apply) ?? apply());
         } finally {
           inFlight.now -= 1;
         }
-      },
-      fetch: (keys) => {
-        const apply = (some = keys): Promise<readonly DriverFetchOutcome[]> => inner.fetch(some);
+      }),
+    fetch: (keys, callOptions = {}) =>
+      answered<FetchOutcome>("fetch", keys, callOptions, async () => {
+        const apply = (some = keys): Promise<readonly FetchOutcome[]> => inner.fetch(some);
         return faulty.fetchFault?.(keys, apply) ?? apply();
-      },
-      list: async function* (filter) {
-        for await (const record of inner.list(filter)) yield [{ status: "found" as const, record }];
-      },
-      reset: (entries) => inner.reset(entries),
-      expire: (entries) => inner.expire(entries),
-      delete: (selector) => inner.delete(selector),
-      // Not repeated by the store itself: the tests count what the session does.
-      classify: (error) => ({ code: "UNAVAILABLE", retryable: false, message: String(error) }),
-      close: () => inner.close(),
-    },
-    { timeout },
-  );
+      }),
+    list: (filter) => inner.list(filter),
+    reset: (entries) => inner.reset(entries),
+    expire: (entries) => inner.expire(entries),
+    delete: (selector) => inner.delete(selector),
+    close: () => inner.close(),
+    [Symbol.asyncDispose]: () => inner.close(),
+  };
   const faulty: FaultyStore = {
     store,
     inner,

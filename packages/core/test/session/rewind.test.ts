@@ -5,7 +5,7 @@ import { createFaultyStore, fail, loseAnswer, storedOffset } from "./faulty-stor
 const key = { consumer: "c1", topic: "orders", partition: 0 };
 const options = { consumer: "c1", topic: "orders", partitions: [0] };
 
-test("going back commits nothing; the first commit after it names the stored position, the next ones do not (contract 6.5)", async () => {
+test("going back commits nothing; the first commit after it is a rewind, the next ones are not (contract 6.5)", async () => {
   const faulty = createFaultyStore();
   await using session = await openOffsetSession({ ...options, store: faulty.store });
   session.commit({ partition: 0, offset: 19n });
@@ -17,21 +17,20 @@ test("going back commits nothing; the first commit after it names the stored pos
     session.commit({ partition: 0, offset });
     await session.flush();
   }
-  expect(faulty.commits.slice(1).map(([entry]) => [entry?.nextOffset, entry?.rewindFrom])).toEqual([
-    [1n, 20n],
+  expect(faulty.commits.slice(1).map(([entry]) => [entry?.nextOffset, entry?.rewind])).toEqual([
+    [1n, true],
     [2n, undefined],
   ]);
 });
 
 test.each([
-  ["was applied and its answer lost", loseAnswer, 3],
-  ["was not applied", fail, 2],
-])("the stored position is found although the flush before %s (contract 6.5)", async (_what, fault, calls) => {
+  ["was applied and its answer lost", loseAnswer],
+  ["was not applied", fail],
+])("a session goes back although the flush before %s (contract 6.5)", async (_what, fault) => {
   const faulty = createFaultyStore();
   await using session = await openOffsetSession({ ...options, store: faulty.store });
   session.commit({ partition: 0, offset: 9n });
   await session.flush();
-  faulty.commits.length = 0;
   session.commit({ partition: 0, offset: 19n });
   faulty.commitFault = fault;
   await expect(session.flush()).rejects.toMatchObject({ code: "UNAVAILABLE" });
@@ -39,7 +38,6 @@ test.each([
   session.reposition(0, 0n);
   session.commit({ partition: 0, offset: 0n });
   await session.flush();
-  expect(faulty.commits).toHaveLength(calls);
   expect(await storedOffset(faulty.inner, key)).toBe(1n);
 });
 
