@@ -18,12 +18,14 @@ export function keysOf(consumer: string, partitions: number): OffsetKey[] {
  */
 export async function committing(store: OffsetStore, partitions: number, calls: number): Promise<Side> {
   const keys = keysOf(`committer-of-${partitions}`, partitions);
-  await claim(store, keys);
+  const epochs = await claim(store, keys);
   let nextOffset = 0n;
   return async () => {
     for (let index = 0; index < calls; index += 1) {
       nextOffset += 1n;
-      const outcomes = await store.commit(keys.map((key) => ({ key, token: TOKEN, nextOffset })));
+      const outcomes = await store.commit(
+        keys.map((key, at) => ({ key, token: TOKEN, epoch: epochs[at], nextOffset })),
+      );
       for (const { status } of outcomes) if (status !== "committed") throw new Error(`not committed: ${status}`);
     }
     return calls;
@@ -44,7 +46,10 @@ export async function fill(store: OffsetStore, records: number, inFlight: number
   await Promise.all(Array.from({ length: inFlight }, worker));
 }
 
-async function claim(store: OffsetStore, keys: readonly OffsetKey[]): Promise<void> {
+async function claim(store: OffsetStore, keys: readonly OffsetKey[]): Promise<number[]> {
   const outcomes = await store.claim(keys.map((key) => ({ key, token: TOKEN, owner: "benchmark" })));
-  for (const outcome of outcomes) if (outcome.status === "failed") throw outcome.error;
+  return outcomes.map((outcome) => {
+    if (outcome.status === "failed") throw outcome.error;
+    return outcome.epoch;
+  });
 }

@@ -4,53 +4,86 @@ import { committing } from "./committing.ts";
 import { compareGrowth } from "./growth.ts";
 import { type Comparison, compare } from "./paired.ts";
 import { withServer } from "./server.ts";
+import { byWayOf, openSlowNetwork } from "./slow-network.ts";
 
 const ROUNDS = 15;
-const SINGLE_CALLS = 2_000;
-const FLUSHES = 200;
 const PARTITIONS = 128;
+const NETWORK_MS = 0.5;
+
+/** How many commits, and how many flushes, a round makes on each side. */
+interface Calls {
+  readonly single: number;
+  readonly flushes: number;
+}
+
+const ON_LOOPBACK: Calls = { single: 2_000, flushes: 200 };
+const ON_NETWORK: Calls = { single: 400, flushes: 100 };
 
 /** Commits through the Redis store against bare SETs by the same client, which compare and guard nothing. */
 export async function compareRedis(): Promise<Comparison[]> {
   return await withServer("redis", async ({ url, version }) => {
-    // The client's own time-out makes a timer for each command, which fires five seconds later, when the other side runs.
-    const client = createClient({ url, commandOptions: { timeout: 0 } });
-    await client.connect();
-    try {
-      await using store = await openRedisStore({ client });
-      let position = 0;
-      const single = await compare(
-        `Redis store (${version}), one commit, against a bare SET`,
+    await using network = await openSlowNetwork(url, NETWORK_MS);
+    const farAway = byWayOf(network, url);
+    return [
+      ...(await compareClient(`${version}, default client`, url, {}, ON_LOOPBACK)),
+      ...(await compareClient(`${version}, client without time-out`, url, WITHOUT_TIMEOUT, ON_LOOPBACK)),
+      ...(await compareClient(`${version}, default client, ${NETWORK_MS} ms away`, farAway, {}, ON_NETWORK)),
+      ...(await compareClient(
+        `${version}, client without time-out, ${NETWORK_MS} ms away`,
+        farAway,
+        WITHOUT_TIMEOUT,
+        ON_NETWORK,
+      )),
+      await compareGrowth({
+        name: "Redis store",
+        open: (place) => storeUrl.open(`${url}/${place === "few" ? 1 : 2}`),
+        calls: ON_LOOPBACK.single,
+        inFlight: 8,
+      }),
+    ];
+  });
+}
+
+/** By default the client makes a timer for each command, and clears it. */
+const WITHOUT_TIMEOUT = { commandOptions: { timeout: 0 } };
+
+async function compareClient(
+  about: string,
+  url: string,
+  options: { readonly commandOptions?: { readonly timeout: number } },
+  { single, flushes }: Calls,
+): Promise<Comparison[]> {
+  const client = createClient({ url, ...options });
+  await client.connect();
+  try {
+    await using store = await openRedisStore({ client });
+    let position = 0;
+    return [
+      await compare(
+        `Redis store (${about}), one commit, against a bare SET`,
         ROUNDS,
-        await committing(store, 1, SINGLE_CALLS),
+        await committing(store, 1, single),
         async () => {
-          for (let call = 0; call < SINGLE_CALLS; call += 1) await client.set("bare:0", String((position += 1)));
-          return SINGLE_CALLS;
+          for (let call = 0; call < single; call += 1) await client.set("bare:0", String((position += 1)));
+          return single;
         },
-      );
-      const flush = await compare(
-        `Redis store, a flush of ${PARTITIONS} partitions, against ${PARTITIONS} pipelined SETs`,
+      ),
+      await compare(
+        `Redis store (${about}), a flush of ${PARTITIONS} partitions, against ${PARTITIONS} pipelined SETs`,
         ROUNDS,
-        await committing(store, PARTITIONS, FLUSHES),
+        await committing(store, PARTITIONS, flushes),
         async () => {
-          for (let call = 0; call < FLUSHES; call += 1) {
+          for (let call = 0; call < flushes; call += 1) {
             position += 1;
             await Promise.all(
               Array.from({ length: PARTITIONS }, (_, index) => client.set(`bare:${index}`, String(position))),
             );
           }
-          return FLUSHES;
+          return flushes;
         },
-      );
-      const growth = await compareGrowth({
-        name: "Redis store",
-        open: (place) => storeUrl.open(`${url}/${place === "few" ? 1 : 2}`),
-        calls: SINGLE_CALLS,
-        inFlight: 8,
-      });
-      return [single, flush, growth];
-    } finally {
-      await client.close();
-    }
-  });
+      ),
+    ];
+  } finally {
+    await client.close();
+  }
 }

@@ -7,15 +7,16 @@ import { committing } from "./committing.ts";
 import { compareGrowth } from "./growth.ts";
 import { type Comparison, compare } from "./paired.ts";
 
-const ROUNDS = 9;
+const ROUNDS = 15;
+const PARTITIONS = 100;
 
 /** Commits through the SQLite store, fenced and forward only, against the bare write that people use instead. */
 export async function compareSqlite(): Promise<Comparison[]> {
   const folder = await mkdtemp(join(tmpdir(), "tidemark-benchmark-"));
   try {
     return [
-      await compareBare(folder, "full", 500),
-      await compareBare(folder, "normal", 10_000),
+      ...(await compareBare(folder, "full", { single: 500, flushes: 200 })),
+      ...(await compareBare(folder, "normal", { single: 5_000, flushes: 500 })),
       await compareGrowth({
         name: "SQLite store (synchronous=normal)",
         open: (place) => openSqliteStore({ file: join(folder, `${place}.db`), synchronous: "normal" }),
@@ -28,20 +29,47 @@ export async function compareSqlite(): Promise<Comparison[]> {
   }
 }
 
-async function compareBare(folder: string, synchronous: "full" | "normal", calls: number): Promise<Comparison> {
+async function compareBare(
+  folder: string,
+  synchronous: "full" | "normal",
+  { single, flushes }: { readonly single: number; readonly flushes: number },
+): Promise<Comparison[]> {
   await using store = await openSqliteStore({ file: join(folder, `store-${synchronous}.db`), synchronous });
   using bare = new DatabaseSync(join(folder, `bare-${synchronous}.db`));
   bare.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous};
-    CREATE TABLE positions (name TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-    INSERT INTO positions VALUES ('benchmark', 0)`);
+    CREATE TABLE positions (name TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT, WITHOUT ROWID`);
+  const names = Array.from({ length: PARTITIONS }, (_, partition) => `benchmark/${partition}`);
+  for (const name of names) bare.prepare("INSERT INTO positions VALUES (?, 0)").run(name);
   const update = bare.prepare("UPDATE positions SET position = ? WHERE name = ?");
-  return await compare(
-    `SQLite store (synchronous=${synchronous}), one commit, against a bare prepared UPDATE`,
-    ROUNDS,
-    await committing(store, 1, calls),
-    async () => {
-      for (let index = 0; index < calls; index += 1) await Promise.resolve(update.run(BigInt(index), "benchmark"));
-      return calls;
-    },
-  );
+  const [begin, commit] = [bare.prepare("BEGIN IMMEDIATE"), bare.prepare("COMMIT")];
+  let position = 0n;
+  const about = `SQLite store (synchronous=${synchronous})`;
+  return [
+    await compare(
+      `${about}, one commit, against a bare prepared UPDATE`,
+      ROUNDS,
+      await committing(store, 1, single),
+      async () => {
+        for (let call = 0; call < single; call += 1) {
+          // As asynchronous as the store's own call is.
+          await Promise.resolve(update.run((position += 1n), "benchmark/0"));
+        }
+        return single;
+      },
+    ),
+    await compare(
+      `${about}, a flush of ${PARTITIONS} partitions, against ${PARTITIONS} bare prepared UPDATEs in one transaction`,
+      ROUNDS,
+      await committing(store, PARTITIONS, flushes),
+      async () => {
+        for (let call = 0; call < flushes; call += 1) {
+          position += 1n;
+          begin.run();
+          for (const name of names) update.run(position, name);
+          await Promise.resolve(commit.run());
+        }
+        return flushes;
+      },
+    ),
+  ];
 }
