@@ -26,9 +26,10 @@ import { decideClaim, decideCommit, decideExpire, decideFetch, decideReset } fro
 import type { ListFilter, OffsetStoreDriver } from "./driver.ts";
 import { parseRecordText } from "./record-text.ts";
 import { Removal } from "./removal.ts";
-import { StoreCalls, type Verb } from "./store-calls.ts";
+import { StoreCalls } from "./store-calls.ts";
 import { StoreErrors } from "./store-errors.ts";
 import { type OffsetStoreOptions, resolveStoreOptions } from "./store-options.ts";
+import type { Verb } from "./verb-run.ts";
 import { type StoredOffset, toOffsetRecord, visibleAt } from "./stored-offset.ts";
 import {
   validateClaimEntries,
@@ -38,7 +39,7 @@ import {
   validateKeys,
   validateResetEntries,
   validateSelector,
-} from "./validation.ts";
+} from "./entry-validation.ts";
 
 /**
  * Makes a store from a driver of four verbs. Everything that the contract says is decided here, once for all stores: claims,
@@ -129,7 +130,7 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
       () => keys,
       options.signal,
       async (call) => {
-        const retries = this.#calls.retries("delete", call as never);
+        const retries = this.#calls.retries("delete", call);
         const removed: OffsetKey[] = [];
         const { maxBatch } = this.capabilities;
         for (const part of batchesOf(keys, maxBatch)) {

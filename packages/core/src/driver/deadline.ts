@@ -39,6 +39,8 @@ export class BoundedCall<Transaction = never> {
 
   /** Throws once the caller has its answer: whatever still runs for it sends nothing more. */
   check(): void {
+    // An abort's reason is whatever the caller gave.
+    // oxlint-disable-next-line only-throw-error
     if (this.#reason !== undefined) throw this.#reason;
   }
 
@@ -76,7 +78,7 @@ class Deadlines {
     if (this.#timer === undefined) return this.#arm(timeoutMs);
     if (this.#open === 1) this.#timer.ref();
     // What is over at the front need not be kept until the timer fires.
-    while (this.#head !== undefined && this.#head.isOver && this.#head.next !== undefined) this.#head = this.#head.next;
+    while (this.#head?.isOver === true && this.#head.next !== undefined) this.#head = detached(this.#head);
   }
 
   /** A call has ended: the last one leaves a timer behind that keeps no process alive. */
@@ -96,12 +98,19 @@ class Deadlines {
     let head = this.#head;
     while (head !== undefined && (head.isOver || head.endsAt <= now)) {
       head.expire();
-      head = head.next;
+      head = detached(head);
     }
     this.#head = head;
     if (head === undefined) this.#tail = undefined;
     else this.#arm(Math.max(1, Math.ceil(head.endsAt - now)));
   }
+}
+
+/** Gives the next call, and cuts the link: through one that the collector has grown old with, all after it would stay. */
+function detached(call: BoundedCall<never>): BoundedCall<never> | undefined {
+  const { next } = call;
+  call.next = undefined;
+  return next;
 }
 
 /** Time-outs are options: few different ones. What is left of one for a later batch may be any number. */

@@ -30,8 +30,8 @@ export {
   validateTopicAlteration,
   validateTopicConfig,
 } from "./log-source-validation.ts";
+export { MAX_ACKNOWLEDGED_BYTES } from "./entry-validation.ts";
 export {
-  MAX_ACKNOWLEDGED_BYTES,
   MAX_METADATA_BYTES,
   MAX_NAME_BYTES,
   MAX_OFFSET,

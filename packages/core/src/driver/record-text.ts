@@ -74,29 +74,29 @@ export function parseRecordText(value: string, writtenAt: number): StoredOffset 
     );
   }
   return {
-    nextOffset: optional(form, "nextOffset", offset),
-    metadata: optional(form, "metadata", text) ?? "",
-    mark: optional(form, "mark", text),
-    acknowledged: optional(form, "acknowledged", ranges),
+    nextOffset: optional(form, "nextOffset", readOffset),
+    metadata: optional(form, "metadata", readText) ?? "",
+    mark: optional(form, "mark", readText),
+    acknowledged: optional(form, "acknowledged", readRanges),
     resetFrom: optional(form, "resetFrom", (reset, name) => {
       if (!isObject(reset)) throw wrong(name);
-      const at = required(reset, "at", time);
+      const at = required(reset, "at", readTime);
       return {
-        nextOffset: optional(reset, "nextOffset", offset),
-        reason: required(reset, "reason", text),
+        nextOffset: optional(reset, "nextOffset", readOffset),
+        reason: required(reset, "reason", readText),
         at: at === AT_WRITE ? writtenAt : at,
       };
     }),
     ttl: optional(form, "ttl", wholeNumber(1, MAX_TTL_MS)),
     claim: {
       epoch: required(form, "epoch", wholeNumber(0, Number.MAX_SAFE_INTEGER)),
-      token: optional(form, "token", text),
-      owner: optional(form, "owner", text),
-      member: optional(form, "member", text),
-      claimedAt: ofWrite(optional(form, "claimedAt", time), writtenAt),
-      released: optional(form, "released", flag) ?? false,
+      token: optional(form, "token", readText),
+      owner: optional(form, "owner", readText),
+      member: optional(form, "member", readText),
+      claimedAt: ofWrite(optional(form, "claimedAt", readTime), writtenAt),
+      released: optional(form, "released", readFlag) ?? false,
     },
-    committedAt: ofWrite(optional(form, "committedAt", time), writtenAt),
+    committedAt: ofWrite(optional(form, "committedAt", readTime), writtenAt),
     notAfter: optional(form, "notAfter", wholeNumber(1, Number.MAX_SAFE_INTEGER)),
     writtenAt,
   };
@@ -117,33 +117,33 @@ function ofWrite(value: number | undefined, writtenAt: number): number | undefin
   return value === AT_WRITE ? writtenAt : value;
 }
 
-function offset(value: unknown, name: string): bigint {
+function readOffset(value: unknown, name: string): bigint {
   if (typeof value !== "string" || !/^(?:0|[1-9]\d{0,18})$/u.test(value)) throw wrong(name);
   const position = BigInt(value);
   if (position > MAX_OFFSET) throw wrong(name);
   return position;
 }
 
-function ranges(value: unknown, name: string): readonly OffsetRange[] {
+function readRanges(value: unknown, name: string): readonly OffsetRange[] {
   if (!Array.isArray(value)) throw wrong(name);
   return value.map((range: unknown) => {
     if (!Array.isArray(range) || range.length !== 2) throw wrong(name);
-    return { from: offset(range[0], name), to: offset(range[1], name) };
+    return { from: readOffset(range[0], name), to: readOffset(range[1], name) };
   });
 }
 
-function time(value: unknown, name: string): number {
+function readTime(value: unknown, name: string): number {
   if (value === "write") return AT_WRITE;
   if (typeof value !== "number" || !(value > 0 && value <= 8_640_000_000_000_000)) throw wrong(name);
   return value;
 }
 
-function text(value: unknown, name: string): string {
+function readText(value: unknown, name: string): string {
   if (typeof value !== "string") throw wrong(name);
   return value;
 }
 
-function flag(value: unknown, name: string): boolean {
+function readFlag(value: unknown, name: string): boolean {
   if (typeof value !== "boolean") throw wrong(name);
   return value;
 }

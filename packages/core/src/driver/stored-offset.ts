@@ -78,7 +78,7 @@ export function toOffsetRecord(key: OffsetKey, stored: StoredOffset): OffsetReco
 }
 
 /** The same record with every time that stood for its write put in. */
-export function writtenAt(stored: StoredOffset, time: number): StoredOffset {
+export function stamped(stored: StoredOffset, time: number): StoredOffset {
   const at = (given: number | undefined): number | undefined => (given === AT_WRITE ? time : given);
   const { claim, resetFrom } = stored;
   return {

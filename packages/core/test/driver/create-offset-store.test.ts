@@ -160,6 +160,31 @@ describe("retries", () => {
 });
 
 describe("batches", () => {
+  it("keeps what is written when a conflict of the same batch cannot be read any more (contract 3.3)", async () => {
+    let isDown = false;
+    const [first = key, second = key] = keys(2);
+    const driver = tinyDriver({
+      read: async (asked) => {
+        if (isDown) throw new Error("broken");
+        return { now: 1_000, entries: asked.map((each) => driver.entries.get(JSON.stringify(each))) };
+      },
+      write: async (changes) => {
+        if (changes.length === 2) {
+          isDown = true;
+          return { writtenAt: 1_000, changes: ["written", "conflict"] };
+        }
+        return write(driver, changes);
+      },
+    });
+    const outcomes = await createOffsetStore(driver).claim(
+      [first, second].map((each) => ({ ...claimEntry, key: each })),
+    );
+    assert.deepEqual(
+      outcomes.map(({ status }) => status),
+      ["claimed", "failed"],
+    );
+  });
+
   it("cuts by maxBatch and keeps the order of the answers", async () => {
     const sizes: number[] = [];
     const driver = tinyDriver({
