@@ -39,7 +39,7 @@ function upToTheFault(history: readonly KeyedOperation[]): KeyedOperation[] {
     history
       .filter(({ calledAt }) => calledAt <= time)
       .flatMap((operation) => {
-        const { answeredAt, answer: _, ...unanswered } = operation;
+        const { answeredAt, answer: _, toldEpoch: __, shownEpoch: ___, ...unanswered } = operation;
         if (answeredAt === undefined || answeredAt <= time) return operation;
         return operation.operation.verb === "fetch" ? [] : { ...unanswered, readOnly: false };
       });

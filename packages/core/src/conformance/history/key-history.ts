@@ -1,7 +1,6 @@
 import type { OffsetKey } from "../../key.ts";
-import type { OffsetRecord } from "../../offset-record.ts";
-import { identity, type KeyAnswer, type KeyOperation, type KeyState, stepOfKey } from "../store/model/key-model.ts";
-import { timeless } from "../store/model/observed.ts";
+import { identity, type KeyOperation, type KeyState, stepOfKey } from "../store/model/key-model.ts";
+import { type Observed, timeless } from "../store/model/observed.ts";
 import { matches } from "../store/model/store-model.ts";
 import type { Interval, SequentialModel } from "./linearize.ts";
 import type { RecordedCall } from "./recorded-call.ts";
@@ -13,26 +12,54 @@ export interface KeyedOperation extends Interval {
   readonly operation: KeyOperation;
   /** As text, without times; absent if nothing was answered. */
   readonly answer?: string;
+  /** The epoch that the answer tells of the claim. */
+  readonly toldEpoch?: number | undefined;
+  /** The epoch of the record that the answer shows. */
+  readonly shownEpoch?: number | undefined;
   /** Whether the answer says that nothing was written. */
   readonly readOnly: boolean;
 }
 
-/** An answer of either side. */
-interface Answered {
-  readonly status: string;
-  readonly record?: OffsetRecord | undefined;
+/** What a history leaves of a key. */
+export interface KeyInHistory {
+  readonly stored: KeyState | undefined;
+  /** What the epoch is larger than. It may be unknown itself: no answer has told it yet, where the one that made it got lost. */
+  readonly epochBefore: number;
 }
 
+const UNKNOWN_EPOCH = -1;
+
 /** The model of one key, for histories in which nothing expires. */
-export const keyModel: SequentialModel<KeyState | undefined, KeyedOperation> = {
-  initial: undefined,
-  step: (state, { operation, answer }) => {
+export const keyModel: SequentialModel<KeyInHistory, KeyedOperation> = {
+  initial: { stored: undefined, epochBefore: 0 },
+  step: (before, { operation, answer, toldEpoch, shownEpoch }) => {
+    const isRepeated = operation.verb === "commit" && operation.entry.epoch !== undefined;
+    const known = withEpoch(before, shownEpoch ?? (isRepeated ? toldEpoch : undefined));
+    if (known === undefined) return undefined;
+    const { stored } = known;
     // Of a time only that it is there is compared: all moments have one stamp.
-    const step = stepOfKey(state, operation, 0);
-    return answer === undefined || answer === textOf(step.answer) ? { next: step.state } : undefined;
+    const step = stepOfKey(stored, operation, { stamp: 0, epoch: toldEpoch ?? UNKNOWN_EPOCH });
+    if (answer !== undefined && answer !== textOf(step.answer)) return undefined;
+    if (step.state === undefined) return { next: keyModel.initial };
+    if (step.state.epoch === stored?.epoch) return { next: { ...known, stored: step.state } };
+    return begun(known, step.state);
   },
-  identity: (state) => (state === undefined ? "" : text(state)),
+  identity: ({ stored, epochBefore }) => (stored === undefined ? "" : text({ ...stored, epochBefore })),
 };
+
+/** The same where an answer tells the epoch that no answer told before; `undefined` if it cannot be that. */
+function withEpoch(before: KeyInHistory, epoch: number | undefined): KeyInHistory | undefined {
+  const { stored, epochBefore } = before;
+  if (epoch === undefined || stored?.epoch !== UNKNOWN_EPOCH) return before;
+  return epoch > epochBefore ? { stored: { ...stored, epoch }, epochBefore } : undefined;
+}
+
+/** A new epoch is larger than the one before it (contract 3.2e). */
+function begun({ stored, epochBefore }: KeyInHistory, state: KeyState): { readonly next: KeyInHistory } | undefined {
+  const least = stored === undefined ? 0 : Math.max(stored.epoch, epochBefore);
+  if (stored !== undefined && state.epoch !== UNKNOWN_EPOCH && state.epoch <= least) return undefined;
+  return { next: { stored: state, epochBefore: least } };
+}
 
 /** Splits calls into what they did to each key: a history is linearizable if those of its keys are. */
 export function keyHistories(calls: readonly RecordedCall[]): Map<string, KeyedOperation[]> {
@@ -46,7 +73,11 @@ export function keyHistories(calls: readonly RecordedCall[]): Map<string, KeyedO
       const unknown: KeyedOperation = { key, client, operation, calledAt, readOnly: false };
       if (known) {
         const readOnly = operation.verb === "fetch" || READ_ONLY.has(answer.status);
-        history.push({ ...unknown, answeredAt, answer: textOf(answer), readOnly });
+        const { epoch: toldEpoch, record } = answer;
+        history.push({
+          ...{ ...unknown, answeredAt, answer: textOf(answer), readOnly },
+          ...{ toldEpoch, shownEpoch: record?.epoch },
+        });
       }
       // What only reads and was not answered says nothing.
       if (operation.verb === "fetch") continue;
@@ -61,7 +92,7 @@ const READ_ONLY: ReadonlySet<string> = new Set(["fenced", "behind", "absent", "f
 interface Part {
   readonly key: OffsetKey;
   readonly operation: KeyOperation;
-  readonly answer: Answered | undefined;
+  readonly answer: Observed | undefined;
 }
 
 function operationsOf(call: RecordedCall, keys: readonly OffsetKey[]): Part[] {
@@ -121,7 +152,7 @@ function keysIn(call: RecordedCall): readonly OffsetKey[] {
   }
 }
 
-function textOf(answer: Answered | KeyAnswer): string {
+function textOf(answer: Parameters<typeof timeless>[0]): string {
   return text(timeless(answer));
 }
 

@@ -37,6 +37,7 @@ class RandomClient {
   readonly #keys: readonly OffsetKey[];
   readonly #name: string;
   readonly #token = new Map<OffsetKey, string>();
+  readonly #epoch = new Map<OffsetKey, number>();
   readonly #last = new Map<OffsetKey, bigint>();
   #calls = 0;
 
@@ -66,14 +67,14 @@ class RandomClient {
     if (verb < 33) return this.#learn(keys, await this.#store.fetch(keys));
     if (verb < 34) return Array.fromAsync(this.#store.list({ topic: keys[0]?.topic }));
     if (verb < 36) {
-      return this.#store.reset(keys.map((key) => ({ key, nextOffset: BigInt(random.below(9)), metadata: this.#mark })));
+      return this.#store.reset(keys.map((key) => ({ key, nextOffset: BigInt(random.below(9)), metadata: this.#text })));
     }
     if (verb < 37) return this.#store.expire(keys.map((key) => ({ key, ttl: random.pick([null, 3_600_000]) })));
     return this.#store.delete(random.once(4) ? { topic: keys[0]?.topic ?? "" } : { keys });
   }
 
   /** What no other call writes. */
-  get #mark(): string {
+  get #text(): string {
     return `${this.#name} call ${this.#calls}`;
   }
 
@@ -82,7 +83,7 @@ class RandomClient {
       // Some share a token, as attempts of one session do.
       const token = this.#random.once(3) ? "shared token" : `${this.#name}'s token ${this.#random.below(2)}`;
       this.#token.set(key, token);
-      return { key, token, owner: this.#mark };
+      return { key, token, owner: this.#text };
     });
     this.#learn(keys, await this.#store.claim(entries));
   }
@@ -93,7 +94,7 @@ class RandomClient {
     outcomes.forEach((outcome, index) => {
       const entry = entries[index];
       if (entry === undefined || outcome.status !== "committed") return;
-      this.#token.set(entry.key, entry.nextToken ?? entry.token);
+      this.#token.set(entry.key, entry.token);
       if (entry.nextOffset !== undefined) this.#last.set(entry.key, entry.nextOffset);
     });
     this.#learn(keys, outcomes);
@@ -103,13 +104,24 @@ class RandomClient {
     const random = this.#random;
     const last = this.#last.get(key) ?? 0n;
     const token = random.once(8) ? "shared token" : (this.#token.get(key) ?? "shared token");
-    const recreate = random.once(8) && { recreate: true, owner: this.#mark };
-    if (random.once(8)) return { key, token, ...recreate };
-    if (random.once(6)) {
-      const nextToken = random.once(2) && { nextToken: `${this.#mark}'s token` };
-      return { key, token, nextOffset: last / 2n, rewindFrom: last, metadata: this.#mark, ...nextToken, ...recreate };
-    }
-    return { key, token, nextOffset: last + BigInt(random.below(4)), metadata: this.#mark, ...recreate };
+    const epoch = this.#epoch.get(key);
+    const common = {
+      key,
+      token,
+      ...(epoch !== undefined && !random.once(4) && { epoch }),
+      ...(random.once(12) && { release: true }),
+      // Without an epoch a record gets one that no answer tells.
+      ...(epoch !== undefined && random.once(8) && { epoch, recreate: true, owner: this.#text }),
+    };
+    if (random.once(8)) return common;
+    const moved = { ...common, metadata: this.#text, ...(random.once(4) && { mark: this.#name }) };
+    if (random.once(6)) return { ...moved, nextOffset: last / 2n, rewind: true };
+    const nextOffset = last + BigInt(random.below(4));
+    return {
+      ...moved,
+      nextOffset,
+      ...(random.once(4) && { acknowledged: [{ from: nextOffset + 2n, to: last + 9n }] }),
+    };
   }
 
   /** Goes on from what is stored, or is told to be. */
@@ -117,8 +129,12 @@ class RandomClient {
     outcomes.forEach((outcome, index) => {
       if (outcome.status === "failed" && !outcome.error.retryable) throw outcome.error;
       const key = keys[index];
-      const stored = "record" in outcome ? outcome.record?.nextOffset : undefined;
-      if (key !== undefined && stored !== undefined) this.#last.set(key, stored);
+      if (key === undefined) return;
+      const record = "record" in outcome ? outcome.record : undefined;
+      if (record?.nextOffset !== undefined) this.#last.set(key, record.nextOffset);
+      // Of what others hold it is as good as one of before a rewind: no commit holds under it.
+      const epoch = "epoch" in outcome ? outcome.epoch : record?.epoch;
+      if (epoch !== undefined) this.#epoch.set(key, epoch);
     });
   }
 }

@@ -6,12 +6,16 @@ import { identity } from "../store/model/key-model.ts";
 import type { ModelCommand, Place, PlannedCommit, PlannedReset } from "../store/model/model-command.ts";
 import { MODEL_CLIENTS } from "../store/model/model-run.ts";
 import {
+  ACKNOWLEDGED,
   CONSUMERS,
   KEYS,
+  MARKS,
+  MEMBERS,
   METADATA,
   ODD_OFFSETS,
   OWNERS,
   PARTITIONS,
+  RESETS,
   TOKENS,
   TOPICS,
   TTLS,
@@ -74,7 +78,13 @@ function keys(): fc.Arbitrary<OffsetKey[]> {
 
 function claim(): fc.Arbitrary<ClaimPlan> {
   return fc.record(
-    { key: key(), token: token(), owner: fc.constantFrom(...OWNERS), ttl: fc.constantFrom(...TTLS) },
+    {
+      key: key(),
+      token: token(),
+      owner: fc.constantFrom(...OWNERS),
+      member: fc.constantFrom(...MEMBERS),
+      ttl: fc.constantFrom(...TTLS),
+    },
     { requiredKeys: ["key", "token", "owner"] },
   );
 }
@@ -82,28 +92,42 @@ function claim(): fc.Arbitrary<ClaimPlan> {
 type ClaimPlan = Extract<ModelCommand, { readonly verb: "claim" }>["entries"][number];
 
 function plannedCommit(): fc.Arbitrary<PlannedCommit> {
-  return fc.oneof(
-    {
-      weight: 1,
-      arbitrary: fc.record(
-        { key: key(), token: token(), ttl: ttl(), nextToken: token(), recreateFor: fc.constant("recreated") },
-        { requiredKeys: ["key", "token"] },
-      ),
-    },
-    {
-      weight: 4,
-      arbitrary: fc
-        .record({
-          required: fc.record({ key: key(), token: token(), to: place() }),
-          metadata: seldom(2, fc.constantFrom(...METADATA)),
-          ttl: seldom(2, ttl()),
-          rewindFrom: seldom(3, fc.oneof({ weight: 2, arbitrary: fc.constant({ fromStored: 0 }) }, place())),
-          nextToken: seldom(6, token()),
-          recreateFor: seldom(4, fc.constant("recreated")),
-        })
-        .map(({ required, ...rest }) => ({ ...required, ...rest })),
-    },
-  );
+  const renewal = fc
+    .record({
+      required: fc.record({ key: key(), token: token() }),
+      ttl: seldom(2, ttl()),
+      epochsAgo: seldom(2, epochsAgo()),
+      release: seldom(4, fc.constant(true)),
+      recreateFor: seldom(2, fc.constant("recreated")),
+    })
+    .map(planned);
+  const moving = fc
+    .record({
+      required: fc.record({ key: key(), token: token(), to: place() }),
+      metadata: seldom(2, fc.constantFrom(...METADATA)),
+      mark: seldom(3, fc.constantFrom(...MARKS)),
+      acknowledged: seldom(3, fc.constantFrom(...ACKNOWLEDGED)),
+      resetFrom: seldom(8, fc.constantFrom(...RESETS)),
+      ttl: seldom(2, ttl()),
+      epochsAgo: seldom(2, epochsAgo()),
+      rewind: seldom(4, fc.constant(true)),
+      release: seldom(6, fc.constant(true)),
+      recreateFor: seldom(4, fc.constant("recreated")),
+    })
+    .map(planned);
+  return fc.oneof({ weight: 1, arbitrary: renewal }, { weight: 4, arbitrary: moving });
+}
+
+type Drawn = Omit<PlannedCommit, "key" | "token"> & { readonly required: Pick<PlannedCommit, "key" | "token"> };
+
+/** A record that is made without an epoch gets one that no answer tells: who makes one says which. */
+function planned({ required, ...rest }: Drawn): PlannedCommit {
+  return { ...required, ...rest, ...(rest.recreateFor !== undefined && { epochsAgo: rest.epochsAgo ?? 0 }) };
+}
+
+/** Mostly the newest. */
+function epochsAgo(): fc.Arbitrary<number> {
+  return fc.constantFrom(0, 0, 0, 1, 2);
 }
 
 function plannedReset(): fc.Arbitrary<PlannedReset> {

@@ -5,6 +5,7 @@ import { inspect } from "node:util";
 import type { OffsetKey } from "../../key.ts";
 import type { OffsetRecord } from "../../offset-record.ts";
 import type {
+  ClaimedOutcome,
   ClaimEntry,
   CommitEntry,
   CommitOutcome,
@@ -26,6 +27,20 @@ export function newToken(): string {
   return randomBytes(16).toString("hex");
 }
 
+/** Claims one key, expects success, gives the answer. */
+export async function claimed(
+  store: AnyStore,
+  key: OffsetKey,
+  token: string,
+  more: Partial<ClaimEntry> = {},
+): Promise<ClaimedOutcome> {
+  const outcomes = await store.claim([{ key, token, owner: "owner-1", ...more }]);
+  const outcome = only(outcomes);
+  if (outcome.status !== "claimed") assert.fail(`the claim was not answered with "claimed": ${inspect(outcome)}`);
+  assert.ok(Number.isSafeInteger(outcome.epoch), `the epoch of a claim must be a whole number: ${inspect(outcome)}`);
+  return outcome;
+}
+
 /** Claims one key, expects success, gives what the claim found. */
 export async function claim(
   store: AnyStore,
@@ -33,10 +48,7 @@ export async function claim(
   token: string,
   more: Partial<ClaimEntry> = {},
 ): Promise<OffsetRecord | undefined> {
-  const outcomes = await store.claim([{ key, token, owner: "owner-1", ...more }]);
-  const outcome = only(outcomes);
-  if (outcome.status !== "claimed") assert.fail(`the claim was not answered with "claimed": ${inspect(outcome)}`);
-  return outcome.record;
+  return (await claimed(store, key, token, more)).record;
 }
 
 /** Commits one key and gives the answer. */
@@ -59,6 +71,21 @@ export async function committed(
   more: Partial<CommitEntry> = {},
 ): Promise<void> {
   assert.deepEqual(await commit(store, key, token, nextOffset, more), { status: "committed" });
+}
+
+/** Moves one key back, expects success, gives the epoch that begins with it. */
+export async function rewound(
+  store: AnyStore,
+  key: OffsetKey,
+  token: string,
+  nextOffset: bigint,
+  more: Partial<CommitEntry> = {},
+): Promise<number> {
+  const outcome = await commit(store, key, token, nextOffset, { rewind: true, ...more });
+  if (outcome.status !== "committed") assert.fail(`the rewind was not answered with "committed": ${inspect(outcome)}`);
+  const { epoch } = outcome;
+  assert.ok(Number.isSafeInteger(epoch), `a rewind must be answered with its epoch: ${inspect(outcome)}`);
+  return epoch as number;
 }
 
 /** Reads one key: its record, or `undefined` for a confirmed miss; a failure fails the case. */
@@ -113,6 +140,12 @@ export function position(
   record: OffsetRecord | undefined,
 ): { nextOffset: bigint | undefined; metadata: string } | undefined {
   return record && { nextOffset: record.nextOffset, metadata: record.metadata };
+}
+
+/** What a renewal leaves as it is: all but when the record was last written, and when it expires. */
+export function lasting(record: OffsetRecord): Omit<OffsetRecord, "updatedAt" | "expiresAt"> {
+  const { updatedAt: _, expiresAt: __, ...rest } = record;
+  return rest;
 }
 
 /** Expects calls to succeed that have no reason to fail but what went before: says `when` if they do. */

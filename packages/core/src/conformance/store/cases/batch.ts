@@ -79,7 +79,7 @@ export const batchCases: readonly ConformanceCase[] = [
   {
     id: "batch/entries-of-their-own",
     clause: "3.1e",
-    title: "each entry of a batch goes by its own ttl, recreate, rewindFrom and next token",
+    title: "each entry of a batch goes by its own ttl, rewind, epoch, release and recreate",
     run: async ({ store }) => {
       const token = newToken();
       for (const [round, inOrder] of [true, false].entries()) {
@@ -120,7 +120,7 @@ export const batchCases: readonly ConformanceCase[] = [
         await store.claim(ordered([first, second, third].map((key) => ({ ...entry, key }))));
         const rewinds = await store.commit(
           ordered([
-            { key: first, token, nextOffset: 3n, rewindFrom: 10n },
+            { key: first, token, nextOffset: 3n, rewind: true },
             { key: second, token, nextOffset: 3n },
             { key: third, token, nextOffset: 11n },
           ]),
@@ -128,18 +128,30 @@ export const batchCases: readonly ConformanceCase[] = [
         assert.deepEqual(
           ordered(rewinds.map(({ status }) => status)),
           ["committed", "behind", "committed"],
-          "an entry went by the rewindFrom of another entry",
+          "an entry went by the rewind of another entry",
         );
-        const next = newToken();
+        const { epoch } = await found(store, first);
+        const epochs = await store.commit(
+          ordered([
+            { key: first, token, epoch },
+            { key: second, token },
+            { key: third, token, epoch: 1 },
+          ]),
+        );
+        assert.deepEqual(
+          ordered(epochs.map(({ status }) => status)),
+          ["committed", "committed", "fenced"],
+          "an entry went by the epoch of another entry",
+        );
         await store.commit(
           ordered([
-            { key: first, token, nextToken: next },
+            { key: first, token, release: true },
             { key: second, token },
           ]),
         );
-        await committed(store, first, next);
-        const former = await commit(store, second, token);
-        assert.equal(former.status, "committed", "an entry took the next token of another entry");
+        await committed(store, second, token);
+        const released = await commit(store, first, token);
+        assert.equal(released.status, "fenced", "an entry was held as another entry of its batch was");
         await store.delete({ keys: [first, second] });
         const recreated = await store.commit(
           ordered([

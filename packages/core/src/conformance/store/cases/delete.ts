@@ -116,14 +116,13 @@ export const deleteCases: readonly ConformanceCase[] = [
     title: "the same key twice in one batch is a TypeError of every verb, and nothing is written",
     run: async ({ store }) => {
       const token = newToken();
-      const entries = [0, 1, 0].map((partition) => ({
-        ...{ key: keyOf({ partition }), token, owner: "o", nextOffset: 1n, recreate: true },
-      }));
-      const keys = entries.map(({ key }) => key);
-      await assert.rejects(store.claim(entries), TypeError);
-      await assert.rejects(store.commit(entries), TypeError);
+      const keys = [0, 1, 0].map((partition) => keyOf({ partition }));
+      const claims = keys.map((key) => ({ key, token, owner: "o" }));
+      await assert.rejects(store.claim(claims), TypeError);
+      const commits = claims.map((entry) => ({ ...entry, nextOffset: 1n, recreate: true }));
+      await assert.rejects(store.commit(commits), TypeError);
       await assert.rejects(store.fetch(keys), TypeError);
-      await assert.rejects(store.reset(entries), TypeError);
+      await assert.rejects(store.reset(keys.map((key) => ({ key, nextOffset: 1n }))), TypeError);
       await assert.rejects(store.expire(keys.map((key) => ({ key, ttl: null }))), TypeError);
       await assert.rejects(store.delete({ keys }), TypeError);
       assert.deepEqual(await listed(store), []);

@@ -56,7 +56,7 @@ export const errorCases: readonly ConformanceCase[] = [
       const calls: readonly (() => Promise<unknown>)[] = [
         () => store.claim([{ key, token, owner: "o" }]),
         () => store.commit([{ key, token, nextOffset: 1n }]),
-        () => store.commit([{ key, token, nextOffset: 1n, nextToken: token, recreate: true, owner: "o" }]),
+        () => store.commit([{ key, token, nextOffset: 1n, rewind: true, recreate: true, owner: "o" }]),
       ];
       const messages: string[] = [];
       const collect = async (more: readonly (() => Promise<unknown>)[] = calls): Promise<void> => {

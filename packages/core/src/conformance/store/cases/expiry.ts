@@ -59,7 +59,7 @@ export const expiryCases: readonly ConformanceCase[] = [
       const refusal = { status: "fenced", reason: "absent" };
       assert.deepEqual(await commit(store, keyOf(), token, 51n), refusal);
       assert.deepEqual(await commit(store, keyOf(), token), refusal);
-      assert.deepEqual(await commit(store, keyOf(), token, 1n, { rewindFrom: 50n, ttl: null }), refusal);
+      assert.deepEqual(await commit(store, keyOf(), token, 1n, { rewind: true, ttl: null }), refusal);
       assert.deepEqual(await commit(store, keyOf(), newToken(), 51n), refusal);
       assert.equal(await fetched(store, keyOf()), undefined);
     },

@@ -21,6 +21,7 @@ export const fenceCases: readonly ConformanceCase[] = [
       assert.deepEqual(await commit(store, key, older, 10n), refusal);
       assert.deepEqual(await commit(store, key, older, 9n), refusal);
       assert.deepEqual(await commit(store, key, older, undefined, { ttl: longTtl }), refusal);
+      assert.deepEqual(await commit(store, key, older, undefined, { release: true }), refusal);
       assert.deepEqual(await found(store, key), before);
     },
   },
@@ -85,7 +86,7 @@ export const fenceCases: readonly ConformanceCase[] = [
       await committed(other, key, successor, 101n);
       // Late by one process's pause: each would be legal had nobody taken over.
       for (const nextOffset of [100n, 101n, 500n]) {
-        const outcome = await commit(store, key, zombie, nextOffset, { recreate: true, rewindFrom: 101n });
+        const outcome = await commit(store, key, zombie, nextOffset, { recreate: true, rewind: true });
         assert.deepEqual(outcome, { status: "fenced", reason: "superseded", owner: "successor" });
       }
       assert.equal((await found(other, key)).nextOffset, 101n);

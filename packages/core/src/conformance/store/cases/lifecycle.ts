@@ -226,15 +226,15 @@ async function assertRejectsWith(reason: Error, verb: string, call: () => Promis
 }
 
 function verbs(store: AnyStore, signal?: AbortSignal): readonly (readonly [string, () => Promise<unknown>])[] {
-  const entry = { key: keyOf({ topic: "aborted" }), token: newToken(), owner: "o", nextOffset: 1n };
+  const [key, token] = [keyOf({ topic: "aborted" }), newToken()];
   const options = { signal };
   return [
-    ["claim", () => store.claim([entry], options)],
-    ["commit", () => store.commit([{ ...entry, recreate: true }], options)],
-    ["fetch", () => store.fetch([entry.key], options)],
+    ["claim", () => store.claim([{ key, token, owner: "o" }], options)],
+    ["commit", () => store.commit([{ key, token, owner: "o", nextOffset: 1n, recreate: true }], options)],
+    ["fetch", () => store.fetch([key], options)],
     ["list", () => Array.fromAsync(store.list({}, options))],
-    ["reset", () => store.reset([entry], options)],
-    ["expire", () => store.expire([{ key: entry.key, ttl: null }], options)],
-    ["delete", () => store.delete({ keys: [entry.key] }, options)],
+    ["reset", () => store.reset([{ key, nextOffset: 1n }], options)],
+    ["expire", () => store.expire([{ key, ttl: null }], options)],
+    ["delete", () => store.delete({ keys: [key] }, options)],
   ];
 }

@@ -220,11 +220,12 @@ export const namesCases: readonly ConformanceCase[] = [
       const bad = ["", "x".repeat(256), "é".repeat(128), "\ud800", "a\udc00b", 7 as unknown as string];
       for (const name of bad) {
         for (const key of [keyOf({ consumer: name }), keyOf({ topic: name })]) {
-          const entries = [good, key].map((each) => ({ key: each, token, owner: "o", nextOffset: 1n, recreate: true }));
-          await assert.rejects(store.claim(entries), TypeError);
-          await assert.rejects(store.commit(entries), TypeError);
-          await assert.rejects(store.fetch([good, key]), TypeError);
-          await assert.rejects(store.reset(entries), TypeError);
+          const keys = [good, key];
+          await assert.rejects(store.claim(keys.map((each) => ({ key: each, token, owner: "o" }))), TypeError);
+          const commits = keys.map((each) => ({ key: each, token, owner: "o", nextOffset: 1n, recreate: true }));
+          await assert.rejects(store.commit(commits), TypeError);
+          await assert.rejects(store.fetch(keys), TypeError);
+          await assert.rejects(store.reset(keys.map((each) => ({ key: each, nextOffset: 1n }))), TypeError);
           await assert.rejects(store.expire([{ key, ttl: null }]), TypeError);
           await assert.rejects(store.delete({ keys: [key] }), TypeError);
         }

@@ -1,35 +1,40 @@
 import assert from "node:assert/strict";
 
 import type { ConformanceCase } from "../conformance-case.ts";
-import { claim, commit, committed, found, keyOf, newToken, position } from "../outcomes.ts";
+import { claim, claimed, commit, committed, found, keyOf, newToken, position, rewound } from "../outcomes.ts";
 
 /** The one way in which a running session goes back. */
 export const rewindCases: readonly ConformanceCase[] = [
   {
-    id: "rewind/exact",
+    id: "rewind/goes-back",
     clause: "3.2b",
-    title: "a commit goes back if rewindFrom is exactly the stored position",
+    title: "a commit with rewind goes back, tells the epoch that begins with it, and stays the same claim",
     run: async ({ store }) => {
       const [key, token] = [keyOf(), newToken()];
-      await claim(store, key, token);
-      await committed(store, key, token, 100n);
-      await committed(store, key, token, 3n, { rewindFrom: 100n, metadata: "recreated" });
-      assert.deepEqual(position(await found(store, key)), { nextOffset: 3n, metadata: "recreated" });
-      await committed(store, key, token, 4n);
+      const { epoch } = await claimed(store, key, token, { owner: "holder" });
+      await committed(store, key, token, 100n, { epoch });
+      const { claimedAt } = await found(store, key);
+      const next = await rewound(store, key, token, 3n, { epoch, metadata: "recreated" });
+      assert.ok(next > epoch, `the epoch of a rewind is ${next}, and was ${epoch} before`);
+      const record = await found(store, key);
+      assert.deepEqual(position(record), { nextOffset: 3n, metadata: "recreated" });
+      assert.equal(record.epoch, next, "the record shows another epoch than the rewind told");
+      assert.deepEqual([record.owner, record.claimedAt], ["holder", claimedAt], "it is the same claim");
+      await committed(store, key, token, 4n, { epoch: next });
     },
   },
   {
-    id: "rewind/mismatched",
+    id: "rewind/must-be-said",
     clause: "3.2b",
-    title: "a commit whose rewindFrom is any other position is behind and writes nothing",
+    title: "without rewind a commit that would go back is behind and writes nothing",
     run: async ({ store }) => {
       const [key, token] = [keyOf(), newToken()];
-      await claim(store, key, token);
+      const { epoch } = await claimed(store, key, token);
       await committed(store, key, token, 100n);
       const before = await found(store, key);
-      for (const rewindFrom of [99n, 101n, 0n, 3n, 10n, 1000n, 2n ** 63n - 1n]) {
-        const outcome = await commit(store, key, token, 3n, { rewindFrom });
-        assert.equal(outcome.status, "behind", `went back with rewindFrom ${rewindFrom} while 100 was stored`);
+      for (const more of [{}, { epoch }, { rewind: false }, { rewind: undefined, epoch }]) {
+        const outcome = await commit(store, key, token, 3n, more);
+        assert.equal(outcome.status, "behind", `went back with ${JSON.stringify(more)}`);
         assert.deepEqual("record" in outcome && outcome.record, before);
       }
       assert.deepEqual(await found(store, key), before);
@@ -38,89 +43,79 @@ export const rewindCases: readonly ConformanceCase[] = [
   {
     id: "rewind/wrong-token",
     clause: "3.2b",
-    title: "rewindFrom helps nobody whose token does not hold",
+    title: "rewind helps nobody whose token does not hold, whatever the epoch",
     run: async ({ store }) => {
       const [key, token, other] = [keyOf(), newToken(), newToken()];
-      await claim(store, key, token, { owner: "holder" });
+      const { epoch } = await claimed(store, key, token, { owner: "holder" });
       await committed(store, key, token, 100n);
-      assert.deepEqual(await commit(store, key, other, 3n, { rewindFrom: 100n }), {
-        status: "fenced",
-        reason: "superseded",
-        owner: "holder",
-      });
-      assert.equal((await found(store, key)).nextOffset, 100n);
+      const refusal = { status: "fenced", reason: "superseded", owner: "holder" };
+      for (const more of [{}, { epoch }, { epoch: epoch + 1 }]) {
+        assert.deepEqual(await commit(store, key, other, 3n, { rewind: true, ...more }), refusal);
+        assert.deepEqual(await commit(store, key, other, 100n, { rewind: true, ...more }), refusal);
+      }
+      const record = await found(store, key);
+      assert.deepEqual([record.nextOffset, record.epoch], [100n, epoch]);
     },
   },
   {
-    id: "rewind/forward-needs-none",
+    id: "rewind/forward-too",
     clause: "3.2b",
-    title: "a commit that goes forward is committed whatever its rewindFrom",
+    title: "a rewind to where the position is, or beyond it, is committed too, under a new epoch each time",
     run: async ({ store }) => {
       const [key, token] = [keyOf(), newToken()];
-      await claim(store, key, token);
-      await committed(store, key, token, 1n, { rewindFrom: 7n });
-      await committed(store, key, token, 2n, { rewindFrom: 7n });
-      await committed(store, key, token, 2n, { rewindFrom: 7n });
-      assert.equal((await found(store, key)).nextOffset, 2n);
-    },
-  },
-  {
-    id: "rewind/next-token",
-    clause: "3.2e",
-    title: "after a rewind that named a next token, a late write under the former token is fenced",
-    run: async ({ store }) => {
-      const [key, former, next] = [keyOf(), newToken(), newToken()];
-      await claim(store, key, former, { owner: "holder" });
-      await committed(store, key, former, 100n);
-      const { claimedAt } = await found(store, key);
-      // Repeated as after a lost answer: it holds under either token.
-      for (let attempt = 0; attempt < 3; attempt += 1) {
-        await committed(store, key, former, 3n, { rewindFrom: 100n, nextToken: next });
+      let { epoch } = await claimed(store, key, token);
+      for (const nextOffset of [1n, 2n, 2n]) {
+        const next = await rewound(store, key, token, nextOffset, { epoch });
+        assert.ok(next > epoch, `the epoch of a rewind is ${next}, and was ${epoch} before`);
+        epoch = next;
       }
-      const late = await commit(store, key, former, 101n);
-      assert.deepEqual(late, { status: "fenced", reason: "superseded", owner: "holder" }, "a late write landed");
-      const record = await found(store, key);
-      assert.equal(record.nextOffset, 3n);
-      assert.equal(record.owner, "holder");
-      assert.deepEqual(record.claimedAt, claimedAt, "it is the same claim");
-      await committed(store, key, next, 4n);
-      // Sent again after more went wrong: back once more, and from where the first one led.
-      await committed(store, key, former, 1n, { rewindFrom: 4n, nextToken: next });
-      await committed(store, key, next, undefined);
+      assert.equal((await found(store, key)).nextOffset, 2n);
+      await committed(store, key, token, 3n, { epoch });
     },
   },
   {
-    id: "rewind/next-token-refused",
+    id: "rewind/late-writes",
     clause: "3.2e",
-    title: "a refused commit leaves the claim under the token that it had",
-    run: async ({ store }) => {
-      const [key, token, other, next] = [keyOf(), newToken(), newToken(), newToken()];
-      await claim(store, key, token);
-      await committed(store, key, token, 100n);
-      assert.equal((await commit(store, key, token, 3n, { rewindFrom: 99n, nextToken: next })).status, "behind");
-      const foreign = await commit(store, key, other, 101n, { nextToken: next });
-      assert.equal(foreign.status, "fenced", "a refused commit changed the token");
-      assert.equal((await commit(store, key, next, 101n)).status, "fenced", "a refused commit changed the token");
-      await committed(store, key, token, 101n);
+    title: "after a rewind nothing lands under the former epoch: it is fenced, and names the owner",
+    run: async ({ store, longTtl }) => {
+      const [key, token] = [keyOf(), newToken()];
+      const { epoch } = await claimed(store, key, token, { owner: "holder" });
+      await committed(store, key, token, 100n, { epoch });
+      const next = await rewound(store, key, token, 3n, { epoch });
+      const before = await found(store, key);
+      const refusal = { status: "fenced", reason: "superseded", owner: "holder" };
+      const late = [
+        { nextOffset: 101n },
+        { nextOffset: 3n },
+        { nextOffset: 2n },
+        { nextOffset: 101n, recreate: true, owner: "late" },
+        { nextOffset: 101n, rewind: true },
+        { nextOffset: 2n, rewind: true },
+        { ttl: longTtl },
+        { release: true },
+        { nextOffset: 101n, release: true },
+      ];
+      for (const { nextOffset, ...more } of late) {
+        const outcome = await commit(store, key, token, nextOffset, { ...more, epoch });
+        const what = JSON.stringify({ nextOffset: String(nextOffset), ...more });
+        assert.deepEqual(outcome, refusal, `a late write landed: ${what}`);
+      }
+      assert.deepEqual(await found(store, key), before);
+      await committed(store, key, token, 4n, { epoch: next });
     },
   },
   {
-    id: "rewind/next-token-any-commit",
+    id: "rewind/refused",
     clause: "3.2e",
-    title: "a forward commit, a renewal and a recreation take a next token too",
+    title: "a refused rewind begins no epoch",
     run: async ({ store }) => {
-      const key = keyOf();
-      const [first, second, third, fourth] = [newToken(), newToken(), newToken(), newToken()];
-      await claim(store, key, first);
-      await committed(store, key, first, 5n, { nextToken: second });
-      assert.equal((await commit(store, key, first, 6n)).status, "fenced");
-      await committed(store, key, second, undefined, { nextToken: third });
-      assert.equal((await commit(store, key, second, 6n)).status, "fenced");
-      await store.delete({ keys: [key] });
-      await committed(store, key, third, 7n, { recreate: true, owner: "anew", nextToken: fourth });
-      assert.equal((await commit(store, key, third, 8n)).status, "fenced");
-      await committed(store, key, fourth, 8n);
-      assert.equal((await found(store, key)).owner, "anew");
+      const [key, token, other] = [keyOf(), newToken(), newToken()];
+      const { epoch } = await claimed(store, key, token);
+      await committed(store, key, token, 100n, { epoch });
+      assert.equal((await commit(store, key, other, 3n, { rewind: true, epoch })).status, "fenced");
+      assert.equal((await commit(store, key, token, 3n, { rewind: true, epoch: epoch - 1 })).status, "fenced");
+      assert.equal((await found(store, key)).epoch, epoch, "a refused rewind began an epoch");
+      await committed(store, key, token, 101n, { epoch });
     },
   },
   {
@@ -129,16 +124,37 @@ export const rewindCases: readonly ConformanceCase[] = [
     title: "commits repeated after an answer was lost come to the same: forward, renewal and rewind",
     run: async ({ store }) => {
       const [key, token] = [keyOf(), newToken()];
-      await claim(store, key, token);
-      for (let attempt = 0; attempt < 3; attempt += 1) await committed(store, key, token, 100n, { metadata: "m" });
+      const { epoch } = await claimed(store, key, token);
+      for (let attempt = 0; attempt < 3; attempt += 1) {
+        await committed(store, key, token, 100n, { metadata: "m", epoch });
+      }
       assert.deepEqual(position(await found(store, key)), { nextOffset: 100n, metadata: "m" });
-      for (let attempt = 0; attempt < 3; attempt += 1) await committed(store, key, token, 3n, { rewindFrom: 100n });
-      for (let attempt = 0; attempt < 3; attempt += 1) await committed(store, key, token);
-      assert.equal((await found(store, key)).nextOffset, 3n);
-      // A rewind that arrives after the session went on must not undo what it did since.
-      await committed(store, key, token, 5n);
-      assert.equal((await commit(store, key, token, 3n, { rewindFrom: 100n })).status, "behind");
+      const next = await rewound(store, key, token, 3n, { epoch });
+      const once = await found(store, key);
+      for (let attempt = 0; attempt < 2; attempt += 1) {
+        assert.equal(await rewound(store, key, token, 3n, { epoch }), next, "a repeated rewind began another epoch");
+      }
+      assert.deepEqual(await found(store, key), once, "a repeated rewind wrote again");
+      for (let attempt = 0; attempt < 3; attempt += 1) await committed(store, key, token, undefined, { epoch: next });
+      // One that arrives after the session went on must not undo what it did since.
+      await committed(store, key, token, 5n, { epoch: next });
+      assert.equal((await commit(store, key, token, 3n, { rewind: true, epoch })).status, "fenced");
       assert.equal((await found(store, key)).nextOffset, 5n);
+    },
+  },
+  {
+    id: "rewind/without-epoch",
+    clause: "3.2b",
+    title: "where no epoch is given the token alone decides, and each rewind begins an epoch",
+    run: async ({ store }) => {
+      const [key, token] = [keyOf(), newToken()];
+      await claim(store, key, token);
+      await committed(store, key, token, 100n);
+      const first = await rewound(store, key, token, 50n);
+      const second = await rewound(store, key, token, 50n);
+      assert.ok(second > first, `the epoch of a rewind is ${second}, and was ${first} before`);
+      await committed(store, key, token, 51n);
+      assert.equal((await found(store, key)).epoch, second);
     },
   },
 ];

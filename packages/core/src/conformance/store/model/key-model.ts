@@ -1,4 +1,5 @@
 import type { OffsetKey } from "../../../key.ts";
+import type { OffsetRange } from "../../../offset-record.ts";
 import type { ClaimEntry, CommitEntry, ExpireEntry, FencedReason, ResetEntry } from "../../../offset-store.ts";
 
 /** Names a moment that only the store's clock knows. Two records with the same stamp must show the same time. */
@@ -8,11 +9,25 @@ export type Stamp = number;
 export interface KeyState {
   readonly nextOffset: bigint | undefined;
   readonly metadata: string;
+  readonly mark: string | undefined;
+  readonly acknowledged: readonly OffsetRange[] | undefined;
+  readonly resetFrom: ShownReset | undefined;
   readonly ttl: number | undefined;
+  readonly epoch: number;
   readonly token: string | undefined;
+  readonly released: boolean;
   readonly owner: string | undefined;
+  readonly member: string | undefined;
   readonly claimedAt: Stamp | undefined;
   readonly committedAt: Stamp | undefined;
+  readonly updatedAt: Stamp;
+}
+
+/** Where a position was before its last reset. */
+export interface ShownReset {
+  readonly nextOffset?: bigint;
+  readonly reason: string;
+  readonly at: Stamp;
 }
 
 /** What a call does to one key. */
@@ -28,10 +43,16 @@ export type KeyOperation =
 export interface ShownState {
   readonly nextOffset?: bigint;
   readonly metadata: string;
+  readonly mark?: string;
+  readonly acknowledged?: readonly OffsetRange[];
+  readonly resetFrom?: ShownReset;
   readonly ttl?: number;
+  readonly epoch: number;
   readonly owner?: string;
+  readonly member?: string;
   readonly claimedAt?: Stamp;
   readonly committedAt?: Stamp;
+  readonly updatedAt: Stamp;
 }
 
 /** What the model says to an operation. A `delete` is `removed` or `absent`. */
@@ -39,6 +60,7 @@ export interface KeyAnswer {
   readonly status: string;
   readonly reason?: FencedReason;
   readonly owner?: string;
+  readonly epoch?: number;
   readonly record?: ShownState | undefined;
 }
 
@@ -49,13 +71,20 @@ export interface KeyStep {
   readonly answer: KeyAnswer;
 }
 
+/** What only the store knows of a step: its moment, and the number of an epoch that begins with it. */
+export interface StepNames {
+  readonly stamp: Stamp;
+  readonly epoch: number;
+}
+
 /**
- * The contract for one key, once more and in the fewest words, written independently of `driver/transitions.ts`: a model
+ * The contract for one key, once more and in the fewest words, written independently of `driver/decisions.ts`: a model
  * that shares the code under test would share its faults. It knows no time: nothing expires in it.
  *
- * @param stamp - what this step's moment is called from now on.
+ * @param names - what this step's moment and epoch are called from now on.
  */
-export function stepOfKey(state: KeyState | undefined, operation: KeyOperation, stamp: Stamp): KeyStep {
+export function stepOfKey(state: KeyState | undefined, operation: KeyOperation, names: StepNames): KeyStep {
+  const { stamp } = names;
   const kept = state ?? NOTHING;
   switch (operation.verb) {
     case "fetch":
@@ -63,48 +92,95 @@ export function stepOfKey(state: KeyState | undefined, operation: KeyOperation, 
     case "delete":
       return { state: undefined, answer: { status: state ? "removed" : "absent" } };
     case "claim": {
-      const { token, owner, ttl } = operation.entry;
-      const claimedAt = kept.token === token ? kept.claimedAt : stamp;
-      const claimed = { ...kept, token, owner, claimedAt, ttl: changed(kept.ttl, ttl) };
-      return { state: claimed, answer: { status: "claimed", record: state && shown(state) } };
+      const { token, owner, member, ttl } = operation.entry;
+      const isSame = kept.token === token && !kept.released;
+      const { epoch, claimedAt } = isSame ? kept : { epoch: names.epoch, claimedAt: stamp };
+      const held = { epoch, token, released: false, owner, member, claimedAt };
+      const claimed = { ...kept, ...held, ttl: changed(kept.ttl, ttl), updatedAt: stamp };
+      return { state: claimed, answer: { status: "claimed", epoch, record: state && shown(state) } };
     }
     case "reset": {
       const { nextOffset, metadata = "", ttl } = operation.entry;
-      const moved = { ...NOTHING, nextOffset, metadata, committedAt: stamp, ttl: changed(kept.ttl, ttl) };
-      return { state: moved, answer: { status: "reset" } };
+      const resetFrom = state && resetOf(state.nextOffset, "operator", stamp);
+      const moved = { nextOffset, metadata, resetFrom, committedAt: stamp, updatedAt: stamp, epoch: names.epoch };
+      return { state: { ...NOTHING, ...moved, ttl: changed(kept.ttl, ttl) }, answer: { status: "reset" } };
     }
     case "expire":
       if (!state) return { state, answer: { status: "absent" } };
-      return { state: { ...state, ttl: operation.entry.ttl ?? undefined }, answer: { status: "set" } };
+      return {
+        state: { ...state, ttl: operation.entry.ttl ?? undefined, updatedAt: stamp },
+        answer: { status: "set" },
+      };
     case "commit":
-      return commitStep(state, operation.entry, stamp);
+      return commitStep(state, operation.entry, names);
   }
 }
 
-function commitStep(state: KeyState | undefined, entry: CommitEntry, stamp: Stamp): KeyStep {
-  const { token, nextToken = token, nextOffset, metadata = "", ttl, rewindFrom, recreate, owner } = entry;
+function commitStep(state: KeyState | undefined, entry: CommitEntry, { stamp, epoch }: StepNames): KeyStep {
+  const { token, nextOffset, ttl, recreate, owner, member } = entry;
   if (!state && recreate !== true) return fenced(state, "absent");
-  if (state && state.token === undefined) return fenced(state, "reset");
-  if (state && state.token !== token && state.token !== nextToken) return fenced(state, "superseded", state.owner);
-  const now = state ?? { ...NOTHING, owner, claimedAt: stamp };
-  const back = nextOffset !== undefined && now.nextOffset !== undefined && nextOffset < now.nextOffset;
-  if (back && rewindFrom !== now.nextOffset) return { state, answer: { status: "behind", record: shown(now) } };
-  const moved = nextOffset === undefined ? {} : { nextOffset, metadata, committedAt: stamp };
+  const now = state ?? { ...NOTHING, token, owner, member, epoch: entry.epoch ?? epoch, claimedAt: stamp };
+  if (now.token !== token) {
+    if (now.released) return fenced(state, "released");
+    return now.token === undefined ? fenced(state, "reset") : fenced(state, "superseded", now.owner);
+  }
+  const isThere = nextOffset === now.nextOffset;
+  if (entry.epoch !== undefined && entry.epoch !== now.epoch) {
+    if (entry.rewind !== true || !isThere || now.released) return fenced(state, "superseded", now.owner);
+    return { state, answer: { status: "committed", epoch: now.epoch } };
+  }
+  if (now.released) {
+    const isRepeated = entry.release === true && (nextOffset === undefined || isThere);
+    return isRepeated ? { state, answer: { status: "committed" } } : fenced(state, "released");
+  }
+  const isBack = nextOffset !== undefined && now.nextOffset !== undefined && nextOffset < now.nextOffset;
+  if (isBack && entry.rewind !== true) return { state, answer: { status: "behind", record: shown(now) } };
+  const rewound = entry.rewind === true && state !== undefined ? { epoch } : {};
+  const released = entry.release === true ? LET_GO : {};
+  const renewed = { ttl: changed(now.ttl, ttl), updatedAt: stamp };
   return {
-    state: { ...now, ...moved, token: nextToken, ttl: changed(now.ttl, ttl) },
-    answer: { status: "committed" },
+    state: { ...now, ...positionOf(now, entry, stamp), ...renewed, ...rewound, ...released },
+    answer: { status: "committed", ...rewound },
   };
+}
+
+/** What a commit changes by its position: all that goes with the former one. */
+function positionOf(now: KeyState, entry: CommitEntry, stamp: Stamp): Partial<KeyState> {
+  const { nextOffset, metadata = now.metadata, mark, acknowledged = [], resetFrom } = entry;
+  if (nextOffset === undefined) return {};
+  return {
+    nextOffset,
+    metadata,
+    mark,
+    acknowledged: acknowledged.length === 0 ? undefined : acknowledged,
+    resetFrom: resetFrom ? resetOf(resetFrom.nextOffset, resetFrom.reason, stamp) : now.resetFrom,
+    committedAt: stamp,
+  };
+}
+
+function resetOf(nextOffset: bigint | undefined, reason: string, at: Stamp): ShownReset {
+  return { ...(nextOffset !== undefined && { nextOffset }), reason, at };
 }
 
 const NOTHING: KeyState = {
   nextOffset: undefined,
   metadata: "",
+  mark: undefined,
+  acknowledged: undefined,
+  resetFrom: undefined,
   ttl: undefined,
+  epoch: 0,
   token: undefined,
+  released: false,
   owner: undefined,
+  member: undefined,
   claimedAt: undefined,
   committedAt: undefined,
+  updatedAt: 0,
 };
+
+/** The token stays: by it a late commit is told from one of a stranger, and a release can be repeated. */
+const LET_GO = { released: true, owner: undefined, member: undefined, claimedAt: undefined } as const;
 
 function fenced(state: KeyState | undefined, reason: FencedReason, owner?: string): KeyStep {
   return { state, answer: { status: "fenced", reason, ...(owner !== undefined && { owner }) } };
@@ -115,8 +191,9 @@ function changed(kept: number | undefined, ttl: number | null | undefined): numb
 }
 
 function shown(state: KeyState): ShownState {
-  const fields = Object.entries(state).filter(([field, value]) => field !== "token" && value !== undefined);
-  return Object.fromEntries(fields) as unknown as ShownState;
+  const { token: _, released: __, ...fields } = state;
+  const present = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(present) as unknown as ShownState;
 }
 
 /** A key as text, to tell it from others. */

@@ -4,15 +4,21 @@ import type { ClaimEntry, ExpireEntry, OffsetFilter } from "../../../offset-stor
 /** A position: one, or so far from what is stored when the command runs. */
 export type Place = bigint | { readonly fromStored: number };
 
-/** A commit whose positions are found when it runs. */
+/** A commit whose positions and epoch are found when it runs. */
 export interface PlannedCommit {
   readonly key: OffsetKey;
   readonly token: string;
+  /** How many epochs ago the one began that is sent: 0 is the newest that any answer told. Absent: none is sent. */
+  readonly epochsAgo?: number | undefined;
   readonly to?: Place | undefined;
   readonly metadata?: string | undefined;
+  readonly mark?: string | undefined;
+  /** For each range, how far it begins beyond what is before it, and how long it is. */
+  readonly acknowledged?: readonly (readonly [gap: number, length: number])[] | undefined;
+  readonly resetFrom?: { readonly nextOffset?: bigint | undefined; readonly reason: string } | undefined;
   readonly ttl?: number | null | undefined;
-  readonly rewindFrom?: Place | undefined;
-  readonly nextToken?: string | undefined;
+  readonly rewind?: boolean | undefined;
+  readonly release?: boolean | undefined;
   /** The owner to recreate the record with; absent: it is not recreated. */
   readonly recreateFor?: string | undefined;
 }

@@ -9,9 +9,10 @@ import { untilExpired } from "../expiry-times.ts";
 import { type AnyStore, identities, listed } from "../outcomes.ts";
 import { identity, type KeyAnswer, type KeyOperation, type ShownState } from "./key-model.ts";
 import type { ModelCommand, Place, PlannedCommit } from "./model-command.ts";
-import { timeless, timelessRecord } from "./observed.ts";
+import { type Observed, timeless, timelessRecord, withoutEpochs } from "./observed.ts";
+import { type ObservedEpoch, ObservedEpochs } from "./observed-epochs.ts";
 import { StoreModel } from "./store-model.ts";
-import { withinRange } from "./vocabulary.ts";
+import { rangesBeyond, withinRange } from "./vocabulary.ts";
 
 /** How many clients commands are given to. */
 export const MODEL_CLIENTS = 2;
@@ -23,6 +24,7 @@ export class ModelRun {
   readonly #context: ConformanceContext;
   readonly #model = new StoreModel();
   readonly #times = new Map<string, number>();
+  readonly #epochs = new ObservedEpochs();
   readonly #expired = new Set<string>();
   #second: AnyStore | undefined;
 
@@ -48,9 +50,15 @@ export class ModelRun {
         return this.#compare("claim", command.entries, await store.claim(command.entries));
       }
       case "commit": {
-        const entries = command.entries.map((entry) => this.#planned(entry));
+        const epochs = command.entries.map(({ key, epochsAgo }) =>
+          epochsAgo === undefined ? undefined : this.#epochs.told(key, epochsAgo),
+        );
+        const entries = command.entries.map((entry, index) => this.#planned(entry, epochs[index]));
         this.#say(command, entries);
-        return this.#compare("commit", entries, await store.commit(entries));
+        const outcomes = await store.commit(entries);
+        // To the model an epoch has another name.
+        const named = entries.map((entry, index) => ({ ...entry, epoch: epochs[index]?.name }));
+        return this.#compare("commit", named, outcomes);
       }
       case "reset": {
         const entries = command.entries.map(({ to, ...rest }) => ({ ...rest, nextOffset: this.#at(rest.key, to) }));
@@ -70,14 +78,17 @@ export class ModelRun {
         this.#say(command, command.filter);
         const records = await listed(store, command.filter);
         const expected = this.#model.list(command.filter);
-        const withKey = (key: OffsetKey, record: OffsetRecord | ShownState) => [identity(key), timelessRecord(record)];
+        const withKey = (key: OffsetKey, record: OffsetRecord | ShownState) => [
+          identity(key),
+          withoutEpochs(timelessRecord(record)),
+        ];
         assert.deepEqual(
           records.map((record) => withKey(record, record)).toSorted(byName),
           expected.map(({ key, record }) => withKey(key, record)).toSorted(byName),
         );
         for (const { key, record } of expected) {
           const seen = records.find((one) => identity(one) === identity(key));
-          this.#compareTimes(key, seen, record);
+          this.#compareNames(key, seen, record);
         }
         return;
       }
@@ -86,7 +97,7 @@ export class ModelRun {
         const { selector } = command;
         const keys = "keys" in selector ? selector.keys : this.#model.list(selector).map(({ key }) => key);
         const removed = await store.delete(selector);
-        const expected = keys.filter((key) => this.#model.apply(key, { verb: "delete" }).status === "removed");
+        const expected = keys.filter((key) => this.#removed(key));
         return assert.deepEqual(identities(removed), identities(expected));
       }
       case "sweep": {
@@ -116,9 +127,15 @@ export class ModelRun {
     );
     await untilExpired(this.#context, keys, shortTtl);
     for (const key of keys) {
-      this.#model.apply(key, { verb: "delete" });
+      this.#removed(key);
       this.#expired.add(identity(key));
     }
+  }
+
+  /** Removes the key from the model, and gives whether it was there. */
+  #removed(key: OffsetKey): boolean {
+    this.#epochs.gone(key);
+    return this.#model.apply(key, { verb: "delete" }).status === "removed";
   }
 
   #isThere(key: OffsetKey): boolean {
@@ -128,40 +145,59 @@ export class ModelRun {
   #compare(
     verb: KeyOperation["verb"],
     entries: readonly { readonly key: OffsetKey }[],
-    outcomes: readonly { readonly status: string; readonly record?: OffsetRecord | undefined }[],
+    outcomes: readonly Observed[],
   ): void {
     const answers = entries.map((entry) => this.#model.apply(entry.key, { verb, entry } as KeyOperation));
-    assert.deepEqual(outcomes.map(timeless), answers.map(timeless));
+    const comparable = (answer: Observed | KeyAnswer) => withoutEpochs(timeless(answer));
+    assert.deepEqual(outcomes.map(comparable), answers.map(comparable));
     answers.forEach((answer: KeyAnswer, index) => {
-      const key = entries[index]?.key;
-      if (key === undefined || answer.record === undefined) return;
-      const record = outcomes[index]?.record;
-      assert.equal(record && identity(record), identity(key), "the record is another key's");
-      this.#compareTimes(key, record, answer.record);
+      const [key, outcome] = [entries[index]?.key, outcomes[index]];
+      if (key === undefined || outcome === undefined) return;
+      const { record } = outcome;
+      if (answer.record !== undefined) {
+        assert.equal(record && identity(record), identity(key), "the record is another key's");
+        this.#compareNames(key, record, answer.record);
+      }
+      if (answer.epoch !== undefined && outcome.epoch !== undefined) {
+        this.#epochs.learn(key, answer.epoch, outcome.epoch);
+      }
     });
   }
 
-  /** A moment must show the same time whenever it is shown, to the step of a clock that has one (contract 3.5d). */
-  #compareTimes(key: OffsetKey, record: OffsetRecord | undefined, expected: ShownState): void {
-    const { granularityMs } = this.#context.capabilities.expiry;
-    const toleranceMs = granularityMs > 1 ? granularityMs : 0;
-    for (const field of ["claimedAt", "committedAt"] as const) {
-      const stamp = expected[field];
-      const seen = record?.[field]?.getTime();
-      if (stamp === undefined || seen === undefined) continue;
-      const moment = `${identity(key)} ${field} ${stamp}`;
-      const before = this.#times.get(moment) ?? seen;
-      this.#times.set(moment, before);
-      const text = `${field} of ${identity(key)} was ${before} before and is ${seen}, and nothing has set it since`;
-      assert.ok(Math.abs(seen - before) <= toleranceMs, text);
+  /**
+   * What only the store's clock can name: a moment must show the same time whenever it is shown, to the step of a clock that
+   * has one (contract 3.5d), and an epoch the same number (contract 3.2e).
+   */
+  #compareNames(key: OffsetKey, record: OffsetRecord | undefined, expected: ShownState): void {
+    if (record === undefined) return;
+    for (const field of ["claimedAt", "committedAt", "updatedAt"] as const) {
+      this.#compareTimes(key, field, record[field], expected[field]);
     }
+    this.#compareTimes(key, "resetFrom.at", record.resetFrom?.at, expected.resetFrom?.at);
+    this.#epochs.learn(key, expected.epoch, record.epoch);
   }
 
-  #planned({ to, rewindFrom, recreateFor, ...rest }: PlannedCommit): CommitEntry {
+  #compareTimes(key: OffsetKey, field: string, time: Date | undefined, stamp: number | undefined): void {
+    const { granularityMs } = this.#context.capabilities.expiry;
+    const toleranceMs = granularityMs > 1 ? granularityMs : 0;
+    const seen = time?.getTime();
+    if (stamp === undefined || seen === undefined) return;
+    const moment = `${identity(key)} ${field} ${stamp}`;
+    const before = this.#times.get(moment) ?? seen;
+    this.#times.set(moment, before);
+    const text = `${field} of ${identity(key)} was ${before} before and is ${seen}, and nothing has set it since`;
+    assert.ok(Math.abs(seen - before) <= toleranceMs, text);
+  }
+
+  #planned(planned: PlannedCommit, epoch: ObservedEpoch | undefined): CommitEntry {
+    const { to, epochsAgo: _, acknowledged, recreateFor, ...rest } = planned;
+    const nextOffset = to === undefined ? undefined : this.#at(rest.key, to);
     return {
       ...rest,
-      ...(to !== undefined && { nextOffset: this.#at(rest.key, to) }),
-      ...(rewindFrom !== undefined && { rewindFrom: this.#at(rest.key, rewindFrom) }),
+      ...(epoch !== undefined && { epoch: epoch.number }),
+      ...(nextOffset !== undefined && { nextOffset }),
+      ...(acknowledged !== undefined &&
+        nextOffset !== undefined && { acknowledged: rangesBeyond(nextOffset, acknowledged) }),
       ...(recreateFor !== undefined && { recreate: true, owner: recreateFor }),
     };
   }

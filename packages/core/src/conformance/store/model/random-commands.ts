@@ -4,7 +4,21 @@ import type { SeededRandom } from "../seeded-random.ts";
 import { identity } from "./key-model.ts";
 import type { ModelCommand, Place, PlannedCommit } from "./model-command.ts";
 import { MODEL_CLIENTS } from "./model-run.ts";
-import { CONSUMERS, KEYS, METADATA, ODD_OFFSETS, OWNERS, PARTITIONS, TOKENS, TOPICS, TTLS } from "./vocabulary.ts";
+import {
+  ACKNOWLEDGED,
+  CONSUMERS,
+  KEYS,
+  MARKS,
+  MEMBERS,
+  METADATA,
+  ODD_OFFSETS,
+  OWNERS,
+  PARTITIONS,
+  RESETS,
+  TOKENS,
+  TOPICS,
+  TTLS,
+} from "./vocabulary.ts";
 
 /** Commands as they come from a seed, for the kit's own case, which depends on nothing. */
 export function randomCommands(random: SeededRandom, count: number): ModelCommand[] {
@@ -21,6 +35,7 @@ function command(random: SeededRandom): WithoutClient<ModelCommand> {
       key,
       token: random.pick(TOKENS),
       owner: random.pick(OWNERS),
+      ...(random.once(4) && { member: random.pick(MEMBERS) }),
       ...ttl(random),
     });
     return { verb: "claim", entries: keys.map(claimed) };
@@ -43,12 +58,24 @@ function plannedCommit(key: OffsetKey, random: SeededRandom): PlannedCommit {
     key,
     token: random.pick(TOKENS),
     ...ttl(random),
-    ...(random.once(6) && { nextToken: random.pick(TOKENS) }),
-    ...(random.once(4) && { recreateFor: "recreated" }),
+    ...(random.once(6) && { release: true }),
+    // A record that is made without an epoch gets one that no answer tells.
+    ...(random.once(4) ? { recreateFor: "recreated", ...epoch(random) } : random.once(2) && epoch(random)),
   };
   if (random.once(5)) return common;
-  const back = random.once(3) && { rewindFrom: random.once(3) ? place(random) : { fromStored: 0 } };
-  return { ...common, ...back, to: place(random), ...metadata(random) };
+  return {
+    ...common,
+    ...(random.once(4) && { rewind: true }),
+    to: place(random),
+    ...metadata(random),
+    ...(random.once(3) && { mark: random.pick(MARKS) }),
+    ...(random.once(3) && { acknowledged: random.pick(ACKNOWLEDGED) }),
+    ...(random.once(8) && { resetFrom: random.pick(RESETS) }),
+  };
+}
+
+function epoch(random: SeededRandom): { readonly epochsAgo: number } {
+  return { epochsAgo: random.once(3) ? 1 + random.below(2) : 0 };
 }
 
 function place(random: SeededRandom): Place {

@@ -12,15 +12,17 @@ export interface ModelListing {
 export class StoreModel {
   readonly #states = new Map<string, { readonly key: OffsetKey; readonly state: KeyState }>();
   #stamp = 0;
+  #epoch = 0;
 
   /** Lets time go on: what is written from now on may show another time than before. */
   tick(): void {
     this.#stamp += 1;
   }
 
-  /** Carries out an operation on one key. */
+  /** Carries out an operation on one key. Its epochs are 1, 2, 3, ... in the order in which they begin. */
   apply(key: OffsetKey, operation: KeyOperation): KeyAnswer {
-    const { state, answer } = stepOfKey(this.#states.get(identity(key))?.state, operation, this.#stamp);
+    const names = { stamp: this.#stamp, epoch: (this.#epoch += 1) };
+    const { state, answer } = stepOfKey(this.#states.get(identity(key))?.state, operation, names);
     if (state === undefined) this.#states.delete(identity(key));
     else this.#states.set(identity(key), { key, state });
     return answer;
