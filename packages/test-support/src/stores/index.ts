@@ -1,2 +1,3 @@
 export { describeEachStore, describeOnOwnServer, testedRemoteStores, testedStores } from "./describe-stores.ts";
+export { findWrites } from "./find-writes.ts";
 export type { OpenBackendOptions, StoreBackend, TestedRemoteStore, TestedStore } from "./store-backend.ts";

@@ -10,6 +10,7 @@ import {
 import { openTcpProxy, type TcpProxy, type WireRequest } from "@tidemark/test-support/faults";
 import {
   describeEachStore,
+  findWrites,
   type OpenBackendOptions,
   type StoreBackend,
   testedRemoteStores,
@@ -43,7 +44,7 @@ await describeEachStore(testedRemoteStores, ({ name, protocol }, openBackend) =>
       if (backend.address === undefined) throw new TypeError("a store on a server has an address");
       const seed = randomInt(2 ** 20);
       const proxy = await openTcpProxy({ ...backend.address, protocol });
-      const harm = harmful(proxy, seed);
+      const harm = harmful(proxy, await findWrites(backend, proxy), seed);
       try {
         await runRounds({
           backend,
@@ -135,7 +136,7 @@ interface Harm {
  * What a network does to those who use it: in each round a few harms, one after the other, that a seed chooses. Not more:
  * calls that all fail say nothing of an order.
  */
-function harmful(proxy: TcpProxy, seed: number): Harm {
+function harmful(proxy: TcpProxy, isWrite: (request: WireRequest) => boolean, seed: number): Harm {
   let done = 0;
   let state = seed | 1;
   const below = (bound: number): number => {
@@ -172,11 +173,6 @@ function harmful(proxy: TcpProxy, seed: number): Harm {
     proxy.restore();
   };
   return { whileRunning, done: () => done };
-}
-
-/** Redis runs everything by scripts. */
-function isWrite({ name }: WireRequest): boolean {
-  return ["EVALSHA", "EVAL", "update", "insert", "delete", "findAndModify", "PUT", "DELETE"].includes(name);
 }
 
 /** How many calls were not answered, or not for every key. */

@@ -1,8 +1,12 @@
+import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import type { OffsetKey, OffsetStore } from "@tidemark/core";
+import { openMongoStore } from "@tidemark/store-mongo";
 import { expectGenerated } from "@tidemark/test-support/documents";
 import { openTcpProxy, type WireProtocolName, type WireRequest } from "@tidemark/test-support/faults";
 import { describeEachStore, type StoreBackend, testedRemoteStores, testedStores } from "@tidemark/test-support/stores";
+import { describeWithTransactions, type TransactionalMongo } from "@tidemark/test-support/transaction-gateway";
+import { MongoClient } from "mongodb";
 import { describe, expect, it } from "vitest";
 
 const RECORDS = 10_000;
@@ -14,37 +18,54 @@ const DOCUMENT = fileURLToPath(new URL("../../../../docs/costs.md", import.meta.
 /** Of MongoDB's driver: what it asks by itself, on its own connections or when one is made or left. */
 const HOUSEKEEPING = new Set(["hello", "ismaster", "isMaster", "ping", "endSessions"]);
 
+const IN_TRANSACTION = "commit in a transaction of yours";
 const WHAT = [
   "first claim of 1 partition",
   "first claim of 100 partitions",
   "flush of 1 partition",
   "flush of 100 partitions",
+  "flush of 10,000 partitions",
   "renewal of 100 partitions",
+  IN_TRANSACTION,
   "fetch of 100 partitions",
+  "reset of 100 partitions",
+  "expire of 100 partitions",
+  "delete of 100 keys",
   "list of 10,000 records",
 ] as const;
 
 type Costs = Record<(typeof WHAT)[number], string>;
 
+/** Of a store without transactions. */
+const NONE = "–";
+
 const measured = new Map<string, Costs>();
+let inTransaction: string | undefined;
 
 describe("calls on the wire", async () => {
   await describeEachStore(testedRemoteStores, ({ name, protocol }, openBackend) => {
     it("are counted", { timeout: 120_000 }, async () => {
       const used = await withStore(openBackend, protocol, measureUse);
       const listed = await withStore(openBackend, protocol, measureListing);
-      measured.set(name, { ...used, ...listed } as Costs);
+      measured.set(name, { [IN_TRANSACTION]: NONE, ...used, ...listed } as Costs);
+    });
+  });
+
+  await describeWithTransactions((mongo) => {
+    it("are counted", { timeout: 60_000 }, async () => {
+      inTransaction = await measureTransaction(mongo);
     });
   });
 
   it("are what docs/costs.md says", async () => {
     // The others never open a connection: there is nothing to count.
-    for (const { name, server } of testedStores) {
-      if (server === undefined) measured.set(name, Object.fromEntries(WHAT.map((what) => [what, "0"])) as Costs);
-    }
+    const nothing = Object.fromEntries(WHAT.map((what) => [what, "0"])) as Costs;
+    measured.set("memory", { ...nothing, [IN_TRANSACTION]: NONE });
+    measured.set("sqlite", nothing);
     const names = testedStores.map(({ name }) => name).filter((name) => measured.has(name));
     // A server that is missing here is missing in the table: then there is nothing to compare it with.
-    if (names.length < testedStores.length) return;
+    if (names.length < testedStores.length || inTransaction === undefined) return;
+    measured.set("mongo", { ...(measured.get("mongo") as Costs), [IN_TRANSACTION]: inTransaction });
     const lines = [
       ["", ...names],
       ["---", ...names.map(() => "---")],
@@ -83,10 +104,13 @@ async function withStore(
   }
 }
 
+function keysOf(consumer: string, partitions: number): OffsetKey[] {
+  return Array.from({ length: partitions }, (_, partition) => ({ consumer, topic: "orders", partition }));
+}
+
+const token = "a token";
+
 const measureUse: Measure = async (store, counted) => {
-  const keysOf = (consumer: string, partitions: number): OffsetKey[] =>
-    Array.from({ length: partitions }, (_, partition) => ({ consumer, topic: "orders", partition }));
-  const token = "a token";
   const claim = (keys: readonly OffsetKey[]): Promise<void> =>
     answered(store.claim(keys.map((key) => ({ key, token, owner: "o" }))), "claimed");
   const flush = (keys: readonly OffsetKey[], nextOffset?: bigint): Promise<void> => {
@@ -99,20 +123,60 @@ const measureUse: Measure = async (store, counted) => {
   await flush(warm, 1n);
   await answered(store.fetch(warm), "found");
 
-  const [one, hundred] = [keysOf("one", 1), keysOf("hundred", 100)];
+  const reset = (keys: readonly OffsetKey[]): Promise<void> =>
+    answered(store.reset(keys.map((key) => ({ key, nextOffset: 1n }))), "reset");
+  const expire = (keys: readonly OffsetKey[]): Promise<void> =>
+    answered(store.expire(keys.map((key) => ({ key, ttl: 60_000 }))), "set");
+  await reset(warm);
+  await store.delete({ keys: warm });
+
+  const [one, hundred, many] = [keysOf("one", 1), keysOf("hundred", 100), keysOf("many", RECORDS)];
+  await claim(many);
   const costs = {
     "first claim of 1 partition": await counted(() => claim(one)),
     "first claim of 100 partitions": await counted(() => claim(hundred)),
     "flush of 1 partition": await counted(() => flush(one, 1n)),
     "flush of 100 partitions": await counted(() => flush(hundred, 1n)),
+    "flush of 10,000 partitions": await counted(() => flush(many, 1n)),
     "renewal of 100 partitions": await counted(() => flush(hundred)),
     "fetch of 100 partitions": await counted(() => answered(store.fetch(hundred), "found")),
   };
   // The next flush costs what the first did.
   expect(await counted(() => flush(one, 2n))).toBe(costs["flush of 1 partition"]);
   expect(await counted(() => flush(hundred, 2n))).toBe(costs["flush of 100 partitions"]);
-  return costs;
+  expect(await counted(() => flush(many, 2n))).toBe(costs["flush of 10,000 partitions"]);
+  return {
+    ...costs,
+    "reset of 100 partitions": await counted(() => reset(hundred)),
+    "expire of 100 partitions": await counted(() => expire(hundred)),
+    "delete of 100 keys": await counted(async () => {
+      expect(await store.delete({ keys: hundred })).toHaveLength(hundred.length);
+    }),
+  };
 };
+
+/** What the store adds to a transaction, whatever the caller writes in it. */
+async function measureTransaction({ url }: TransactionalMongo): Promise<string> {
+  const { hostname, port } = new URL(url);
+  await using proxy = await openTcpProxy({ host: hostname, port: Number(port), protocol: "mongo" });
+  await using client = new MongoClient(`mongodb://${proxy.host}:${proxy.port}/?directConnection=true`);
+  const database = `costs-${randomBytes(6).toString("hex")}`;
+  try {
+    await using store = await openMongoStore({ client, database, timeout: 60_000 });
+    const [key] = keysOf("one", 1) as [OffsetKey];
+    await answered(store.claim([{ key, token, owner: "o" }]), "claimed");
+    return await client.withSession((session) =>
+      session.withTransaction(async () => {
+        await client.db(database).collection("results").insertOne({}, { session });
+        proxy.takeRequests();
+        await answered(store.commit([{ key, token, nextOffset: 1n }], { transaction: session }), "committed");
+        return summaryOf(proxy.takeRequests());
+      }),
+    );
+  } finally {
+    await client.db(database).dropDatabase();
+  }
+}
 
 const measureListing: Measure = async (store, counted, direct) => {
   const many = Array.from({ length: RECORDS }, (_, index) => ({

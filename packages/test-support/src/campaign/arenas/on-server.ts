@@ -41,7 +41,7 @@ export async function openServerArena(kind: "redis" | "mongo" | "s3", server: Ow
 }
 
 const PROTOCOLS = { redis: "resp", mongo: "mongo", s3: "http" } as const satisfies Record<string, WireProtocolName>;
-const WRITES = new Set(["EVALSHA", "EVAL", "EXEC", "update", "insert", "commitTransaction", "PUT"]);
+const WRITES = new Set(["EVALSHA", "EVAL", "update", "insert", "bulkWrite", "commitTransaction", "PUT"]);
 
 function placeAt(kind: "redis" | "mongo" | "s3", name: string, url: string, server: OwnServer): Place {
   if (kind === "redis") return { kind, url, namespace: name };

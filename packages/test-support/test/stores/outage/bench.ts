@@ -6,9 +6,9 @@ import {
   type OffsetStore,
   OffsetStoreError,
 } from "@tidemark/core";
-import { type CutOptions, openTcpProxy, type TcpProxy, type WireRequest } from "@tidemark/test-support/faults";
+import { type CutOptions, openTcpProxy, type TcpProxy } from "@tidemark/test-support/faults";
 import type { OwnServer } from "@tidemark/test-support/servers";
-import type { TestedRemoteStore } from "@tidemark/test-support/stores";
+import { findWrites, type TestedRemoteStore } from "@tidemark/test-support/stores";
 import { expect } from "vitest";
 
 /** Of a store whose server is away, in milliseconds: long enough for a busy machine to answer within it. */
@@ -43,7 +43,8 @@ export async function withBench(
   const store = await backend.open({ through: proxy, timeout: TIMEOUT_MS });
   const direct = await backend.open();
   try {
-    await use({ server, proxy, store, direct, atWrite: { match: isWrite } });
+    const match = await findWrites(backend, proxy);
+    await use({ server, proxy, store, direct, atWrite: { match } });
   } finally {
     proxy.restore();
     await store.close();
@@ -51,11 +52,6 @@ export async function withBench(
     await proxy.close();
     await backend.close();
   }
-}
-
-/** Redis runs everything by scripts. */
-function isWrite({ name }: WireRequest): boolean {
-  return ["EVALSHA", "EVAL", "update", "insert", "delete", "findAndModify", "PUT", "DELETE"].includes(name);
 }
 
 /** What came of the first entry: its status, or its error's code. */
