@@ -33,6 +33,13 @@ export class EntryTable {
     this.#entries.delete(identityOf(key));
   }
 
+  /** Takes an entry's space back, if the time has come. */
+  reclaim(key: DriverKey, now: number): void {
+    const identity = identityOf(key);
+    const entry = this.#entries.get(identity);
+    if (entry !== undefined && entry.reclaimAt <= now) this.#entries.delete(identity);
+  }
+
   /**
    * All entries that are there now, in the order in which they came. What is added while somebody goes through them is left
    * out: otherwise that might never end.

@@ -42,9 +42,11 @@ export class MemoryDriver implements OffsetStoreDriver {
   }
 
   async write(changes: readonly Change[]): Promise<WriteAnswer> {
+    const writtenAt = this.#clock();
+    // A store knows by the process's clock for how long what it wrote lives, and this clock may be another.
+    for (const { key, value } of changes) if (value !== undefined) this.#table.reclaim(key, writtenAt);
     const fits = changes.map((change) => isExpected(change, this.#table.get(change.key)));
     if (fits.includes(false)) return { changes: fits.map((fit) => (fit ? "skipped" : "conflict")) };
-    const writtenAt = this.#clock();
     for (const { key, value, version, reclaimAfter } of changes) {
       if (value === undefined) this.#table.delete(key);
       else this.#table.set(key, { version, value, writtenAt }, writtenAt + (reclaimAfter ?? Number.POSITIVE_INFINITY));

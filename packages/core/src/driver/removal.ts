@@ -40,7 +40,7 @@ export class Removal<Transaction> {
     this.#expiredOnly = expiredOnly;
   }
 
-  /** Gives the keys of the positions that could be seen and are removed now. */
+  /** Gives the keys of the positions that could be seen and are removed now; with `expiredOnly`, of those that had expired. */
   async remove(
     entries: readonly Removable[],
     now: number | undefined,
@@ -105,7 +105,7 @@ export class Removal<Transaction> {
       const answer = changes === undefined ? "written" : changes[at];
       if (answer === "written") {
         one.isDone = true;
-        one.isTold = one.wasVisible;
+        one.isTold = this.#isTold(one);
       } else if (answer === "conflict") {
         hasConflict = true;
         one.isSent = false;
@@ -121,13 +121,18 @@ export class Removal<Transaction> {
     if (entry === undefined) {
       one.isDone = true;
       // Gone after a removal that got no answer: it was ours, as far as anybody can tell.
-      one.isTold = one.isSent && one.wasVisible;
+      one.isTold = one.isSent && this.#isTold(one);
       return;
     }
     one.expected = entry.version === undefined ? "any" : [entry.version];
     one.wasVisible = isVisible(entry, now);
     // What cannot be read goes by its key alone, and is no expired record.
     if (this.#expiredOnly && one.wasVisible) one.isDone = true;
+  }
+
+  /** What nobody could see any more is told by a sweep alone: there it is what was asked for. */
+  #isTold({ wasVisible }: Leaving): boolean {
+    return wasVisible !== this.#expiredOnly;
   }
 }
 

@@ -17,8 +17,10 @@ export const sweepCases: readonly ConformanceCase[] = [
       await claim(store, immortal, newToken());
       await leaveExpired(context, dead);
       const removed = await store.delete({ expired: true });
-      // The backend may have swept it already; then there was nothing left to remove.
-      if (removed.length > 0) assert.deepEqual(identities(removed), identities([dead]));
+      // A backend that takes space back by itself may have done so already; then there was nothing left to remove.
+      if (removed.length > 0 || context.capabilities.expiry.reclaim === "on-write") {
+        assert.deepEqual(identities(removed), identities([dead]), "the sweep tells other keys than those it removed");
+      }
       assert.notEqual(await context.peek(dead), true, "the expired record is still kept after the sweep");
       assert.notEqual(await context.peek(mortal), false, "the sweep removed a living record");
       assert.deepEqual(await store.delete({ expired: true }), []);
