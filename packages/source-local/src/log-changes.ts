@@ -65,6 +65,7 @@ export class LogChanges {
       signal?.addEventListener("abort", end, { once: true });
       closing.addEventListener("abort", end, { once: true });
       this.#waiters.add(waiter);
+      if (signal?.aborted === true || closing.aborted) return end();
       if (this.#waiters.size === 1) this.#start(since);
       else if (this.#seen !== since) end();
     });

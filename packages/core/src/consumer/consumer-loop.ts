@@ -4,7 +4,7 @@ import type { PartitionReader } from "./partition-reader.ts";
 
 // How often the hot path looks at the clock, and how long it may keep the event loop to itself: records that are all
 // there already would otherwise starve the timers that flush.
-const RECORDS_PER_CLOCK_READ = 64;
+const MAX_RECORDS_PER_CLOCK_READ = 64;
 const MAX_TURN_MS = 10;
 
 /** What a loop asks of its consumer. */
@@ -36,8 +36,10 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
   #pending: Promise<unknown> | undefined;
   #wait: PromiseWithResolvers<void> | undefined;
   #ended = false;
-  #taken = 0;
+  #untilClockRead = 1;
   #turnStartedAt = performance.now();
+  #clockReadAt = this.#turnStartedAt;
+  #clockReadEvery = 1;
 
   constructor(
     owner: LoopOwner,
@@ -176,9 +178,15 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
 
   #mayTakeNow(): boolean {
     if (this.#ended || this.#owner.blocked()) return false;
-    this.#taken += 1;
-    if (this.#taken % RECORDS_PER_CLOCK_READ !== 0) return true;
-    return performance.now() - this.#turnStartedAt < MAX_TURN_MS;
+    this.#untilClockRead -= 1;
+    if (this.#untilClockRead > 0) return true;
+    // The longer the records take, the more often: a body that works for 50 ms gets a turn of its own each.
+    const now = performance.now();
+    const perRecordMs = (now - this.#clockReadAt) / this.#clockReadEvery;
+    this.#clockReadAt = now;
+    this.#clockReadEvery = Math.max(1, Math.min(this.#clockReadEvery * 2, MAX_RECORDS_PER_CLOCK_READ, Math.floor(MAX_TURN_MS / perRecordMs)));
+    this.#untilClockRead = this.#clockReadEvery;
+    return now - this.#turnStartedAt < MAX_TURN_MS;
   }
 
   #take(): LogRecord | undefined {

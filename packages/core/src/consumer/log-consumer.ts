@@ -180,7 +180,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
     const ttl = wantsTopicTtl ? await topicTtl(this.#source, topic, { signal }) : undefined;
     for (const partition of fresh) {
       const choice = choices.get(partition);
-      if (choice === undefined || choice instanceof Error) continue;
+      if (choice === undefined || choice instanceof Error) throw new Error(`partition ${partition} got no start`);
       if (this.#session === undefined) this.#untracked.reposition(partition, choice.offset);
       else this.#session.startAt(partition, choice.offset, { ttl });
       const reset = resets.find((candidate) => candidate.partition === partition);
@@ -275,7 +275,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
     const session = this.#session;
     // Whoever aborts does not wait for a store that may never answer.
     if (session === undefined || this.#closing !== undefined || this.#signal?.aborted === true) return;
-    if (session.fenced === undefined) await session.flush();
+    if (session.fenced === undefined) await session.flush({ signal: this.#signal });
   }
 
   async #openReaders(signal: AbortSignal): Promise<PartitionReader[]> {
@@ -288,6 +288,8 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
       const position = this.#keeper.position(partition) ?? 0n;
       // What an earlier loop handed out and nobody committed comes again.
       this.#keeper.reposition(partition, position);
+      // Who moved the position past what was refused has decided already.
+      if ((this.#refused.get(partition) ?? position) < position) this.#refused.delete(partition);
       return new PartitionReader(partition, position, ends?.get(partition)?.latest, this.#refused.get(partition));
     });
   }

@@ -61,15 +61,13 @@ export class PartitionFetcher {
     this.#fetching.add(reader);
     source
       .fetch({ topic, partition, offset, maxBytes, maxWait, signal })
-      .then(
-        (result) => {
-          reader.busy = false;
-          reader.answered = true;
-          reader.fill(result.records, result.nextOffset);
-          this.#context.wake();
-        },
-        (error: unknown) => this.#failed(reader, offset, error),
-      )
+      .then((result) => {
+        reader.fill(result.records, result.nextOffset);
+        reader.busy = false;
+        reader.answered = true;
+        this.#context.wake();
+      })
+      .catch((error: unknown) => this.#failed(reader, offset, error))
       .finally(() => {
         this.#fetching.delete(reader);
         this.#refusals?.awaited.delete(reader);

@@ -47,7 +47,9 @@ export async function startOffsets(
   const outside: number[] = [];
   for (const [partition, { earliest, latest }] of bounds) {
     const offset = offsetFor(start, { earliest, latest }, listed.get(partition) ?? latest);
-    if (offset >= earliest && offset <= latest) choices.set(partition, { offset, bounds: { earliest, latest } });
+    // A time is looked up after the bounds were: the log may have grown past them meanwhile.
+    const isInside = offset >= earliest && (offset <= latest || start.kind === "timestamp");
+    if (isInside) choices.set(partition, { offset, bounds: { earliest, latest } });
     else outside.push(partition);
   }
   if (start.kind !== "offset" || outside.length === 0) return { choices, resets: [] };

@@ -49,7 +49,12 @@ export class Flusher {
     return this.#ready?.promise ?? Promise.resolve();
   }
 
-  /** Something clean became dirty, or there is a new claim to renew. */
+  /** Something clean became dirty: it is due after all that was dirty before, so that this costs the same for any number. */
+  dirtied(): void {
+    if (this.#timerAt > performance.now() + this.#flushInterval) this.wake();
+  }
+
+  /** There is a new claim to renew, or another time to do so. */
   wake(): void {
     if (this.#inFlight === undefined && this.#failures === 0) this.#schedule();
   }

@@ -258,7 +258,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
 
   #dirtied(state: PartitionState): void {
     state.dirtySince ??= performance.now();
-    this.#flusher.wake();
+    this.#flusher.dirtied();
   }
 
   #state(partition: number): PartitionState | undefined {
