@@ -60,10 +60,7 @@ class RoundCheck {
         return this.#claiming(entry, line);
       case "fault":
         this.#faulty = true;
-        for (const each of this.#sessions.values()) {
-          each.disturbed = true;
-          each.claimDisturbed ||= each.claimedAt === undefined;
-        }
+        for (const each of this.#sessions.values()) each.disturbed = true;
         return undefined;
       case "healed":
         this.#faulty = false;
@@ -121,7 +118,7 @@ class RoundCheck {
       claimingAt: line,
       claimedAt: undefined,
       storedBefore: [...this.#state.stored],
-      claimDisturbed: this.#faulty,
+      killedAt: undefined,
       disturbed: this.#faulty,
       partitions: new Map(),
       commits: new Map(),
@@ -133,7 +130,6 @@ class RoundCheck {
   #claimed(session: SessionTrace, entry: Told<"claimed">, line: number, about: (message: string) => void): void {
     const { log, sent: sentBefore } = this.#state;
     session.claimedAt = line;
-    session.claimDisturbed ||= this.#faulty;
     let repeats = 0;
     let bound = 0;
     let delivered = 0;
@@ -159,17 +155,16 @@ class RoundCheck {
     const trace = session.partitions.get(entry.partition);
     if (trace !== undefined) trace.fencedAt = line;
     if (entry.reason !== "superseded") about(`was fenced: ${entry.reason}`);
-    const bySomebody = [...this.#sessions.values()].some((other) => {
-      if (other === session) return false;
-      // What was answered before came before; unless the answer is to a repetition, and the first try is still on its way.
-      const isOlder = other.claimedAt !== undefined && other.claimedAt < session.claimingAt;
-      return !isOlder || other.claimDisturbed;
-    });
+    // A claim replaces what it has read: what was on its way before this session's came to nothing.
+    const bySomebody = [...this.#sessions.values()].some(
+      (other) => other !== session && !((other.claimedAt ?? other.killedAt ?? line) < session.claimingAt),
+    );
     if (!bySomebody) about(`was fenced by nobody (it was told: by ${entry.owner})`);
   }
 
   #killed({ worker }: Told<"killed">, line: number): void {
     for (const session of this.#sessionsOf(worker)) {
+      session.killedAt = line;
       const life = this.#lifeOf(session);
       const partitions = [...session.partitions.values()];
       const isFenced = partitions.some(({ fencedAt }) => fencedAt !== undefined);
@@ -211,7 +206,7 @@ class RoundCheck {
   /** Nothing of a session is stored after the claim of a later one was answered. */
   #checkFencing(): void {
     for (const older of this.#sessions.values()) {
-      if (older.claimDisturbed || older.claimedAt === undefined) continue;
+      if (older.claimedAt === undefined) continue;
       for (const newer of this.#sessions.values()) {
         if (newer.claimedAt === undefined || newer.claimingAt < older.claimedAt) continue;
         for (const [partition, { acknowledged }] of older.partitions) {

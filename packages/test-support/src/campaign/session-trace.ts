@@ -100,8 +100,9 @@ export interface SessionTrace {
   claimedAt: number | undefined;
   /** What was known to be stored when it asked. */
   readonly storedBefore: readonly (number | undefined)[];
-  /** Whether something was wrong with the server, or it was frozen, while it asked, or at any time. */
-  claimDisturbed: boolean;
+  /** The line at which its process was killed, if it was. */
+  killedAt: number | undefined;
+  /** Whether something was wrong with the server, or it was frozen, at any time. */
   disturbed: boolean;
   readonly partitions: Map<number, PartitionTrace>;
   readonly commits: Map<number, SentCommit>;

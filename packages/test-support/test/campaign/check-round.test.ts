@@ -147,6 +147,11 @@ describe("what a journal of a campaign's round shows", () => {
       /went on reading after it was fenced/,
     ],
     ["a fence by nobody", [...begin, fenced("0.0"), ...end], /was fenced by nobody/],
+    [
+      "a fence by the late claim of a process that was dead before",
+      [...begin, killed(0), ["1.0", { what: "claiming" }], killed(1), ...claim("2.0", 0), fenced("2.0"), ...end],
+      /session 2.0 was fenced by nobody/,
+    ],
     ["a fence for another reason", [...begin, fenced("0.0", "absent"), ...end], /was fenced: absent/],
     [
       "an answer that must not be",
