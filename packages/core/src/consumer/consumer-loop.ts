@@ -94,6 +94,15 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
     this.wake();
   }
 
+  /** The store refuses the partition's position for good: nothing more of it is handed out, and the loop ends with that. */
+  refuse(partition: number, error: Error): void {
+    const reader = this.#readers.find((each) => each.partition === partition);
+    if (reader === undefined) return;
+    reader.error ??= error;
+    if (this.#current === reader) this.#current = undefined;
+    this.wake();
+  }
+
   drop(partition: number): void {
     const index = this.#readers.findIndex((reader) => reader.partition === partition);
     for (const reader of index >= 0 ? this.#readers.splice(index, 1) : []) reader.dropped = true;
@@ -215,7 +224,7 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
     for (let step = 0; step < count; step += 1) {
       this.#turn = (this.#turn + 1) % count;
       const reader = this.#readers[this.#turn];
-      if (reader?.filled === true && !reader.finished) return reader;
+      if (reader?.filled === true && !reader.finished && reader.error === undefined) return reader;
     }
     return undefined;
   }
@@ -231,6 +240,7 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
       if (this.#failure !== undefined) throw this.#failure.error;
       if (this.#ended) return { done: true, value: undefined };
       this.#owner.before(undefined);
+      this.#throwErrors();
       if (this.#owner.blocked()) {
         await this.#owner.unblocked(this.#abort.signal);
         continue;

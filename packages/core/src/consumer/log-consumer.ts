@@ -144,6 +144,13 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
   /** Hears what the session tells. */
   heard(event: OffsetSessionEvent): void {
     this.#emit(event);
+    if (event.type === "flush-failed") {
+      for (const { partition } of event.keys) {
+        const refusal = this.#session?.refusal(partition);
+        if (refusal !== undefined) this.#loop?.refuse(partition, refusal);
+      }
+      return;
+    }
     if (event.type !== "fenced") return;
     if (this.#session?.fenced !== undefined) this.#loop?.wake();
     else {

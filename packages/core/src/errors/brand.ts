@@ -6,7 +6,8 @@ export function brandOf(name: string): symbol {
   return Symbol.for(`@tidemark/core/${name}`);
 }
 
-/** Tells whether a value carries a brand. */
-export function hasBrand(value: unknown, brand: symbol): boolean {
+/** What `instanceof` says: of the class itself, whether a value carries its brand; of a subclass, what it says of any. */
+export function isBranded(value: unknown, brand: symbol, asked: unknown, branded: unknown): boolean {
+  if (asked !== branded) return Function.prototype[Symbol.hasInstance].call(asked, value);
   return typeof value === "object" && value !== null && brand in value;
 }

@@ -1,4 +1,4 @@
-import { brandOf, hasBrand } from "./brand.ts";
+import { brandOf, isBranded } from "./brand.ts";
 import { helpUrlOf, withHelp } from "./error-help.ts";
 
 /** What kinds of failure a {@link LogSourceError} can be. The set is closed. */
@@ -65,6 +65,6 @@ export class LogSourceError extends Error {
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    return hasBrand(value, brand);
+    return isBranded(value, brand, this, LogSourceError);
   }
 }

@@ -1,6 +1,6 @@
 import { formatKey, type OffsetKey } from "../key.ts";
 import type { FencedReason } from "../offset-store.ts";
-import { brandOf, hasBrand } from "./brand.ts";
+import { brandOf, isBranded } from "./brand.ts";
 import { helpUrlOf, withHelp } from "./error-help.ts";
 
 /** What an {@link OffsetFencedError} is made from. */
@@ -40,7 +40,7 @@ export class OffsetFencedError extends Error {
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    return hasBrand(value, brand);
+    return isBranded(value, brand, this, OffsetFencedError);
   }
 }
 

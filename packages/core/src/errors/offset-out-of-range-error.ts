@@ -1,4 +1,4 @@
-import { brandOf, hasBrand } from "./brand.ts";
+import { brandOf, isBranded } from "./brand.ts";
 import { helpUrlOf, withHelp } from "./error-help.ts";
 
 /** What an {@link OffsetOutOfRangeError} is made from. */
@@ -49,6 +49,6 @@ export class OffsetOutOfRangeError extends Error {
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    return hasBrand(value, brand);
+    return isBranded(value, brand, this, OffsetOutOfRangeError);
   }
 }

@@ -1,6 +1,6 @@
 import type { OffsetKey } from "../key.ts";
 import type { CommitRefusal } from "../offset-store.ts";
-import { brandOf, hasBrand } from "./brand.ts";
+import { brandOf, isBranded } from "./brand.ts";
 import { helpUrlOf, withHelp } from "./error-help.ts";
 
 /** What kinds of failure an {@link OffsetStoreError} can be. The set is closed (contract 3.19). */
@@ -88,6 +88,6 @@ export class OffsetStoreError extends Error {
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    return hasBrand(value, brand);
+    return isBranded(value, brand, this, OffsetStoreError);
   }
 }

@@ -79,6 +79,8 @@ export interface OffsetSession<Transaction = never> extends AsyncDisposable {
   stored(partition: number): OffsetRecord | undefined;
   /** The committed position, flushed or not: the offset of the next record to read. `undefined` while there is none. */
   position(partition: number): bigint | undefined;
+  /** Why the store takes no more positions of a partition, for good; `undefined` while it does. */
+  refusal(partition: number): Error | undefined;
   /** Claims more partitions. */
   claim(partitions: readonly number[], options?: CallOptions): Promise<void>;
   /** Commits a position where none is stored, so that what begins at the log's end skips nothing when it restarts. */

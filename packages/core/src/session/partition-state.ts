@@ -1,3 +1,4 @@
+import type { OffsetStoreError } from "../errors/offset-store-error.ts";
 import type { OffsetKey } from "../key.ts";
 import type { CommitEntry } from "../offset-store.ts";
 import type { OffsetRecord } from "../offset-record.ts";
@@ -31,6 +32,8 @@ export class PartitionState {
   lastWriteAt: number;
   /** The monotonic time of the oldest commit that is not durable. */
   dirtySince: number | undefined;
+  /** Why the store refuses this partition's position for good; `undefined` while it takes it. */
+  refusal: OffsetStoreError | undefined;
   /** The last record handed out. */
   delivered: bigint | undefined;
 
@@ -97,6 +100,10 @@ export class PartitionState {
 
   /** Acknowledges one record. Gives whether the partition became dirty by it. */
   acknowledge(offset: bigint): boolean {
+    if (!this.#announced) {
+      const what = `partition ${this.key.partition} of topic ${JSON.stringify(this.key.topic)}`;
+      throw new RangeError(`no record of ${what} was delivered: call deliver(record) before acknowledge(record)`);
+    }
     const upTo = this.#acknowledgements?.acknowledge(offset);
     return upTo === undefined ? false : this.#commitRecord(upTo);
   }
@@ -172,6 +179,7 @@ export class PartitionState {
   /** The store has what was sent, and with a rewind a new epoch. */
   acknowledged({ entry, current, moves }: PendingWrite, epoch: number | undefined, sentAt: number): void {
     this.lastWriteAt = sentAt;
+    this.refusal = undefined;
     if (epoch !== undefined) this.#epoch = epoch;
     this.#rewind = undefined;
     if (entry.ttl !== undefined) {

@@ -81,6 +81,7 @@ export class PositionWriter {
       } catch (error) {
         const keys = writes.map(({ state }) => state.key);
         const known = error instanceof OffsetStoreError ? error : unknownError(store.name, keys, error);
+        for (const { state } of writes) state.refusal = isFinal(known) ? known : undefined;
         emit({ type: "flush-failed", keys, error: known });
         return known;
       }
@@ -90,6 +91,7 @@ export class PositionWriter {
         if (write === undefined) continue;
         if (outcome.status === "failed") {
           failure ??= outcome.error;
+          write.state.refusal = isFinal(outcome.error) ? outcome.error : undefined;
           emit({ type: "flush-failed", keys: [write.state.key], error: outcome.error });
           continue;
         }
@@ -164,6 +166,14 @@ export class PositionWriter {
     const { renewInterval } = this.#context;
     return renewInterval ?? Math.min(DEFAULT_RENEW_INTERVAL_MS, (state.ttl ?? Number.POSITIVE_INFINITY) / 3);
   }
+}
+
+/** Codes of a store that will not take the same write later either, unless somebody changes something. */
+const FINAL_CODES: ReadonlySet<string> = new Set(["PERMISSION_DENIED", "CORRUPT_RECORD", "UNSUPPORTED", "CLOSED"]);
+
+/** Whether a store refuses for good: whoever commits has to hear of it, waiting does not help. */
+export function isFinal(error: OffsetStoreError): boolean {
+  return !error.retryable && FINAL_CODES.has(error.code);
 }
 
 /** A store that was not made by `createOffsetStore` may reject with anything. */

@@ -1,5 +1,5 @@
 import { abortable } from "../abortable.ts";
-import { validateOffset } from "../driver/validation.ts";
+import { MAX_OFFSET, validateOffset } from "../driver/validation.ts";
 import { emitter } from "../emitter.ts";
 import { OffsetFencedError } from "../errors/offset-fenced-error.ts";
 import { OffsetStoreError } from "../errors/offset-store-error.ts";
@@ -60,7 +60,8 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     this.#flusher = new Flusher(
       {
         hasDirty: () => partitions.anyDirty,
-        dirtySince: () => partitions.earliest((state) => state.dirtySince),
+        // What is refused for good is no reason for the others to wait.
+        dirtySince: () => partitions.earliest((state) => (state.refusal === undefined ? state.dirtySince : undefined)),
         renewalDueAt: () => partitions.earliest((state) => writer.renewalDueAt(state)) ?? Number.POSITIVE_INFINITY,
         write: (renew) => writer.write(renew),
         onStalled: (unflushedForMs) => this.#emit({ type: "stalled", unflushedForMs }),
@@ -101,6 +102,10 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
 
   stored(partition: number): OffsetRecord | undefined {
     return this.#partitions.get(partition)?.claimed;
+  }
+
+  refusal(partition: number): Error | undefined {
+    return this.#partitions.get(partition)?.refusal;
   }
 
   position(partition: number): bigint | undefined {
@@ -157,7 +162,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   commit(record?: RecordPosition): void {
     this.#refuseIfNotCommitting("commit");
     if (record !== undefined) {
-      validateOffset("offset", record.offset);
+      validateRecordOffset(record.offset);
       const state = this.#state(record.partition);
       if (state?.commit(record.offset) === true) this.#dirtied(state);
       return;
@@ -169,7 +174,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
 
   acknowledge(record: RecordPosition): void {
     this.#refuseIfNotManual("acknowledge");
-    validateOffset("offset", record.offset);
+    validateRecordOffset(record.offset);
     const state = this.#state(record.partition);
     if (state?.acknowledge(record.offset) === true) this.#dirtied(state);
   }
@@ -178,7 +183,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     this.#refuseIfNotManual("commitWithin");
     // Without one the store would write at once and for good, which is the opposite of what was asked.
     if (transaction === undefined || transaction === null) throw new TypeError("commitWithin needs a transaction");
-    validateOffset("offset", record.offset);
+    validateRecordOffset(record.offset);
     const state = this.#state(record.partition);
     if (state === undefined) {
       throw new RangeError(`partition ${record.partition} is not held by this session any more; roll back`);
@@ -292,4 +297,10 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     if (this.#options.strategy === "manual") return;
     throw new Error(`${verb} needs strategy "manual": with "auto" the next record commits the previous one`);
   }
+}
+
+/** A record's offset: the position after it must be one too (contract 3.8a). */
+function validateRecordOffset(offset: bigint): void {
+  validateOffset("offset", offset);
+  if (offset === MAX_OFFSET) throw new RangeError("offset must be at most 2^63 - 2: no position lies beyond 2^63 - 1");
 }

@@ -1,4 +1,4 @@
-import { createConsumer, type LogSource, OffsetOutOfRangeError } from "@tidemark/core";
+import { createConsumer, type LogSource, OffsetOutOfRangeError, OffsetStoreError } from "@tidemark/core";
 import { createMemoryStore } from "@tidemark/store-memory";
 import { expect, test } from "vitest";
 import { createFaultyStore, hang, storedOffset } from "../session/faulty-store.ts";
@@ -67,6 +67,42 @@ test("an abort ends the wait of a loop that is being left for a store that does 
   await asked.promise;
   controller.abort(new Error("stop"));
   await expect(left).rejects.toThrow("stop");
+});
+
+test("a store that refuses one partition for good ends the loop with that error, and the others had their turn (contract 5.8)", async () => {
+  const source = await ordersLog(50, 2);
+  const faulty = createFaultyStore();
+  await using consumer = await createConsumer({ ...options, source, store: faulty.store, flushInterval: 1 });
+  const denied = (keys: readonly (typeof key)[]) =>
+    new OffsetStoreError("no", { code: "PERMISSION_DENIED", operation: "commit", store: "faulty", keys });
+  faulty.commitFault = async (entries, apply) => {
+    const answers = await apply(entries.filter((entry) => entry.key.partition === 0));
+    return entries.map((entry) =>
+      entry.key.partition === 0 ? (answers[0] as never) : { status: "failed", error: denied([entry.key]) },
+    );
+  };
+  const seen = new Map<number, number>();
+  await expect(async () => {
+    for await (const { partition } of consumer) {
+      seen.set(partition, (seen.get(partition) ?? 0) + 1);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }).rejects.toMatchObject({ code: "PERMISSION_DENIED", keys: [{ partition: 1 }] });
+  expect(seen.get(0)).toBeGreaterThan(0);
+  faulty.commitFault = undefined;
+});
+
+test("a store that its owner has closed ends the loop with CLOSED (contract 5.8)", async () => {
+  const source = await ordersLog(50);
+  const store = createMemoryStore();
+  const consumer = await createConsumer({ ...options, source, store, flushInterval: 1 });
+  await expect(async () => {
+    for await (const { offset } of consumer) {
+      if (offset === 3n) await store.close();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }).rejects.toMatchObject({ code: "CLOSED" });
+  await expect(consumer.close()).rejects.toMatchObject({ code: "CLOSED" });
 });
 
 test("a log's malformed answer ends the loop with an error (contract 5.8)", async () => {
