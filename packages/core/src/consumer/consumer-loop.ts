@@ -193,7 +193,10 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
     const now = performance.now();
     const perRecordMs = (now - this.#clockReadAt) / this.#clockReadEvery;
     this.#clockReadAt = now;
-    this.#clockReadEvery = Math.max(1, Math.min(this.#clockReadEvery * 2, MAX_RECORDS_PER_CLOCK_READ, Math.floor(MAX_TURN_MS / perRecordMs)));
+    this.#clockReadEvery = Math.max(
+      1,
+      Math.min(this.#clockReadEvery * 2, MAX_RECORDS_PER_CLOCK_READ, Math.floor(MAX_TURN_MS / perRecordMs)),
+    );
     this.#untilClockRead = this.#clockReadEvery;
     return now - this.#turnStartedAt < MAX_TURN_MS;
   }

@@ -1,19 +1,33 @@
 import { validateContractOfStore } from "../contract-version.ts";
-import { validateName, validateOffset } from "../driver/validation.ts";
+import {
+  describe,
+  validateKnownOptions,
+  validateMethods,
+  validateName,
+  validateOffset,
+  validateSignal,
+} from "../driver/validation.ts";
 import { LATEST_TIMESTAMP } from "../log-source.ts";
 import type { OffsetResetPolicy } from "../offset-reset-policy.ts";
 import { resolveOffsetResetPolicy } from "../reset/resolve-offset-reset-policy.ts";
 import {
   type ResolvedSessionOptions,
   resolveSessionOptions,
+  SHARED_OPTION_NAMES,
   validateDuration,
   validatePartitions,
+  validateStore,
 } from "../session/session-options.ts";
 import type { ConsumerOptions, StartPosition } from "./consumer.ts";
 
 const DEFAULT_MAX_BYTES = 1024 * 1024;
 const DEFAULT_MAX_WAIT_MS = 500;
 const DEFAULT_PARTITION_REFRESH_INTERVAL_MS = 60_000;
+
+const OPTION_NAMES = [
+  ...SHARED_OPTION_NAMES,
+  ...["source", "start", "resetPolicy", "maxBytes", "maxWait", "partitionRefreshInterval", "untilEnd"],
+];
 
 /** Where to begin, checked: policies are loaded, dates are milliseconds. */
 export type ResolvedStart =
@@ -40,6 +54,7 @@ export interface ResolvedConsumerOptions {
 export async function resolveConsumerOptions<Transaction>(
   options: ConsumerOptions<Transaction>,
 ): Promise<ResolvedConsumerOptions> {
+  validateKnownOptions(options, OPTION_NAMES);
   const {
     source,
     store,
@@ -51,7 +66,10 @@ export async function resolveConsumerOptions<Transaction>(
     partitionRefreshInterval = DEFAULT_PARTITION_REFRESH_INTERVAL_MS,
     untilEnd = false,
   } = options;
-  if (typeof source !== "object" || source === null) throw new TypeError("source must be a LogSource");
+  validateMethods("source", source, "a LogSource", ["partitions", "fetch", "listOffsets", "close"]);
+  if (store !== undefined) validateStore(store);
+  validateSignal(options.signal);
+  if (typeof untilEnd !== "boolean") throw new TypeError(`untilEnd must be a boolean, not ${describe(untilEnd)}`);
   validateContractOfStore(store);
   validateName("topic", topic);
   if (consumer !== undefined) validateName("consumer", consumer);
@@ -100,13 +118,24 @@ async function resolveStart(start: StartPosition | undefined, resetPolicy: Offse
     // Before 1970 every record is late enough; negative timestamps mean something else to ListOffsets.
     return { kind: "timestamp", timestampMs: Math.max(0, timestampMs) };
   }
-  if (typeof start === "object" && "fromBeginning" in start) {
-    return { kind: "from-beginning", records: countOf("fromBeginning", start.fromBeginning) };
-  }
-  if (typeof start === "object" && "fromEnd" in start) {
-    return { kind: "from-end", records: countOf("fromEnd", start.fromEnd) };
+  if (typeof start === "object" && start !== null && !("timestamp" in start)) return resolveCount(start);
+  if (typeof start !== "string" && (typeof start !== "object" || start === null)) {
+    throw new TypeError(`start must be ${START_KINDS}, not ${describe(start)}`);
   }
   return { kind: "policy", policy: await resolveOffsetResetPolicy(start) };
+}
+
+const START_KINDS = "a reset policy or its name, a bigint, a Date, { fromBeginning: records } or { fromEnd: records }";
+
+function resolveCount(start: object): ResolvedStart {
+  const [name, ...others] = Object.keys(start);
+  if (others.length > 0 || (name !== "fromBeginning" && name !== "fromEnd")) {
+    throw new TypeError(
+      `start must be ${START_KINDS}, not an object with ${Object.keys(start).join(", ") || "no field"}`,
+    );
+  }
+  const records = countOf(name, (start as Record<string, unknown>)[name]);
+  return { kind: name === "fromBeginning" ? "from-beginning" : "from-end", records };
 }
 
 function countOf(what: string, value: unknown): bigint {

@@ -1,7 +1,7 @@
 import { validateContractVersion } from "../contract-version.ts";
 import { emitter } from "../emitter.ts";
 import type { OffsetStoreError, OffsetStoreOperation } from "../errors/offset-store-error.ts";
-import { validateName, validateTimeout } from "./validation.ts";
+import { validateKnownOptions, validateName, validateTimeout } from "./validation.ts";
 
 /** A call failed and is tried again. */
 export interface OffsetStoreRetryEvent {
@@ -64,7 +64,7 @@ export function validateOptionNames<Options extends OffsetStoreOptions>(
   options: Options,
   names: readonly (string & keyof Options)[],
 ): void {
-  refuseOtherNames(options, [...names, "namespace", "timeout", "onEvent"]);
+  validateKnownOptions(options, [...names, "namespace", "timeout", "onEvent"]);
 }
 
 /**
@@ -78,18 +78,7 @@ export function validateLogOptionNames<Options extends object>(
   contractVersion?: number,
 ): void {
   validateContractVersion("this log", contractVersion);
-  refuseOtherNames(options, names);
-}
-
-function refuseOtherNames(options: object, known: readonly string[]): void {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`options must be an object, not ${options === null ? "null" : typeof options}`);
-  }
-  for (const name of Object.keys(options)) {
-    if (!known.includes(name)) {
-      throw new TypeError(`there is no option ${JSON.stringify(name)}; known are ${known.join(", ")}`);
-    }
-  }
+  validateKnownOptions(options, names);
 }
 
 /** Tells a warning to who listens; where nobody does, as a warning of the process. */

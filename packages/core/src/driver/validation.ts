@@ -93,9 +93,39 @@ export function validateKey(key: unknown): OffsetKey {
   return { consumer, topic, partition };
 }
 
+/**
+ * Checks that options are an object with no names but these: a misspelt one would be ignored in silence.
+ *
+ * @throws TypeError
+ */
+export function validateKnownOptions(options: unknown, known: readonly string[]): asserts options is object {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`options must be an object, not ${options === null ? "null" : typeof options}`);
+  }
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) {
+      throw new TypeError(`there is no option ${JSON.stringify(name)}; known are ${known.join(", ")}`);
+    }
+  }
+}
+
+/** Checks that an option is an object with these methods. `kind` says in the `TypeError` what it has to be. */
+export function validateMethods(what: string, value: unknown, kind: string, methods: readonly string[]): void {
+  const lacking = methods.find(
+    (method) =>
+      typeof value !== "object" || value === null || typeof (value as Record<string, unknown>)[method] !== "function",
+  );
+  if (lacking !== undefined) throw new TypeError(`${what} must be ${kind}, not ${describe(value)}`);
+}
+
+/** Checks a signal, where there is one. */
+export function validateSignal(value: unknown): asserts value is AbortSignal | undefined {
+  if (value !== undefined) validateMethods("signal", value, "an AbortSignal", ["addEventListener", "throwIfAborted"]);
+}
+
 /** A value as an error shows it: its kind, and what it is where that is short. */
 export function describe(value: unknown): string {
-  if (value === null) return "null";
+  if (value === null || value === undefined) return String(value);
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "object") return "an object";
   if (typeof value === "function") return "a function";

@@ -1,7 +1,7 @@
 import { validateContractOfStore } from "../contract-version.ts";
-import { validateName } from "../driver/validation.ts";
+import { validateKnownOptions, validateName, validateSignal } from "../driver/validation.ts";
 import type { OffsetSession, OffsetSessionOptions } from "./offset-session.ts";
-import { resolveSessionOptions, validatePartitions } from "./session-options.ts";
+import { resolveSessionOptions, SHARED_OPTION_NAMES, validatePartitions, validateStore } from "./session-options.ts";
 import { StoreOffsetSession } from "./store-offset-session.ts";
 import { newToken } from "./token.ts";
 
@@ -14,10 +14,13 @@ import { newToken } from "./token.ts";
 export async function openOffsetSession<Transaction = never>(
   options: OffsetSessionOptions<Transaction>,
 ): Promise<OffsetSession<Transaction>> {
+  validateKnownOptions(options, SHARED_OPTION_NAMES);
   const { store, consumer, topic, partitions, onEvent, signal } = options;
+  validateStore(store);
   validateContractOfStore(store);
   validateName("consumer", consumer);
   validateName("topic", topic);
+  validateSignal(signal);
   const wanted = validatePartitions(partitions);
   const resolved = resolveSessionOptions(options);
   const token = newToken();

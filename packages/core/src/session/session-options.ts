@@ -1,10 +1,16 @@
 import { hostname } from "node:os";
-import { validateName, validatePartition, validateTtl } from "../driver/validation.ts";
+import { validateMethods, validateName, validatePartition, validateTtl } from "../driver/validation.ts";
 import type { CommitStrategy, OffsetSessionOptions } from "./offset-session.ts";
 
 const DEFAULT_FLUSH_INTERVAL_MS = 3_000;
 const DEFAULT_MAX_UNFLUSHED_AGE_MS = 60_000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** The options that a session and a consumer share. */
+export const SHARED_OPTION_NAMES = [
+  ...["store", "consumer", "topic", "partitions", "strategy", "flushInterval", "ttl", "owner", "renewInterval"],
+  ...["maxUnflushedAge", "onFenced", "onEvent", "signal"],
+];
 
 /** A session's options, checked and complete. */
 export interface ResolvedSessionOptions {
@@ -36,8 +42,18 @@ export function resolveSessionOptions(
   validateDuration("maxUnflushedAge", maxUnflushedAge, 0);
   if (renewInterval !== undefined) validateDuration("renewInterval", renewInterval, 1);
   validateTtl(ttl);
+  if (typeof ttl === "number" && renewInterval !== undefined && renewInterval >= ttl) {
+    throw new RangeError(
+      `renewInterval must be shorter than the ttl of ${ttl} ms, not ${renewInterval}: positions would expire`,
+    );
+  }
   validateName("owner", owner);
   return { strategy, flushInterval, ttl, owner, renewInterval, maxUnflushedAge, onFenced };
+}
+
+/** Checks that an option is a store. */
+export function validateStore(store: unknown): void {
+  validateMethods("store", store, "an OffsetStore", ["claim", "commit", "fetch", "close"]);
 }
 
 /** Checks a number of milliseconds that a timer can wait. */

@@ -25,7 +25,12 @@ test("a start by time on a log that grows while it is looked up begins at that t
 test("timers, flushes and aborts get their turn between records that each take long (contract 5.10)", async () => {
   const source = await ordersLog(200);
   const controller = new AbortController();
-  await using consumer = await createConsumer({ ...options, source, store: createMemoryStore(), signal: controller.signal });
+  await using consumer = await createConsumer({
+    ...options,
+    source,
+    store: createMemoryStore(),
+    signal: controller.signal,
+  });
   let handled = 0;
   const timer = setTimeout(() => controller.abort("stop"), 30);
   await expect(async () => {

@@ -16,6 +16,10 @@ test.each<[string, Record<string, unknown>, typeof TypeError | typeof RangeError
   ["maxUnflushedAge", { maxUnflushedAge: Number.POSITIVE_INFINITY }, RangeError],
   ["ttl", { ttl: -1 }, RangeError],
   ["owner", { owner: 5 }, TypeError],
+  ["onfenced", { onfenced: "continue" }, TypeError],
+  ["store", { store: {} }, TypeError],
+  ["signal", { signal: {} }, TypeError],
+  ["renewInterval", { renewInterval: 5_000, ttl: 1_000 }, RangeError],
   ["onFenced", { onFenced: "ignore" }, TypeError],
 ])("a wrong %s (%o) is refused before anything is claimed (contract 5.18)", async (named, part, kind) => {
   const store = createMemoryStore();
