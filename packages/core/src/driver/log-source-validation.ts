@@ -54,6 +54,8 @@ export function validateRecords(records: readonly RecordInput[]): void {
   }
 }
 
+const TOPIC_SETTINGS: ReadonlySet<string> = new Set(["partitions", "consumerTtl", "retentionMs", "retentionBytes"]);
+
 /** Checks how a topic is to be made. */
 export function validateTopicConfig(config: TopicConfig): void {
   if (typeof config !== "object" || config === null) {
@@ -67,6 +69,11 @@ export function validateTopicConfig(config: TopicConfig): void {
 export function validateTopicAlteration(alteration: TopicAlteration): void {
   if (typeof alteration !== "object" || alteration === null) {
     throw new TypeError(`an alteration must be an object, not ${kindOf(alteration)}`);
+  }
+  for (const name of Object.keys(alteration)) {
+    if (!TOPIC_SETTINGS.has(name)) {
+      throw new TypeError(`a topic has no setting ${JSON.stringify(name)}; known are ${[...TOPIC_SETTINGS].join(", ")}`);
+    }
   }
   const { partitions, consumerTtl, retentionMs, retentionBytes } = alteration;
   if (partitions !== undefined) validateWholeNumber("partitions", partitions, 1, MAX_PARTITION_COUNT);
