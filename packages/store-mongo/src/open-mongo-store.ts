@@ -1,6 +1,7 @@
 import { type OffsetStore, OffsetStoreError, type StoreCapabilities } from "@tidemark/core";
 import {
   createOffsetStore,
+  type ErrorClassification,
   type OffsetStoreOptions,
   resolveStoreOptions,
   validateOptionNames,
@@ -17,10 +18,6 @@ import { MongoDriver } from "./mongo-driver.ts";
 import { classifyMongoError } from "./mongo-errors.ts";
 import { prepareCollection } from "./prepare-collection.ts";
 import type { StoredDocument } from "./stored-document.ts";
-
-/** The names where nothing else is said. */
-const DEFAULT_DATABASE = "tidemark";
-const DEFAULT_COLLECTION = "offsets";
 
 /** What every way of opening a MongoDB store takes. */
 export interface MongoStoreSettings extends OffsetStoreOptions {
@@ -63,58 +60,50 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Offset
   validateOptionNames(options, ["client", "url", "database", "collection", "writeConcern"]);
   const { namespace, timeout } = resolveStoreOptions(options);
   const writeConcern = resolveWriteConcern(options.writeConcern);
-  const { client, owned, database } = resolveClient(options, timeout);
+  const database = resolveName("database", options.database ?? databaseOf(options.url) ?? "tidemark");
+  const name = resolveName("collection", options.collection ?? "offsets");
+  const client = resolveClient(options, timeout);
   const close = async (): Promise<void> => {
-    if (owned) await client.close();
+    if (options.client === undefined) await client.close();
   };
-  const failed = async (error: unknown): Promise<never> => {
+  try {
+    const collection = collectionOf(client, database, name, writeConcern);
+    const server = await withinTimeout(client, timeout, (signal) => prepareCollection(collection, signal));
+    for (const warning of server.warnings) warnOfStore(options, "mongo", warning);
+    // A server that stands alone takes a transaction's writes and keeps them when it is aborted.
+    const transactions = server.isReplicated;
+    const durability = durabilityOf(writeConcern, server.isReplicated);
+    const driver = { client, collection, namespace, timeoutMs: timeout, transactions, durability, close };
+    return createOffsetStore(new MongoDriver(driver), options);
+  } catch (error) {
     // What went wrong first matters more than a failure to close.
-    // oxlint-disable-next-line no-promise-in-callback
     await close().catch(() => undefined);
-    throw error;
-  };
-  let collection: Collection<StoredDocument>;
-  try {
-    collection = client
-      .db(database)
-      .collection<StoredDocument>(resolveName("collection", options.collection ?? DEFAULT_COLLECTION), {
-        writeConcern,
-        readConcern: { level: "local" },
-        readPreference: "primary",
-        // Whatever the caller's client is set to: an int64 is read as a bigint, and a double as a number.
-        ...{ promoteLongs: true, promoteValues: true, promoteBuffers: false, useBigInt64: true, bsonRegExp: false },
-        ...{
-          raw: false,
-          fieldsAsRaw: {},
-          serializeFunctions: false,
-          ignoreUndefined: false,
-          enableUtf8Validation: true,
-        },
-      });
-  } catch (error) {
-    return failed(new TypeError(error instanceof Error ? error.message : String(error)));
+    if (error instanceof OffsetStoreError || error instanceof TypeError) throw error;
+    throw openError(classifyMongoError(error), error);
   }
+}
+
+function openError({ code, retryable, message }: ErrorClassification, cause: unknown): OffsetStoreError {
+  const text = `mongo store: open failed: ${message}`;
+  return new OffsetStoreError(text, { code, retryable, operation: "open", store: "mongo", cause });
+}
+
+function collectionOf(
+  client: MongoClient,
+  database: string,
+  name: string,
+  writeConcern: WriteConcernSettings,
+): Collection<StoredDocument> {
+  // Whatever the caller's client is set to.
+  const read = { promoteLongs: true, promoteValues: true, useBigInt64: false, raw: false, fieldsAsRaw: {} };
+  const written = { serializeFunctions: false, ignoreUndefined: false };
   try {
-    const { transactions, isReplicated, warnings } = await withinTimeout(client, timeout, (signal) =>
-      prepare(client, collection, signal),
-    );
-    for (const warning of warnings) warnOfStore(options, "mongo", warning);
-    const durability = durabilityOf(writeConcern, isReplicated);
-    const driver = new MongoDriver({
-      client,
-      collection,
-      namespace,
-      timeoutMs: timeout,
-      transactions,
-      durability,
-      close,
+    return client.db(database, { ...read, ...written, readPreference: "primary" }).collection<StoredDocument>(name, {
+      writeConcern,
+      readConcern: { level: "local" },
     });
-    return createOffsetStore(driver, options);
   } catch (error) {
-    if (error instanceof OffsetStoreError) return failed(error);
-    const { code, retryable, message } = classifyMongoError(error);
-    const text = `mongo store: open failed: ${message}`;
-    return failed(new OffsetStoreError(text, { code, retryable, operation: "open", store: "mongo", cause: error }));
+    throw new TypeError(error instanceof Error ? error.message : String(error));
   }
 }
 
@@ -130,14 +119,9 @@ async function withinTimeout<Result>(
   const onHeartbeatFailed = ({ failure }: ServerHeartbeatFailedEvent): void => void (lastFailure = failure);
   client.on("serverHeartbeatFailed", onHeartbeatFailed);
   const timer = setTimeout(() => {
-    const why =
-      lastFailure === undefined ? "check the address and the network" : classifyMongoError(lastFailure).message;
-    const error = new OffsetStoreError(`mongo store: open failed: no answer within ${timeoutMs} ms: ${why}`, {
-      code: "TIMEOUT",
-      operation: "open",
-      store: "mongo",
-      cause: lastFailure,
-    });
+    const why = lastFailure ? classifyMongoError(lastFailure).message : "check the address and the network";
+    const message = `no answer within ${timeoutMs} ms: ${why}`;
+    const error = openError({ code: "TIMEOUT", retryable: true, message }, lastFailure);
     late.reject(error);
     abort.abort(error);
   }, timeoutMs);
@@ -147,19 +131,6 @@ async function withinTimeout<Result>(
     clearTimeout(timer);
     client.off("serverHeartbeatFailed", onHeartbeatFailed);
   }
-}
-
-async function prepare(
-  client: MongoClient,
-  collection: Collection<StoredDocument>,
-  signal: AbortSignal,
-): Promise<{ transactions: boolean; isReplicated: boolean; warnings: readonly string[] }> {
-  const hello = await client.db("admin").command({ hello: 1 }, { signal, readPreference: "primary" });
-  const isSharded = hello["msg"] === "isdbgrid";
-  const isReplicated = isSharded || typeof hello["setName"] === "string";
-  const { warnings } = await prepareCollection(collection, signal);
-  // A server that stands alone takes a transaction's writes and keeps them when it is aborted.
-  return { transactions: isReplicated, isReplicated, warnings };
 }
 
 function durabilityOf(writeConcern: WriteConcernSettings, isReplicated: boolean): StoreCapabilities["durability"] {
@@ -177,26 +148,19 @@ function resolveWriteConcern(given: WriteConcernSettings | undefined): WriteConc
   return { w: "majority", ...given };
 }
 
-function resolveClient(
-  options: MongoStoreOptions,
-  timeoutMs: number,
-): { readonly client: MongoClient; readonly owned: boolean; readonly database: string } {
-  const { client, url } = options;
+function resolveClient({ client, url }: MongoStoreOptions, timeoutMs: number): MongoClient {
   if ((client === undefined) === (url === undefined)) {
     throw new TypeError("give either client, a MongoClient of yours, or url, a connection string");
   }
   if (client !== undefined) {
-    if (typeof client !== "object" || client === null || typeof client.db !== "function") {
-      throw new TypeError("client must be a MongoClient of the mongodb package");
-    }
-    return { client, owned: false, database: resolveName("database", options.database ?? DEFAULT_DATABASE) };
+    if (typeof client === "object" && client !== null && typeof client.db === "function") return client;
+    throw new TypeError("client must be a MongoClient of the mongodb package");
   }
   if (typeof url !== "string" || !/^mongodb(?:\+srv)?:\/\//u.test(url)) {
     throw new TypeError("url must be a connection string: mongodb://HOST/DATABASE or mongodb+srv://HOST/DATABASE");
   }
-  const database = resolveName("database", options.database ?? databaseOf(url) ?? DEFAULT_DATABASE);
   try {
-    const owned = new MongoClient(url, {
+    return new MongoClient(url, {
       appName: "tidemark",
       // Before the call's own end, so that the error can say what is wrong with which server.
       serverSelectionTimeoutMS: Math.ceil(timeoutMs * 0.75),
@@ -205,23 +169,21 @@ function resolveClient(
       socketTimeoutMS: timeoutMs,
       waitQueueTimeoutMS: timeoutMs,
     });
-    return { client: owned, owned: true, database };
   } catch (error) {
     // Not the driver's text and no cause: either may quote the connection string.
-    const name = error instanceof Error ? error.name : "error";
+    const { name, message } = error instanceof Error ? error : { name: "error", message: "" };
     // The one text that quotes nothing but the names of options.
-    const unknown =
-      error instanceof Error ? /^options? [\w, ]+ (?:is|are) not supported$/iu.exec(error.message)?.[0] : "";
+    const unknown = /^options? [\w, ]+ (?:is|are) not supported$/iu.exec(message)?.[0];
     // oxlint-disable-next-line preserve-caught-error
     throw new TypeError(
-      `url is no connection string that the mongodb package understands (${unknown || name}): write mongodb://HOST/DATABASE, and check its options`,
+      `url is no connection string that the mongodb package understands (${unknown ?? name}): write mongodb://HOST/DATABASE, and check its options`,
     );
   }
 }
 
 /** The database that a connection string names after its hosts. */
-function databaseOf(url: string): string | undefined {
-  const path = /^mongodb(?:\+srv)?:\/\/[^/?]*\/(?<path>[^?]*)/u.exec(url)?.groups?.["path"];
+function databaseOf(url: unknown): string | undefined {
+  const path = /^mongodb(?:\+srv)?:\/\/[^/?]*\/(?<path>[^?]*)/u.exec(String(url))?.groups?.["path"];
   if (path === undefined || path === "") return undefined;
   try {
     return decodeURIComponent(path);

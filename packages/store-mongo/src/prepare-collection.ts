@@ -1,20 +1,13 @@
-import {
-  type Collection,
-  type IndexDescription,
-  type IndexDescriptionInfo,
-  MongoBulkWriteError,
-  MongoServerError,
-} from "mongodb";
-import { isRefusalMessage, probePipeline, VISIBLE_FILTER } from "./update-pipelines.ts";
-import { recordIdRange } from "./record-id.ts";
-import { UnsupportedServerError } from "./mongo-errors.ts";
-import type { StoredDocument } from "./stored-document.ts";
+import { type Collection, type IndexDescription, type IndexDescriptionInfo, MongoServerError } from "mongodb";
+import { EntryIds } from "./entry-ids.ts";
+import { UNAUTHORIZED, UnsupportedServerError } from "./mongo-errors.ts";
+import { ENTRY_FIELDS, EXPIRED, type StoredDocument } from "./stored-document.ts";
 
-const UNAUTHORIZED = 13;
+const NAMESPACE_NOT_FOUND = 26;
 const INDEX_OPTIONS_CONFLICT = 85;
 const INDEX_KEY_SPECS_CONFLICT = 86;
 
-/** What the store's queries and the server's own sweep need. All else goes by `_id`. */
+/** What the store's queries and the server's own sweep need. All else goes by `_id`, and no flush touches an index. */
 const INDEXES: readonly IndexDescription[] = [
   // Expired records go away with nobody reading. Partial, so that what never expires is in no index of its own.
   {
@@ -29,6 +22,8 @@ const INDEXES: readonly IndexDescription[] = [
 
 /** What was found when preparing. */
 export interface PreparedCollection {
+  /** Whether the server is a replica set or sharded. */
+  readonly isReplicated: boolean;
   /** What the operator should know, as sentences. */
   readonly warnings: readonly string[];
 }
@@ -38,31 +33,31 @@ export async function prepareCollection(
   collection: Collection<StoredDocument>,
   signal: AbortSignal,
 ): Promise<PreparedCollection> {
+  const hello = await collection.db.command({ hello: 1 }, { signal });
+  const isReplicated = hello["msg"] === "isdbgrid" || typeof hello["setName"] === "string";
   await checkCollection(collection, signal);
   const warnings = await ensureIndexes(collection);
   await probe(collection, signal);
-  return { warnings };
+  return { isReplicated, warnings };
 }
 
 async function checkCollection(collection: Collection<StoredDocument>, signal: AbortSignal): Promise<void> {
   const name = JSON.stringify(collection.collectionName);
-  const [info] = await unlessUnauthorized(
-    () => collection.db.listCollections({ name: collection.collectionName }, { signal, nameOnly: false }).toArray(),
-    [],
+  const [info] = await unless([UNAUTHORIZED], () =>
+    collection.db.listCollections({ name: collection.collectionName }, { signal, nameOnly: false }).toArray(),
   );
   if (info === undefined) return;
   if (info.type !== undefined && info.type !== "collection") {
     throw new UnsupportedServerError(`${name} is a ${info.type}, not a collection; name another collection`);
   }
-  const options: Record<string, unknown> = { ...info.options };
-  const collation = options["collation"] as { locale?: unknown } | undefined;
+  const { collation, capped } = { ...info.options };
   if (collation !== undefined && collation.locale !== "simple") {
     throw new UnsupportedServerError(
       `the collection ${name} has the default collation ${JSON.stringify(collation.locale)}, under which distinct names can ` +
         "be the same; use a collection without one",
     );
   }
-  if (options["capped"] === true) {
+  if (capped === true) {
     throw new UnsupportedServerError(
       `the collection ${name} is capped: the server would throw positions away; use one that is not`,
     );
@@ -95,7 +90,10 @@ async function ensureIndexes(collection: Collection<StoredDocument>): Promise<st
 }
 
 async function missingIndexes(collection: Collection<StoredDocument>): Promise<IndexDescription[]> {
-  const indexes = await existingIndexes(collection);
+  const indexes = await unless(
+    [UNAUTHORIZED, NAMESPACE_NOT_FOUND],
+    () => collection.listIndexes().toArray() as Promise<IndexDescriptionInfo[]>,
+  );
   return INDEXES.filter((wanted) => !indexes.some((index) => doesFor(wanted, index)));
 }
 
@@ -110,54 +108,36 @@ function doesFor(wanted: IndexDescription, index: IndexDescriptionInfo): boolean
   );
 }
 
-async function existingIndexes(collection: Collection<StoredDocument>): Promise<IndexDescriptionInfo[]> {
-  const namespaceNotFound = 26;
-  try {
-    return await unlessUnauthorized(() => collection.listIndexes().toArray() as Promise<IndexDescriptionInfo[]>, []);
-  } catch (error) {
-    if (error instanceof MongoServerError && error.code === namespaceNotFound) return [];
-    throw error;
-  }
-}
-
-/** Sees that the server knows its clock in filters and in updates by pipeline. Nothing is written. */
+/** Sees that the server knows its clock in filters, projections and updates. Nothing is written. */
 async function probe(collection: Collection<StoredDocument>, signal: AbortSignal): Promise<void> {
-  const { $gt: id } = recordIdRange("tidemark-probe", {});
-  const advice =
-    "the store needs MongoDB 4.2 or later, or an engine of its protocol with $$NOW and updates by pipeline " +
-    "(on FerretDB 2 set documentdb.enableNowSystemVariable and documentdb.enableLetAndCollationForQueryMatch to on)";
+  const nobody = new EntryIds("tidemark-probe").of({ consumer: "", topic: "", member: "" });
   try {
-    await collection.find({ _id: id, ...VISIBLE_FILTER }, { signal, limit: 1 }).toArray();
-  } catch (error) {
-    if (!(error instanceof MongoServerError) || isPassing(error)) throw error;
-    throw new UnsupportedServerError(`the server cannot compare with its own clock in a filter: ${advice}`);
-  }
-  try {
-    await collection.bulkWrite([{ updateOne: { filter: { _id: id }, update: probePipeline(), upsert: true } }], {
-      ordered: false,
+    await collection.find({ _id: nobody, ...EXPIRED }, { signal, projection: ENTRY_FIELDS }).toArray();
+    await unless([UNAUTHORIZED], async () => {
+      await collection.updateOne({ _id: nobody }, [{ $set: { writtenAt: "$$NOW" } }]);
+      return [];
     });
   } catch (error) {
-    if (!(error instanceof MongoBulkWriteError)) throw error;
-    const [failure] = [error.writeErrors].flat();
-    if (failure !== undefined && isRefusalMessage(failure.errmsg ?? "")) return;
-    // A user who may only read can list and fetch; what it may not write is refused when it tries.
-    if (error.code === UNAUTHORIZED) return;
-    if (failure === undefined) throw error;
+    const isPassing =
+      !(error instanceof MongoServerError) ||
+      error.code === UNAUTHORIZED ||
+      error.hasErrorLabel("RetryableError") ||
+      error.hasErrorLabel("RetryableWriteError");
+    if (isPassing) throw error;
+    throw new UnsupportedServerError(
+      "the server does not know its own clock, $$NOW, in queries and updates: the store needs MongoDB 4.4 or later, or an " +
+        "engine of its protocol with that (on FerretDB 2 set documentdb.enableNowSystemVariable and " +
+        "documentdb.enableLetAndCollationForQueryMatch to on)",
+    );
   }
-  throw new UnsupportedServerError(`the server does not update by pipeline as it must: ${advice}`);
 }
 
-function isPassing(error: MongoServerError): boolean {
-  return (
-    error.code === UNAUTHORIZED || error.hasErrorLabel("RetryableError") || error.hasErrorLabel("RetryableWriteError")
-  );
-}
-
-async function unlessUnauthorized<Result>(call: () => Promise<Result>, otherwise: Result): Promise<Result> {
+/** What a call gives, or nothing where the server refuses it with one of these codes. */
+async function unless<Item>(codes: readonly number[], call: () => Promise<Item[]>): Promise<Item[]> {
   try {
     return await call();
   } catch (error) {
-    if (error instanceof MongoServerError && error.code === UNAUTHORIZED) return otherwise;
+    if (error instanceof MongoServerError && codes.includes(Number(error.code))) return [];
     throw error;
   }
 }

@@ -2,8 +2,8 @@ import { type ClientSession, MongoClient } from "mongodb";
 import type { OffsetKey } from "@tidemark/core";
 import type { OpenedStore, OpenStoreOptions, StoreHarness } from "@tidemark/core/conformance";
 import { openTcpProxy } from "@tidemark/test-support/faults";
+import { EntryIds } from "../src/entry-ids.ts";
 import { openMongoStore } from "../src/index.ts";
-import { recordId } from "../src/record-id.ts";
 
 /** What the kit runs on. */
 export interface MongoHarnessOptions {
@@ -32,7 +32,7 @@ export function mongoHarness(options: MongoHarnessOptions): StoreHarness<ClientS
       await client.close();
       await proxy.close();
     };
-    const idOf = (key: OffsetKey) => ({ _id: recordId(namespace, key) });
+    const idOf = (key: OffsetKey) => ({ _id: new EntryIds(namespace).of(key) });
     return {
       store,
       close,
@@ -44,7 +44,7 @@ export function mongoHarness(options: MongoHarnessOptions): StoreHarness<ClientS
         return (await records.findOne(idOf(key))) !== null;
       },
       async corrupt(key) {
-        await records.updateOne(idOf(key), { $set: { nextOffset: 3.5 } });
+        await records.updateOne(idOf(key), { $set: { version: "by hand", value: "no record" } });
       },
       async interrupt() {
         proxy.cut();
