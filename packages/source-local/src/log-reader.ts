@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   EARLIEST_TIMESTAMP,
   type FetchRequest,
@@ -17,6 +18,8 @@ import type { LogRetention } from "./log-retention.ts";
 import type { PartitionState, PartitionStates } from "./partition-state.ts";
 import { RECORD_OVERHEAD_BYTES } from "./record-size.ts";
 
+/** How many rows one turn of the event loop reads at most: reading is synchronous, and others want their turn. */
+const MAX_ROWS_PER_TURN = 2_000;
 const EMPTY = new Uint8Array(0);
 const NO_HEADERS: readonly RecordHeader[] = Object.freeze([]);
 
@@ -36,6 +39,7 @@ export class LogReader {
   readonly #retention: LogRetention;
   readonly #changes: LogChanges;
   readonly #records;
+  #rowsInTurn = 0;
 
   constructor(database: LogDatabase, states: PartitionStates, retention: LogRetention, changes: LogChanges) {
     this.#database = database;
@@ -53,6 +57,8 @@ export class LogReader {
     const { topic, partition, offset, maxWait, signal } = request;
     let endsAt: number | undefined;
     for (;;) {
+      while (this.#rowsInTurn >= MAX_ROWS_PER_TURN) await nextTurn();
+      signal?.throwIfAborted();
       const since = maxWait === 0 ? 0n : this.#changes.version();
       const { result, due } = await this.#database.read(request, () => this.#read(request));
       if (due) this.#retention.sweepOnRead(topic, partition);
@@ -105,7 +111,7 @@ export class LogReader {
         const key = toBytes(storedKey);
         const value = toBytes(storedValue);
         bytesLeft -= RECORD_OVERHEAD_BYTES + (key?.length ?? 0) + (value?.length ?? 0) + (storedHeaders?.length ?? 0);
-        if (bytesLeft < 0 && records.length > 0) {
+        if (records.length > 0 && (bytesLeft < 0 || records.length >= MAX_ROWS_PER_TURN)) {
           nextOffset = recordOffset;
           break;
         }
@@ -120,7 +126,13 @@ export class LogReader {
         });
       }
     }
+    this.#counted(records.length);
     return { result: { records, nextOffset, highWatermark }, due: isDue(state, start) };
+  }
+
+  #counted(rows: number): void {
+    if (this.#rowsInTurn === 0 && rows > 0) setImmediate(() => (this.#rowsInTurn = 0));
+    this.#rowsInTurn += rows;
   }
 }
 
