@@ -43,7 +43,7 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
 
   constructor(
     owner: LoopOwner,
-    context: Omit<FetcherContext, "signal" | "wake" | "moved">,
+    context: Omit<FetcherContext, "signal" | "wake" | "moved" | "readers">,
     open: (signal: AbortSignal) => Promise<readonly PartitionReader[]>,
   ) {
     this.#owner = owner;
@@ -52,6 +52,7 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
       ...context,
       signal: this.#abort.signal,
       wake: () => this.wake(),
+      readers: () => this.#readers.length,
       moved: (partition, to) => {
         // The record in hand is of before the move: committing it would move the new position to an offset of the old log.
         if (this.#previous?.partition === partition) this.#previous = undefined;
@@ -105,7 +106,10 @@ export class ConsumerLoop implements AsyncIterator<LogRecord, void, undefined> {
 
   drop(partition: number): void {
     const index = this.#readers.findIndex((reader) => reader.partition === partition);
-    for (const reader of index >= 0 ? this.#readers.splice(index, 1) : []) reader.dropped = true;
+    for (const reader of index >= 0 ? this.#readers.splice(index, 1) : []) {
+      reader.dropped = true;
+      this.#fetcher.release(reader);
+    }
     if (this.#current?.partition === partition) this.#current = undefined;
     if (this.#previous?.partition === partition) this.#previous = undefined;
     this.wake();

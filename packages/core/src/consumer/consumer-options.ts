@@ -6,6 +6,7 @@ import {
   validateName,
   validateOffset,
   validateSignal,
+  validateWholeNumber,
 } from "../driver/validation.ts";
 import { LATEST_TIMESTAMP } from "../log-source.ts";
 import type { OffsetResetPolicy } from "../offset-reset-policy.ts";
@@ -21,12 +22,22 @@ import {
 import type { ConsumerOptions, StartPosition } from "./consumer.ts";
 
 const DEFAULT_MAX_BYTES = 1024 * 1024;
-const DEFAULT_MAX_WAIT_MS = 500;
+const DEFAULT_MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
+const DEFAULT_MAX_WAIT_MS = 5_000;
 const DEFAULT_PARTITION_REFRESH_INTERVAL_MS = 60_000;
 
 const OPTION_NAMES = [
   ...SHARED_OPTION_NAMES,
-  ...["source", "start", "resetPolicy", "maxBytes", "maxWait", "partitionRefreshInterval", "untilEnd"],
+  ...[
+    "source",
+    "start",
+    "resetPolicy",
+    "maxBytes",
+    "maxBufferedBytes",
+    "maxWait",
+    "partitionRefreshInterval",
+    "untilEnd",
+  ],
 ];
 
 /** Where to begin, checked: policies are loaded, dates are milliseconds. */
@@ -45,6 +56,7 @@ export interface ResolvedConsumerOptions {
   readonly resetPolicy: OffsetResetPolicy;
   readonly session: ResolvedSessionOptions;
   readonly maxBytes: number;
+  readonly maxBufferedBytes: number;
   readonly maxWait: number;
   readonly partitionRefreshInterval: number;
   readonly untilEnd: boolean;
@@ -62,6 +74,7 @@ export async function resolveConsumerOptions<Transaction>(
     consumer,
     partitions,
     maxBytes = DEFAULT_MAX_BYTES,
+    maxBufferedBytes = DEFAULT_MAX_BUFFERED_BYTES,
     maxWait = DEFAULT_MAX_WAIT_MS,
     partitionRefreshInterval = DEFAULT_PARTITION_REFRESH_INTERVAL_MS,
     untilEnd = false,
@@ -83,9 +96,8 @@ export async function resolveConsumerOptions<Transaction>(
   if (strategy !== "none" && consumer === undefined) {
     throw new TypeError(`strategy ${JSON.stringify(strategy)} commits positions: give a store and a consumer name`);
   }
-  if (!Number.isSafeInteger(maxBytes) || maxBytes < 1) {
-    throw new RangeError(`maxBytes must be a whole number of bytes from 1, not ${maxBytes}`);
-  }
+  validateWholeNumber("maxBytes", maxBytes, 1, Number.MAX_SAFE_INTEGER);
+  validateWholeNumber("maxBufferedBytes", maxBufferedBytes, 1, Number.MAX_SAFE_INTEGER);
   validateDuration("maxWait", maxWait, 0);
   validateDuration("partitionRefreshInterval", partitionRefreshInterval, 1);
   const session = resolveSessionOptions({ ...options, strategy });
@@ -100,6 +112,7 @@ export async function resolveConsumerOptions<Transaction>(
     resetPolicy,
     session,
     maxBytes,
+    maxBufferedBytes,
     maxWait,
     partitionRefreshInterval,
     untilEnd,

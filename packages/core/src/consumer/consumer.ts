@@ -87,7 +87,12 @@ export interface ConsumerOptions<Transaction = never> {
   readonly onFenced?: "stop" | "continue" | undefined;
   /** The most bytes of records that one fetch asks for. Default 1,048,576. */
   readonly maxBytes?: number | undefined;
-  /** Milliseconds that one fetch waits at the log's end. Default 500. */
+  /**
+   * The most bytes of records that the consumer holds or has asked for, all partitions together. With many partitions each
+   * fetch asks for less than `maxBytes`; one record is always taken, however large. Default 67,108,864 (64 MiB).
+   */
+  readonly maxBufferedBytes?: number | undefined;
+  /** Milliseconds that one fetch waits at the log's end. Default 5,000. */
   readonly maxWait?: number | undefined;
   /** Milliseconds between two looks for new partitions. Default 60,000. */
   readonly partitionRefreshInterval?: number | undefined;

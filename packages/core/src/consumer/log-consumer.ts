@@ -126,6 +126,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
         source: this.#source,
         topic: this.topic,
         maxBytes: this.#options.maxBytes,
+        maxBufferedBytes: this.#options.maxBufferedBytes,
         maxWait: this.#options.maxWait,
         resetPolicy: this.#options.resetPolicy,
         refused: this.#refused,

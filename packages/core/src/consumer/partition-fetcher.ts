@@ -5,6 +5,7 @@ import type { LogSource } from "../log-source.ts";
 import type { OffsetResetPolicy } from "../offset-reset-policy.ts";
 import { chooseOffsets, type OffsetChoice } from "./choose-offsets.ts";
 import type { ConsumerEvent } from "./consumer.ts";
+import { FetchBudget } from "./fetch-budget.ts";
 import type { PartitionReader } from "./partition-reader.ts";
 
 const RETRY_BASE_MS = 100;
@@ -21,7 +22,10 @@ export interface FetcherContext {
   readonly source: LogSource;
   readonly topic: string;
   readonly maxBytes: number;
+  readonly maxBufferedBytes: number;
   readonly maxWait: number;
+  /** How many partitions the loop reads. */
+  readonly readers: () => number;
   readonly resetPolicy: OffsetResetPolicy;
   /** The offsets that the log refused and that are not decided yet, by partition: they outlive a loop. */
   readonly refused: Map<number, bigint>;
@@ -44,21 +48,29 @@ interface Refusals {
 /** Fetches for the readers of one loop; sends those whose offset the log refuses to the reset policy, together. */
 export class PartitionFetcher {
   readonly #context: FetcherContext;
+  readonly #budget: FetchBudget;
   readonly #fetching = new Set<PartitionReader>();
   #refusals: Refusals | undefined;
 
   constructor(context: FetcherContext) {
     this.#context = context;
+    this.#budget = new FetchBudget(context.maxBufferedBytes, context.maxBytes);
+  }
+
+  /** The partition is not read any more. */
+  release(reader: PartitionReader): void {
+    this.#budget.release(reader);
   }
 
   /** Begins one fetch; the reader is busy until its answer is there. */
   fetch(reader: PartitionReader): void {
-    const { source, topic, maxBytes, maxWait, signal } = this.#context;
+    const { source, topic, maxWait, signal } = this.#context;
     const { partition, nextFetch: offset } = reader;
     reader.busy = true;
     // What was refused is not asked for again before it is decided: by then a new log may have grown past it.
     if (reader.refusedOffset !== undefined) return this.#refuse(reader);
     this.#fetching.add(reader);
+    const maxBytes = this.#budget.take(reader, this.#context.readers());
     source
       .fetch({ topic, partition, offset, maxBytes, maxWait, signal })
       .then((result) => {

@@ -23,6 +23,8 @@ export class PartitionReader {
   dropped = false;
   /** The offset that the log refused, until it is decided where to go on. */
   refusedOffset: bigint | undefined;
+  /** What the reader holds of the loop's budget, for the fetch under way or its answer. */
+  heldBytes = 0;
   /** Why the partition cannot be read any more in this loop. */
   error: Error | undefined;
   #records = NO_RECORDS;

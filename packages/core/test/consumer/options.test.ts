@@ -38,6 +38,8 @@ test.each<[string, Record<string, unknown>, typeof TypeError | typeof RangeError
   ["ttl", { ttl: 0.5 }, RangeError],
   ["owner", { owner: "" }, TypeError],
   ["maxBytes", { maxBytes: 0 }, RangeError],
+  ["maxBytes", { maxBytes: "5" }, TypeError],
+  ["maxBufferedBytes", { maxBufferedBytes: 0 }, RangeError],
   ["maxWait", { maxWait: -1 }, RangeError],
   ["partitionRefreshInterval", { partitionRefreshInterval: 0 }, RangeError],
   ["start", { start: -1n }, RangeError],
