@@ -72,14 +72,14 @@ export const decideCommit: Decide<CommitEntry, CommitOutcome> = (entry, found) =
   const position = stored.nextOffset;
   if (entry.epoch !== undefined && entry.epoch !== claim.epoch) {
     // The answer to the rewind was lost: it is stored (contract 3.4b).
-    if (entry.rewind === true && nextOffset === position && !claim.released) {
+    if (entry.rewind === true && nextOffset === position && claim.released === (entry.release === true)) {
       return { outcome: { status: "committed", epoch: claim.epoch } };
     }
-    return { outcome: fenced("superseded", claim.owner) };
+    return { outcome: claim.released ? fenced("released") : fenced("superseded", claim.owner) };
   }
   if (claim.released) {
     const isRepeated = entry.release === true && (nextOffset === undefined || nextOffset === position);
-    return { outcome: isRepeated ? COMMITTED : fenced("released") };
+    return { outcome: isRepeated ? committed(entry, claim) : fenced("released") };
   }
   if (nextOffset === undefined) {
     const write = { ...stored, ttl: ttlOf(entry.ttl, stored), claim: claimAfter(entry, claim), notAfter: undefined };
@@ -189,11 +189,21 @@ function resetOf({ resetFrom }: CommitEntry): StoredOffset["resetFrom"] {
 
 /** The record anew, under the commit's own claim (contract 3.11). */
 function recreated(entry: CommitEntry, now: number): Decision<CommitOutcome> {
-  const { token, owner, member, epoch = Math.floor(now) } = entry;
+  const { token, owner, member } = entry;
+  // A rewind begins an epoch here too: what was sent before it may still be on its way (contract 3.2e).
+  const epoch =
+    entry.rewind === true ? Math.max((entry.epoch ?? 0) + 1, Math.floor(now)) : (entry.epoch ?? Math.floor(now));
   const claim = { epoch, token, owner, member, claimedAt: AT_WRITE, released: false };
-  if (entry.nextOffset !== undefined) return { write: moved(entry, EMPTY, claim), outcome: COMMITTED };
+  if (entry.nextOffset !== undefined) {
+    return { write: moved(entry, EMPTY, claim), outcome: committed(entry, claim) };
+  }
   const write = { ...EMPTY, ttl: ttlOf(entry.ttl, undefined), claim: claimAfter(entry, claim) };
   return { write, outcome: COMMITTED };
+}
+
+/** With a rewind the answer tells the epoch that has begun. */
+function committed(entry: CommitEntry, { epoch }: StoredClaim): CommitOutcome {
+  return entry.rewind === true ? { status: "committed", epoch } : COMMITTED;
 }
 
 function fenced(reason: FencedReason, owner?: string): CommitRefusal {

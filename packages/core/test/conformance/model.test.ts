@@ -32,6 +32,7 @@ describe("a model test", () => {
       "claimed",
       "committed",
       "fenced absent",
+      "fenced released",
       "fenced reset",
       "fenced superseded",
       "found",
@@ -42,8 +43,8 @@ describe("a model test", () => {
   it("tells the shortest list of calls, and what repeats it", async () => {
     const forgetful = spoiledHarness("forgetful", ({ store }) => ({
       claim: async (entries, options) => {
-        await store.claim(entries, options);
-        return entries.map(() => ({ status: "claimed", record: undefined }));
+        const outcomes = await store.claim(entries, options);
+        return outcomes.map((outcome) => ({ ...outcome, record: undefined }));
       },
     }));
     const messageOf = async (options: Parameters<typeof checkStoreModel>[1]): Promise<string> => {

@@ -4,6 +4,7 @@ import { claimCases } from "./claim.ts";
 import { clockCases } from "./clock.ts";
 import { commitCases } from "./commit.ts";
 import { deleteCases } from "./delete.ts";
+import { epochCases } from "./epoch.ts";
 import { errorCases } from "./error.ts";
 import { expiryCases } from "./expiry.ts";
 import { failureCases } from "./failure.ts";
@@ -14,8 +15,10 @@ import { lifecycleCases } from "./lifecycle.ts";
 import { listCases } from "./list.ts";
 import { modelCases } from "./model.ts";
 import { namesCases } from "./names.ts";
+import { positionCases } from "./position.ts";
 import { raceCases } from "./race.ts";
 import { recreateCases } from "./recreate.ts";
+import { releaseCases } from "./release.ts";
 import { resetCases } from "./reset.ts";
 import { rewindCases } from "./rewind.ts";
 import { streamingCases } from "./streaming.ts";
@@ -28,7 +31,10 @@ export const storeConformanceCases: readonly ConformanceCase[] = [
   ...claimCases,
   ...commitCases,
   ...fenceCases,
+  ...epochCases,
   ...rewindCases,
+  ...releaseCases,
+  ...positionCases,
   ...recreateCases,
   ...resetCases,
   ...expiryCases,

@@ -119,23 +119,28 @@ export function stepOfKey(state: KeyState | undefined, operation: KeyOperation, 
 function commitStep(state: KeyState | undefined, entry: CommitEntry, { stamp, epoch }: StepNames): KeyStep {
   const { token, nextOffset, ttl, recreate, owner, member } = entry;
   if (!state && recreate !== true) return fenced(state, "absent");
-  const now = state ?? { ...NOTHING, token, owner, member, epoch: entry.epoch ?? epoch, claimedAt: stamp };
+  const begins = entry.rewind === true || entry.epoch === undefined;
+  const made = { token, owner, member, claimedAt: stamp, epoch: begins ? epoch : entry.epoch };
+  const now = state ?? { ...NOTHING, ...made };
   if (now.token !== token) {
     if (now.released) return fenced(state, "released");
     return now.token === undefined ? fenced(state, "reset") : fenced(state, "superseded", now.owner);
   }
   const isThere = nextOffset === now.nextOffset;
-  if (entry.epoch !== undefined && entry.epoch !== now.epoch) {
-    if (entry.rewind !== true || !isThere || now.released) return fenced(state, "superseded", now.owner);
-    return { state, answer: { status: "committed", epoch: now.epoch } };
-  }
-  if (now.released) {
-    const isRepeated = entry.release === true && (nextOffset === undefined || isThere);
-    return isRepeated ? { state, answer: { status: "committed" } } : fenced(state, "released");
+  const isLate = state !== undefined && entry.epoch !== undefined && entry.epoch !== now.epoch;
+  if (isLate || now.released) {
+    // Nothing is written any more; but what is stored may be this very commit, whose answer was lost.
+    const isEnded = now.released === (entry.release === true);
+    const isRepeated = isLate
+      ? entry.rewind === true && isThere && isEnded
+      : isEnded && (nextOffset === undefined || isThere);
+    const told = entry.rewind === true ? { epoch: now.epoch } : {};
+    if (isRepeated) return { state, answer: { status: "committed", ...told } };
+    return now.released ? fenced(state, "released") : fenced(state, "superseded", now.owner);
   }
   const isBack = nextOffset !== undefined && now.nextOffset !== undefined && nextOffset < now.nextOffset;
   if (isBack && entry.rewind !== true) return { state, answer: { status: "behind", record: shown(now) } };
-  const rewound = entry.rewind === true && state !== undefined ? { epoch } : {};
+  const rewound = entry.rewind === true ? { epoch } : {};
   const released = entry.release === true ? LET_GO : {};
   const renewed = { ttl: changed(now.ttl, ttl), updatedAt: stamp };
   return {
