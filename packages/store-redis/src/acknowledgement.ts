@@ -13,14 +13,25 @@ export interface RedisAcknowledgement {
 /** The write was done, but fewer have it than were asked for. */
 export class NotAcknowledgedError extends Error {
   override readonly name = "NotAcknowledgedError";
+  /** Whether the same call writes again, and waits again. One that removed finds nothing to remove. */
+  readonly isRepeatable: boolean;
+
+  constructor(message: string, isRepeatable: boolean) {
+    super(message);
+    this.isRepeatable = isRepeatable;
+  }
 }
 
 /** The command that waits, and what its answer must be. */
 export interface WaitCommand {
   readonly args: string[];
   readonly usesAppendOnlyFile: boolean;
-  /** Throws where the answer is too few. `undefined`: the connection broke in between. */
-  check(answer: unknown): void;
+  /**
+   * Throws where the answer is too few. `undefined`: the connection broke in between.
+   *
+   * @param isRepeatable Whether the call can be repeated.
+   */
+  check(answer: unknown, isRepeatable: boolean): void;
 }
 
 /**
@@ -43,7 +54,7 @@ export function waitCommand(asked: RedisAcknowledgement | undefined, storeTimeou
       ? ["WAITAOF", "1", String(replicas), String(timeout)]
       : ["WAIT", String(replicas), String(timeout)],
     usesAppendOnlyFile: appendOnlyFile,
-    check(answer) {
+    check(answer, isRepeatable) {
       const [local, remote] = (Array.isArray(answer) ? answer : [1, answer]).map(Number);
       if (answer !== undefined && (local ?? 0) >= 1 && (remote ?? 0) >= replicas) return;
       const got =
@@ -51,7 +62,8 @@ export function waitCommand(asked: RedisAcknowledgement | undefined, storeTimeou
           ? "the connection broke meanwhile"
           : `${remote} ${remote === 1 ? "replica has" : "replicas have"} it`;
       throw new NotAcknowledgedError(
-        `it is written, but was not acknowledged by ${wanted} within ${timeout} ms (${got}); repeating it is safe`,
+        `it is written, but was not acknowledged by ${wanted} within ${timeout} ms (${got})${isRepeatable ? "; repeating it is safe" : ""}`,
+        isRepeatable,
       );
     },
   };

@@ -4,14 +4,7 @@ export type {
   RedisClusterClient,
   RedisCommandOptions,
   RedisSentinelClient,
-  RedisSentinelLease,
   RedisSingleClient,
   RedisStoreClient,
 } from "./redis-client.ts";
-export {
-  beginRedisTransaction,
-  type RedisMulti,
-  type RedisTransaction,
-  type RedisTransactionConnection,
-} from "./redis-transaction.ts";
 export { storeUrl } from "./store-url.ts";

@@ -1,105 +1,117 @@
-import type { OffsetFilter, OffsetKey } from "@tidemark/core";
+import { type DriverKey, escapeName, type ListFilter, MAX_PARTITION, unescapeName } from "@tidemark/core/driver";
 
-/** All partitions of one consumer on one topic: they lie in one hash, and change in one step of the server. */
-export interface RecordGroup {
-  readonly consumer: string;
-  readonly topic: string;
+/** One hash: all positions of a consumer on a topic, or one member. */
+export interface HashName {
+  readonly redisKey: string;
+  /** The index's name of a field is this, `/` and the field. */
+  readonly name: string;
+  /** When this process last made sure that the index names all of its fields, by `performance.now()`. */
+  indexedAt: number;
 }
 
+/** What one call has to do with one hash. */
+export interface HashPart<Item> {
+  readonly hash: HashName;
+  readonly items: Item[];
+  /** Each item's place in the call. */
+  readonly places: number[];
+}
+
+/** The index's names of members begin with it. No escaped name has it in it, and all that one may have sorts before it. */
+const MEMBER = "~";
+/** The only field of a member's hash. */
+const MEMBER_FIELD = "0";
+/** Follows `/` in the order of bytes. */
+const AFTER_SLASH = "0";
+const REMEMBERED_HASHES = 10_000;
+
 /**
- * The names of Redis keys in one namespace. The part in braces is a Cluster's hash tag.
+ * The names of Redis keys in one namespace. The part in braces is a Cluster's hash tag: a namespace is one slot.
  *
  * | key | type | what |
  * |---|---|---|
- * | `tidemark:{NAMESPACE/CONSUMER/TOPIC}` | hash | partition to record |
- * | `tidemark:{NAMESPACE}` | sorted set | which groups there may be, by name |
- * | `tidemark:{NAMESPACE}:claimed` | hash | when each of them was last claimed |
+ * | `tidemark:{NAMESPACE}:CONSUMER/TOPIC` | hash | partition to entry |
+ * | `tidemark:{NAMESPACE}:~CONSUMER/TOPIC/MEMBER` | hash | `0` to entry; a key of its own, so that Redis takes back one that died |
+ * | `tidemark:{NAMESPACE}` | sorted set | the index: each key from its colon on, `/`, and the field, by name |
  */
 export class RedisKeys {
-  /** The index: the names, and the times of their last claims. */
-  readonly index: readonly [names: string, claimed: string];
-  readonly #prefix: string;
+  /** The index. */
+  readonly index: string;
+  readonly #hashes = new Map<string, HashName>();
+  #consumer: string | undefined;
+  #topic: string | undefined;
+  #hash: HashName | undefined;
 
   constructor(keyPrefix: string, namespace: string) {
-    this.#prefix = `${keyPrefix}tidemark:{${encodeName(namespace)}`;
-    this.index = [`${this.#prefix}}`, `${this.#prefix}}:claimed`];
+    this.index = `${keyPrefix}tidemark:{${escapeName(namespace)}}`;
   }
 
-  /** The hash of a group. */
-  group({ consumer, topic }: RecordGroup): string {
-    return `${this.#prefix}/${encodeName(consumer)}/${encodeName(topic)}}`;
-  }
-
-  /** The index's name of a group. */
-  member({ consumer, topic }: RecordGroup): string {
-    return `${encodeName(consumer)}/${encodeName(topic)}`;
-  }
-
-  /** What all of a consumer's names in the index begin with. */
-  memberPrefix(consumer: string): string {
-    return `${encodeName(consumer)}/`;
-  }
-
-  /** The group that the index names; `undefined` if no store wrote that. */
-  parseMember(member: string): RecordGroup | undefined {
-    const [consumer, topic, ...more] = member.split("/");
-    if (!consumer || !topic || more.length > 0) return undefined;
-    try {
-      const group = { consumer: decodeURIComponent(consumer), topic: decodeURIComponent(topic) };
-      return this.member(group) === member ? group : undefined;
-    } catch {
-      return undefined;
+  /** The hash that keeps a key. */
+  hashOf(key: DriverKey): HashName {
+    const { consumer, topic } = key;
+    if ("member" in key) return this.#hashNamed(`${MEMBER}${pathOf(consumer, topic)}${escapeName(key.member)}`);
+    // As a rule all keys of a call, and of the next one, are of one hash.
+    if (this.#hash === undefined || this.#consumer !== consumer || this.#topic !== topic) {
+      const name = `${escapeName(consumer)}/${escapeName(topic)}`;
+      this.#hash = this.#hashes.get(name) ?? this.#hashNamed(name);
+      if (this.#hashes.size >= REMEMBERED_HASHES) this.#hashes.clear();
+      this.#hashes.set(name, this.#hash);
+      this.#consumer = consumer;
+      this.#topic = topic;
     }
+    return this.#hash;
+  }
+
+  /** Puts together what is of one hash. */
+  parts<Item>(items: readonly Item[], keyOf: (item: Item) => DriverKey): HashPart<Item>[] {
+    const parts = new Map<string, HashPart<Item>>();
+    for (const [place, item] of items.entries()) {
+      const hash = this.hashOf(keyOf(item));
+      let part = parts.get(hash.redisKey);
+      if (part === undefined) parts.set(hash.redisKey, (part = { hash, items: [], places: [] }));
+      part.items.push(item);
+      part.places.push(place);
+    }
+    return [...parts.values()];
+  }
+
+  /** The bounds of the index's names that a filter may match, as ZRANGEBYLEX takes them. */
+  range({ kind, consumer, topic }: ListFilter): [from: string, to: string] {
+    if (consumer === undefined) return kind === "position" ? ["-", `(${MEMBER}`] : [`[${MEMBER}`, "+"];
+    const path = topic === undefined ? `${escapeName(consumer)}/` : pathOf(consumer, topic);
+    const prefix = kind === "position" ? path : `${MEMBER}${path}`;
+    return [`[${prefix}`, `(${prefix.slice(0, -1)}${AFTER_SLASH}`];
+  }
+
+  /** The index's name of a key. */
+  nameOf(key: DriverKey): string {
+    return `${this.hashOf(key).name}/${fieldOf(key)}`;
+  }
+
+  /** The key that the index names; `undefined` if no store wrote that. */
+  parse(text: string): DriverKey | undefined {
+    const isMember = text.startsWith(MEMBER);
+    const [first = "", second = "", third = ""] = (isMember ? text.slice(MEMBER.length) : text).split("/");
+    const consumer = unescapeName(first);
+    const topic = unescapeName(second);
+    const member = third === "" ? "" : unescapeName(third);
+    const partition = Number(third);
+    if (consumer === undefined || topic === undefined || member === undefined) return undefined;
+    if (!isMember && !(partition <= MAX_PARTITION)) return undefined;
+    const key: DriverKey = isMember ? { consumer, topic, member } : { consumer, topic, partition };
+    return this.nameOf(key) === text ? key : undefined;
+  }
+
+  #hashNamed(name: string): HashName {
+    return { redisKey: `${this.index}:${name}`, name, indexedAt: Number.NEGATIVE_INFINITY };
   }
 }
 
-/** Whether a filter can match anything in a group. */
-export function groupMatches(filter: OffsetFilter, { consumer, topic }: RecordGroup): boolean {
-  return (
-    (filter.consumer === undefined || filter.consumer === consumer) &&
-    (filter.topic === undefined || filter.topic === topic)
-  );
+/** The field of its hash that keeps a key. */
+export function fieldOf(key: DriverKey): string {
+  return "member" in key ? MEMBER_FIELD : String(key.partition);
 }
 
-/** Puts entries of one group together, each with its place in the call. */
-export function byGroup<Entry>(
-  entries: readonly Entry[],
-  keyOf: (entry: Entry) => OffsetKey,
-): { readonly group: RecordGroup; readonly entries: Entry[]; readonly places: number[] }[] {
-  const groups = new Map<string, { group: RecordGroup; entries: Entry[]; places: number[] }>();
-  let found: { group: RecordGroup; entries: Entry[]; places: number[] } | undefined;
-  entries.forEach((entry, place) => {
-    const { consumer, topic } = keyOf(entry);
-    // As a rule all entries are of one group.
-    if (found?.group.consumer !== consumer || found.group.topic !== topic) {
-      // A name's length before it: no two pairs of names run into one.
-      const identity = `${consumer.length}/${consumer}${topic}`;
-      found = groups.get(identity);
-      if (found === undefined) groups.set(identity, (found = { group: { consumer, topic }, entries: [], places: [] }));
-    }
-    found.entries.push(entry);
-    found.places.push(place);
-  });
-  return [...groups.values()];
-}
-
-/** How many names are remembered with their escapes: those of the consumers and topics of one process, as a rule. */
-const REMEMBERED_NAMES = 256;
-const encodedNames = new Map<string, string>();
-
-/** Escapes a name. To escape one takes longer than all else that a commit does with it. */
-function encodeName(name: string): string {
-  const known = encodedNames.get(name);
-  if (known !== undefined) return known;
-  const encoded = escapeName(name);
-  if (encodedNames.size >= REMEMBERED_NAMES) encodedNames.clear();
-  encodedNames.set(name, encoded);
-  return encoded;
-}
-
-/** Percent escapes for what has a meaning in our keys or cannot be seen; every other name stays as it is. */
-function escapeName(name: string): string {
-  return name.replaceAll(/[%{}/:\s\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
-    [...Buffer.from(character)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""),
-  );
+function pathOf(consumer: string, topic: string): string {
+  return `${escapeName(consumer)}/${escapeName(topic)}/`;
 }

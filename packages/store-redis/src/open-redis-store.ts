@@ -14,7 +14,6 @@ import type { RedisStoreClient } from "./redis-client.ts";
 import { connectionOf, type RedisConnection } from "./redis-connection.ts";
 import { RedisDriver } from "./redis-driver.ts";
 import { classifyRedisError } from "./redis-errors.ts";
-import type { RedisTransaction } from "./redis-transaction.ts";
 import { checkServers } from "./server-checks.ts";
 
 /** What a Redis store is opened with: a client, or a URL. */
@@ -45,7 +44,7 @@ export interface RedisStoreOptions extends OffsetStoreOptions {
  * `UNAVAILABLE`, `TIMEOUT`, `PERMISSION_DENIED` (user or password), or `UNSUPPORTED` (too old, or a replica). Warns if the
  * server may evict positions.
  */
-export async function openRedisStore(options: RedisStoreOptions): Promise<OffsetStore<RedisTransaction>> {
+export async function openRedisStore(options: RedisStoreOptions): Promise<OffsetStore> {
   validateOptionNames(options, ["client", "url", "keyPrefix", "acknowledge"]);
   const { namespace, timeout } = resolveStoreOptions(options);
   const { client, url, keyPrefix = "", acknowledge } = options;

@@ -1,77 +1,94 @@
-import type { OffsetFilter } from "@tidemark/core";
-import { groupMatches, type RecordGroup, type RedisKeys } from "./keys.ts";
+import type { Change, DriverKey, ListFilter } from "@tidemark/core/driver";
+import { fieldOf, type HashName, type HashPart, type RedisKeys } from "./keys.ts";
 import type { RedisConnection } from "./redis-connection.ts";
 import { runScript } from "./run-script.ts";
-import { ANNOUNCE, PAGE, PRUNE } from "./scripts/index-scripts.ts";
+import { PRUNE } from "./scripts.ts";
 
-/** How many groups are looked at together. */
-const PAGE_GROUPS = 64;
-
-/** A group that the index names. It need not be there: the index is written first, and a hash may expire by itself. */
-export interface IndexedGroup {
-  readonly group: RecordGroup;
-  readonly member: string;
-  /** When it was last claimed, as the index says it. */
-  readonly claimed: string;
-}
+const PAGE = 1_000;
+/** How long steady writes leave the index alone. */
+const TRUSTED_MS = 60_000;
+/** One creation in so many looks at so many names. Names of one run each are forgotten faster than new ones come. */
+const CREATIONS_PER_LOOK = 16;
+const SUSPECTS = 32;
 
 /**
- * Knows which groups a namespace may have, so that a listing costs what it gives, however many keys others have in the
- * database. It may name too many, never too few: what is claimed is entered before its record is written, and an entry is
- * removed only when its group is gone and nobody can be about to write it.
+ * The names of all records in a namespace, in one sorted set. It may name too many, never too few: what is created is entered
+ * in the same step, and a name goes only in the step that finds its field gone.
  */
 export class RecordIndex {
   readonly #connection: RedisConnection;
   readonly #keys: RedisKeys;
+  #creations = 0;
 
   constructor(connection: RedisConnection, keys: RedisKeys) {
     this.#connection = connection;
     this.#keys = keys;
   }
 
-  /** Enters groups whose records are about to be written. Gives a few old entries that may be dead. */
-  async announce(groups: readonly RecordGroup[], signal: AbortSignal): Promise<IndexedGroup[]> {
-    const members = groups.map((group) => this.#keys.member(group));
-    return this.#parse(await this.#run(ANNOUNCE, members, signal));
-  }
-
-  /** Gives all groups that a filter may match, some at a time, in the order of their names. */
-  async *pages(filter: OffsetFilter, signal: AbortSignal): AsyncGenerator<IndexedGroup[], void, undefined> {
-    const { consumer, topic } = filter;
-    if (consumer !== undefined && topic !== undefined) {
-      const group = { consumer, topic };
-      yield [{ group, member: this.#keys.member(group), claimed: "unread" }];
+  /** The keys that a filter matches, in the order of their names: a page goes on where the one before ended, whatever happened. */
+  async *pages(
+    { partition, ...filter }: ListFilter,
+    signal: AbortSignal,
+  ): AsyncGenerator<DriverKey[], void, undefined> {
+    const { consumer, topic, kind } = filter;
+    if (kind === "position" && consumer !== undefined && topic !== undefined && partition !== undefined) {
+      yield [{ consumer, topic, partition }];
       return;
     }
-    const prefix = consumer === undefined ? undefined : this.#keys.memberPrefix(consumer);
-    // "0" follows "/" among the bytes.
-    const upper = prefix === undefined ? "+" : `(${prefix.slice(0, -1)}0`;
-    let lower = prefix === undefined ? "-" : `[${prefix}`;
+    let [from, to] = this.#keys.range(filter);
     for (;;) {
-      const page = (await this.#run(PAGE, [lower, upper, String(PAGE_GROUPS)], signal)) as [string, string][];
-      const groups = this.#parse(page).filter(({ group }) => groupMatches(filter, group));
-      if (groups.length > 0) yield groups;
-      const last = page.at(-1);
-      if (last === undefined || page.length < PAGE_GROUPS) return;
-      lower = `(${last[0]}`;
+      const names = await this.#names(["ZRANGEBYLEX", this.#keys.index, from, to, "LIMIT", "0", String(PAGE)], signal);
+      const keys = this.#parse(names).filter(
+        (key) => (topic ?? key.topic) === key.topic && (partition === undefined || isPartition(key, partition)),
+      );
+      if (keys.length > 0) yield keys;
+      const last = names.at(-1);
+      if (last === undefined || names.length < PAGE) return;
+      from = `(${last}`;
     }
   }
 
-  /** Removes the entries of groups that were seen to be gone, unless they were claimed since or not long ago. */
-  async prune(gone: readonly IndexedGroup[], signal: AbortSignal): Promise<void> {
-    if (gone.length === 0) return;
-    const args = gone.flatMap(({ member, claimed }) => [member, claimed]);
-    await this.#run(PRUNE, args, signal);
+  /** Whether a steady write of the hash is to name the index too, which puts right what was lost of it. */
+  isDue({ indexedAt }: HashName): boolean {
+    return performance.now() - indexedAt > TRUSTED_MS;
   }
 
-  #run(...[script, args, signal]: [typeof PAGE, readonly string[], AbortSignal]): Promise<unknown> {
-    return runScript((key, command) => this.#connection.send(key, command, signal), script, this.#keys.index, args);
+  /** Takes down that records were written and entered. */
+  entered(parts: readonly HashPart<Change>[], signal: AbortSignal): void {
+    const now = performance.now();
+    for (const { hash } of parts) hash.indexedAt = now;
+    const isCreated = ({ expected }: Change): boolean => expected !== "any" && expected.includes(null);
+    if (!parts.some(({ items }) => items.some(isCreated))) return;
+    this.#creations += 1;
+    if (this.#creations % CREATIONS_PER_LOOK === 0) this.#look(signal).catch(() => undefined);
   }
 
-  #parse(reply: unknown): IndexedGroup[] {
-    return (reply as [string, string][]).flatMap(([member, claimed]) => {
-      const group = this.#keys.parseMember(member);
-      return group === undefined ? [] : [{ group, member, claimed }];
-    });
+  /** Takes names out whose records are not there. What fails is left for the next time. */
+  async prune(gone: readonly DriverKey[], signal: AbortSignal): Promise<void> {
+    const pruned = this.#keys
+      .parts(gone, (key) => key)
+      .map(({ hash, items }) => {
+        const send = (args: string[]): Promise<unknown> => this.#connection.send(hash.redisKey, args, signal);
+        const fields = items.map((key) => fieldOf(key));
+        return runScript(send, PRUNE, [hash.redisKey, this.#keys.index], [hash.name, ...fields]);
+      });
+    await Promise.allSettled(pruned);
   }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    const names = await this.#names(["ZRANDMEMBER", this.#keys.index, String(SUSPECTS)], signal);
+    await this.prune(this.#parse(names), signal);
+  }
+
+  #parse(names: readonly string[]): DriverKey[] {
+    return names.flatMap((name) => this.#keys.parse(name) ?? []);
+  }
+
+  async #names(args: string[], signal: AbortSignal): Promise<string[]> {
+    return (await this.#connection.send(this.#keys.index, args, signal)) as string[];
+  }
+}
+
+function isPartition(key: DriverKey, partition: number): boolean {
+  return "partition" in key && key.partition === partition;
 }

@@ -18,23 +18,18 @@ export interface RedisSingleClient {
 export interface RedisClusterClient {
   readonly isOpen: boolean;
   readonly masters: readonly object[];
+  readonly nodeByAddress: ReadonlyMap<string, object>;
   nodeClient(node: never): Promise<RedisSingleClient>;
   getNodeClientForKey(key: string): Promise<RedisSingleClient>;
   sendCommand(key: string, isReadonly: boolean, args: string[], options?: RedisCommandOptions): Promise<unknown>;
-}
-
-/** A Sentinel client's connection to the master, lent to one user at a time. */
-export interface RedisSentinelLease {
-  sendCommand(isReadonly: boolean, args: string[], options?: RedisCommandOptions): Promise<unknown>;
-  release(): Promise<void> | undefined;
 }
 
 /** What the store needs of a client of a Sentinel set, as `createSentinel` makes it. */
 export interface RedisSentinelClient {
   readonly isOpen: boolean;
   getMasterNode(): { readonly host: string; readonly port: number } | undefined;
-  acquire(): Promise<RedisSentinelLease>;
-  sendCommand(isReadonly: boolean, args: string[], options?: RedisCommandOptions): Promise<unknown>;
+  /** Runs something on a connection to the master; again, on another one, if it rejects because the first one broke. */
+  _execute<Result>(isReadonly: boolean, run: (client: RedisSingleClient) => Promise<Result>): Promise<Result>;
 }
 
 /**

@@ -1,57 +1,53 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { ClientClosedError } from "redis";
 import type {
   RedisClusterClient,
   RedisCommandOptions,
   RedisSentinelClient,
-  RedisSentinelLease,
   RedisSingleClient,
   RedisStoreClient,
 } from "./redis-client.ts";
 
-/** How long to wait for two keys of one slot to come together again. */
-const MOVING_MS = 25;
+/** A command that is about what the one before it wrote on the same connection (WAIT). */
+export interface Following {
+  readonly args: string[];
+  /** Whether the first one wrote, by its reply. */
+  isWritten(reply: unknown): boolean;
+}
 
-/** Sends one command to where a key is. */
-export type Send = (key: string, args: string[]) => Promise<unknown>;
-
-/** What came of a write and of a command after it on the same connection. */
-export interface FollowedReply<Reply> {
-  readonly reply: Reply;
-  /** `undefined`: the connection was another one by then, and the answer would be about nothing. */
+/** What came of both. */
+export interface FollowedReply {
+  readonly reply: unknown;
+  /** `undefined`: not sent, or the connection was another one by then, and the answer would be about nothing. */
   readonly following: unknown;
 }
 
-/** One way to speak to the three kinds of clients. */
+/** One way to speak to the three kinds of clients. None of them sends again what a server may have carried out. */
 export interface RedisConnection {
   readonly kind: "single" | "cluster" | "sentinel";
   readonly isOpen: boolean;
   /** Sends a command to the master that has the key. */
   send(key: string, args: string[], signal: AbortSignal): Promise<unknown>;
-  /** Sends a write and, when it is answered, a command that is about what its connection wrote (WAIT). */
-  sendFollowed<Reply>(
-    key: string,
-    write: (send: Send) => Promise<Reply>,
-    following: string[],
-    signal: AbortSignal,
-  ): Promise<FollowedReply<Reply>>;
+  /** Sends a command that nobody takes back: cheaper. `undefined`: it might lie in the client's queue for long. */
+  sendAtOnce?(args: string[]): Promise<unknown> | undefined;
+  /** Sends a command and, if it wrote, one that follows it to the same node. */
+  sendFollowed(key: string, args: string[], following: Following, signal: AbortSignal): Promise<FollowedReply>;
   /** Sends a command to each master. */
   sendToMasters(args: string[], signal: AbortSignal): Promise<unknown[]>;
-  /** Gives back what it has borrowed of the client. */
-  release?(): Promise<void>;
 }
 
 /** Makes a connection of a client; `undefined` if it is none. */
 export function connectionOf(client: RedisStoreClient): RedisConnection | undefined {
   if (typeof client !== "object" || client === null) return undefined;
   if ("getNodeClientForKey" in client) return new ClusterConnection(client);
-  if ("acquire" in client && "getMasterNode" in client) return new SentinelConnection(client);
+  if ("getMasterNode" in client) return "_execute" in client ? new SentinelConnection(client) : undefined;
   return "sendCommand" in client ? new SingleConnection(client) : undefined;
 }
 
 /** The store's own deadline takes the place of the client's, and its types that of the client's mapping. */
+const UNTIMED: RedisCommandOptions = Object.freeze({ typeMapping: {}, timeout: 0 });
+
 function options(signal: AbortSignal): RedisCommandOptions {
-  return { abortSignal: signal, typeMapping: {}, timeout: 0 };
+  return { ...UNTIMED, abortSignal: signal };
 }
 
 /** Which of a client's sockets is in use: another one after each time it connected again. */
@@ -59,9 +55,26 @@ function socketOf(client: object): unknown {
   return (client as { socketEpoch?: unknown }).socketEpoch;
 }
 
+async function sendBoth(
+  client: RedisSingleClient,
+  args: string[],
+  { args: next, isWritten }: Following,
+  signal: AbortSignal,
+): Promise<FollowedReply> {
+  const socket = socketOf(client);
+  const reply = await client.sendCommand(args, options(signal));
+  if (!isWritten(reply)) return { reply, following: undefined };
+  const answer = await client.sendCommand(next, options(signal));
+  return { reply, following: socketOf(client) === socket ? answer : undefined };
+}
+
+/** So many unanswered commands, and a client that says it is connected may have nobody on the other side. */
+const MAX_UNANSWERED = 100;
+
 class SingleConnection implements RedisConnection {
   readonly kind = "single";
-  readonly #client: RedisSingleClient;
+  readonly #client: RedisSingleClient & { readonly isReady?: boolean };
+  #unanswered = 0;
 
   constructor(client: RedisSingleClient) {
     this.#client = client;
@@ -75,18 +88,23 @@ class SingleConnection implements RedisConnection {
     return this.#client.sendCommand(args, options(signal));
   }
 
-  async sendFollowed<Reply>(
-    _key: string,
-    write: (send: Send) => Promise<Reply>,
-    following: string[],
-    signal: AbortSignal,
-  ): Promise<FollowedReply<Reply>> {
-    const run = async (client: RedisSingleClient): Promise<FollowedReply<Reply>> => {
-      const socket = socketOf(client);
-      const reply = await write((_, args) => client.sendCommand(args, options(signal)));
-      const answer = await client.sendCommand(following, options(signal));
-      return { reply, following: socketOf(client) === socket ? answer : undefined };
-    };
+  sendAtOnce(args: string[]): Promise<unknown> | undefined {
+    if (this.#client.isReady !== true || this.#unanswered >= MAX_UNANSWERED) return undefined;
+    this.#unanswered += 1;
+    return this.#client.sendCommand(args, UNTIMED).then(
+      (reply) => {
+        this.#unanswered -= 1;
+        return reply;
+      },
+      (error: unknown) => {
+        this.#unanswered -= 1;
+        throw error;
+      },
+    );
+  }
+
+  sendFollowed(_key: string, args: string[], following: Following, signal: AbortSignal): Promise<FollowedReply> {
+    const run = (client: RedisSingleClient): Promise<FollowedReply> => sendBoth(client, args, following, signal);
     // A pool gives each command any of its connections.
     const { execute } = this.#client as { execute?: (task: typeof run) => ReturnType<typeof run> };
     return execute === undefined ? run(this.#client) : execute.call(this.#client, run);
@@ -96,6 +114,8 @@ class SingleConnection implements RedisConnection {
     return [await this.send("", args, signal)];
   }
 }
+
+const MAX_REDIRECTIONS = 16;
 
 class ClusterConnection implements RedisConnection {
   readonly kind = "cluster";
@@ -109,30 +129,29 @@ class ClusterConnection implements RedisConnection {
     return this.#client.isOpen;
   }
 
-  async send(key: string, args: string[], signal: AbortSignal): Promise<unknown> {
-    for (;;) {
-      try {
-        return await this.#client.sendCommand(key, false, args, options(signal));
-      } catch (error) {
-        // While a slot moves, its keys are for a moment on two nodes. Nothing was carried out, and it is soon over.
-        if (!(error instanceof Error) || !error.message.startsWith("TRYAGAIN")) throw error;
-        await delay(MOVING_MS, undefined, { signal });
-      }
-    }
+  send(key: string, args: string[], signal: AbortSignal): Promise<unknown> {
+    return this.#client.sendCommand(key, false, args, options(signal));
   }
 
-  async sendFollowed<Reply>(
-    key: string,
-    write: (send: Send) => Promise<Reply>,
-    following: string[],
-    signal: AbortSignal,
-  ): Promise<FollowedReply<Reply>> {
-    const before = await this.#client.getNodeClientForKey(key);
-    const socket = socketOf(before);
-    const reply = await write((_, args) => this.send(key, args, signal));
-    const after = await this.#client.getNodeClientForKey(key);
-    const answer = await after.sendCommand(following, options(signal));
-    return { reply, following: after === before && socketOf(after) === socket ? answer : undefined };
+  /** Follows redirections itself: the client does not tell where it went. */
+  async sendFollowed(key: string, args: string[], following: Following, signal: AbortSignal): Promise<FollowedReply> {
+    let node = await this.#client.getNodeClientForKey(key);
+    let isAsked = false;
+    for (let redirections = 0; ; redirections += 1) {
+      try {
+        // Goes right before the command. What became of it, the command's own reply says.
+        if (isAsked) node.sendCommand(["ASKING"], options(signal)).catch(() => undefined);
+        return await sendBoth(node, args, following, signal);
+      } catch (error) {
+        const [, kind, address = ""] = redirectionIn(error) ?? [];
+        if (kind === undefined || redirections >= MAX_REDIRECTIONS) throw error;
+        // The client is led the same way, and learns of a node that it does not know.
+        await this.send(key, ["EXISTS", key], signal);
+        const asked = kind === "ASK" ? this.#client.nodeByAddress.get(address) : undefined;
+        isAsked = asked !== undefined;
+        node = isAsked ? await this.#client.nodeClient(asked as never) : await this.#client.getNodeClientForKey(key);
+      }
+    }
   }
 
   sendToMasters(args: string[], signal: AbortSignal): Promise<unknown[]> {
@@ -145,13 +164,15 @@ class ClusterConnection implements RedisConnection {
   }
 }
 
+function redirectionIn(error: unknown): RegExpExecArray | undefined {
+  return (error instanceof Error && /^(MOVED|ASK) \d+ (\S+)/u.exec(error.message)) || undefined;
+}
+
 class SentinelConnection implements RedisConnection {
   readonly kind = "sentinel";
   readonly #client: RedisSentinelClient;
-  /** Held for good where writes are followed by WAIT: to borrow a connection each time costs a hundred commits. */
-  #lease: Promise<RedisSentinelLease> | undefined;
   #inFlight = 0;
-  #begun: Promise<void> | undefined;
+  #begun: Promise<void> = Promise.resolve();
 
   constructor(client: RedisSentinelClient) {
     this.#client = client;
@@ -161,52 +182,49 @@ class SentinelConnection implements RedisConnection {
     return this.#client.isOpen;
   }
 
-  async send(_key: string, args: string[], signal: AbortSignal): Promise<unknown> {
-    if (this.#lease !== undefined) return this.#sendLeased(args, signal);
-    this.#refuseIfClosed();
-    // The client gives each command that begins in the same moment a connection of its own, one after the other. Behind
-    // the first one they all share its.
-    if (this.#inFlight === 0) this.#begun = new Promise((resolve) => setImmediate(resolve));
-    else await this.#begun;
-    this.#inFlight += 1;
-    try {
-      return await this.#client.sendCommand(false, args, options(signal));
-    } finally {
-      this.#inFlight -= 1;
-    }
+  send(_key: string, args: string[], signal: AbortSignal): Promise<unknown> {
+    return this.#onMaster((client) => client.sendCommand(args, options(signal)), signal);
   }
 
-  async sendFollowed<Reply>(
-    _key: string,
-    write: (send: Send) => Promise<Reply>,
-    following: string[],
-    signal: AbortSignal,
-  ): Promise<FollowedReply<Reply>> {
-    const master = (): string => JSON.stringify(this.#client.getMasterNode());
-    this.#refuseIfClosed();
-    this.#lease ??= this.#client.acquire();
-    const before = master();
-    const reply = await write((_, args) => this.#sendLeased(args, signal));
-    const answer = await this.#sendLeased(following, signal);
-    return { reply, following: master() === before ? answer : undefined };
+  sendFollowed(_key: string, args: string[], following: Following, signal: AbortSignal): Promise<FollowedReply> {
+    return this.#onMaster((client) => sendBoth(client, args, following, signal), signal);
   }
 
   async sendToMasters(args: string[], signal: AbortSignal): Promise<unknown[]> {
     return [await this.send("", args, signal)];
   }
 
-  async release(): Promise<void> {
-    await (await this.#lease)?.release();
-  }
-
-  /** The client has no words for it. */
-  #refuseIfClosed(): void {
+  async #onMaster<Result>(run: (client: RedisSingleClient) => Promise<Result>, signal: AbortSignal): Promise<Result> {
+    // The client has no words for it.
     if (!this.#client.isOpen) throw new ClientClosedError();
+    // The client gives each command that begins in the same moment a connection of its own, one after the other. Behind
+    // the first one they all share its.
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (this.#inFlight === 0) this.#begun = promise;
+    else await this.#begun;
+    this.#inFlight += 1;
+    try {
+      const outcome = await this.#client._execute(false, async (client) => {
+        resolve();
+        try {
+          signal.throwIfAborted();
+          return { result: await run(client) };
+        } catch (error) {
+          // Of a broken connection the client is not told: it would send again what may have been carried out.
+          if (isReadOnly(error)) throw error;
+          return { error };
+        }
+      });
+      if ("error" in outcome) throw outcome.error;
+      return outcome.result;
+    } finally {
+      resolve();
+      this.#inFlight -= 1;
+    }
   }
+}
 
-  async #sendLeased(args: string[], signal: AbortSignal): Promise<unknown> {
-    const lease = await this.#lease;
-    signal.throwIfAborted();
-    return lease?.sendCommand(false, args, options(signal));
-  }
+/** A replica has refused the command: the client looks for the master and sends it there. */
+function isReadOnly(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith("READONLY");
 }

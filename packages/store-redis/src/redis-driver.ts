@@ -1,53 +1,28 @@
+import type { StoreCapabilities } from "@tidemark/core";
 import type {
-  ClaimEntry,
-  CommitEntry,
-  DeleteSelector,
-  ExpireEntry,
-  OffsetFilter,
-  OffsetKey,
-  ResetEntry,
-  StoreCapabilities,
-} from "@tidemark/core";
-import {
-  type DriverClaimOutcome,
-  type DriverCommitContext,
-  type DriverCommitOutcome,
-  type DriverContext,
-  type DriverExpireOutcome,
-  type DriverFailure,
-  type DriverFetchOutcome,
-  type DriverListing,
-  type DriverResetOutcome,
-  type ErrorClassification,
-  type OffsetStoreDriver,
-  toOffsetRecord,
-  visibleAt,
+  Change,
+  ChangeAnswer,
+  DriverContext,
+  DriverKey,
+  ErrorClassification,
+  ListFilter,
+  ListPage,
+  OffsetStoreDriver,
+  ReadAnswer,
+  ReadEntry,
+  WriteAnswer,
+  WriteContext,
 } from "@tidemark/core/driver";
 import type { WaitCommand } from "./acknowledgement.ts";
-import {
-  claimArgs,
-  commitArgs,
-  commitOutcome,
-  expireArgs,
-  expireOutcome,
-  resetArgs,
-  resetOutcome,
-} from "./entry-encoding.ts";
-import { byGroup, type RecordGroup, RedisKeys } from "./keys.ts";
-import { decodeRecord, foreignKey, UnreadableRecordError, unreadableField } from "./record-encoding.ts";
-import { RecordDeletion } from "./record-deletion.ts";
+import { foreignKey, parseEntry, timeOf } from "./entry-text.ts";
+import { fieldOf, type HashPart, RedisKeys } from "./keys.ts";
 import { RecordIndex } from "./record-index.ts";
-import { RecordListing } from "./record-listing.ts";
 import type { RedisConnection } from "./redis-connection.ts";
-import { classifyRedisError, isWrongType } from "./redis-errors.ts";
-import { commitInTransaction, type RedisTransaction } from "./redis-transaction.ts";
+import { classifyRedisError, isNoScript, isTryAgain, isWrongType, withoutArguments } from "./redis-errors.ts";
 import { runScript } from "./run-script.ts";
-import { CLAIM } from "./scripts/claim.ts";
-import { COMMIT } from "./scripts/commit.ts";
-import { EXPIRE } from "./scripts/expire.ts";
-import { FETCH } from "./scripts/read.ts";
-import { RESET } from "./scripts/reset.ts";
-import type { Script } from "./scripts/script.ts";
+import { READ, REFUSED, STEADY, WRITE, WRITTEN } from "./scripts.ts";
+import { UnacknowledgedVersions } from "./unacknowledged-versions.ts";
+import { refusals, steadyCommand, writeArguments } from "./write-arguments.ts";
 
 /** What a driver is made from. */
 export interface RedisDriverOptions {
@@ -60,187 +35,190 @@ export interface RedisDriverOptions {
   close(): Promise<void>;
 }
 
-/**
- * The driver over one client. A call is one script for each (consumer, topic) in it, all of them at once; the script
- * reads, decides and writes in one step of the server, by the server's clock (contract 3.1, 3.5).
- */
-export class RedisDriver implements OffsetStoreDriver<RedisTransaction> {
+const ALL_WRITTEN: WriteAnswer = Object.freeze({ changes: undefined });
+
+/** The driver over one client: a write is one script, which compares and writes in one step of the server, by its clock. */
+export class RedisDriver implements OffsetStoreDriver {
   readonly name = "redis";
   readonly capabilities: StoreCapabilities;
   readonly close: () => Promise<void>;
   readonly #connection: RedisConnection;
   readonly #wait: WaitCommand | undefined;
+  readonly #unacknowledged = new UnacknowledgedVersions();
   readonly #keys: RedisKeys;
   readonly #index: RecordIndex;
-  readonly #listing: RecordListing;
-  readonly #deletion: RecordDeletion;
 
   constructor({ connection, namespace, keyPrefix, wait, close }: RedisDriverOptions) {
     this.#connection = connection;
     this.#wait = wait;
     this.#keys = new RedisKeys(keyPrefix, namespace);
     this.#index = new RecordIndex(connection, this.#keys);
-    this.#listing = new RecordListing(connection, this.#keys, this.#index);
-    const write = this.#write.bind(this);
-    this.#deletion = new RecordDeletion({ keys: this.#keys, index: this.#index, listing: this.#listing, write });
-    this.close = async () => {
-      await connection.release?.();
-      await close();
-    };
+    this.close = close;
     this.capabilities = Object.freeze({
-      atomicBatch: false,
-      transactions: connection.kind !== "cluster",
+      // While a Cluster's slot moves, each hash is written by itself.
+      atomicBatch: connection.kind !== "cluster",
+      transactions: false,
       durability: "async",
       expiry: Object.freeze({ reclaim: "native", granularityMs: 1 }),
       maxBatch: 1_000,
     });
   }
 
-  async claim(entries: readonly ClaimEntry[], { signal }: DriverContext): Promise<readonly DriverClaimOutcome[]> {
-    await this.#announce(entries, signal);
-    return this.#perGroup<ClaimEntry, DriverClaimOutcome>(entries, async (redisKey, part) => {
-      const found = (await this.#write(CLAIM, redisKey, claimArgs(part), signal)) as unknown[];
-      return part.map(({ key }, place) => {
-        const reply = found[place];
-        if (typeof reply === "string") {
-          const record = toOffsetRecord(key, decodeRecord(redisKey, String(key.partition), reply));
-          return { status: "claimed", record };
-        }
-        if (reply === null) return { status: "claimed", record: undefined };
-        return { status: "failed", error: unreadableField(redisKey, String(key.partition), versionOf(reply)) };
-      });
-    });
+  async read(keys: readonly DriverKey[], { signal }: Pick<DriverContext, "signal">): Promise<ReadAnswer> {
+    let now = Number.POSITIVE_INFINITY;
+    const entries = Array.from<ReadEntry>({ length: keys.length });
+    await Promise.all(
+      // Each hash by itself: that works while a slot moves.
+      this.#keys
+        .parts(keys, (key) => key)
+        .map(async ({ hash: { redisKey }, items, places }) => {
+          const send = (args: string[]): Promise<unknown> => this.#connection.send(redisKey, args, signal);
+          const fields = items.map((key) => fieldOf(key));
+          const reply = (await runScript(send, READ, [redisKey], fields)) as [string, (string | null)[] | null];
+          const [time, values] = reply;
+          now = Math.min(now, timeOf(time));
+          for (const [at, place] of places.entries()) {
+            if (values === null) entries[place] = { error: foreignKey(redisKey) };
+            else entries[place] = this.#unacknowledged.read(parseEntry(values[at], redisKey, fields[at] ?? ""));
+          }
+        }),
+    );
+    return { now, entries };
   }
 
-  async commit(
-    entries: readonly CommitEntry[],
-    { signal, transaction }: DriverCommitContext<RedisTransaction>,
-  ): Promise<readonly DriverCommitOutcome[]> {
-    if (transaction !== undefined) return commitInTransaction(transaction, entries, this.#keys, signal);
-    const recreated = entries.filter(({ recreate }) => recreate === true);
-    if (recreated.length > 0) await this.#announce(recreated, signal);
-    return this.#perGroup<CommitEntry, DriverCommitOutcome>(entries, async (redisKey, part) => {
-      const reply = await this.#write(COMMIT, redisKey, commitArgs(part), signal);
-      return part.map(({ key }, place) => commitOutcome(redisKey, key, reply === 1 ? 1 : (reply as unknown[])[place]));
-    });
+  write(changes: readonly Change[], context: WriteContext): Promise<WriteAnswer> {
+    return this.#wait === undefined ? this.#write(changes, context) : this.#writeAcknowledged(changes, context);
   }
 
-  fetch(keys: readonly OffsetKey[], { signal }: DriverContext): Promise<readonly DriverFetchOutcome[]> {
-    const entries = keys.map((key) => ({ key }));
-    return this.#perGroup<{ readonly key: OffsetKey }, DriverFetchOutcome>(entries, async (redisKey, part) => {
-      const fields = part.map(({ key }) => String(key.partition));
-      const send = (key: string, args: string[]) => this.#connection.send(key, args, signal);
-      const [now, values] = (await runScript(send, FETCH, [redisKey], fields)) as [string, (string | null)[]];
-      return part.map(({ key }, place) => {
-        const value = values[place];
-        if (value === null || value === undefined) return { status: "absent" };
-        return readable<DriverFetchOutcome>(() => {
-          const visible = visibleAt(decodeRecord(redisKey, String(key.partition), value), Number(now));
-          return visible === undefined
-            ? { status: "absent" }
-            : { status: "found", record: toOffsetRecord(key, visible) };
-        });
-      });
-    });
-  }
-
-  list(filter: OffsetFilter, { signal }: DriverContext): AsyncIterable<readonly DriverListing[]> {
-    return this.#listing.pages(filter, signal);
-  }
-
-  async reset(entries: readonly ResetEntry[], { signal }: DriverContext): Promise<readonly DriverResetOutcome[]> {
-    await this.#announce(entries, signal);
-    return this.#perGroup<ResetEntry, DriverResetOutcome>(entries, async (redisKey, part) => {
-      const replies = (await this.#write(RESET, redisKey, resetArgs(part), signal)) as unknown[];
-      return part.map(({ key }, place) => resetOutcome(redisKey, key, replies[place]));
-    });
-  }
-
-  expire(entries: readonly ExpireEntry[], { signal }: DriverContext): Promise<readonly DriverExpireOutcome[]> {
-    return this.#perGroup<ExpireEntry, DriverExpireOutcome>(entries, async (redisKey, part) => {
-      const replies = (await this.#write(EXPIRE, redisKey, expireArgs(part), signal)) as unknown[];
-      return part.map(({ key }, place) => expireOutcome(redisKey, key, replies[place]));
-    });
-  }
-
-  delete(selector: DeleteSelector, { signal }: DriverContext): Promise<readonly OffsetKey[]> {
-    return this.#deletion.delete(selector, signal);
+  async *list(filter: ListFilter, { signal }: Pick<DriverContext, "signal">): AsyncGenerator<ListPage> {
+    for await (const keys of this.#index.pages(filter, signal)) {
+      const { now, entries } = await this.read(keys, { signal });
+      const page: { key: DriverKey; entry: NonNullable<ReadEntry> }[] = [];
+      const gone: DriverKey[] = [];
+      for (const [at, key] of keys.entries()) {
+        const entry = entries[at];
+        if (entry === undefined) gone.push(key);
+        else page.push({ key, entry });
+      }
+      if (page.length > 0) yield { now, entries: page };
+      if (gone.length > 0) await this.#index.prune(gone, signal);
+    }
   }
 
   classify(error: unknown): ErrorClassification {
     return classifyRedisError(error);
   }
 
-  /** Before any record is written: a record that no listing finds would be lost to the operator. */
-  async #announce(entries: readonly { readonly key: OffsetKey }[], signal: AbortSignal): Promise<void> {
-    const groups = byGroup(entries, ({ key }) => key).map(({ group }) => group);
-    const suspects = await this.#index.announce(groups, signal);
-    // Tidying up is nobody's business who came to claim.
-    if (suspects.length > 0) await this.#listing.pruneSuspects(suspects, signal).catch(() => undefined);
+  async #writeAcknowledged(changes: readonly Change[], context: WriteContext): Promise<WriteAnswer> {
+    const answer = await this.#write(this.#unacknowledged.sending(changes), context);
+    const hasFailure = answer.changes?.some((each) => typeof each === "object") === true;
+    if (!hasFailure) this.#unacknowledged.acknowledged(changes);
+    return answer;
   }
 
-  /** Runs a script that writes, and waits for its acknowledgement where one is asked for. */
-  async #write(script: Script, redisKey: string, args: readonly string[], signal: AbortSignal): Promise<unknown> {
-    if (this.#wait === undefined) {
-      return runScript((key, command) => this.#connection.send(key, command, signal), script, [redisKey], args);
-    }
-    const { reply, following } = await this.#connection.sendFollowed(
-      redisKey,
-      (send) => runScript(send, script, [redisKey], args),
-      this.#wait.args,
-      signal,
+  #write(changes: readonly Change[], context: WriteContext): Promise<WriteAnswer> {
+    const [first] = changes;
+    if (first === undefined || context.timed === true) return this.#writeAny(changes, context);
+    const hash = this.#keys.hashOf(first.key);
+    const command = this.#index.isDue(hash) ? undefined : steadyCommand(changes, hash);
+    if (command === undefined) return this.#writeAny(changes, context);
+    const sent = this.#wait === undefined ? this.#connection.sendAtOnce?.(command) : undefined;
+    return (sent ?? this.#send(hash.redisKey, command, changes, context)).then(
+      (reply) => (reply === WRITTEN ? ALL_WRITTEN : this.#refused(reply, changes)),
+      (error: unknown) => this.#steadyFailed(error, command, changes, context),
     );
-    this.#wait.check(following);
-    return reply;
   }
 
-  /** Answers each group by itself, all at once. Rejects if none was answered. */
-  async #perGroup<Entry extends { readonly key: OffsetKey }, Outcome>(
-    entries: readonly Entry[],
-    answer: (
-      redisKey: string,
-      part: readonly Entry[],
-      group: RecordGroup,
-    ) => Promise<readonly (Outcome | DriverFailure)[]>,
-  ): Promise<readonly (Outcome | DriverFailure)[]> {
-    const groups = byGroup(entries, ({ key }) => key);
-    let failure: { readonly error: unknown } | undefined;
-    let anyAnswer = groups.length === 0;
-    const outcomes: (Outcome | DriverFailure)[] = [];
+  async #steadyFailed(
+    error: unknown,
+    [, , ...args]: string[],
+    changes: readonly Change[],
+    context: WriteContext,
+  ): Promise<WriteAnswer> {
+    // It is no hash: the other script says so.
+    if (isWrongType(error)) return this.#writeAny(changes, context);
+    if (!isNoScript(error)) throw withoutArguments(error);
+    const reply = await this.#send(args[1] ?? "", ["EVAL", STEADY.source, ...args], changes, context);
+    return reply === WRITTEN ? ALL_WRITTEN : this.#refused(reply, changes);
+  }
+
+  #refused(reply: unknown, changes: readonly Change[]): WriteAnswer {
+    return {
+      changes: refusals(
+        reply,
+        this.#keys.parts(changes, ({ key }) => key),
+      ),
+    };
+  }
+
+  async #writeAny(changes: readonly Change[], context: WriteContext): Promise<WriteAnswer> {
+    const parts = this.#keys.parts(changes, ({ key }) => key);
+    try {
+      const reply = await this.#runWrite(parts, [this.#keys.index], context);
+      const refused = refusals(reply, parts);
+      if (refused !== undefined) return { changes: refused };
+      this.#index.entered(parts, context.signal);
+      return { writtenAt: timeOf(String(reply)), changes: undefined };
+    } catch (error) {
+      if (!isTryAgain(error)) throw error;
+      return this.#writeSingly(changes, parts, context);
+    }
+  }
+
+  /**
+   * Writes while the slot moves and no command can name two of its keys: a key that is not there yet counts as on both nodes
+   * until the last one has moved. Versions are compared as ever, with each hash by itself. The index is told before, so that
+   * nothing is ever there that it does not name, and again after, because somebody may have looked in between and taken the
+   * name out. Names of what is removed are left to whoever looks next: somebody may create it again.
+   */
+  async #writeSingly(
+    changes: readonly Change[],
+    parts: readonly HashPart<Change>[],
+    context: WriteContext,
+  ): Promise<WriteAnswer> {
+    const answers: ChangeAnswer[] = Array.from(changes, () => "written");
+    let writtenAt: number | undefined;
     await Promise.all(
-      groups.map(async ({ group, entries: part, places }) => {
-        const redisKey = this.#keys.group(group);
-        let answers: readonly (Outcome | DriverFailure)[];
+      parts.map(async ({ hash, items, places }) => {
+        const names = items.flatMap(({ key, value }) => (value === undefined ? [] : ["0", this.#keys.nameOf(key)]));
+        const { index } = this.#keys;
+        const enter = async (): Promise<unknown> =>
+          names.length > 0 && this.#connection.send(index, ["ZADD", index, ...names], context.signal);
+        const part = { hash, items, places: items.map((_, at) => at) };
+        let said: readonly ChangeAnswer[] = [];
         try {
-          answers = await answer(redisKey, part, group);
-          anyAnswer = true;
-        } catch (thrown) {
-          const foreign = isWrongType(thrown);
-          // That a key is no hash is an answer about it; anything else may be about the server.
-          if (foreign) anyAnswer = true;
-          const error = foreign ? foreignKey(redisKey) : thrown;
-          failure ??= { error };
-          answers = part.map(() => ({ status: "failed", error }));
+          await enter();
+          const reply = await this.#runWrite([part], [], context);
+          said = refusals(reply, [part]) ?? [];
+          // Of several hashes each has a time of its own.
+          if (said.length === 0 && parts.length === 1) writtenAt = timeOf(String(reply));
+          if (said.length === 0) await enter();
+        } catch (error) {
+          said = items.map(() => ({ status: "failed", error }));
         }
-        answers.forEach((outcome, place) => {
-          outcomes[places[place] ?? 0] = outcome;
-        });
+        for (const [at, answer] of said.entries()) answers[places[at] ?? 0] = answer;
       }),
     );
-    if (failure !== undefined && !anyAnswer) throw failure.error;
-    return outcomes;
+    return { writtenAt, changes: answers };
+  }
+
+  #runWrite(parts: readonly HashPart<Change>[], index: readonly string[], context: WriteContext): Promise<unknown> {
+    const keys = [...parts.map(({ hash }) => hash.redisKey), ...index];
+    const changes = parts.flatMap(({ items }) => items);
+    return runScript((args) => this.#send(keys[0] ?? "", args, changes, context), WRITE, keys, writeArguments(parts));
+  }
+
+  /** Sends a write, and waits for its acknowledgement where one is asked for. */
+  async #send(key: string, args: string[], changes: readonly Change[], { signal }: WriteContext): Promise<unknown> {
+    const wait = this.#wait;
+    if (wait === undefined) return this.#connection.send(key, args, signal);
+    const { reply, following } = await this.#connection.sendFollowed(key, args, { args: wait.args, isWritten }, signal);
+    const isRepeatable = changes.every(({ value }) => value !== undefined);
+    if (isWritten(reply)) wait.check(following, isRepeatable);
+    return reply;
   }
 }
 
-function versionOf(reply: unknown): string {
-  return Array.isArray(reply) ? String(reply[1] ?? "") : "";
-}
-
-function readable<Outcome>(read: () => Outcome): Outcome | DriverFailure {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof UnreadableRecordError) return { status: "failed", error };
-    throw error;
-  }
+function isWritten(reply: unknown): boolean {
+  return !(typeof reply === "string" && reply.startsWith(REFUSED));
 }

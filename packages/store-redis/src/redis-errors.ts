@@ -1,15 +1,13 @@
-import { isIPv6 } from "node:net";
-import type { ErrorClassification } from "@tidemark/core/driver";
+import { classifyConnectionError, type ErrorClassification } from "@tidemark/core/driver";
 import { NotAcknowledgedError } from "./acknowledgement.ts";
-import { UnreadableRecordError } from "./record-encoding.ts";
 
 /** The server, or what it is set to, cannot do what the store needs. */
 export class UnsupportedServerError extends Error {
   override readonly name = "UnsupportedServerError";
 }
 
-/** What a server's error means, by the word that it begins with. */
-const REPLIES: Readonly<Record<string, string>> = {
+/** What a server's error means that another attempt may be spared, by the word that it begins with. */
+const PASSING: Readonly<Record<string, string>> = {
   CLUSTERDOWN: "the cluster has no master for these keys at the moment",
   TRYAGAIN: "the keys are moving between two nodes of the cluster",
   MOVED: "the keys have moved to another node of the cluster",
@@ -24,7 +22,7 @@ const REPLIES: Readonly<Record<string, string>> = {
   UNBLOCKED: "the server changed its role meanwhile",
 };
 
-/** Errors that say that the server is set to something else than the store was told. */
+/** Errors that say that the server is another one, or is set to something else, than the store was told. */
 const SETTINGS: readonly (readonly [RegExp, string])[] = [
   [
     /DB index|SELECT is not allowed/u,
@@ -39,6 +37,10 @@ const SETTINGS: readonly (readonly [RegExp, string])[] = [
   [
     /cluster support disabled/u,
     "the server is not a node of a Cluster: leave cluster=true out of the URL, or use createClient",
+  ],
+  [
+    /^ERR unknown (?:sub)?command|Unknown Redis command/iu,
+    "the server does not know a command that the store needs, or has it turned off (rename-command); the README lists them all",
   ],
 ];
 
@@ -58,22 +60,36 @@ const LOST_CONNECTION = new Set([
   "TimeoutError",
 ]);
 
-const TLS_CODES = /^(?:ERR_SSL|ERR_TLS|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/u;
+const TLS_ADVICE =
+  "use redis:// if the server does not speak TLS, and if it does have Node trust its certificate (NODE_EXTRA_CA_CERTS, or " +
+  "a client of your own)";
 
-/** Says what an error means. No text of a URL is repeated, it may hold a password; an address is what a name came to. */
+/** Says what an error means. No text of a URL is repeated, it may hold a password. */
 export function classifyRedisError(error: unknown): ErrorClassification {
-  if (!(error instanceof Error))
-    return { code: "UNKNOWN", retryable: false, message: "something was thrown that is no error" };
-  if (error instanceof UnreadableRecordError)
-    return { code: "CORRUPT_RECORD", retryable: false, message: error.message };
-  if (error instanceof NotAcknowledgedError) return { code: "UNAVAILABLE", retryable: true, message: error.message };
-  if (error instanceof UnsupportedServerError) return { code: "UNSUPPORTED", retryable: false, message: error.message };
-  return classifyReply(error.message) ?? classifyConnection(error) ?? unknown(error);
+  if (!(error instanceof Error)) return failure("UNKNOWN", "something was thrown that is no error");
+  if (error instanceof NotAcknowledgedError) return unavailable(error.message, error.isRepeatable);
+  if (error instanceof UnsupportedServerError) return failure("UNSUPPORTED", error.message);
+  return (
+    classifyReply(error.message) ??
+    classifyConnectionError(error, "the server", TLS_ADVICE) ??
+    classifyClientError(error) ??
+    failure("UNKNOWN", error.message)
+  );
 }
 
-/** Whether what lies under the key is of another type than the store's. */
+/** Whether what lies under a key is of another type than the store's. */
 export function isWrongType(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith("WRONGTYPE");
+  return saysFirst(error, "WRONGTYPE");
+}
+
+/** Whether the keys of a command lie on two nodes of a Cluster. Nothing was carried out. */
+export function isTryAgain(error: unknown): boolean {
+  return saysFirst(error, "TRYAGAIN");
+}
+
+/** Whether the server does not know a script by its hash. Nothing was carried out. */
+export function isNoScript(error: unknown): boolean {
+  return saysFirst(error, "NOSCRIPT");
 }
 
 /** Whether the server says that this user may not use a command. */
@@ -81,86 +97,69 @@ export function isDenied(error: unknown): boolean {
   return error instanceof Error && classifyReply(error.message)?.code === "PERMISSION_DENIED";
 }
 
+/** The error, or one in its place: a server that does not know a command repeats its arguments, tokens among them. */
+export function withoutArguments(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const classified = classifyReply(error.message);
+  return classified?.code === "UNSUPPORTED" ? new UnsupportedServerError(classified.message) : error;
+}
+
+function saysFirst(error: unknown, word: string): boolean {
+  return error instanceof Error && error.message.startsWith(word);
+}
+
 function classifyReply(message: string): ErrorClassification | undefined {
   const [word = ""] = message.split(" ", 1);
-  if (word === "NOAUTH")
-    return denied("the server wants a password: give user and password in the URL or to the client");
-  if (word === "WRONGPASS" || /invalid (?:password|username)|without any password configured/u.test(message)) {
-    return denied("the server does not accept user and password; check them");
-  }
-  if (word === "NOPERM" || /can't run this command|can't access|[Nn]o permissions? to/u.test(message)) {
-    return denied(
-      "the server's ACL does not let this user run a command that the store needs; the README lists them all " +
-        `(${message.replaceAll(/ script: .*$/gu, "")})`,
+  if (word === "NOAUTH") {
+    return failure(
+      "PERMISSION_DENIED",
+      "the server wants a password: give user and password in the URL or to the client",
     );
   }
-  if (/max number of clients/u.test(message)) {
-    return { code: "UNAVAILABLE", retryable: true, message: "the server has as many clients as it takes" };
+  if (word === "WRONGPASS" || /invalid (?:password|username)|without any password configured/u.test(message)) {
+    return failure("PERMISSION_DENIED", "the server does not accept user and password; check them");
   }
-  const unsupported = SETTINGS.find(([text]) => text.test(message))?.[1];
-  if (unsupported !== undefined) return { code: "UNSUPPORTED", retryable: false, message: unsupported };
-  const known = REPLIES[word];
-  return known === undefined ? undefined : { code: "UNAVAILABLE", retryable: true, message: `${known} (${word})` };
+  if (word === "NOPERM" || /can't run this command|can't access|[Nn]o permissions? to/u.test(message)) {
+    const said = message.replaceAll(/ script: .*$/gu, "");
+    const text =
+      "the server's ACL does not let this user run a command that the store needs; the README lists them all";
+    return failure("PERMISSION_DENIED", `${text} (${said})`);
+  }
+  if (word === "WRONGTYPE")
+    return failure("CORRUPT_RECORD", "a Redis key of the store holds something of another type");
+  if (/max number of clients/u.test(message)) return unavailable("the server has as many clients as it takes");
+  const setting = SETTINGS.find(([text]) => text.test(message))?.[1];
+  if (setting !== undefined) return failure("UNSUPPORTED", setting);
+  const passing = PASSING[word];
+  return passing === undefined ? undefined : unavailable(`${passing} (${word})`);
 }
 
-function classifyConnection(error: Error): ErrorClassification | undefined {
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  if (TLS_CODES.test(code)) {
-    return {
-      code: "UNAVAILABLE",
-      retryable: false,
-      message:
-        `no TLS connection could be made (${code}): use redis:// if the server does not speak TLS, and if it does ` +
-        "have Node trust its certificate (NODE_EXTRA_CA_CERTS, or a client of your own)",
-    };
-  }
-  const name = error.constructor.name;
+function classifyClientError(error: Error): ErrorClassification | undefined {
+  const { name } = error.constructor;
   if (name === "ClientClosedError") {
-    const message = "the client is closed; the store needs it open until the store itself is closed";
-    return { code: "UNAVAILABLE", retryable: false, message };
-  }
-  if (code !== "") {
-    return {
-      code: "UNAVAILABLE",
-      retryable: true,
-      message: `the server cannot be reached (${code}${placeOf(error)}); check that it runs, and its address`,
-    };
+    return unavailable("the client is closed; the store needs it open until the store itself is closed", false);
   }
   // What does not speak Redis at all: most often TLS on the other side, sometimes a wrong port.
-  if (/Unknown RESP type|Protocol error/u.test(error.message)) return notRedis();
+  if (/Unknown RESP type|Protocol error/u.test(error.message)) {
+    const advice = "use rediss:// if it speaks TLS, and check the port";
+    return unavailable(`what answers there does not speak Redis's protocol: ${advice}`, false);
+  }
   if (/sentinel|no valid master node/iu.test(error.message)) {
-    const message =
-      "no Sentinel names a master that can be reached; check the addresses, the set's name and the passwords";
-    return { code: "UNAVAILABLE", retryable: true, message };
+    return unavailable(
+      "no Sentinel names a master that can be reached; check the addresses, the set's name and the passwords",
+    );
   }
   if (!LOST_CONNECTION.has(name)) return undefined;
-  const message =
+  return unavailable(
     "the connection to the server was lost or refused; it is made again by itself. If it never comes about: either " +
-    "both sides speak TLS (rediss://), or neither";
-  return { code: "UNAVAILABLE", retryable: true, message };
+      "both sides speak TLS (rediss://), or neither",
+  );
 }
 
-/** Where the connection was to go, by number. A name is left out: in a URL that is written wrongly it is part of a password. */
-function placeOf(error: Error): string {
-  const failed: unknown = error instanceof AggregateError ? error.errors[0] : error;
-  if (!(failed instanceof Error) || !("address" in failed) || !("port" in failed)) return "";
-  const { address, port } = failed;
-  if (typeof address !== "string" || typeof port !== "number") return "";
-  return ` ${isIPv6(address) ? `[${address}]` : address}:${port}`;
+function failure(code: ErrorClassification["code"], message: string): ErrorClassification {
+  return { code, retryable: false, message };
 }
 
-function notRedis(): ErrorClassification {
-  return {
-    code: "UNAVAILABLE",
-    retryable: false,
-    message: "what answers there does not speak Redis's protocol: use rediss:// if it speaks TLS, and check the port",
-  };
-}
-
-function denied(message: string): ErrorClassification {
-  return { code: "PERMISSION_DENIED", retryable: false, message };
-}
-
-function unknown(error: Error): ErrorClassification {
-  return { code: "UNKNOWN", retryable: false, message: error.message };
+function unavailable(message: string, retryable = true): ErrorClassification {
+  return { code: "UNAVAILABLE", retryable, message };
 }

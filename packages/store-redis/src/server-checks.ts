@@ -2,7 +2,7 @@ import type { WaitCommand } from "./acknowledgement.ts";
 import type { RedisConnection } from "./redis-connection.ts";
 import { isDenied, UnsupportedServerError } from "./redis-errors.ts";
 
-/** What the scripts need: PEXPIREAT with GT, and TIME beside writes. */
+/** What the scripts need: PEXPIRE with GT, and TIME beside writes. */
 const OLDEST = { major: 7, minor: 0 };
 /** Where WAITAOF came. */
 const WAITAOF = { major: 7, minor: 2 };

@@ -1,7 +1,6 @@
 import { testOffsetStore } from "@tidemark/core/conformance";
 import { describeWithServer, type ServerName } from "@tidemark/test-support/servers";
 import { describe, it } from "vitest";
-import type { RedisTransaction } from "../src/index.ts";
 import { type HarnessOptions, openHarness } from "./redis-harness.ts";
 
 const variants: readonly { server: ServerName; kind: HarnessOptions["kind"]; RESP: 2 | 3 }[] = [
@@ -15,7 +14,7 @@ const variants: readonly { server: ServerName; kind: HarnessOptions["kind"]; RES
 
 for (const { server: name, kind, RESP } of variants) {
   await describeWithServer(name, (server) => {
-    testOffsetStore<RedisTransaction>(
+    testOffsetStore(
       // One after the other: the cases are quick, and side by side they only keep each other from renewing in time.
       { describe, it },
       {

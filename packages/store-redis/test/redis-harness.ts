@@ -3,7 +3,7 @@ import type { OpenedStore, OpenStoreOptions } from "@tidemark/core/conformance";
 import { openTcpProxy, type TcpProxy } from "@tidemark/test-support/faults";
 import type { RunningServer } from "@tidemark/test-support/servers";
 import { createClient, createCluster, createSentinel } from "redis";
-import { beginRedisTransaction, openRedisStore, type RedisStoreClient, type RedisTransaction } from "../src/index.ts";
+import { openRedisStore, type RedisStoreClient } from "../src/index.ts";
 import { RedisKeys } from "../src/keys.ts";
 
 /** How a harness speaks to a server. */
@@ -86,9 +86,9 @@ export function addressOf(url: string): { host: string; port: number } {
 
 /** Opens one client of the kit on a real server. */
 export async function openHarness(
-  { namespace, timeout }: OpenStoreOptions,
+  { namespace, timeout, onEvent }: OpenStoreOptions,
   options: HarnessOptions,
-): Promise<OpenedStore<RedisTransaction>> {
+): Promise<OpenedStore<never>> {
   const direct = await connect(options);
   const addresses =
     options.kind === "sentinel"
@@ -96,23 +96,21 @@ export async function openHarness(
       : (options.kind === "cluster" ? options.server.urls : [options.server.url]).map((url) => addressOf(url));
   const proxies = await proxiesOf(addresses);
   const through = await connect(options, proxies);
-  const store = await openRedisStore({ client: through.client, namespace, ...(timeout !== undefined && { timeout }) });
+  const store = await openRedisStore({ client: through.client, namespace, timeout, onEvent });
   const keys = new RedisKeys("", namespace);
-  const leases = new Set<() => Promise<void>>();
   const close = async (): Promise<void> => {
     await store.close();
-    for (const release of leases) await release();
     await through.destroy();
     await direct.destroy();
     await Promise.all(proxies.all.map((proxy) => proxy.close()));
   };
-  const hash = (key: OffsetKey): string => keys.group(key);
+  const hash = (key: OffsetKey): string => keys.hashOf(key).redisKey;
   return {
     store,
     close,
     async reopen() {
       await close();
-      return openHarness({ namespace, ...(timeout !== undefined && { timeout }) }, options);
+      return openHarness({ namespace, timeout, onEvent }, options);
     },
     async peek(key) {
       return (await direct.send(hash(key), ["HEXISTS", hash(key), String(key.partition)])) === 1;
@@ -132,22 +130,6 @@ export async function openHarness(
         for (const proxy of proxies.all) proxy.restore();
       };
     },
-    ...(options.kind !== "cluster" && {
-      async beginTransaction() {
-        const master =
-          options.kind === "sentinel" ? (await mastersOf(options.server))[0] : addressOf(options.server.url);
-        const connection = createClient({ RESP: options.RESP ?? 3, socket: { ...master } });
-        connection.on("error", () => undefined);
-        await connection.connect();
-        leases.add(async () => connection.destroy());
-        const transaction = beginRedisTransaction(connection);
-        return {
-          transaction,
-          commit: () => transaction.commit(),
-          rollback: () => transaction.rollback(),
-        };
-      },
-    }),
   };
 }
 

@@ -1,0 +1,158 @@
+import { createHash } from "node:crypto";
+
+/** A Lua script as the server knows it. */
+export interface Script {
+  readonly source: string;
+  /** The SHA-1 of the source, in hexadecimal. */
+  readonly sha: string;
+}
+
+/** Stands where a version is expected: nothing is stored. Longer than a version, so that nothing stored equals it. */
+export const NOTHING = "(none stored)";
+/** Stands where versions are expected: whatever is stored, or nothing. */
+export const ANYTHING = "*";
+/** Stands for a time to live: there is none. */
+export const FOREVER = "-";
+/** The answer of a script that has written, and is not asked when. */
+export const WRITTEN = 1;
+/** What the answer of a script begins with that has written nothing; a digit for each change follows. */
+export const REFUSED = "!";
+/** What the digits of an answer say. */
+export const CONFLICT = "0";
+export const FOREIGN = "2";
+
+/**
+ * When Redis may take a hash back: never before the last of its records may go. `life` is in milliseconds; `count` are the
+ * records just written, all of them with a time to live. What never expires counts as later than anything, for GT: such a
+ * hash gets a time only if it holds nothing but what was just written.
+ */
+const EXPIRE = (life: string, count: string): string => `
+  if call('PEXPIRE', key, ${life}, 'GT') == 0 and call('PTTL', key) == -1 and call('HLEN', key) == ${count} then
+    call('PEXPIRE', key, ${life})
+  end`;
+
+/**
+ * Writes what nearly every commit is: fields of one hash that are all there. KEYS[1] alone is named, so that it works while
+ * its slot moves. ARGV: life (empty: stays as it is), the version that all have (empty: one for each follows the fields),
+ * the fields, version and text of each. Answers 1, or `!` and a digit for each field: 1 as expected, 0 not.
+ */
+export const STEADY = script(`
+local call, sub, key, life, all = redis.call, string.sub, KEYS[1], ARGV[1], ARGV[2]
+local n = 1
+if #ARGV == 4 then
+  local value = call('HGET', key, ARGV[3])
+  if not value or sub(value, 1, 12) ~= all then return '!0' end
+  local clock = call('TIME')
+  call('HSET', key, ARGV[3], ARGV[4] .. ';' .. clock[1] .. ';' .. clock[2])
+else
+  n = (#ARGV - 2) / (all == '' and 3 or 2)
+  local stored, texts = call('HMGET', key, unpack(ARGV, 3, 2 + n)), #ARGV - n
+  local function fits(i)
+    return stored[i] and sub(stored[i], 1, 12) == (all == '' and ARGV[2 + n + i] or all)
+  end
+  for i = 1, n do
+    if not fits(i) then
+      for j = 1, n do stored[j] = fits(j) and '1' or '0' end
+      return '!' .. table.concat(stored)
+    end
+  end
+  local clock = call('TIME')
+  local now = ';' .. clock[1] .. ';' .. clock[2]
+  for i = n, 1, -1 do
+    stored[i * 2] = ARGV[texts + i] .. now
+    stored[i * 2 - 1] = ARGV[2 + i]
+  end
+  call('HSET', key, unpack(stored, 1, 2 * n))
+end
+if life ~= '' then ${EXPIRE("life", "n")}
+end
+return 1
+`);
+
+/**
+ * Writes anything, all or nothing. KEYS: hashes, then the index (left out where it lies on another node for a while). ARGV:
+ * how many hashes, then for each: its name in the index, n, life (empty: stays as it is, `-`: none), n fields, n times the versions
+ * expected with commas between, n times version and text (empty: removes).
+ *
+ * The index names what is written whether it did or not; where it names fewer than the hash has, it was lost, and is made
+ * anew of the hash. Answers `;` seconds `;` microseconds, or `!` and a digit for each change: 1 as expected, 0 not, 2
+ * what is there is no hash.
+ */
+export const WRITE = script(`
+local call, sub, find = redis.call, string.sub, string.find
+local hashes = tonumber(ARGV[1])
+local index, at, clash, fits, foreign = KEYS[hashes + 1], 2, false, {}, {}
+for h = 1, hashes do
+  local n = tonumber(ARGV[at + 1])
+  local stored = redis.pcall('HMGET', KEYS[h], unpack(ARGV, at + 3, at + 2 + n))
+  if stored.err and not find(stored.err, '^WRONGTYPE') then return stored end
+  foreign[h] = stored.err
+  for i = 1, n do
+    local expected, fit = ARGV[at + 2 + n + i], '1'
+    if foreign[h] then
+      if expected ~= '${ANYTHING}' or ARGV[at + 2 + 2 * n + i] ~= '' then fit = '${FOREIGN}' end
+    elseif expected ~= '${ANYTHING}' then
+      local version = stored[i] and sub(stored[i], 1, 12) or '${NOTHING}'
+      if version ~= expected and not find(',' .. expected .. ',', ',' .. version .. ',', 1, true) then fit = '${CONFLICT}' end
+    end
+    if fit ~= '1' then clash = true end
+    fits[#fits + 1] = fit
+  end
+  at = at + 3 + 3 * n
+end
+if clash then return '${REFUSED}' .. table.concat(fits) end
+local clock = call('TIME')
+local now = ';' .. clock[1] .. ';' .. clock[2]
+at = 2
+for h = 1, hashes do
+  local key, name, n, life = KEYS[h], ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2]
+  local writes, named, gone, unnamed = {}, {}, {}, {}
+  for i = 1, n do
+    local field, text = ARGV[at + 2 + i], ARGV[at + 2 + 2 * n + i]
+    if text == '' then
+      gone[#gone + 1], unnamed[#unnamed + 1] = field, name .. '/' .. field
+    else
+      writes[#writes + 1], writes[#writes + 2] = field, text .. now
+      named[#named + 1], named[#named + 2] = '0', name .. '/' .. field
+    end
+  end
+  if foreign[h] then call('DEL', key) end
+  if #gone > 0 then
+    call('HDEL', key, unpack(gone))
+    if index then call('ZREM', index, unpack(unnamed)) end
+  end
+  if #writes > 0 then
+    call('HSET', key, unpack(writes))
+    if life == '${FOREVER}' then call('PERSIST', key) elseif life ~= '' then ${EXPIRE("life", "#writes / 2")}
+    end
+    if index then call('ZADD', index, unpack(named)) end
+  end
+  if index and call('ZLEXCOUNT', index, '[' .. name .. '/', '(' .. name .. '0') < call('HLEN', key) then
+    for _, field in ipairs(call('HKEYS', key)) do call('ZADD', index, 0, name .. '/' .. field) end
+  end
+  at = at + 3 + 3 * n
+end
+return now
+`);
+
+/** Fields of one hash, ARGV: the time, and their values; nil in place of those if there is no hash but something else. */
+export const READ = script(`
+local clock = redis.call('TIME')
+local values = redis.pcall('HMGET', KEYS[1], unpack(ARGV))
+if values.err then
+  if not string.find(values.err, '^WRONGTYPE') then return values end
+  values = false
+end
+return { ';' .. clock[1] .. ';' .. clock[2], values }
+`);
+
+/** Takes names out of the index whose fields are not there. KEYS: hash, index. ARGV: the hash's name, fields. */
+export const PRUNE = script(`
+for i = 2, #ARGV do
+  if redis.call('HEXISTS', KEYS[1], ARGV[i]) == 0 then redis.call('ZREM', KEYS[2], ARGV[1] .. '/' .. ARGV[i]) end
+end
+`);
+
+function script(source: string): Script {
+  return { source, sha: createHash("sha1").update(source).digest("hex") };
+}
