@@ -1,74 +1,93 @@
 import type { DatabaseSync } from "node:sqlite";
 
-/** The one table of the store. */
-export const TABLE = "tidemark_offsets";
+/** One table of the store, and the column that tells the entries of one consumer and topic apart. */
+export interface EntryTable {
+  readonly name: string;
+  readonly item: "partition" | "member";
+}
 
-/** What the table must look like: column, type, whether it may be NULL, place in the primary key. */
-const COLUMNS = [
-  ["namespace", "TEXT", 1, 1],
-  ["consumer", "TEXT", 1, 2],
-  ["topic", "TEXT", 1, 3],
-  ["partition", "INTEGER", 1, 4],
-  ["version", "INTEGER", 1, 0],
-  ["next_offset", "INTEGER", 0, 0],
-  ["metadata", "TEXT", 1, 0],
-  ["ttl", "INTEGER", 0, 0],
-  ["token", "TEXT", 0, 0],
-  ["owner", "TEXT", 0, 0],
-  ["claimed_at", "INTEGER", 0, 0],
-  ["committed_at", "INTEGER", 0, 0],
-  ["expires_at", "INTEGER", 0, 0],
-] as const;
+/** The positions: what people look for. */
+export const POSITIONS: EntryTable = { name: "tidemark_offsets", item: "partition" };
+/** The members of sharing groups. */
+export const MEMBERS: EntryTable = { name: "tidemark_members", item: "member" };
 
-const CREATE_TABLE = `CREATE TABLE IF NOT EXISTS ${TABLE} (
-  ${COLUMNS.map(([name, type, notNull]) => `${name} ${type}${notNull === 1 ? " NOT NULL" : ""}`).join(",\n  ")},
-  PRIMARY KEY (namespace, consumer, topic, partition)
-) STRICT, WITHOUT ROWID`;
+/** The latest moment that a `Date` holds, in milliseconds. */
+const MAX_TIME_MS = 8_640_000_000_000_000;
+const TIME = `BETWEEN 0 AND ${MAX_TIME_MS}`;
 
-const INDEXES = {
-  // A topic's records without a look at the other topics': the cascade of a deleted topic.
-  tidemark_offsets_topic: `CREATE INDEX IF NOT EXISTS tidemark_offsets_topic
-    ON ${TABLE} (namespace, topic, consumer, partition)`,
-  // What expires first without a look at the rest; records that never expire are not in it.
-  tidemark_offsets_expiry: `CREATE INDEX IF NOT EXISTS tidemark_offsets_expiry
-    ON ${TABLE} (expires_at) WHERE expires_at IS NOT NULL AND version = 1`,
-} as const;
+/**
+ * The columns of a table. An id is never given twice, so that the version tells whether a row is still the one of its id.
+ * SQLite itself keeps out numbers that a JavaScript number would round.
+ */
+function columnsOf({ item }: EntryTable): readonly string[] {
+  return [
+    "id INTEGER PRIMARY KEY AUTOINCREMENT",
+    "namespace TEXT NOT NULL",
+    "consumer TEXT NOT NULL",
+    "topic TEXT NOT NULL",
+    item === "member"
+      ? "member TEXT NOT NULL"
+      : "partition INTEGER NOT NULL CHECK (partition BETWEEN 0 AND 2147483647)",
+    "version TEXT NOT NULL",
+    `written_at INTEGER NOT NULL CHECK (written_at ${TIME})`,
+    `reclaim_at INTEGER CHECK (reclaim_at ${TIME})`,
+    "value TEXT NOT NULL",
+  ];
+}
+
+function createTable(table: EntryTable): string {
+  return `CREATE TABLE IF NOT EXISTS ${table.name} (
+    ${columnsOf(table).join(",\n    ")},
+    UNIQUE (namespace, consumer, topic, ${table.item})
+  ) STRICT`;
+}
+
+/** A topic's entries without a look at the other topics': the cascade of a deleted topic. */
+function indexOf({ name, item }: EntryTable): { readonly name: string; readonly definition: string } {
+  return { name: `${name}_topic`, definition: `ON ${name} (namespace, topic, consumer, ${item})` };
+}
 
 /** The file has a table of this name with another shape. */
 export class ForeignSchemaError extends Error {
   override readonly name = "ForeignSchemaError";
 }
 
-/** Tells whether table and indexes are there; a check without a lock, so that opening costs the others nothing. */
+/** Tells whether tables and indexes are there; a check without a lock, so that opening costs the others nothing. */
 export function hasSchema(database: DatabaseSync): boolean {
-  const names = [TABLE, ...Object.keys(INDEXES)];
-  const row = database
-    .prepare(`SELECT count(*) AS count FROM sqlite_schema WHERE name IN (${names.map(() => "?").join(", ")})`)
-    .get(...names);
-  return Number(row?.["count"]) === names.length;
+  const names = [POSITIONS, MEMBERS].flatMap((table) => [table.name, indexOf(table).name]);
+  const places = names.map(() => "?").join(", ");
+  const row = database.prepare(`SELECT count(*) AS count FROM sqlite_schema WHERE name IN (${places})`).get(...names);
+  return row?.["count"] === names.length;
 }
 
 /** Makes what is missing; inside a transaction, so that of several processes one makes it. */
 export function createSchema(database: DatabaseSync): void {
-  database.exec(CREATE_TABLE);
-  // Before the indexes: they could not even be made on a table of another shape.
-  validateSchema(database);
-  for (const create of Object.values(INDEXES)) database.exec(create);
+  for (const table of [POSITIONS, MEMBERS]) {
+    database.exec(createTable(table));
+    // Before the index: it could not even be made on a table of another shape.
+    validateTable(database, table);
+    const { name, definition } = indexOf(table);
+    database.exec(`CREATE INDEX IF NOT EXISTS ${name} ${definition}`);
+  }
 }
 
 /**
- * Checks that the table is the one that this package makes.
+ * Checks that the tables are those that this package makes.
  *
- * @throws `ForeignSchemaError` if it is not.
+ * @throws `ForeignSchemaError` if they are not.
  */
 export function validateSchema(database: DatabaseSync): void {
-  const columns = database.prepare(`SELECT name, type, "notnull", pk FROM pragma_table_info('${TABLE}')`).all();
-  const found = columns.map((column) => Object.values(column).join(" "));
-  const expected = COLUMNS.map((column) => column.join(" "));
+  for (const table of [POSITIONS, MEMBERS]) validateTable(database, table);
+}
+
+function validateTable(database: DatabaseSync, table: EntryTable): void {
+  const columns = database.prepare(`SELECT name, type, "notnull" FROM pragma_table_info('${table.name}')`).all();
+  const found = columns.map(({ name, type, notnull }) => `${name} ${type}${notnull === 1 ? " NOT NULL" : ""}`);
+  const expected = columnsOf(table).map((column) => column.replace(/ (?:PRIMARY KEY|CHECK).*$/u, ""));
   if (found.join() === expected.join()) return;
-  const names = columns.map((column) => String(column["name"])).join(", ");
+  const names = columns.map(({ name }) => String(name)).join(", ");
   throw new ForeignSchemaError(
-    `the table ${TABLE} has another shape (${names}): a newer release made it, or another program; ` +
-      "upgrade, or open another file",
+    `the table ${table.name} has another shape (${names}): another release made it, or another program; ` +
+      "open another file, or use the release that made it",
   );
 }

@@ -1,41 +1,27 @@
-import {
-  type ClaimEntry,
-  type CommitEntry,
-  type DeleteSelector,
-  type ExpireEntry,
-  formatKey,
-  type OffsetFilter,
-  type OffsetKey,
-  OffsetStoreError,
-  type ResetEntry,
-  type StoreCapabilities,
-} from "@tidemark/core";
-import {
-  claimTransition,
-  commitTransition,
-  type DriverClaimOutcome,
-  type DriverCommitContext,
-  type DriverCommitOutcome,
-  type DriverContext,
-  type DriverExpireOutcome,
-  type DriverFailure,
-  type DriverFetchOutcome,
-  type DriverListing,
-  type DriverResetOutcome,
-  type ErrorClassification,
-  expireTransition,
-  type OffsetStoreDriver,
-  resetTransition,
-  type StoredOffset,
-  toOffsetRecord,
-  visibleAt,
+import type { StoreCapabilities } from "@tidemark/core";
+import type {
+  Change,
+  DriverContext,
+  DriverKey,
+  ErrorClassification,
+  ListFilter,
+  ListPage,
+  OffsetStoreDriver,
+  ReadAnswer,
+  WriteAnswer,
+  WriteContext,
 } from "@tidemark/core/driver";
 import type { Connection } from "./connection.ts";
-import { type ListingPage, RecordSelection } from "./record-selection.ts";
-import { RecordStatements } from "./record-statements.ts";
+import { EntryListing } from "./entry-listing.ts";
+import { EntryRows } from "./entry-rows.ts";
+import { ExpiredRows } from "./expired-rows.ts";
+import { KnownRows } from "./known-rows.ts";
+import { RowIds } from "./row-ids.ts";
 import { classifySqliteError } from "./sqlite-errors.ts";
 import { type SqliteTransaction, validateTransaction } from "./sqlite-transaction.ts";
-import { UnreadableRowError } from "./stored-row.ts";
+import { Statements } from "./statements.ts";
+
+const WRITTEN: WriteAnswer = Object.freeze({ changes: undefined });
 
 /** What a driver is made from. */
 export interface SqliteDriverOptions {
@@ -46,25 +32,27 @@ export interface SqliteDriverOptions {
   readonly durability: StoreCapabilities["durability"];
 }
 
-/**
- * The driver over one connection. Each write is BEGIN IMMEDIATE, the row as it is, the contract's transition, the row as
- * it becomes, COMMIT: one atomic step, since SQLite lets only one handle at a time begin (contract 3.1).
- */
+/** The driver over one connection. A write is one transaction: SQLite lets only one handle at a time begin (contract 3.1). */
 export class SqliteDriver implements OffsetStoreDriver<SqliteTransaction> {
   readonly name = "sqlite";
   readonly capabilities: StoreCapabilities;
   readonly #connection: Connection;
   readonly #file: string;
   readonly #namespace: string;
-  readonly #records: RecordStatements;
-  readonly #selection: RecordSelection;
+  readonly #statements: Statements;
+  readonly #rows: EntryRows;
+  readonly #known: KnownRows;
+  readonly #expired: ExpiredRows;
 
   constructor({ connection, file, namespace, durability }: SqliteDriverOptions) {
     this.#connection = connection;
     this.#file = file;
     this.#namespace = namespace;
-    this.#records = new RecordStatements(connection.database, namespace);
-    this.#selection = new RecordSelection(connection.database, namespace);
+    this.#statements = new Statements(connection.database);
+    const ids = new RowIds();
+    this.#rows = new EntryRows(this.#statements, namespace, ids);
+    this.#known = new KnownRows(this.#statements, ids);
+    this.#expired = new ExpiredRows(this.#statements);
     this.capabilities = Object.freeze({
       atomicBatch: true,
       transactions: true,
@@ -74,81 +62,34 @@ export class SqliteDriver implements OffsetStoreDriver<SqliteTransaction> {
     });
   }
 
-  claim(entries: readonly ClaimEntry[], { signal }: DriverContext): Promise<readonly DriverClaimOutcome[]> {
-    return this.#write<ClaimEntry, DriverClaimOutcome>(entries, signal, (entry, stored, now) => {
-      this.#records.write(entry.key, claimTransition(stored, entry, now));
-      return { status: "claimed", record: stored && toOffsetRecord(entry.key, stored) };
-    });
-  }
-
-  async commit(
-    entries: readonly CommitEntry[],
-    { signal, transaction }: DriverCommitContext<SqliteTransaction>,
-  ): Promise<readonly DriverCommitOutcome[]> {
-    if (transaction !== undefined) return this.#commitWithin(transaction, entries);
-    return this.#write<CommitEntry, DriverCommitOutcome>(entries, signal, (entry, stored, now) => {
-      const { write, refusal } = commitTransition(entry.key, stored, entry, now);
-      if (refusal !== undefined) return refusal;
-      this.#records.write(entry.key, write);
-      return { status: "committed" };
-    });
-  }
-
-  fetch(keys: readonly OffsetKey[], { signal }: DriverContext): Promise<readonly DriverFetchOutcome[]> {
-    return this.#connection.read(signal, () => {
-      const now = this.#records.now();
-      return keys.map((key) =>
-        readable<DriverFetchOutcome>(() => {
-          const stored = visibleAt(this.#records.read(key), now);
-          return stored === undefined ? { status: "absent" } : { status: "found", record: toOffsetRecord(key, stored) };
-        }),
-      );
-    });
-  }
-
-  async *list(
-    filter: OffsetFilter,
-    { signal }: DriverContext,
-  ): AsyncGenerator<readonly DriverListing[], void, undefined> {
-    let after: OffsetKey | undefined;
-    do {
-      const from = after;
-      const page: ListingPage = await this.#connection.read(signal, () => this.#selection.page(filter, from));
-      if (page.listings.length > 0) yield page.listings;
-      after = page.last;
-    } while (after !== undefined);
-  }
-
-  reset(entries: readonly ResetEntry[], { signal }: DriverContext): Promise<readonly DriverResetOutcome[]> {
-    return this.#write<ResetEntry, DriverResetOutcome>(entries, signal, (entry, stored, now) => {
-      this.#records.write(entry.key, resetTransition(stored, entry, now));
-      return { status: "reset" };
-    });
-  }
-
-  expire(entries: readonly ExpireEntry[], { signal }: DriverContext): Promise<readonly DriverExpireOutcome[]> {
-    return this.#write<ExpireEntry, DriverExpireOutcome>(entries, signal, (entry, stored, now) => {
-      if (stored === undefined) return { status: "absent" };
-      this.#records.write(entry.key, expireTransition(stored, entry, now));
-      return { status: "set" };
-    });
-  }
-
-  /** In several transactions where there is much to remove, so that other handles have their turn in between. */
-  async delete(selector: DeleteSelector, { signal }: DriverContext): Promise<readonly OffsetKey[]> {
-    if ("keys" in selector) {
-      const { keys } = selector;
-      return this.#connection.write(signal, () => keys.filter((key) => this.#selection.deleteKey(key)));
+  async read(keys: readonly DriverKey[], context: DriverContext<SqliteTransaction>): Promise<ReadAnswer> {
+    const { transaction } = context;
+    if (transaction !== undefined) {
+      const { statements, rows } = this.#within(transaction);
+      return { now: statements.now(), entries: keys.map((key) => rows.read(key)) };
     }
-    const removed: OffsetKey[] = [];
-    for (let isLast = false; !isLast;) {
-      const step = await this.#connection.write(signal, () =>
-        "expired" in selector ? this.#selection.deleteExpired() : this.#selection.deleteMatching(selector),
-      );
-      removed.push(...step.keys);
-      ({ isLast } = step);
-    }
-    return removed;
+    return this.#connection.read(context, () =>
+      this.#connection.atomically("read", () => ({
+        now: this.#statements.now(),
+        entries: keys.map((key) => this.#rows.read(key)),
+      })),
+    );
+  }
+
+  // No async frame: this is the way of every commit.
+  write(changes: readonly Change[], context: WriteContext<SqliteTransaction>): Promise<WriteAnswer> {
+    const { transaction, timed } = context;
+    if (transaction !== undefined) return this.#writeWithin(transaction, changes);
+    return this.#connection.write(context, () => {
+      const answer = this.#writeKnown(changes, timed === true) ?? this.#writeAny(changes);
+      this.#expired.takeBack();
+      return answer;
+    });
+  }
+
+  async *list(filter: ListFilter, context: Pick<DriverContext, "signal">): AsyncGenerator<ListPage, void, undefined> {
+    const listing = new EntryListing(this.#statements, this.#namespace, filter);
+    while (!listing.isOver) yield await this.#connection.read(context, () => listing.next());
   }
 
   classify(error: unknown): ErrorClassification {
@@ -159,53 +100,49 @@ export class SqliteDriver implements OffsetStoreDriver<SqliteTransaction> {
     this.#connection.close();
   }
 
-  #write<Entry extends { readonly key: OffsetKey }, Outcome>(
-    entries: readonly Entry[],
-    signal: AbortSignal,
-    step: (entry: Entry, stored: StoredOffset | undefined, now: number) => Outcome,
-  ): Promise<readonly (Outcome | DriverFailure)[]> {
-    return this.#connection.write(signal, () => {
-      this.#selection.sweep();
-      const now = this.#records.now();
-      return entries.map((entry) => readable(() => step(entry, visibleAt(this.#records.read(entry.key), now), now)));
+  /** `undefined`: not all of it is known, or one row was not as expected; nothing is written. */
+  #writeKnown(changes: readonly Change[], isTimed: boolean): WriteAnswer | undefined {
+    const rows = this.#known.of(changes);
+    const [row] = rows ?? [];
+    if (rows === undefined || row === undefined) return undefined;
+    // One statement is a transaction by itself.
+    if (rows.length === 1 && !isTimed && row.change.reclaimAfter === undefined) {
+      return this.#known.updateAtOnce(row) ? WRITTEN : undefined;
+    }
+    const writtenAt = this.#connection.atomically("write", () => {
+      const now = this.#statements.now();
+      return this.#known.update(rows, now) && now;
+    });
+    if (writtenAt === false) return undefined;
+    return isTimed ? { writtenAt, changes: undefined } : WRITTEN;
+  }
+
+  #writeAny(changes: readonly Change[]): WriteAnswer {
+    return this.#connection.atomically("write", () => {
+      const writtenAt = this.#statements.now();
+      return { writtenAt, changes: this.#rows.write(changes, writtenAt) };
     });
   }
 
-  /** Without an await: the caller's transaction has the positions in it when the call to `commit` is made. */
-  #commitWithin(transaction: SqliteTransaction, entries: readonly CommitEntry[]): readonly DriverCommitOutcome[] {
+  /** A refused batch must leave nothing in the caller's transaction, and a failed one neither. */
+  async #writeWithin(transaction: SqliteTransaction, changes: readonly Change[]): Promise<WriteAnswer> {
+    const { statements, rows } = this.#within(transaction);
+    transaction.exec("SAVEPOINT tidemark");
+    try {
+      const writtenAt = statements.now();
+      const answers = rows.write(changes, writtenAt);
+      transaction.exec("RELEASE tidemark");
+      return { writtenAt, changes: answers };
+    } catch (error) {
+      // A full disk makes SQLite roll back all of it by itself.
+      if (transaction.isTransaction) transaction.exec("ROLLBACK TO tidemark; RELEASE tidemark");
+      throw error;
+    }
+  }
+
+  #within(transaction: SqliteTransaction): { readonly statements: Statements; readonly rows: EntryRows } {
     validateTransaction(transaction, (path) => this.#connection.isSameFile(path));
-    const records = new RecordStatements(transaction, this.#namespace);
-    const now = records.now();
-    const transitions = entries.map((entry) => {
-      try {
-        return { entry, ...commitTransition(entry.key, visibleAt(records.read(entry.key), now), entry, now) };
-      } catch (error) {
-        if (!(error instanceof UnreadableRowError)) throw error;
-        throw new OffsetStoreError(`sqlite store: commit for ${formatKey(entry.key)} failed: ${error.message}`, {
-          code: "CORRUPT_RECORD",
-          operation: "commit",
-          store: this.name,
-          keys: [entry.key],
-          cause: error,
-        });
-      }
-    });
-    // One refusal refuses all: nothing is written even if the caller goes on and commits.
-    const refused = transitions.some(({ refusal }) => refusal !== undefined);
-    return transitions.map(({ entry, write, refusal }) => {
-      if (refusal !== undefined) return refusal;
-      if (!refused) records.write(entry.key, write);
-      return { status: "committed" };
-    });
-  }
-}
-
-/** Gives what one entry comes to, or that what is stored for it cannot be read; any other error ends the whole call. */
-function readable<Outcome>(answer: () => Outcome): Outcome | DriverFailure {
-  try {
-    return answer();
-  } catch (error) {
-    if (error instanceof UnreadableRowError) return { status: "failed", error };
-    throw error;
+    const statements = new Statements(transaction);
+    return { statements, rows: new EntryRows(statements, this.#namespace, new RowIds()) };
   }
 }

@@ -2,7 +2,6 @@ import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { ErrorClassification } from "@tidemark/core/driver";
 import { ForeignSchemaError } from "./schema.ts";
-import { UnreadableRowError } from "./stored-row.ts";
 
 /** SQLite's primary result codes that the store tells apart. */
 const ERROR = 1;
@@ -44,7 +43,6 @@ export function isBusy(error: unknown): boolean {
 /** Says what an error means, for a store on this file. */
 export function classifySqliteError(error: unknown, file: string): ErrorClassification {
   const name = JSON.stringify(file);
-  if (error instanceof UnreadableRowError) return { code: "CORRUPT_RECORD", retryable: false, message: error.message };
   if (error instanceof ForeignSchemaError) {
     return { code: "UNSUPPORTED", retryable: false, message: `in ${name} ${error.message}` };
   }

@@ -39,7 +39,9 @@ async function open(
       return database.prepare(`SELECT 1 FROM tidemark_offsets WHERE ${ROW}`).get(...rowOf(key)) !== undefined;
     },
     async corrupt(key) {
-      database.prepare(`UPDATE tidemark_offsets SET next_offset = -7, version = 99 WHERE ${ROW}`).run(...rowOf(key));
+      database
+        .prepare(`UPDATE tidemark_offsets SET version = 'by hand', value = '{"v":1,"nextOffset":"-7"}' WHERE ${ROW}`)
+        .run(...rowOf(key));
     },
     async beginTransaction() {
       const transaction = new DatabaseSync(file, { timeout: 5_000 });
