@@ -84,9 +84,10 @@ export class VerbRun<
     const changes: Change[] = [];
     for (const step of steps) {
       step.decide(this.#verb.decide, version, 0, false);
-      if (step.change === undefined) return undefined;
-      changes.push(step.change);
+      if (step.change !== undefined) changes.push(step.change);
     }
+    // All are asked: what has to be read is read together.
+    if (changes.length < steps.length) return undefined;
     this.#call.timed = steps.some(({ next }) => next !== undefined && isTimed(next));
     const sent = new Sent();
     return this.#context.driver.write(changes, this.#call).then(

@@ -107,6 +107,31 @@ describe("what a store remembers of its claims", () => {
     assert.deepEqual(calls.splice(0), ["read", "read"]);
   });
 
+  it("leaves to one read all that it does not know", async () => {
+    const { driver, calls } = scripted();
+    const { write: timed } = driver;
+    driver.write = async (changes, context) => {
+      const { writtenAt, changes: answers } = await timed(changes, context);
+      return { writtenAt: context.timed === true ? writtenAt : undefined, changes: answers };
+    };
+    const store = createOffsetStore(driver);
+    const all = [key, { ...key, partition: 1 }, { ...key, partition: 2 }];
+    await store.claim(all.map((each) => ({ key: each, token: "t1", owner: "o" })));
+    await store.commit(all.map((each) => ({ key: each, token: "t1", nextOffset: 5n })));
+    calls.length = 0;
+    // A renewal carries along when the position was committed, which nobody has told.
+    await store.commit(all.map((each) => ({ key: each, token: "t1" })));
+    assert.deepEqual(calls.splice(0), ["read", "write"]);
+    await store.commit(all.map((each) => ({ key: each, token: "t1" })));
+    assert.deepEqual(calls.splice(0), ["write"]);
+    const answers = await store.commit(all.map((each) => ({ key: each, token: "t1", nextOffset: 4n })));
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      ["behind", "behind", "behind"],
+    );
+    assert.deepEqual(calls, ["read"]);
+  });
+
   it("gives way to what another has written", async () => {
     const { driver, calls } = scripted();
     const store = createOffsetStore(driver);
