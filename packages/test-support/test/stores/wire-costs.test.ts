@@ -25,7 +25,8 @@ const WHAT = [
   "flush of 1 partition",
   "flush of 100 partitions",
   "flush of 10,000 partitions",
-  "renewal of 100 partitions",
+  "renewal of 100 partitions, the first after a flush",
+  "renewal of 100 partitions, each further one",
   IN_TRANSACTION,
   "fetch of 100 partitions",
   "reset of 100 partitions",
@@ -138,7 +139,8 @@ const measureUse: Measure = async (store, counted) => {
     "flush of 1 partition": await counted(() => flush(one, 1n)),
     "flush of 100 partitions": await counted(() => flush(hundred, 1n)),
     "flush of 10,000 partitions": await counted(() => flush(many, 1n)),
-    "renewal of 100 partitions": await counted(() => flush(hundred)),
+    "renewal of 100 partitions, the first after a flush": await counted(() => flush(hundred)),
+    "renewal of 100 partitions, each further one": await counted(() => flush(hundred)),
     "fetch of 100 partitions": await counted(() => answered(store.fetch(hundred), "found")),
   };
   // The next flush costs what the first did.
