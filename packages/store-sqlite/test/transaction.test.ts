@@ -108,7 +108,7 @@ describe("a handle that cannot take a commit", () => {
     const { store, file } = await openStore();
     await store.claim([{ key, token: "t", owner: "o" }]);
     const database = openHandle(file);
-    database.exec("BEGIN IMMEDIATE; UPDATE tidemark_offsets SET next_offset = -1");
+    database.exec("BEGIN IMMEDIATE; UPDATE tidemark_offsets SET version = 'by hand', value = '{}'");
     const commit = store.commit(entries, { transaction: database });
     await expect(commit).rejects.toMatchObject({ code: "CORRUPT_RECORD", keys: [key] });
   });

@@ -129,11 +129,21 @@ export class VerbRun<
       }
       const writing = this.#steps.filter(({ change, outcome }) => change !== undefined && outcome === undefined);
       if (writing.length === 0) return;
+      if (this.#isRefusedWithin()) {
+        // The call rejects, and of it nothing may be in the caller's transaction (contract 3.16b).
+        for (const step of writing) step.written();
+        return;
+      }
       const { sent, answer, error } = written ?? (await this.#write(writing));
       written = undefined;
       if (answer === undefined) await this.#unanswered(writing, error, retries);
       else await this.#answered(writing, answer, sent, retries);
     }
+  }
+
+  #isRefusedWithin(): boolean {
+    if (this.#call.transaction === undefined) return false;
+    return this.#steps.some(({ outcome }) => outcome !== undefined && outcome.status !== "committed");
   }
 
   async #readUnknown(retries: Retries): Promise<void> {
