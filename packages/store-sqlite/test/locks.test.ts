@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { key, openHandle, openStore } from "./open-store.ts";
+import { collect, key, openHandle, openStore } from "./open-store.ts";
 
 it("lets the event loop go on while another handle holds the lock, then writes", async () => {
   const { store, file } = await openStore();
@@ -22,7 +22,9 @@ it("ends with TIMEOUT when the lock is not given up, and does not write later", 
   const error = { code: "TIMEOUT", retryable: true, message: expect.stringContaining('consumer "c1"') as string };
   await expect(store.reset([{ key, nextOffset: 5n }])).rejects.toMatchObject(error);
   other.exec("ROLLBACK");
-  expect(await store.claim([{ key, token: "t", owner: "o" }])).toEqual([{ status: "claimed", record: undefined }]);
+  expect(await store.claim([{ key, token: "t", owner: "o" }])).toMatchObject([
+    { status: "claimed", record: undefined },
+  ]);
 });
 
 it("ends with the reason of a signal while it waits, and the next write has its turn", async () => {
@@ -65,6 +67,16 @@ it("lets timers fire between calls that follow one another without a pause", asy
   expect(fired).toBe(true);
 });
 
+it("lets timers fire while it lists", async () => {
+  const { store } = await openStore({ synchronous: "normal" });
+  await store.reset(Array.from({ length: 1_000 }, (_, partition) => ({ key: { ...key, partition }, nextOffset: 1n })));
+  let fired = false;
+  setTimeout(() => (fired = true), 1);
+  const endsAt = performance.now() + 5_000;
+  while (!fired && performance.now() < endsAt) await collect(store.list());
+  expect(fired).toBe(true);
+});
+
 it("goes by the time at which it got the lock: what expired while it waited is gone (contract 3.5b)", async () => {
   const { store, file } = await openStore();
   const claim = { key, token: "t", owner: "o" };
@@ -80,5 +92,5 @@ it("goes by the time at which it got the lock: what expired while it waited is g
   other.exec("ROLLBACK");
   expect(await commit).toEqual([{ status: "fenced", reason: "absent" }]);
   expect(await expire).toEqual([{ status: "absent" }]);
-  expect(await taken).toEqual([{ status: "claimed", record: undefined }]);
+  expect(await taken).toMatchObject([{ status: "claimed", record: undefined }]);
 });

@@ -25,9 +25,9 @@ describe("openSqliteStore", () => {
     await store.commit([{ key, token: "t", nextOffset: 7n }]);
     const database = openHandle(file);
     expect(database.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
-    const columns = "namespace, consumer, topic, partition, version, next_offset";
+    const columns = "namespace, consumer, topic, partition, value ->> 'nextOffset' AS nextOffset";
     expect(database.prepare(`SELECT ${columns} FROM tidemark_offsets`).all()).toEqual([
-      { namespace: "n", consumer: "c1", topic: "orders", partition: 0, version: 1, next_offset: 7 },
+      { namespace: "n", consumer: "c1", topic: "orders", partition: 0, nextOffset: "7" },
     ]);
   });
 
@@ -93,6 +93,19 @@ describe("openSqliteStore", () => {
     expect(database.prepare("SELECT count(*) AS count FROM sqlite_schema").get()).toEqual({ count: 1 });
   });
 
+  it("leaves a table alone that lacks what the store relies on", async () => {
+    const { store, file } = await openStore();
+    await store.close();
+    const database = openHandle(file);
+    const { sql } = database.prepare("SELECT sql FROM sqlite_schema WHERE name = 'tidemark_members'").get() ?? {};
+    const without = String(sql).replace(/,\s*UNIQUE \(.*\)/u, "");
+    expect(without).not.toBe(sql);
+    database.exec(`DROP TABLE tidemark_members; ${without}`);
+    const opening = openSqliteStore({ file });
+    await expect(opening).rejects.toMatchObject({ code: "UNSUPPORTED", operation: "open" });
+    await expect(opening).rejects.toThrow("the table tidemark_members has another shape");
+  });
+
   it("says that a directory is no file, and that a file is no folder", async () => {
     const folder = await temporaryFolder();
     await expect(openSqliteStore({ file: folder })).rejects.toThrow("is a directory; name a file in it");
@@ -114,14 +127,32 @@ describe("openSqliteStore", () => {
   });
 });
 
+/** Repeats a call until it is refused: a file that is gone is noticed within a tenth of a second. */
+async function refusal(call: () => Promise<unknown>): Promise<unknown> {
+  for (;;) {
+    try {
+      await call();
+    } catch (error) {
+      return error;
+    }
+  }
+}
+
 // Windows does not let an open file be removed.
 describe.skipIf(process.platform === "win32")("a file that is removed while it is open", () => {
-  it("is not written to as if it were there", async () => {
+  const replaced = {
+    code: "UNAVAILABLE",
+    retryable: false,
+    message: expect.stringContaining("was deleted or replaced"),
+  };
+
+  it("is soon not written to any more as if it were there", async () => {
     const { store, file } = await openStore();
     await store.reset([{ key, nextOffset: 1n }]);
     await rm(file);
-    await expect(store.reset([{ key, nextOffset: 2n }])).rejects.toThrow("was deleted or replaced");
-    await expect(store.fetch([key])).rejects.toMatchObject({ code: "UNAVAILABLE", retryable: false });
+    expect(await refusal(() => store.reset([{ key, nextOffset: 2n }]))).toMatchObject(replaced);
+    await expect(store.fetch([key])).rejects.toMatchObject(replaced);
+    await expect(store.reset([{ key, nextOffset: 2n }])).rejects.toMatchObject(replaced);
   });
 
   it("is missed also when only its write-ahead log is gone, also behind a link to it", async () => {
@@ -132,6 +163,7 @@ describe.skipIf(process.platform === "win32")("a file that is removed while it i
     // As another copy of SQLite in this process does that closes the file.
     await rm(`${file}-wal`);
     for (const each of [store, linked]) {
+      expect(await refusal(() => each.fetch([key]))).toMatchObject(replaced);
       await expect(each.reset([{ key, nextOffset: 2n }])).rejects.toThrow('-wal" was deleted or replaced');
       await each.close();
     }
@@ -144,7 +176,7 @@ describe.skipIf(process.platform === "win32")("a file that is removed while it i
     await mkdir(`${file}.folder`);
     await rename(file, `${file}.folder/moved.db`);
     await writeFile(file, "");
-    await expect(store.reset([{ key, nextOffset: 2n }])).rejects.toThrow("was deleted or replaced");
+    expect(await refusal(() => store.fetch([key]))).toMatchObject(replaced);
     await rename(`${file}.folder/moved.db`, file);
     expect(await store.reset([{ key, nextOffset: 2n }])).toEqual([{ status: "reset" }]);
   });

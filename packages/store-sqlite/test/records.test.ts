@@ -1,11 +1,7 @@
-import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { DatabaseSync } from "node:sqlite";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { OffsetKey } from "@tidemark/core";
-import { createOffsetStore } from "@tidemark/core/driver";
-import { Connection } from "../src/connection.ts";
-import { SqliteDriver } from "../src/sqlite-driver.ts";
 import { collect, key, openHandle, openStore } from "./open-store.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
 
 describe("names and positions", () => {
   it("keeps apart names with any character in them", async () => {
@@ -52,28 +48,24 @@ describe("rows that somebody else changed", () => {
   const last: OffsetKey = { ...key, partition: 2 };
 
   it.each([
-    ["a version of the future", "version = 2", /version is 2/u],
-    ["a negative position", "next_offset = -1", /next_offset is negative \(-1\)/u],
-    ["a ttl of nothing", "ttl = 0", /ttl is 0/u],
-    ["a time that no Date holds", "expires_at = 9223372036854775807", /expires_at is 9223372036854775807/u],
-  ])("fail alone and stay as they are: %s", async (_what, change, message) => {
+    ["a version of the future", '{"v":2,"epoch":1}', /its version is 2/u],
+    ["a negative position", '{"v":1,"epoch":1,"nextOffset":"-1"}', /its nextOffset is not one/u],
+    ["a ttl of nothing", '{"v":1,"epoch":1,"ttl":0}', /its ttl is not one/u],
+    ["no object", "42", /it is not an object/u],
+    ["no JSON", "a\0b", /it is not JSON/u],
+  ])("fail alone and stay as they are: %s", async (_what, value, message) => {
     const { store, file } = await openStore();
     const whole = { ...key, partition: 1 };
     await store.claim([key, whole, last].map((each) => ({ key: each, token: "t", owner: "o" })));
     const database = openHandle(file);
-    database.exec(`UPDATE tidemark_offsets SET ${change} WHERE partition = 0`);
-    const row = () =>
-      database
-        .prepare(
-          "SELECT CAST(next_offset AS TEXT) AS n, version, token, CAST(expires_at AS TEXT) AS e FROM tidemark_offsets WHERE partition = 0",
-        )
-        .get();
+    database.prepare("UPDATE tidemark_offsets SET version = 'by hand', value = ? WHERE partition = 0").run(value);
+    const row = () => database.prepare("SELECT * FROM tidemark_offsets WHERE partition = 0").get();
     const before = row();
     const failed = { status: "failed", error: { code: "CORRUPT_RECORD", keys: [key] } };
     const answers = [
+      await store.commit([key, whole].map((each) => ({ key: each, token: "t", nextOffset: 1n }))),
       await store.fetch([key, whole]),
       await store.claim([key, whole].map((each) => ({ key: each, token: "t", owner: "o" }))),
-      await store.commit([key, whole].map((each) => ({ key: each, token: "t", nextOffset: 1n }))),
       await store.reset([key, whole].map((each) => ({ key: each, nextOffset: 1n }))),
       await store.expire([key, whole].map((each) => ({ key: each, ttl: 1_000_000 }))),
     ];
@@ -93,19 +85,97 @@ describe("rows that somebody else changed", () => {
     expect(await store.fetch([key])).toEqual([{ status: "absent" }]);
   });
 
-  it("are not swept if their version is another (contract 3.20)", async () => {
+  it.each(["partition = -1", "written_at = 9223372036854775807", "reclaim_at = -1", "version = NULL", "value = NULL"])(
+    "cannot be given what no store writes: %s",
+    async (change) => {
+      const { store, file } = await openStore();
+      await store.reset([{ key, nextOffset: 1n }]);
+      expect(() => openHandle(file).exec(`UPDATE tidemark_offsets SET ${change}`)).toThrow(/constraint failed/u);
+    },
+  );
+});
+
+describe("rows whose ids a store knows", () => {
+  const keys = Array.from({ length: 25 }, (_, partition) => ({ ...key, partition }));
+  const committed = { status: "committed" };
+
+  it.each([undefined, 3_600_000])(
+    "are written each with its own, whatever versions they hold (ttl %s)",
+    async (ttl) => {
+      const { store } = await openStore({ synchronous: "normal" });
+      await store.claim(keys.map((each) => ({ key: each, token: "t", owner: "o", ttl })));
+      for (const every of [1, 1, 3, 2, 1, 1]) {
+        const some = keys.filter(({ partition }) => partition % every === 0);
+        const entries = some.map((each) => ({ key: each, token: "t", nextOffset: 10n, metadata: `${each.partition}` }));
+        expect(await store.commit(entries)).toEqual(some.map(() => committed));
+      }
+      const records = await store.fetch(keys);
+      for (const [partition, found] of records.entries()) {
+        expect(found).toMatchObject({ record: { nextOffset: 10n, metadata: `${partition}` } });
+      }
+    },
+  );
+
+  it("are left alone together where one is another's now, and then one by one", async () => {
     const { store, file } = await openStore();
-    await store.reset([{ key, nextOffset: 1n, ttl: 1_000 }]);
-    openHandle(file).exec("UPDATE tidemark_offsets SET version = 2, expires_at = 1");
-    await store.reset([{ key: last, nextOffset: 1n }]);
-    expect(await store.delete({ expired: true })).toEqual([]);
-    expect(await store.fetch([key])).toMatchObject([{ status: "failed" }]);
+    const { store: other } = await openStore({ file });
+    await store.claim(keys.map((each) => ({ key: each, token: "t", owner: "o" })));
+    for (const nextOffset of [1n, 2n]) {
+      await store.commit(keys.map((each) => ({ key: each, token: "t", nextOffset })));
+    }
+    await other.claim([{ key: { ...key, partition: 17 }, token: "u", owner: "another" }]);
+    const outcomes = await store.commit(keys.map((each) => ({ key: each, token: "t", nextOffset: 3n })));
+    const fenced = { status: "fenced", reason: "superseded", owner: "another" };
+    expect(outcomes).toEqual(keys.map(({ partition }) => (partition === 17 ? fenced : committed)));
+    expect(await store.fetch([{ ...key, partition: 17 }])).toMatchObject([{ record: { nextOffset: 2n } }]);
+  });
+
+  it("are not mistaken for others that came after they were deleted", async () => {
+    const { store, file } = await openStore();
+    const { store: other } = await openStore({ file });
+    const [one, two] = [key, { ...key, partition: 1 }];
+    await store.claim([one, two].map((each) => ({ key: each, token: "t", owner: "o" })));
+    for (const nextOffset of [1n, 2n]) {
+      await store.commit([one, two].map((each) => ({ key: each, token: "t", nextOffset })));
+    }
+    await other.delete({ keys: [one, two] });
+    await other.claim([two, one].map((each) => ({ key: each, token: "t", owner: "o" })));
+    await other.commit([{ key: two, token: "t", nextOffset: 22n }]);
+    expect(await store.commit([{ key: one, token: "t", nextOffset: 3n }])).toEqual([committed]);
+    expect(await store.commit([{ key: two, token: "t", nextOffset: 3n }])).toMatchObject([{ status: "behind" }]);
+    expect(await store.fetch([one, two])).toMatchObject([
+      { record: { nextOffset: 3n } },
+      { record: { nextOffset: 22n } },
+    ]);
+  });
+});
+
+describe("members", () => {
+  it("are in no listing, and go with their consumer or topic", async () => {
+    const { store, file } = await openStore();
+    await store.reset([{ key, nextOffset: 1n }]);
+    const database = openHandle(file);
+    const count = () => database.prepare("SELECT count(*) AS count FROM tidemark_members").get()?.["count"];
+    const insert = database.prepare(
+      `INSERT INTO tidemark_members (namespace, consumer, topic, member, version, written_at, value)
+       VALUES ('tidemark', ?, ?, ?, 'a version', 1, '{}')`,
+    );
+    for (const member of ["", "0", "m"]) insert.run(key.consumer, key.topic, member);
+    insert.run(key.consumer, "another", "");
+    insert.run("another", key.topic, "m");
+    expect(await collect(store.list())).toHaveLength(1);
+    expect(await store.delete({ consumer: key.consumer, partition: 0 })).toEqual([key]);
+    expect(count()).toBe(5);
+    expect(await store.delete({ consumer: key.consumer, topic: key.topic })).toEqual([]);
+    expect(count()).toBe(2);
+    expect(await store.delete({ topic: key.topic })).toEqual([]);
+    expect(count()).toBe(1);
   });
 });
 
 describe("expiry", () => {
   async function withExpired(count: number) {
-    const { store, file } = await openStore();
+    const { store, file } = await openStore({ synchronous: "normal" });
     const entries = Array.from({ length: count }, (_, partition) => ({
       key: { ...key, partition },
       nextOffset: 1n,
@@ -114,9 +184,9 @@ describe("expiry", () => {
     await store.reset(entries);
     const database = openHandle(file);
     // As if the hour had passed.
-    database.exec("UPDATE tidemark_offsets SET expires_at = expires_at - 3600000");
-    const rows = () => database.prepare("SELECT count(*) AS count FROM tidemark_offsets").get()?.["count"];
-    return { store, rows };
+    database.exec("UPDATE tidemark_offsets SET written_at = written_at - 3600000, reclaim_at = reclaim_at - 3600000");
+    const rows = () => Number(database.prepare("SELECT count(*) AS count FROM tidemark_offsets").get()?.["count"]);
+    return { store, file, rows };
   }
 
   it("hides records from the moment on", async () => {
@@ -126,15 +196,17 @@ describe("expiry", () => {
     expect(await store.delete({ keys: [key] })).toEqual([]);
   });
 
-  it("frees at most a hundred with each write", async () => {
-    const { store, rows } = await withExpired(250);
-    const other = { key: { consumer: "other", topic: "t", partition: 0 }, nextOffset: 1n };
-    const counts: unknown[] = [];
-    for (let write = 0; write < 3; write += 1) {
-      await store.reset([other]);
-      counts.push(rows());
+  it("frees a part with a write now and then, whatever namespace it is of", async () => {
+    const { store, file, rows } = await withExpired(500);
+    const { store: other } = await openStore({ file, namespace: "other", synchronous: "normal" });
+    await store.reset([{ key: { ...key, partition: 1_000 }, nextOffset: 1n, ttl: 3_600_000 }]);
+    for (let before = rows(); before > 2;) {
+      await other.reset([{ key, nextOffset: 1n }]);
+      const after = rows();
+      expect(before - after).toBeLessThanOrEqual(200);
+      before = after;
     }
-    expect(counts).toEqual([151, 51, 1]);
+    expect(await collect(store.list())).toMatchObject([{ partition: 1_000 }]);
   });
 
   it("frees all with delete({ expired: true }), in steps, and tells the keys", async () => {
@@ -177,12 +249,13 @@ describe("many records", () => {
 
 describe("a full disk", () => {
   it("loses nothing and goes on when there is room", async () => {
-    const file = join(await temporaryFolder(), "full.db");
-    const connection = await Connection.open(file, "full", AbortSignal.timeout(5_000));
-    const store = createOffsetStore(new SqliteDriver({ connection, file, namespace: "n", durability: "synced" }));
+    const exec = vi.spyOn(DatabaseSync.prototype, "exec");
+    onTestFinished(() => exec.mockRestore());
+    const { store } = await openStore();
+    const [handle] = exec.mock.contexts as DatabaseSync[];
     await store.reset([{ key, nextOffset: 1n }]);
     // SQLite's own limit of the file's size answers just like a disk without room.
-    connection.database.exec("PRAGMA max_page_count = 20");
+    handle?.exec("PRAGMA max_page_count = 20");
     const big = Array.from({ length: 100 }, (_, partition) => ({
       key: { ...key, partition },
       nextOffset: 2n,
@@ -192,9 +265,8 @@ describe("a full disk", () => {
     await expect(store.reset(big)).rejects.toMatchObject(error);
     expect(await store.fetch([key])).toMatchObject([{ record: { nextOffset: 1n } }]);
     expect(await store.reset([{ key, nextOffset: 3n }])).toEqual([{ status: "reset" }]);
-    connection.database.exec("PRAGMA max_page_count = 1000000");
+    handle?.exec("PRAGMA max_page_count = 1000000");
     await store.reset(big);
     expect(await collect(store.list())).toHaveLength(100);
-    await store.close();
   });
 });
