@@ -1,5 +1,6 @@
 import type { OffsetResetPolicy } from "../../offset-reset-policy.ts";
-import { CASE_TIMEOUT_MS, type ConformanceRunner } from "../store/test-offset-store.ts";
+import { CASE_TIMEOUT_MS } from "../case-limit.ts";
+import type { ConformanceRunner } from "../store/test-offset-store.ts";
 import { offsetResetPolicyCases } from "./cases.ts";
 
 /** The policy under test. */

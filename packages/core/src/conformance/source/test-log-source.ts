@@ -1,4 +1,5 @@
-import { CASE_TIMEOUT_MS, type ConformanceRunner } from "../store/test-offset-store.ts";
+import { CASE_TIMEOUT_MS } from "../case-limit.ts";
+import type { ConformanceRunner } from "../store/test-offset-store.ts";
 import { sourceConformanceCases } from "./cases/index.ts";
 import type { SourceConformanceCase } from "./source-case.ts";
 import type { OpenedSource, SourceAbility, SourceHarness } from "./source-harness.ts";

@@ -1,15 +1,8 @@
-import assert from "node:assert/strict";
-
+import { CASE_TIMEOUT_MS, withinLimit } from "../case-limit.ts";
 import { storeConformanceCases } from "./cases/index.ts";
 import type { ConformanceCase } from "./conformance-case.ts";
 import { ConformanceContext } from "./conformance-context.ts";
 import type { StoreHarness } from "./store-harness.ts";
-
-/** Milliseconds that a runner is told to give each case: jest and vitest would give it five seconds. */
-export const CASE_TIMEOUT_MS = 120_000;
-
-/** Milliseconds after which a case has failed: early enough before that for its clients to be closed. */
-const CASE_LIMIT_MS = 100_000;
 
 /** What the kit uses of a test runner: vitest's, jest's or `node:test`'s own two functions. */
 export interface ConformanceRunner {
@@ -72,20 +65,6 @@ export async function runStoreCase<Transaction = unknown>(
     throw error;
   }
   await context.close();
-}
-
-/** A store that never answers must not hold up the cases after this one. */
-async function withinLimit(running: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    const message = `the case has not ended within ${CASE_LIMIT_MS / 1_000} s: a call of the store hangs, or is very slow`;
-    timer = setTimeout(() => reject(new assert.AssertionError({ message })), CASE_LIMIT_MS);
-  });
-  try {
-    await Promise.race([running, tooLate]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 async function expectDeviation<Transaction>(

@@ -1,0 +1,268 @@
+import { inspect } from "node:util";
+
+import { OFFSET_STORE_ERROR_CODES } from "../../../errors/offset-store-error.ts";
+import { eventually } from "../../store/eventually.ts";
+import type { DriverConformanceCase, DriverVerb } from "../driver-case.ts";
+import type { AnyDriver } from "../driver-context.ts";
+import type { OpenedDriver } from "../driver-harness.ts";
+import {
+  change,
+  expectStored,
+  identityOf,
+  mustBe,
+  never,
+  newVersion,
+  positionKey,
+  put,
+  readOne,
+  wrong,
+} from "../driver-calls.ts";
+
+/** Milliseconds within which a call must have failed whose connection is gone. A driver has no time-out of its own; core has. */
+const SETTLED_MS = 15_000;
+const VALUE_CHARACTERS = 4_096;
+
+/** What becomes of calls whose connection breaks. An embedded driver has none. */
+export const connectionCases: readonly DriverConformanceCase[] = [
+  {
+    id: "driver/cut-off",
+    verb: "read",
+    title:
+      "without a connection every verb rejects with what is classified as one that may pass, and works again later",
+    run: async (context) => {
+      if (context.connection === "embedded") return;
+      const opened = await context.openAnother();
+      const { driver } = opened;
+      const key = positionKey();
+      await put(driver, [change(key)]);
+      const restore = await context.interrupt(opened);
+      try {
+        for (const [verb, call] of callsOf(driver)) await expectFailure(opened, verb, call, "without a connection");
+      } finally {
+        await restore();
+      }
+      await worksAgain(driver);
+    },
+  },
+  {
+    id: "driver/listing-cut-off",
+    verb: "list",
+    title: "a listing whose connection breaks between two pages rejects, and does not end as if it were complete",
+    run: async (context) => {
+      if (context.connection === "embedded") return;
+      const opened = await context.openAnother();
+      const keys = Array.from({ length: 2_000 }, (_, index) =>
+        positionKey({ topic: `t${index % 100}`, partition: Math.floor(index / 100) }),
+      );
+      await put(
+        context.driver,
+        keys.map((key) => change(key, { value: "x".repeat(VALUE_CHARACTERS) })),
+      );
+      const seen = new Set<string>();
+      const listing = async (): Promise<void> => {
+        let restore: (() => Promise<void>) | undefined;
+        try {
+          for await (const { entries } of opened.driver.list({ kind: "position" }, { signal: never() })) {
+            for (const { key } of entries) seen.add(identityOf(key));
+            restore ??= await context.interrupt(opened);
+          }
+        } finally {
+          await restore?.();
+        }
+      };
+      const error: unknown = await settled("list", listing()).then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+      if (error === undefined) {
+        mustBe(
+          "list",
+          seen.size === keys.length,
+          `its connection broke, and it ended after ${seen.size} of ${keys.length}`,
+        );
+      } else expectPassing(opened.driver, "list", error);
+    },
+  },
+  {
+    id: "driver/not-sent-again",
+    verb: "write",
+    title: "a write that did not arrive rejects, and is not sent again by the driver: core does that after a look",
+    run: async (context) => {
+      if (context.connection === "embedded") return;
+      const opened = await context.openAnother();
+      const key = positionKey();
+      const first = change(key);
+      await put(opened.driver, [first]);
+      const restore = await context.silence(opened);
+      const late = change(key, { expected: [first.version], value: "late" });
+      const writing = outcomeOf(opened.driver.write([late], { signal: never() }));
+      // What is sent is under way by then: the reader of an answer that cannot come has nothing else to do.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await restore();
+      const outcome = await settled("write", writing);
+      if (outcome.error === undefined)
+        wrong("write", `nothing had arrived, and it was answered: ${inspect(outcome.answer)}`);
+      expectPassing(opened.driver, "write", outcome.error);
+      await expectStored(
+        context.driver,
+        key,
+        { version: first.version, value: first.value ?? "" },
+        "a write that did not arrive",
+      );
+      await worksAgain(opened.driver);
+    },
+  },
+  {
+    id: "driver/answer-lost",
+    verb: "write",
+    title:
+      "a write whose answer gets lost rejects, or fails its changes: it is neither written nor a conflict, as far as it knows",
+    run: async (context) => {
+      if (context.connection === "embedded") return;
+      const opened = await context.openAnother();
+      const key = positionKey();
+      const first = change(key);
+      await put(opened.driver, [first]);
+      const restore = await context.loseAnswers(opened);
+      const second = change(key, { expected: [first.version], value: "second" });
+      const writing = outcomeOf(opened.driver.write([second], { signal: never() }));
+      await eventually("the harness's loseAnswers lets a write arrive", async () => {
+        return (await readOne(context.driver, key))?.version === second.version;
+      });
+      await restore();
+      const outcome = await settled("write", writing);
+      if (outcome.error === undefined)
+        wrong("write", `its answer was lost, and it was answered: ${inspect(outcome.answer)}`);
+      expectPassing(opened.driver, "write", outcome.error);
+      await worksAgain(opened.driver);
+    },
+  },
+  {
+    id: "driver/given-up",
+    verb: "write",
+    title: "calls that are given up, however often, leave the driver usable",
+    run: async ({ driver }) => {
+      // More often than a client has connections.
+      for (let round = 0; round < 24; round += 1) {
+        for (const [verb] of callsOf(driver)) {
+          const ended = new AbortController();
+          const call = callsOf(driver, ended.signal).find(([name]) => name === verb)?.[1];
+          const pending = call?.().catch(() => undefined);
+          if (round % 2 === 0) await Promise.resolve();
+          ended.abort(new Error("given up"));
+          // Where the driver pays no heed to the signal it answers: both are well.
+          await settled(verb, pending ?? Promise.resolve());
+        }
+      }
+      await worksAgain(driver);
+    },
+  },
+  {
+    id: "driver/classifies",
+    verb: "classify",
+    title: "whatever it is given it says what kind of failure that is, in words",
+    run: async ({ driver }) => {
+      const named = Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:1"), { code: "ECONNREFUSED" });
+      for (const error of [new Error("of no known kind"), named, new TypeError(""), "text", undefined, null, {}]) {
+        classified(driver, error);
+      }
+    },
+  },
+  {
+    id: "driver/close",
+    verb: "close",
+    title: "a driver that closes leaves the data, and every other client, as they are",
+    run: async (context) => {
+      const opened = await context.openAnother();
+      const one = change(positionKey());
+      await put(opened.driver, [one]);
+      for await (const _ of opened.driver.list({ kind: "position" }, { signal: never() })) break;
+      await settled("close", opened.driver.close());
+      await expectStored(
+        context.driver,
+        one.key,
+        { version: one.version, value: one.value ?? "" },
+        "another client was closed",
+      );
+      await worksAgain(context.driver);
+    },
+  },
+];
+
+function callsOf(driver: AnyDriver, signal = never()): readonly (readonly [DriverVerb, () => Promise<unknown>])[] {
+  const key = positionKey({ topic: "calls" });
+  return [
+    ["read", () => driver.read([key], { signal })],
+    ["write", () => driver.write([change(key, { version: newVersion() })], { signal })],
+    ["list", () => Array.fromAsync(driver.list({ kind: "position" }, { signal }))],
+  ];
+}
+
+interface Outcome {
+  readonly answer?: unknown;
+  /** What it rejected with, or what a change of it failed with. */
+  readonly error?: unknown;
+}
+
+async function outcomeOf(call: Promise<unknown>): Promise<Outcome> {
+  try {
+    const answer = await call;
+    const { changes } = (answer ?? {}) as { changes?: readonly unknown[] };
+    const failed = changes?.find((one) => typeof one === "object" && one !== null && "error" in one);
+    return failed === undefined ? { answer } : { error: failed.error ?? new Error("no error") };
+  } catch (error) {
+    return { error: error ?? new Error("rejected with nothing") };
+  }
+}
+
+async function expectFailure(
+  { driver }: OpenedDriver,
+  verb: DriverVerb,
+  call: () => Promise<unknown>,
+  when: string,
+): Promise<void> {
+  const { answer, error } = await settled(verb, outcomeOf(call()));
+  if (error === undefined) wrong(verb, `${when} it was answered: ${inspect(answer)}`);
+  expectPassing(driver, verb, error);
+}
+
+function expectPassing(driver: AnyDriver, verb: DriverVerb, error: unknown): void {
+  const { code, retryable } = classified(driver, error);
+  const isPassing = retryable && (code === "UNAVAILABLE" || code === "TIMEOUT");
+  const what = `what ${verb} rejects with when its connection breaks is ${code}, retryable ${retryable}: ${inspect(error)}`;
+  mustBe("classify", isPassing, what);
+}
+
+function classified(driver: AnyDriver, error: unknown): ReturnType<AnyDriver["classify"]> {
+  const classification = driver.classify(error);
+  const { code, retryable, message } = classification;
+  mustBe("classify", OFFSET_STORE_ERROR_CODES.includes(code), `the code of ${inspect(error)} is ${inspect(code)}`);
+  mustBe("classify", typeof retryable === "boolean", `retryable of ${inspect(error)} is ${inspect(retryable)}`);
+  mustBe("classify", typeof message === "string", `the message of ${inspect(error)} is ${inspect(message)}`);
+  mustBe("classify", !message.endsWith("."), `the message of ${inspect(error)} ends with a full stop: more follows it`);
+  return classification;
+}
+
+async function worksAgain(driver: AnyDriver): Promise<void> {
+  let last: unknown;
+  try {
+    await eventually("write is wrong: it works again once nothing is in its way", async () => {
+      const one = change(positionKey({ topic: "again" }));
+      const { error } = await outcomeOf(driver.write([one], { signal: never() }));
+      last = error;
+      return error === undefined && (await readOne(driver, one.key))?.version === one.version;
+    });
+  } catch (error) {
+    if (last === undefined) throw error;
+    wrong("write", `it does not work again once nothing is in its way: ${inspect(last)}`);
+  }
+}
+
+/** The call, which must have ended by then. */
+async function settled<Result>(verb: DriverVerb, call: Promise<Result>): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, SETTLED_MS, undefined)));
+  const result = await Promise.race([call.then((answer) => ({ answer })), tooLate]).finally(() => clearTimeout(timer));
+  if (result !== undefined) return result.answer;
+  wrong(verb, `a call hangs ${SETTLED_MS / 1_000} s after its connection broke or it was given up`);
+}

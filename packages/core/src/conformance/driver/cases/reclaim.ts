@@ -1,0 +1,154 @@
+import { eventually } from "../../store/eventually.ts";
+import type { DriverConformanceCase } from "../driver-case.ts";
+import type { AnyDriver, DriverConformanceContext } from "../driver-context.ts";
+import {
+  change,
+  expectStored,
+  identityOf,
+  listed,
+  mustBe,
+  positionKey,
+  put,
+  read,
+  readOne,
+  wrong,
+} from "../driver-calls.ts";
+
+const MINUTE_MS = 60_000;
+const SKEW_MS = 4 * MINUTE_MS;
+/** Less than the clocks differ. */
+const RECLAIM_MS = 2 * MINUTE_MS;
+const MANY = 2_500;
+
+/** Space that the backend may take back: late, or never by itself, but not early. */
+export const reclaimCases: readonly DriverConformanceCase[] = [
+  {
+    id: "driver/reclaims-not-early",
+    verb: "write",
+    title: "what may be reclaimed later is there until then, whatever is written meanwhile",
+    run: async (context) => {
+      const { driver } = context;
+      const reclaimAfter = soon(context);
+      const key = positionKey();
+      await put(driver, [change(key, { reclaimAfter })]);
+      const writtenAt = (await readOne(driver, key))?.writtenAt ?? 0;
+      for (let step = 0; ; step += 1) {
+        await put(driver, [change(positionKey({ partition: 1 + (step % 5) }), { reclaimAfter: step % 2 ? null : 1 })]);
+        const { now, entries } = await read(driver, [key]);
+        if (entries[0] === undefined && now < writtenAt + reclaimAfter) {
+          wrong("write", `what may be reclaimed after ${reclaimAfter} ms was gone after ${now - writtenAt}`);
+        }
+        if (now >= writtenAt + reclaimAfter) return;
+        await new Promise((resolve) => setTimeout(resolve, reclaimAfter / 20));
+      }
+    },
+  },
+  {
+    id: "driver/reclaim-changed",
+    verb: "write",
+    title: "a later write that gives another time, or none, takes the earlier one back",
+    run: async (context) => {
+      const { driver } = context;
+      const reclaimAfter = soon(context);
+      const [never, later, short, always] = [0, 1, 2, 3].map((partition) => positionKey({ partition }));
+      const kept = [
+        change(never ?? positionKey(), { reclaimAfter: null }),
+        change(later ?? positionKey(), { reclaimAfter: 100 * MINUTE_MS }),
+        change(always ?? positionKey(), { reclaimAfter: undefined }),
+      ];
+      const mortal = [never, later, short].map((key) => change(key ?? positionKey(), { reclaimAfter }));
+      await put(driver, mortal);
+      await put(driver, kept);
+      const renewed = await readOne(driver, later ?? positionKey());
+      await untilNow(driver, (renewed?.writtenAt ?? 0) + 2 * reclaimAfter);
+      // A backend that does it when it is written to has had its occasion then.
+      for (let partition = 10; partition < 20; partition += 1) await put(driver, [change(positionKey({ partition }))]);
+      await listed(driver, { kind: "position", reclaimable: true });
+      for (const one of kept) {
+        const { version, value = "" } = one;
+        await expectStored(
+          driver,
+          one.key,
+          { version, value },
+          `its time to be reclaimed was changed to ${one.reclaimAfter}`,
+        );
+      }
+    },
+  },
+  {
+    id: "driver/reclaims-by-its-own-clock",
+    verb: "write",
+    title: "a client whose clock is four minutes wrong has nothing reclaimed early",
+    run: async (context) => {
+      if (context.connection === "embedded") return;
+      const [right, other] = (await context.drivers(2)) as [AnyDriver, AnyDriver];
+      for (const skewMs of [SKEW_MS, -SKEW_MS]) {
+        const [mine, theirs] = [positionKey(), positionKey({ partition: 1 })];
+        const [byRight, byWrong] = [mine, theirs].map((key) => change(key, { reclaimAfter: RECLAIM_MS }));
+        if (byRight === undefined || byWrong === undefined) return;
+        await put(right, [byRight]);
+        const setRight = await context.setClientClock(skewMs);
+        try {
+          await put(other, [byWrong]);
+          await put(other, [change(positionKey({ partition: 2 }))]);
+        } finally {
+          await setRight();
+        }
+        await put(right, [change(positionKey({ partition: 3 }))]);
+        for (const { key, version, value = "" } of [byRight, byWrong]) {
+          await expectStored(
+            right,
+            key,
+            { version, value },
+            `writes of a client whose clock is ${skewMs / MINUTE_MS} minutes off`,
+          );
+        }
+      }
+    },
+  },
+  {
+    id: "driver/lists-what-may-be-reclaimed",
+    verb: "list",
+    title: `of ${MANY} entries whose time has come each is reclaimed or listed with reclaimable, however many pages that takes`,
+    run: async (context) => {
+      const { driver } = context;
+      const reclaimAfter = soon(context);
+      const keys = Array.from({ length: MANY }, (_, index) =>
+        positionKey({ topic: `t${index % 5}`, partition: Math.floor(index / 5) }),
+      );
+      await put(
+        driver,
+        keys.map((key) => change(key, { reclaimAfter })),
+      );
+      // A neighbour that lives: what lies beside it is not to be overlooked, nor it to be taken along.
+      const living = change(positionKey({ topic: "t0", partition: MANY }), { reclaimAfter: 100 * MINUTE_MS });
+      await put(driver, [living]);
+      const last = await readOne(driver, living.key);
+      await untilNow(driver, (last?.writtenAt ?? 0) + reclaimAfter);
+      const reclaimable = await listed(driver, { kind: "position", reclaimable: true });
+      const all = await listed(driver, { kind: "position" });
+      // In this order: what is reclaimed between the two is in the first alone.
+      const overlooked = keys.filter((key) => all.has(identityOf(key)) && !reclaimable.has(identityOf(key)));
+      mustBe(
+        "list",
+        overlooked.length === 0,
+        `${overlooked.length} of ${MANY} are there, may be reclaimed, and are not listed so`,
+      );
+      await expectStored(
+        driver,
+        living.key,
+        { version: living.version, value: living.value ?? "" },
+        "its neighbours' time",
+      );
+    },
+  },
+];
+
+/** Milliseconds that are soon over, and long enough for a busy machine to look meanwhile. */
+function soon({ capabilities }: DriverConformanceContext): number {
+  return Math.max(400, 2 * capabilities.expiry.granularityMs);
+}
+
+async function untilNow(driver: AnyDriver, time: number): Promise<void> {
+  await eventually("read is wrong: now goes on", async () => (await read(driver, [positionKey()])).now >= time);
+}

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+
+import type { OffsetStoreDriver } from "../../driver/driver.ts";
+import type { OffsetKey } from "../../key.ts";
+import type { StoreCapabilities } from "../../offset-store.ts";
+import { CaseClients, newNamespace } from "../case-clients.ts";
+import type { DriverHarness, OpenDriverOptions, OpenedDriver } from "./driver-harness.ts";
+
+/** The drivers that cases work on: what transaction they take does not matter to them. */
+export type AnyDriver = OffsetStoreDriver<unknown>;
+
+/** What a case of a driver works with: one of its own, and more clients on demand. */
+export class DriverConformanceContext extends CaseClients<OpenedDriver, OpenDriverOptions> {
+  /** Opens the first client in a new namespace. */
+  static async open(harness: DriverHarness): Promise<DriverConformanceContext> {
+    const namespace = newNamespace();
+    return new DriverConformanceContext(harness, namespace, await harness.open({ namespace }));
+  }
+
+  /** The first client's driver. */
+  get driver(): AnyDriver {
+    return this.opened.driver;
+  }
+
+  get capabilities(): StoreCapabilities {
+    return this.driver.capabilities;
+  }
+
+  /** So many drivers on the same data, the first client's among them. */
+  async drivers(count: number): Promise<AnyDriver[]> {
+    const others = await Promise.all(Array.from({ length: count - 1 }, () => this.openAnother()));
+    return [this.driver, ...others.map(({ driver }) => driver)];
+  }
+
+  /** Damages an entry; false where an entry has no form that could be damaged. */
+  async corrupt(key: OffsetKey): Promise<boolean> {
+    if (this.opened.corrupt === undefined) {
+      assert.equal(this.capabilities.durability, "none", 'where durability is not "none" a harness needs `corrupt`');
+      return false;
+    }
+    await this.opened.corrupt(key);
+    return true;
+  }
+}
