@@ -1,7 +1,10 @@
 import { createHash } from "node:crypto";
+import { type DriverKey, escapeName, unescapeName } from "@tidemark/core/driver";
 
-/** The last segment of a group's object. Every name is a folder, so that none is both a file and a folder. */
-const OBJECT_NAME = "offsets.json";
+/** The last segment of an object of positions, and of a group's: in a folder that holds no names of users. */
+const POSITIONS_FILE = "offsets.ndjson";
+const GROUP_FILE = "group.ndjson";
+const MEMBERS_FOLDER = "members/";
 /** What S3 allows for a whole key, in UTF-8 bytes. */
 const MAX_KEY_BYTES = 1024;
 /** What file systems, and servers on them, allow for one segment. */
@@ -10,36 +13,45 @@ const MAX_SEGMENT_BYTES = 255;
 const FIRST_CHUNK = 200;
 /** The longest encoded consumer or topic: 340 characters of base64url in two marked segments. */
 const MAX_NAME_LENGTH = 340 + 2 + 2 + 1;
-/** A namespace that is longer than this when encoded is kept as its hash, so that the whole key stays within its limit. */
-const MAX_NAMESPACE_LENGTH = 128;
-const MAX_PREFIX_BYTES = MAX_KEY_BYTES - 2 * (MAX_NAME_LENGTH + 1) - MAX_NAMESPACE_LENGTH - OBJECT_NAME.length - 2;
+/** A namespace or member that is longer than this when encoded is kept as its hash, so that the key stays within its limit. */
+const MAX_PLAIN_LENGTH = 64;
+const MAX_PREFIX_BYTES = MAX_KEY_BYTES - 2 * (MAX_NAME_LENGTH + 1) - 2 * (MAX_PLAIN_LENGTH + 1) - MEMBERS_FOLDER.length;
 
-/** Which object a position is in: all partitions of one consumer and topic share one. */
-export interface GroupName {
+/** What one object holds: the positions of a consumer on a topic, or one of its members. */
+export type ObjectContent = "positions" | "member";
+
+/** An object that is under a name of ours. */
+export interface ObjectName {
   readonly consumer: string;
   readonly topic: string;
+  readonly content: ObjectContent;
+  /** The member; what stands for it where its name is too long for a key. */
+  readonly member?: string;
 }
 
 /**
- * Maps consumers and topics to object keys and back: `PREFIX/NAMESPACE/CONSUMER/TOPIC/offsets.json`.
+ * Maps the driver's keys to objects, `PREFIX/NAMESPACE/CONSUMER/TOPIC/offsets.ndjson` for positions and
+ * `.../members/MEMBER` or `.../group.ndjson` for members, and back.
  *
- * Letters, digits, `-`, `_` and `.` stand for themselves, every other byte is `!XX`, and so is a leading dot. `!` because it
- * needs no escape of its own in S3 keys, file names or (unlike `%`) in proxies that decode once too often. A name that does
- * not fit into a segment becomes base64url in segments marked `!_` and `!-`, which no escape looks like (contract 3.7).
+ * Names are escaped as everywhere, with `!` for `%`: it needs no escape of its own in S3 keys, and no proxy decodes it once
+ * too often. A name that does not fit into a segment becomes base64url in segments marked `!_` and `!-`, which no escape
+ * looks like (contract 3.7).
  */
 export class ObjectKeys {
   /** What the keys of the namespace's objects begin with, a slash at its end. */
   readonly root: string;
 
-  /** Rejects a prefix that is not one with a `TypeError`. */
+  /** Refuses a prefix that is not one with a `TypeError`. */
   constructor(prefix: string, namespace: string) {
     const folder = checkedPrefix(prefix);
-    this.root = `${folder === "" ? "" : `${folder}/`}${encodeNamespace(namespace)}/`;
+    this.root = `${folder === "" ? "" : `${folder}/`}${plainOrHash(namespace)}/`;
   }
 
-  /** The key of the object that holds the positions of a consumer on a topic. */
-  keyOf({ consumer, topic }: GroupName): string {
-    return `${this.consumerFolder(consumer)}${encodeName(topic)}/${OBJECT_NAME}`;
+  /** The key of the object that holds what is stored under a key of the driver's. */
+  keyOf(key: DriverKey): string {
+    const folder = this.topicFolder(key.consumer, key.topic);
+    if ("partition" in key) return `${folder}${POSITIONS_FILE}`;
+    return key.member === "" ? `${folder}${GROUP_FILE}` : `${folder}${MEMBERS_FOLDER}${plainOrHash(key.member)}`;
   }
 
   /** What the keys of all objects of a consumer, and of no other, begin with. */
@@ -47,21 +59,32 @@ export class ObjectKeys {
     return `${this.root}${encodeName(consumer)}/`;
   }
 
-  /** A key that no group has, for an object that is made to find out how the server behaves. */
+  /** What the keys of all objects of a consumer on a topic, and of no other, begin with. */
+  topicFolder(consumer: string, topic: string): string {
+    return `${this.consumerFolder(consumer)}${encodeName(topic)}/`;
+  }
+
+  /** A key that no object of ours has, for one that is made to find out how the server behaves. */
   probeKey(random: string): string {
     // No encoded name begins with a dot.
     return `${this.root}.probe-${random}`;
   }
 
-  /** The group whose object this is; `undefined` for an object that is not under a name of ours. */
-  groupOf(key: string): GroupName | undefined {
-    if (!key.startsWith(this.root)) return undefined;
-    const segments = key.slice(this.root.length).split("/");
+  /** What an object holds, by its key; `undefined` for an object that is not under a name of ours. */
+  nameOf(objectKey: string): ObjectName | undefined {
+    if (!objectKey.startsWith(this.root)) return undefined;
+    const segments = objectKey.slice(this.root.length).split("/");
     const consumer = decodeName(segments);
     const topic = decodeName(segments);
     if (consumer === undefined || topic === undefined) return undefined;
+    const rest = segments.join("/");
     // Whatever decodes, but would be written otherwise, is not ours.
-    return this.keyOf({ consumer, topic }) === key ? { consumer, topic } : undefined;
+    if (`${this.topicFolder(consumer, topic)}${rest}` !== objectKey) return undefined;
+    if (rest === POSITIONS_FILE) return { consumer, topic, content: "positions" };
+    if (rest === GROUP_FILE) return { consumer, topic, content: "member", member: "" };
+    if (segments.length !== 2 || !rest.startsWith(MEMBERS_FOLDER) || segments[1] === "") return undefined;
+    const [, member = ""] = segments;
+    return { consumer, topic, content: "member", member: unescape(member) ?? member };
   }
 }
 
@@ -75,52 +98,35 @@ function encodeName(name: string): string {
 
 /** Takes the segments of one name from the front. */
 function decodeName(segments: string[]): string | undefined {
-  let base64 = "";
-  let segment = segments.shift();
-  while (segment?.startsWith("!_") === true) {
-    base64 += segment.slice(2);
-    segment = segments.shift();
+  const first = segments.shift() ?? "";
+  if (first.startsWith("!_")) {
+    const second = segments.shift() ?? "";
+    return second.startsWith("!-") ? decodeBase64(first.slice(2) + second.slice(2)) : undefined;
   }
-  if (segment === undefined || segment === "") return undefined;
-  if (segment.startsWith("!-")) return decodeUtf8(Buffer.from(base64 + segment.slice(2), "base64url"));
-  if (base64 !== "") return undefined;
-  const bytes: number[] = [];
-  for (let index = 0; index < segment.length; index += 1) {
-    if (segment[index] !== "!") {
-      bytes.push(segment.charCodeAt(index));
-      continue;
-    }
-    const hex = segment.slice(index + 1, index + 3);
-    if (!/^[0-9A-F]{2}$/u.test(hex)) return undefined;
-    bytes.push(Number.parseInt(hex, 16));
-    index += 2;
-  }
-  return decodeUtf8(Uint8Array.from(bytes));
+  return first.startsWith("!-") ? decodeBase64(first.slice(2)) : unescape(first);
 }
 
-function decodeUtf8(bytes: Uint8Array): string | undefined {
+function decodeBase64(text: string): string | undefined {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Buffer.from(text, "base64url"));
   } catch {
     return undefined;
   }
 }
 
 function escape(name: string): string {
-  const escaped = name.replaceAll(/[^A-Za-z0-9._-]/gu, (character) =>
-    Array.from(Buffer.from(character, "utf8"), (byte) => `!${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(
-      "",
-    ),
-  );
-  // ".", ".." and hidden files are more than names on a file system.
-  return escaped.startsWith(".") ? `!2E${escaped.slice(1)}` : escaped;
+  return escapeName(name).replaceAll("%", "!");
 }
 
-/** A namespace is never decoded: of a long one a hash will do. */
-function encodeNamespace(namespace: string): string {
-  const escaped = escape(namespace);
-  if (escaped.length <= MAX_NAMESPACE_LENGTH) return escaped;
-  return `!h${createHash("sha256").update(namespace, "utf8").digest("base64url")}`;
+function unescape(segment: string): string | undefined {
+  return segment.includes("%") ? undefined : unescapeName(segment.replaceAll("!", "%"));
+}
+
+/** For names that need not be read from a key: a namespace is never, and a member stands in its object too. */
+function plainOrHash(name: string): string {
+  const escaped = escape(name);
+  if (escaped.length <= MAX_PLAIN_LENGTH) return escaped;
+  return `!h${createHash("sha256").update(name, "utf8").digest("base64url")}`;
 }
 
 function checkedPrefix(prefix: unknown): string {

@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { backoffMs, delay } from "@tidemark/core/driver";
 import type { ObjectKeys } from "./object-keys.ts";
-import { isClockSkew, isTransient, statusOf, UnsupportedServerError } from "./s3-errors.ts";
-import { type EtagStyle, S3Objects, type WriteCondition, type WriteResult } from "./s3-objects.ts";
+import { isTransient, statusOf, UnsupportedServerError } from "./s3-errors.ts";
+import { type EtagStyle, S3Objects, type WriteCondition, type WrittenObject } from "./s3-objects.ts";
 
 /** How a server understands conditions. */
 export interface ServerTraits {
@@ -45,10 +45,12 @@ export async function probeServer(
 
 async function create(objects: S3Objects, key: string, signal: AbortSignal): Promise<string> {
   const created = await conditional(objects, key, "absent", signal);
+  if (created !== undefined) return created.etag;
   // A client that repeats requests by itself is refused what it has just written.
-  const etag = created.status === "refused" ? (await objects.get(key, signal)).object?.etag : created.etag;
-  if (etag === undefined) throw new UnsupportedServerError(`the server answers a write without an ETag: ${ADVICE}`);
-  return etag;
+  const { object } = await objects.get(key, signal);
+  if (object === undefined)
+    throw new UnsupportedServerError(`the server refuses a write of what is not there: ${ADVICE}`);
+  return object.etag;
 }
 
 async function mustRefuse(
@@ -58,8 +60,8 @@ async function mustRefuse(
   header: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const { status } = await patiently(signal, () => conditional(objects, key, condition, signal));
-  if (status !== "refused") throw new UnsupportedServerError(`the server ignores ${header} on PUT: ${ADVICE}`);
+  const written = await patiently(signal, () => conditional(objects, key, condition, signal));
+  if (written !== undefined) throw new UnsupportedServerError(`the server ignores ${header} on PUT: ${ADVICE}`);
 }
 
 async function understandEtags(
@@ -71,8 +73,8 @@ async function understandEtags(
 ): Promise<ServerTraits> {
   for (const etagStyle of ["quoted", "unquoted"] as const) {
     const objects = etagStyle === "quoted" ? quoted : new S3Objects(client, quoted.bucket, etagStyle);
-    const { status } = await patiently(signal, () => conditional(objects, key, { etag }, signal));
-    if (status === "refused") continue;
+    const written = await patiently(signal, () => conditional(objects, key, { etag }, signal));
+    if (written === undefined) continue;
     // Either the condition is honoured and the object stays, or it is gone, as it should be anyway.
     const removesConditionally = (await objects.remove(key, FOREIGN_ETAG, signal)) === "refused";
     if (removesConditionally) await objects.remove(key, undefined, signal);
@@ -86,7 +88,7 @@ async function conditional(
   key: string,
   condition: WriteCondition,
   signal: AbortSignal,
-): Promise<WriteResult> {
+): Promise<WrittenObject | undefined> {
   try {
     return await objects.put(key, "{}", condition, signal);
   } catch (error) {
@@ -101,7 +103,7 @@ async function patiently<Result>(signal: AbortSignal, request: () => Promise<Res
       return await request();
     } catch (error) {
       signal.throwIfAborted();
-      if (attempt > 2 || !(isTransient(error) || isClockSkew(error))) throw error;
+      if (attempt > 2 || !isTransient(error)) throw error;
       await delay(backoffMs(attempt, 20, 500), signal);
     }
   }

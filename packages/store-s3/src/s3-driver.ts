@@ -1,61 +1,52 @@
-import type {
-  ClaimEntry,
-  CommitEntry,
-  DeleteSelector,
-  ExpireEntry,
-  OffsetFilter,
-  OffsetKey,
-  ResetEntry,
-  StoreCapabilities,
-} from "@tidemark/core";
+import type { StoreCapabilities } from "@tidemark/core";
 import {
-  claimTransition,
-  commitTransition,
-  type DriverClaimOutcome,
-  type DriverCommitOutcome,
+  byTopic,
+  type Change,
+  type ChangeAnswer,
   type DriverContext,
-  type DriverExpireOutcome,
-  type DriverFailure,
-  type DriverFetchOutcome,
-  type DriverListing,
-  type DriverResetOutcome,
+  type DriverKey,
   type ErrorClassification,
-  expireTransition,
+  type ListFilter,
+  type ListPage,
   type OffsetStoreDriver,
-  resetTransition,
-  type StoredOffset,
-  toOffsetRecord,
+  type ReadAnswer,
+  type ReadEntry,
+  type WriteAnswer,
+  type WriteContext,
 } from "@tidemark/core/driver";
 import { mapBounded, streamBounded } from "./bounded-concurrency.ts";
-import { AT_WRITING, GroupDraft } from "./group-draft.ts";
-import { listingsOf } from "./group-listings.ts";
-import { readSnapshot } from "./group-snapshot.ts";
-import type { GroupName, ObjectKeys } from "./object-keys.ts";
-import { NewerDocumentError, settleTimes, UnreadableDocumentError, UnreadableEntryError } from "./offsets-document.ts";
-import type { OffsetsGroup } from "./offsets-group.ts";
-import { OffsetsGroups } from "./offsets-groups.ts";
-import { classifyS3Error } from "./s3-errors.ts";
-import type { S3Objects } from "./s3-objects.ts";
+import type { ObjectKeys, ObjectName } from "./object-keys.ts";
+import { type ObjectState, readState } from "./object-state.ts";
+import { type DamagedEntry, type DocumentEntry, entryNameOf } from "./offsets-document.ts";
+import { classifyS3Error, isTransient } from "./s3-errors.ts";
+import { type Bucket, SharedObject } from "./shared-object.ts";
 
 /** What a driver is made from. */
-export interface S3DriverOptions {
-  readonly objects: S3Objects;
+export interface S3DriverOptions extends Bucket {
   readonly keys: ObjectKeys;
-  /** Whether the server honours `If-Match` on DELETE. */
-  readonly removesConditionally: boolean;
   /** Releases what was opened for the store. */
   readonly release: () => void;
 }
 
+/** Everything that one call has to do with one object, with each item's place in the call. */
+interface ObjectPart<Item> {
+  readonly object: SharedObject;
+  readonly items: Item[];
+  readonly places: number[];
+}
+
 /** How many objects are read or written at the same time. */
 const CONCURRENCY = 32;
+/** What a store keeps in mind of objects that are idle. One that it has forgotten costs one more read. */
+const MAX_OBJECTS = 1_000;
+const MAX_BYTES = 128 * 1024 * 1024;
 /**
  * How old an empty object must be before it is removed, in milliseconds: an hour. A write that creates an object and is
  * still on its way would bring old positions back; S3 takes none that was signed more than a quarter of an hour before.
  */
 const ABANDONED_AFTER_MS = 60 * 60 * 1_000;
 
-/** The driver: which objects a call concerns, and the contract's transitions on their drafts. */
+/** The driver: which objects a call concerns. */
 export class S3Driver implements OffsetStoreDriver {
   readonly name = "s3";
   readonly capabilities: StoreCapabilities = Object.freeze({
@@ -63,221 +54,193 @@ export class S3Driver implements OffsetStoreDriver {
     transactions: false,
     durability: "synced",
     expiry: Object.freeze({ reclaim: "on-write", granularityMs: 1_000 }),
-    maxBatch: 1_000,
+    maxBatch: 100_000,
   });
-  readonly #objects: S3Objects;
+  readonly #bucket: Bucket;
   readonly #keys: ObjectKeys;
-  readonly #groups: OffsetsGroups;
-  readonly #removesConditionally: boolean;
   readonly #release: () => void;
+  readonly #objects = new Map<string, SharedObject>();
 
-  constructor({ objects, keys, removesConditionally, release }: S3DriverOptions) {
-    this.#objects = objects;
+  constructor({ objects, removesConditionally, keys, release }: S3DriverOptions) {
+    this.#bucket = { objects, removesConditionally };
     this.#keys = keys;
-    this.#groups = new OffsetsGroups(objects, keys);
-    this.#removesConditionally = removesConditionally;
     this.#release = release;
   }
 
-  claim(entries: readonly ClaimEntry[], { signal }: DriverContext): Promise<readonly DriverClaimOutcome[]> {
-    return this.#write<ClaimEntry, DriverClaimOutcome>(entries, signal, (entry, stored, draft) => {
-      draft.write(entry.key.partition, claimTransition(stored, entry, AT_WRITING));
-      return (writtenAt) => ({ status: "claimed", record: stored && recordOf(entry.key, stored, writtenAt) });
-    });
+  async read(keys: readonly DriverKey[], { signal }: DriverContext): Promise<ReadAnswer> {
+    const entries: ReadEntry[] = Array.from({ length: keys.length });
+    let now = Number.POSITIVE_INFINITY;
+    const failures = await this.#each(
+      keys,
+      (key) => key,
+      async ({ object, items, places }) => {
+        const state = await object.read(signal);
+        // Of several answers, the first one's time had passed for all.
+        now = Math.min(now, state.now);
+        for (const [at, place] of places.entries()) entries[place] = entryOf(state, items[at] as DriverKey);
+      },
+    );
+    for (const { error, places } of failures) {
+      // Reading all of them again may help.
+      if (isTransient(error)) throw error;
+      for (const place of places) entries[place] = { error };
+    }
+    return { now, entries };
   }
 
-  commit(entries: readonly CommitEntry[], { signal }: DriverContext): Promise<readonly DriverCommitOutcome[]> {
-    return this.#write<CommitEntry, DriverCommitOutcome>(entries, signal, (entry, stored, draft) => {
-      const { write, refusal } = commitTransition(entry.key, stored, entry, AT_WRITING);
-      if (write !== undefined) {
-        draft.write(entry.key.partition, write);
-        return () => ({ status: "committed" });
-      }
-      if (refusal.status !== "behind" || stored === undefined) return () => refusal;
-      return (writtenAt) => ({ status: "behind", record: recordOf(entry.key, stored, writtenAt) });
-    });
+  async write(changes: readonly Change[], context: WriteContext): Promise<WriteAnswer> {
+    const answers: ChangeAnswer[] = [];
+    let writtenAt: number | undefined;
+    const failures = await this.#each(
+      changes,
+      ({ key }) => key,
+      async ({ object, items, places }) => {
+        const answer = await object.write(items, context);
+        if (answer.writtenAt !== undefined) writtenAt = Math.max(writtenAt ?? 0, answer.writtenAt);
+        if (answer.changes === undefined) return;
+        for (const [at, place] of places.entries()) answers[place] = answer.changes[at] ?? "written";
+      },
+    );
+    for (const { error, places } of failures) for (const place of places) answers[place] = { status: "failed", error };
+    if (answers.length === 0) return { writtenAt, changes: undefined };
+    return { writtenAt, changes: changes.map((_, at) => answers[at] ?? "written") };
   }
 
-  reset(entries: readonly ResetEntry[], { signal }: DriverContext): Promise<readonly DriverResetOutcome[]> {
-    return this.#write<ResetEntry, DriverResetOutcome>(entries, signal, (entry, stored, draft) => {
-      draft.write(entry.key.partition, resetTransition(stored, entry, AT_WRITING));
-      return () => ({ status: "reset" });
+  async *list(filter: ListFilter, { signal }: Pick<DriverContext, "signal">): AsyncGenerator<ListPage> {
+    const pages = streamBounded(this.#namesOf(filter, signal), CONCURRENCY, async ({ objectKey, name }) => {
+      const state = await readState(this.#bucket.objects, objectKey, signal);
+      if (filter.reclaimable === true) await this.#removeAbandoned(objectKey, state, signal);
+      return { now: state.now, entries: [...listed(name, filter, state)] };
     });
-  }
-
-  expire(entries: readonly ExpireEntry[], { signal }: DriverContext): Promise<readonly DriverExpireOutcome[]> {
-    return this.#write<ExpireEntry, DriverExpireOutcome>(entries, signal, (entry, stored, draft) => {
-      if (stored === undefined) return () => ({ status: "absent" });
-      draft.write(entry.key.partition, expireTransition(stored, entry, AT_WRITING));
-      return () => ({ status: "set" });
-    });
-  }
-
-  fetch(keys: readonly OffsetKey[], { signal }: DriverContext): Promise<readonly DriverFetchOutcome[]> {
-    const entries = keys.map((key) => ({ key }));
-    return this.#byGroup<{ readonly key: OffsetKey }, DriverFetchOutcome>(entries, async (group, asked) => {
-      const draft = new GroupDraft(await group.read(signal), group.key);
-      return asked.map(({ key }) =>
-        readable(() => {
-          const stored = draft.read(key.partition);
-          return stored === undefined ? { status: "absent" } : { status: "found", record: toOffsetRecord(key, stored) };
-        }),
-      );
-    });
-  }
-
-  async *list(filter: OffsetFilter, { signal }: DriverContext): AsyncGenerator<readonly DriverListing[]> {
-    const listings = streamBounded(this.#namesOf(filter, signal), CONCURRENCY, async (name) => {
-      const objectKey = this.#keys.keyOf(name);
-      return listingsOf(name, objectKey, filter, await readSnapshot(this.#objects, objectKey, signal));
-    });
-    for await (const found of listings) if (found.length > 0) yield found;
-  }
-
-  async delete(selector: DeleteSelector, { signal }: DriverContext): Promise<readonly OffsetKey[]> {
-    if ("keys" in selector) return this.#deleteKeys(selector.keys, signal);
-    const isSweep = "expired" in selector;
-    const filter: OffsetFilter = isSweep ? {} : selector;
-    const removed: OffsetKey[] = [];
-    const steps = streamBounded(this.#namesOf(filter, signal), CONCURRENCY, async ({ consumer, topic }) => {
-      const group = this.#groups.of({ consumer, topic });
-      const { partitions, abandoned } = await group.run(
-        {
-          needsFresh: true,
-          apply(draft) {
-            const gone = isSweep ? draft.removeExpired() : draft.removeAll(filter.partition);
-            const etag = draft.abandonedFor(ABANDONED_AFTER_MS);
-            return () => ({ partitions: gone, abandoned: etag });
-          },
-        },
-        signal,
-      );
-      if (abandoned !== undefined && this.#removesConditionally) {
-        await this.#objects.remove(group.key, abandoned, signal);
-      }
-      return partitions.map((partition) => ({ consumer, topic, partition }));
-    });
-    for await (const keys of steps) removed.push(...keys);
-    return removed;
+    for await (const page of pages) if (page.entries.length > 0) yield page;
   }
 
   classify(error: unknown): ErrorClassification {
-    return classifyS3Error(error, this.#objects.bucket);
+    return classifyS3Error(error, this.#bucket.objects.bucket);
   }
 
   async close(): Promise<void> {
     this.#release();
   }
 
-  async #deleteKeys(keys: readonly OffsetKey[], signal: AbortSignal): Promise<readonly OffsetKey[]> {
-    const entries = keys.map((key) => ({ key }));
-    const outcomes = await this.#byGroup<{ readonly key: OffsetKey }, { readonly isRemoved: boolean }>(
-      entries,
-      (group, asked) =>
-        group.run(
-          {
-            needsFresh: true,
-            apply(draft) {
-              const removed = asked.map(({ key }) => ({ isRemoved: draft.remove(key.partition) }));
-              return () => removed;
-            },
-          },
-          signal,
-        ),
-    );
-    return outcomes.flatMap((outcome, index) => {
-      if ("status" in outcome) throw outcome.error;
-      const key = keys[index];
-      return outcome.isRemoved && key !== undefined ? [key] : [];
-    });
-  }
-
-  #write<Entry extends { readonly key: OffsetKey }, Outcome>(
-    entries: readonly Entry[],
-    signal: AbortSignal,
-    step: (entry: Entry, stored: StoredOffset | undefined, draft: GroupDraft) => (writtenAt: number) => Outcome,
-  ): Promise<readonly (Outcome | DriverFailure)[]> {
-    return this.#byGroup(entries, (group, asked) =>
-      group.run(
-        {
-          apply(draft) {
-            const outcomes = asked.map((entry) => readable(() => step(entry, draft.read(entry.key.partition), draft)));
-            return (writtenAt) =>
-              outcomes.map((outcome) => (typeof outcome === "function" ? outcome(writtenAt) : outcome));
-          },
-        },
-        signal,
-      ),
-    );
-  }
-
-  /** Asks each group for its own entries, and gives the answers in the order of the entries. */
-  async #byGroup<Entry extends { readonly key: OffsetKey }, Outcome>(
-    entries: readonly Entry[],
-    ask: (group: OffsetsGroup, entries: readonly Entry[]) => Promise<readonly (Outcome | DriverFailure)[]>,
-  ): Promise<readonly (Outcome | DriverFailure)[]> {
-    const indexes = new Map<OffsetsGroup, number[]>();
-    let last: OffsetKey | undefined;
-    let own: number[] = [];
-    for (const [index, { key }] of entries.entries()) {
-      // A session's partitions come one after the other: they are one group without looking again.
-      if (key.consumer !== last?.consumer || key.topic !== last.topic) {
-        const group = this.#groups.of(key);
-        own = indexes.get(group) ?? [];
-        indexes.set(group, own);
-        last = key;
-      }
-      own.push(index);
-    }
-    const answers: (Outcome | DriverFailure)[] = [];
-    const errors: unknown[] = [];
-    await mapBounded([...indexes], CONCURRENCY, async ([group, asked]) => {
+  /** Has each object's part of a call carried out, and gives those that failed; throws if all did. */
+  async #each<Item>(
+    items: readonly Item[],
+    keyOf: (item: Item) => DriverKey,
+    carryOut: (part: ObjectPart<Item>) => Promise<void>,
+  ): Promise<{ readonly places: readonly number[]; readonly error: unknown }[]> {
+    const parts = this.#partsOf(items, keyOf);
+    const failures: { readonly places: readonly number[]; readonly error: unknown }[] = [];
+    await mapBounded(parts, CONCURRENCY, async (part) => {
       try {
-        const outcomes = await ask(
-          group,
-          asked.map((index) => entries[index] as Entry),
-        );
-        asked.forEach((index, position) => (answers[index] = outcomes[position] as Outcome | DriverFailure));
+        await carryOut(part);
       } catch (error) {
-        errors.push(error);
-        for (const index of asked) answers[index] = { status: "failed", error };
+        failures.push({ places: part.places, error });
       }
     });
-    // Nothing was answered: as a whole it may be repeated (contract 3.3).
-    if (errors.length === indexes.size && errors.length > 0) throw errors[0];
-    return answers;
+    if (failures.length > 0 && failures.length === parts.length) throw failures[0]?.error;
+    return failures;
   }
 
-  /** The groups that a filter may concern. */
-  async *#namesOf({ consumer, topic }: OffsetFilter, signal: AbortSignal): AsyncGenerator<readonly GroupName[]> {
-    if (consumer !== undefined && topic !== undefined) {
-      yield [{ consumer, topic }];
+  #partsOf<Item>(items: readonly Item[], keyOf: (item: Item) => DriverKey): ObjectPart<Item>[] {
+    this.#forgetIdle();
+    const parts = new Map<SharedObject, ObjectPart<Item>>();
+    for (const group of byTopic(items, keyOf)) {
+      let positions: ObjectPart<Item> | undefined;
+      for (const [at, item] of group.items.entries()) {
+        const key = keyOf(item);
+        let part = "partition" in key ? positions : undefined;
+        if (part === undefined) {
+          part = { object: this.#objectOf(key), items: [], places: [] };
+          parts.set(part.object, part);
+          if ("partition" in key) positions = part;
+        }
+        part.items.push(item);
+        part.places.push(group.places[at] as number);
+      }
+    }
+    return [...parts.values()];
+  }
+
+  /** The object that a key is in: always the same one while it has work to do. */
+  #objectOf(key: DriverKey): SharedObject {
+    const objectKey = this.#keys.keyOf(key);
+    const content = "partition" in key ? "positions" : "member";
+    const object = this.#objects.get(objectKey) ?? new SharedObject(this.#bucket, objectKey, content);
+    // A map remembers the order of insertion: the first is the one that was not used for longest.
+    this.#objects.delete(objectKey);
+    this.#objects.set(objectKey, object);
+    return object;
+  }
+
+  #forgetIdle(): void {
+    let bytes = 0;
+    for (const object of this.#objects.values()) bytes += object.bytes;
+    for (const [objectKey, object] of this.#objects) {
+      if (this.#objects.size <= MAX_OBJECTS && bytes <= MAX_BYTES) return;
+      if (!object.isIdle) continue;
+      bytes -= object.bytes;
+      this.#objects.delete(objectKey);
+    }
+  }
+
+  async #removeAbandoned(objectKey: string, state: ObjectState, signal: AbortSignal): Promise<void> {
+    const { etag, entries, damage, now, writtenAt } = state;
+    if (etag === undefined || damage !== undefined || entries.size > 0 || now - writtenAt <= ABANDONED_AFTER_MS) return;
+    if (this.#bucket.removesConditionally) await this.#bucket.objects.remove(objectKey, etag, signal);
+  }
+
+  /** The objects that a filter may concern. */
+  async *#namesOf({ kind, consumer, topic }: ListFilter, signal: AbortSignal): AsyncGenerator<readonly ListedObject[]> {
+    const content = kind === "position" ? "positions" : "member";
+    const isOne = consumer !== undefined && topic !== undefined;
+    if (isOne && content === "positions") {
+      yield [{ objectKey: this.#keys.keyOf({ consumer, topic, partition: 0 }), name: { consumer, topic, content } }];
       return;
     }
-    const prefix = consumer === undefined ? this.#keys.root : this.#keys.consumerFolder(consumer);
-    for await (const page of this.#objects.list(prefix, signal)) {
-      yield page.flatMap((key) => {
-        const name = this.#keys.groupOf(key);
-        return name === undefined || (topic !== undefined && name.topic !== topic) ? [] : [name];
+    const ofConsumer = consumer === undefined ? this.#keys.root : this.#keys.consumerFolder(consumer);
+    const prefix = isOne ? this.#keys.topicFolder(consumer, topic) : ofConsumer;
+    for await (const page of this.#bucket.objects.list(prefix, signal)) {
+      yield page.flatMap((objectKey) => {
+        const name = this.#keys.nameOf(objectKey);
+        if (name?.content !== content || (topic !== undefined && name.topic !== topic)) return [];
+        return [{ objectKey, name }];
       });
     }
   }
 }
 
-function recordOf(key: OffsetKey, stored: StoredOffset, writtenAt: number): ReturnType<typeof toOffsetRecord> {
-  return toOffsetRecord(key, settleTimes(stored, writtenAt));
+interface ListedObject {
+  readonly objectKey: string;
+  readonly name: ObjectName;
 }
 
-/** Gives what one entry comes to, or that what is stored for it cannot be read; any other error ends the whole call. */
-function readable<Outcome>(answer: () => Outcome): Outcome | DriverFailure {
-  try {
-    return answer();
-  } catch (error) {
-    const isDamage =
-      error instanceof UnreadableEntryError ||
-      error instanceof UnreadableDocumentError ||
-      error instanceof NewerDocumentError;
-    if (isDamage) return { status: "failed", error };
-    throw error;
+function entryOf(state: ObjectState, key: DriverKey): ReadEntry {
+  if (state.damage !== undefined) return { error: state.damage };
+  return readEntry(state.entries.get(entryNameOf(key)), state);
+}
+
+function readEntry(entry: DocumentEntry | DamagedEntry | undefined, { writtenAt }: ObjectState): ReadEntry {
+  if (entry === undefined || "error" in entry) return entry && { error: entry.error };
+  return { version: entry.version, value: entry.value, writtenAt: entry.stamp.time ?? writtenAt };
+}
+
+/** What a listing gives of one object. */
+function* listed(name: ObjectName, filter: ListFilter, state: ObjectState): Generator<ListPage["entries"][number]> {
+  const { consumer, topic, content } = name;
+  if (state.damage !== undefined) {
+    // Which partitions were in it cannot be told: the first stands for all.
+    const key = content === "member" ? { member: name.member } : { partition: filter.partition ?? 0 };
+    yield { key: { consumer, topic, ...key } as DriverKey, entry: { error: state.damage } };
+    return;
+  }
+  for (const [entryName, stored] of state.entries) {
+    const entry = readEntry(stored, state);
+    if (entry === undefined) continue;
+    if (content === "member") {
+      if (typeof entryName === "string") yield { key: { consumer, topic, member: entryName }, entry };
+    } else if (typeof entryName === "number" && (filter.partition === undefined || filter.partition === entryName)) {
+      yield { key: { consumer, topic, partition: entryName }, entry };
+    }
   }
 }

@@ -5,66 +5,54 @@ import {
   PutObjectCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
-import { NoDateError, observeDate } from "./response-date.ts";
-import { isMissingObject, isPreconditionFailed } from "./s3-errors.ts";
+import { ForeignAnswerError, isMissingObject, isRefused } from "./s3-errors.ts";
+import { CLOCK_STEP_MS, observeClock } from "./server-clock.ts";
 
 /** How the server wants an ETag in a condition: as HTTP writes it, or, as Ceph does, without its quotes. */
 export type EtagStyle = "quoted" | "unquoted";
 
-/** What a conditional write is conditional on: this ETag, or that there is no object. */
-export type WriteCondition = { readonly etag: string } | "absent";
+/** What a write is conditional on: this ETag, that there is no object, or nothing. */
+export type WriteCondition = { readonly etag: string } | "absent" | "none";
 
 /** What a read found. */
 export interface ObjectRead {
   /** `undefined`: there is no object. */
-  readonly object: StoredObject | undefined;
-  /** The server's time at the answer, in milliseconds. */
+  readonly object: FoundObject | undefined;
+  /** A time that had passed when the server looked, in milliseconds of its clock. */
   readonly now: number;
 }
 
 /** One object as it was read. */
-export interface StoredObject {
-  readonly text: string;
+export interface FoundObject {
+  /** `undefined`: it is larger than anything that is written here, and was not read. */
+  readonly text: string | undefined;
+  readonly bytes: number;
   /** Without quotes. */
   readonly etag: string;
   /** `Last-Modified`, in milliseconds. */
   readonly writtenAt: number;
 }
 
-/** What a conditional write came to. */
-export type WriteResult =
-  | {
-      readonly status: "written";
-      /** Without quotes; `undefined` if the server did not say. */
-      readonly etag: string | undefined;
-      /** The server's time at the answer, in milliseconds; `undefined` if it did not say. */
-      readonly now: number | undefined;
-    }
-  | { readonly status: "refused" };
-
-/** There is something under the key that is far too large to be a document of ours. */
-export class OversizedObjectError extends Error {
-  override readonly name = "OversizedObjectError";
+/** What a successful write is known by. */
+export interface WrittenObject {
+  /** Without quotes. */
   readonly etag: string;
+  /** The server's time at the answer, in milliseconds: not before the object's `Last-Modified`. */
   readonly writtenAt: number;
+  /** As in a read. */
   readonly now: number;
-
-  constructor(bytes: number, { etag, writtenAt, now }: { etag: string; writtenAt: number; now: number }) {
-    super(`is ${bytes} bytes long, far too large to be a document of Tidemark`);
-    this.etag = etag;
-    this.writtenAt = writtenAt;
-    this.now = now;
-  }
 }
 
-/** Thousands of partitions with the largest metadata fit; what is larger is not read into memory. */
-const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
+/** The most bytes of an object, written or read: tens of thousands of partitions, or ten thousand with the largest metadata. */
+export const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
 
 /** The few requests that the store makes, with conditions and the server's clock. */
 export class S3Objects {
   readonly bucket: string;
   readonly #client: S3Client;
   readonly #etagStyle: EtagStyle;
+  /** By how much the clock that answers was seen to lag behind the one that stamps objects. */
+  #lagMs = 0;
 
   constructor(client: S3Client, bucket: string, etagStyle: EtagStyle) {
     this.bucket = bucket;
@@ -75,44 +63,56 @@ export class S3Objects {
   /** Reads one object. */
   async get(key: string, signal: AbortSignal): Promise<ObjectRead> {
     const command = new GetObjectCommand({ Bucket: this.bucket, Key: key });
-    const date = observeDate(command);
+    const clock = observeClock(command);
     try {
       const answer = await this.#client.send(command, { abortSignal: signal });
       const { Body: body, ContentLength: bytes = 0, ETag, LastModified } = answer;
       if (LastModified === undefined || ETag === undefined) {
-        throw new NoDateError("the answer has no Last-Modified or ETag header");
+        throw new ForeignAnswerError("an object without Last-Modified or ETag");
       }
-      const [etag, writtenAt] = [bareEtag(ETag), LastModified.getTime()];
-      // A clock that lags behind the one that stamped the object must not make it younger than new.
-      const now = Math.max(date.required(), writtenAt);
+      const known = { bytes, etag: bareEtag(ETag), writtenAt: LastModified.getTime() };
+      const now = clock.now();
+      this.#lagMs = Math.min(CLOCK_STEP_MS, Math.max(this.#lagMs, known.writtenAt - (clock.date() ?? 0)));
       if (bytes > MAX_OBJECT_BYTES) {
         (body as { destroy?(): void } | undefined)?.destroy?.();
-        throw new OversizedObjectError(bytes, { etag, writtenAt, now });
+        return { object: { ...known, text: undefined }, now };
       }
-      const text = (await body?.transformToString("utf-8")) ?? "";
-      return { object: { text, etag, writtenAt }, now };
+      return { object: { ...known, text: (await body?.transformToString("utf-8")) ?? "" }, now };
     } catch (error) {
       if (!isMissingObject(error)) throw error;
-      return { object: undefined, now: date.required() };
+      return { object: undefined, now: clock.now() };
     }
   }
 
-  /** Writes an object if the condition holds. An error other than a refusal leaves open whether it was written. */
-  async put(key: string, body: string, condition: WriteCondition, signal: AbortSignal): Promise<WriteResult> {
+  /**
+   * Writes an object if the condition holds; `undefined`: it did not, and nothing is written. An error leaves open whether
+   * it was written.
+   */
+  async put(
+    key: string,
+    body: Uint8Array | string,
+    condition: WriteCondition,
+    signal: AbortSignal,
+  ): Promise<WrittenObject | undefined> {
     const command = new PutObjectCommand({
       Bucket: this.bucket,
       Key: key,
       Body: body,
-      ContentType: "application/json",
-      ...(condition === "absent" ? { IfNoneMatch: "*" } : { IfMatch: this.#inCondition(condition.etag) }),
+      ContentType: "application/x-ndjson",
+      ...(condition === "absent" && { IfNoneMatch: "*" }),
+      ...(typeof condition === "object" && { IfMatch: this.#inCondition(condition.etag) }),
     });
-    const date = observeDate(command);
+    const clock = observeClock(command);
     try {
       const { ETag } = await this.#client.send(command, { abortSignal: signal });
-      return { status: "written", etag: ETag === undefined ? undefined : bareEtag(ETag), now: date.seen() };
+      const writtenAt = clock.date();
+      if (ETag === undefined || writtenAt === undefined) {
+        throw new ForeignAnswerError("a write without ETag or Date");
+      }
+      return { etag: bareEtag(ETag), writtenAt: writtenAt + this.#lagMs, now: clock.now() };
     } catch (error) {
-      // AWS says 404 where the object of an If-Match is gone.
-      if (isPreconditionFailed(error) || isMissingObject(error)) return { status: "refused" };
+      // AWS says NoSuchKey where the object of an If-Match is gone.
+      if (condition !== "none" && (isRefused(error) || isMissingObject(error))) return undefined;
       throw error;
     }
   }
@@ -128,7 +128,8 @@ export class S3Objects {
       await this.#client.send(command, { abortSignal: signal });
       return "removed";
     } catch (error) {
-      if (isPreconditionFailed(error) || isMissingObject(error)) return "refused";
+      if (etag !== undefined && (isRefused(error) || isMissingObject(error))) return "refused";
+      if (isMissingObject(error)) return "removed";
       throw error;
     }
   }
@@ -141,8 +142,11 @@ export class S3Objects {
         new ListObjectsV2Command({ Bucket: this.bucket, Prefix: prefix, ContinuationToken: token }),
         { abortSignal: signal },
       );
-      yield (page.Contents ?? []).flatMap(({ Key }) => (Key === undefined ? [] : [Key]));
       token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+      if (page.Name === undefined || (page.IsTruncated === true && token === undefined)) {
+        throw new ForeignAnswerError("a listing without its bucket, or without its end");
+      }
+      yield (page.Contents ?? []).flatMap(({ Key }) => (Key === undefined ? [] : [Key]));
     } while (token !== undefined);
   }
 

@@ -1,4 +1,5 @@
 import { GetObjectCommand, NoSuchKey, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
+import type { OffsetKey } from "@tidemark/core";
 import type { OpenedStore, OpenStoreOptions, StoreHarness } from "@tidemark/core/conformance";
 import { openTcpProxy } from "@tidemark/test-support/faults";
 import type { S3Access } from "@tidemark/test-support/servers";
@@ -17,10 +18,6 @@ export interface S3HarnessOptions {
 
 const BUSY_TIMEOUT_MS = 25_000;
 const PREFIX = "kit";
-
-interface Document {
-  partitions: Record<string, { nextOffset?: unknown }>;
-}
 
 /** The kit's harness on a server: each client reaches it through a connection that can be cut. */
 export function s3Harness({ access, bucket, admin }: S3HarnessOptions): Pick<StoreHarness, "open"> {
@@ -46,14 +43,16 @@ export function s3Harness({ access, bucket, admin }: S3HarnessOptions): Pick<Sto
         return open({ namespace, ...(timeout !== undefined && { timeout }) });
       },
       async peek(key) {
-        return (await read(keys.keyOf(key)))?.partitions[key.partition] !== undefined;
+        return (await read(keys.keyOf(key)))?.some((line) => isOf(line, key)) === true;
       },
       async corrupt(key) {
-        const document = await read(keys.keyOf(key));
-        const entry = document?.partitions[key.partition];
-        if (document === undefined || entry === undefined) throw new Error("there is no record to damage");
-        entry.nextOffset = -7;
-        await write(keys.keyOf(key), document);
+        const lines = await read(keys.keyOf(key));
+        if (lines?.some((line) => isOf(line, key)) !== true) throw new Error("there is no record to damage");
+        const damaged = `{"partition":${key.partition},"version":"by-hand","record":{"v":1,"nextOffset":-7}}`;
+        await write(
+          keys.keyOf(key),
+          lines.map((line) => (isOf(line, key) ? damaged : line)),
+        );
       },
       async interrupt() {
         proxy.cut();
@@ -66,17 +65,21 @@ export function s3Harness({ access, bucket, admin }: S3HarnessOptions): Pick<Sto
     };
   }
 
-  async function read(key: string): Promise<Document | undefined> {
+  async function read(key: string): Promise<string[] | undefined> {
     try {
       const { Body: body } = await admin.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-      return JSON.parse((await body?.transformToString()) ?? "") as Document;
+      return (await body?.transformToString())?.split("\n");
     } catch (error) {
       if (error instanceof NoSuchKey) return undefined;
       throw error;
     }
   }
 
-  async function write(key: string, document: Document): Promise<void> {
-    await admin.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: JSON.stringify(document) }));
+  async function write(key: string, lines: readonly string[]): Promise<void> {
+    await admin.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: lines.join("\n") }));
   }
+}
+
+function isOf(line: string, { partition }: OffsetKey): boolean {
+  return line.startsWith(`{"partition":${partition},`);
 }
