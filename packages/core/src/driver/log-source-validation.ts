@@ -72,7 +72,9 @@ export function validateTopicAlteration(alteration: TopicAlteration): void {
   }
   for (const name of Object.keys(alteration)) {
     if (!TOPIC_SETTINGS.has(name)) {
-      throw new TypeError(`a topic has no setting ${JSON.stringify(name)}; known are ${[...TOPIC_SETTINGS].join(", ")}`);
+      throw new TypeError(
+        `a topic has no setting ${JSON.stringify(name)}; known are ${[...TOPIC_SETTINGS].join(", ")}`,
+      );
     }
   }
   const { partitions, consumerTtl, retentionMs, retentionBytes } = alteration;
