@@ -3,6 +3,8 @@ export type { DriverConformanceCase, DriverVerb } from "./driver/driver-case.ts"
 export type { DriverConformanceContext } from "./driver/driver-context.ts";
 export type { DriverHarness, OpenDriverOptions, OpenedDriver } from "./driver/driver-harness.ts";
 export { runDriverCase, testOffsetStoreDriver } from "./driver/test-offset-store-driver.ts";
+export { type ConnectionFaults, connectionFaults } from "./faults/connection-faults.ts";
+export { openTcpProxy, type TcpProxy, type TcpProxyOptions } from "./faults/tcp-proxy.ts";
 export { findHistoryFault, type HistoryFault } from "./history/find-history-fault.ts";
 export { type Interval, linearize, type Linearization, type SequentialModel } from "./history/linearize.ts";
 export { type RandomClientsOptions, runRandomClients } from "./history/random-clients.ts";

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomInt } from "node:crypto";
 
 import type { OffsetKey } from "../../key.ts";
 import type { OffsetStore, StoreCapabilities } from "../../offset-store.ts";
@@ -7,10 +8,18 @@ import type { OpenedStore, OpenStoreOptions, StoreHarness } from "./store-harnes
 
 /** What a case works with: a store of its own, more clients on demand, and the times that suit the store's clock. */
 export class ConformanceContext extends CaseClients<OpenedStore, OpenStoreOptions> {
+  /** Chooses where a case chooses at random; a failure tells it, and it can be given again. */
+  readonly seed: number;
+
+  private constructor(harness: StoreHarness, namespace: string, first: OpenedStore, seed: number) {
+    super(harness, namespace, first);
+    this.seed = seed;
+  }
+
   /** Opens the first client in a new namespace. */
-  static async open(harness: StoreHarness): Promise<ConformanceContext> {
+  static async open(harness: StoreHarness, seed: number = randomInt(2 ** 31)): Promise<ConformanceContext> {
     const namespace = newNamespace();
-    return new ConformanceContext(harness, namespace, await harness.open({ namespace }));
+    return new ConformanceContext(harness, namespace, await harness.open({ namespace }), seed);
   }
 
   /** The first client's store. */

@@ -1,7 +1,21 @@
 import assert from "node:assert/strict";
 
+import type { OffsetKey } from "../../../key.ts";
 import type { ConformanceCase } from "../conformance-case.ts";
-import { claim, commit, committed, fetched, found, identities, keyOf, listed, newToken } from "../outcomes.ts";
+import {
+  claim,
+  claimed,
+  commit,
+  committed,
+  expire,
+  fetched,
+  found,
+  identities,
+  keyOf,
+  listed,
+  newToken,
+  reset,
+} from "../outcomes.ts";
 
 const MINUTE_MS = 60_000;
 /** Less than what clients put right by themselves that sign their requests (S3's: 5 minutes), and less than servers refuse. */
@@ -27,30 +41,45 @@ export const clockCases: readonly ConformanceCase[] = [
         await claim(store, key, token, { ttl: TTL_MS });
         await committed(store, key, token, 1n);
         const { claimedAt: right } = await found(store, key);
+        const keys = [other, ...["recreated", "moved", "lengthened"].map((topic) => keyOf({ topic }))];
+        const [, recreated, moved, lengthened] = keys as [OffsetKey, OffsetKey, OffsetKey, OffsetKey];
+        await claim(store, lengthened, token);
         const setRight = await context.setClientClock(skewMs);
         try {
           assert.ok(await fetched(wrong, key), `a living record is absent ${hasSkew}`);
           assert.equal((await commit(wrong, key, token, 2n)).status, "committed", `a commit was refused ${hasSkew}`);
-          assert.equal((await listed(wrong)).length, 1, `a living record is not listed ${hasSkew}`);
+          assert.equal((await listed(wrong)).length, 2, `a living record is not listed ${hasSkew}`);
           assert.deepEqual(await wrong.delete({ expired: true }), [], `a living record was swept ${hasSkew}`);
           await claim(wrong, other, token, { ttl: TTL_MS });
           await committed(wrong, other, token, 3n);
+          await committed(wrong, recreated, token, 4n, { recreate: true, owner: "again", ttl: TTL_MS });
+          await reset(wrong, moved, 5n, { ttl: TTL_MS });
+          await expire(wrong, lengthened, TTL_MS);
         } finally {
           await setRight();
         }
         assert.deepEqual(
           identities(await listed(store)),
-          identities([key, other]),
+          identities([key, ...keys]),
           `what was written ${hasSkew} expired`,
         );
-        const record = await found(store, other);
-        for (const field of ["claimedAt", "committedAt", "expiresAt"] as const) {
-          const expected = (right?.getTime() ?? 0) + (field === "expiresAt" ? TTL_MS : 0);
-          const offMs = (record[field]?.getTime() ?? 0) - expected;
-          // Far from the clocks' difference, and from what a busy machine may take.
-          assert.ok(Math.abs(offMs) < TTL_MS, `${field} is ${offMs} ms off, written ${hasSkew}`);
+        for (const written of keys) {
+          const record = await found(store, written);
+          for (const field of ["claimedAt", "committedAt", "updatedAt", "expiresAt"] as const) {
+            const time = record[field]?.getTime();
+            const expected = (right?.getTime() ?? 0) + (field === "expiresAt" ? TTL_MS : 0);
+            if (time === undefined) continue;
+            // Far from the clocks' difference, and from what a busy machine may take.
+            const offMs = time - expected;
+            assert.ok(Math.abs(offMs) < TTL_MS, `${field} is ${offMs} ms off, written ${hasSkew} (${written.topic})`);
+          }
         }
-        await store.delete({ keys: [key, other] });
+        const { epoch } = await found(store, other);
+        await store.delete({ keys: [key, ...keys] });
+        // An epoch goes by the clock where nothing else is left: by a client's it would be far ahead, or come again.
+        const again = await claimed(store, other, newToken());
+        assert.ok(again.epoch > epoch, `an epoch went back from ${epoch} to ${again.epoch}, given ${hasSkew}`);
+        await store.delete({ keys: [other] });
       }
     },
   },

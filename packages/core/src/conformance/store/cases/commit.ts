@@ -164,6 +164,9 @@ export const commitCases: readonly ConformanceCase[] = [
       const texts = [
         "x".repeat(4096),
         "é".repeat(2048),
+        "a\r\nb\rc\nd\r\n",
+        "\r\n",
+        " at both ends ",
         "\u0000\n\t\"'\\{}:%*/ 🌊 \u2028 __proto__",
         '{"json":true}',
         " ",

@@ -158,7 +158,7 @@ export const deleteCases: readonly ConformanceCase[] = [
   {
     id: "delete/near-namespaces",
     clause: "3.14",
-    title: "namespaces are told apart whole: one that begins like another, or differs in case, is another",
+    title: "namespaces are told apart whole: one that begins like another, or differs in case or a blank, is another",
     run: async (context) => {
       const { store } = context;
       const [key, token] = [keyOf(), newToken()];
@@ -166,6 +166,7 @@ export const deleteCases: readonly ConformanceCase[] = [
       await committed(store, key, token, 10n);
       const names = [
         (namespace: string) => `${namespace}0`,
+        (namespace: string) => `${namespace} `,
         (namespace: string) => `${namespace}:${key.consumer}`,
         (namespace: string) => namespace.toUpperCase(),
       ];

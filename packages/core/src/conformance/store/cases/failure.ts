@@ -3,20 +3,7 @@ import assert from "node:assert/strict";
 import { OffsetStoreError } from "../../../errors/offset-store-error.ts";
 import type { OffsetKey } from "../../../key.ts";
 import type { ConformanceCase } from "../conformance-case.ts";
-import { eventually } from "../eventually.ts";
-import {
-  type AnyStore,
-  claim,
-  commit,
-  committed,
-  fetched,
-  found,
-  identities,
-  keyOf,
-  listed,
-  newToken,
-  only,
-} from "../outcomes.ts";
+import { type AnyStore, claim, fetched, found, identities, keyOf, newToken, only } from "../outcomes.ts";
 
 /** An error is never an answer. */
 export const failureCases: readonly ConformanceCase[] = [
@@ -129,68 +116,6 @@ export const failureCases: readonly ConformanceCase[] = [
     },
   },
   {
-    id: "failure/outage",
-    clause: "3.3c",
-    title: "a store that cannot be reached fails, within its timeout, and never answers absent; it recovers by itself",
-    run: async (context) => {
-      const timeout = 2_000;
-      const opened = await context.openAnother({ timeout });
-      const { store } = opened;
-      const [key, token] = [keyOf(), newToken()];
-      await claim(store, key, token);
-      await committed(store, key, token, 10n);
-      if (context.connection === "embedded") {
-        assert.equal(opened.interrupt, undefined, "an embedded store has no connection to cut: leave `interrupt` out");
-        return;
-      }
-      const restore = await context.interrupt(opened);
-      try {
-        await assertUnreachable(timeout, () => store.fetch([key]));
-        await assertUnreachable(timeout, () => store.commit([{ key, token, nextOffset: 11n }]));
-        await assertUnreachable(timeout, async () => {
-          for await (const record of store.list())
-            assert.fail(`listed ${String(record.nextOffset)} without a connection`);
-        });
-      } finally {
-        await restore();
-      }
-      await assertRecovers(store, key, token);
-      assert.equal((await found(context.store, key)).nextOffset, 12n);
-    },
-  },
-  {
-    id: "failure/silence",
-    clause: "3.9a",
-    title: "every verb ends within its timeout although the server never answers, and the store recovers by itself",
-    run: async (context) => {
-      const timeout = 2_000;
-      const opened = await context.openAnother({ timeout });
-      const { store } = opened;
-      const [key, other, token] = [keyOf(), keyOf({ topic: "other" }), newToken()];
-      await claim(store, key, token);
-      if (context.connection === "embedded") {
-        assert.equal(opened.silence, undefined, "an embedded store waits for no server: leave `silence` out");
-        return;
-      }
-      const restore = await context.silence(opened);
-      try {
-        const calls: readonly (() => Promise<unknown>)[] = [
-          () => store.claim([{ key: other, token, owner: "o" }]),
-          () => store.commit([{ key, token, nextOffset: 11n }]),
-          () => store.fetch([key]),
-          () => listed(store),
-          () => store.reset([{ key: other, nextOffset: 1n }]),
-          () => store.expire([{ key: other, ttl: null }]),
-          () => store.delete({ keys: [other] }),
-        ];
-        await Promise.all(calls.map((call) => assertUnreachable(timeout, call)));
-      } finally {
-        await restore();
-      }
-      await assertRecovers(store, key, token);
-    },
-  },
-  {
     id: "failure/confirmed-miss",
     clause: "3.3d",
     title: "only a confirmed miss is absent: a claimed key without a position is found",
@@ -221,44 +146,4 @@ function assertCorrupt(outcome: unknown, key: OffsetKey): void {
   assert.equal(error.retryable, false);
   assert.deepEqual(error.keys, [key]);
   assert.ok(error.message.includes(key.topic), `the message does not name the key: ${error.message}`);
-}
-
-async function assertRecovers(store: AnyStore, key: OffsetKey, token: string): Promise<void> {
-  await eventually("the store recovers once its connection is back", async () => {
-    try {
-      return (await commit(store, key, token, 12n)).status === "committed";
-    } catch (error) {
-      if (error instanceof OffsetStoreError && error.retryable) return false;
-      throw error;
-    }
-  });
-}
-
-async function assertUnreachable(timeoutMs: number, call: () => Promise<unknown>): Promise<void> {
-  const startedAt = performance.now();
-  const slackMs = 2_000;
-  let error: unknown;
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    const hangs = new assert.AssertionError({
-      message: `a call hangs: not answered ${timeoutMs + slackMs} ms after it was made`,
-    });
-    timer = setTimeout(reject, timeoutMs + slackMs, hangs);
-  });
-  try {
-    const answer = await Promise.race([call(), tooLate]);
-    const failed = Array.isArray(answer) ? (answer as { status: string; error?: unknown }[]) : [];
-    assert.ok(failed.length > 0 && failed.every(({ status }) => status === "failed"), "answered without a connection");
-    error = failed[0]?.error;
-  } catch (thrown) {
-    if (thrown instanceof assert.AssertionError) throw thrown;
-    error = thrown;
-  } finally {
-    clearTimeout(timer);
-  }
-  assert.ok(error instanceof OffsetStoreError, `not an OffsetStoreError: ${String(error)}`);
-  assert.ok(error.code === "UNAVAILABLE" || error.code === "TIMEOUT", `${error.code}: ${error.message}`);
-  assert.equal(error.retryable, true);
-  const tookMs = performance.now() - startedAt;
-  assert.ok(tookMs < timeoutMs + slackMs, `the call took ${Math.round(tookMs)} ms; its timeout is ${timeoutMs} ms`);
 }

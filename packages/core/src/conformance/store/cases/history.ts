@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { randomInt } from "node:crypto";
 
 import { findHistoryFault } from "../../history/find-history-fault.ts";
 import { runRandomClients } from "../../history/random-clients.ts";
@@ -32,7 +31,7 @@ export const historyCases: readonly ConformanceCase[] = [
           return store;
         }),
       );
-      const seed = randomInt(2 ** 20);
+      const { seed } = context;
       const startedAt = performance.now();
       for (let round = 0; round < MAX_ROUNDS; round += 1) {
         if (round >= MIN_ROUNDS && performance.now() - startedAt > ENOUGH_MS) return;
@@ -43,7 +42,11 @@ export const historyCases: readonly ConformanceCase[] = [
         await runRandomClients(clients, { seed: seed + round, keys, callsEach: CALLS_EACH });
         const fault = findHistoryFault(recorder.calls);
         // Not by comparing: the difference to nothing at all would show the whole fault a second time.
-        if (fault !== undefined) assert.fail(`seed ${seed + round}: ${fault.message}`);
+        if (fault !== undefined) {
+          assert.fail(
+            `${fault.message}\ntestOffsetStore with { seed: ${seed + round} } has the same calls made, if not at the same times`,
+          );
+        }
       }
     },
   },

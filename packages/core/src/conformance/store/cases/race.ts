@@ -28,8 +28,8 @@ export const raceCases: readonly ConformanceCase[] = [
         assert.equal(winners.length, 1, `${winners.length} of ${CLIENTS} tokens hold the same claim`);
         const [winner = -1] = winners;
         const record = await found(context.store, key);
-        assert.equal(record.nextOffset, BigInt(winner));
-        assert.equal(record.owner, `o${winner}`);
+        const shown = `client ${winner} committed ${winner}; the record shows ${record.nextOffset} of ${record.owner}`;
+        assert.ok(record.nextOffset === BigInt(winner) && record.owner === `o${winner}`, shown);
         for (const [index, outcome] of outcomes.entries()) {
           if (index === winner) continue;
           assert.deepEqual(outcome, { status: "fenced", reason: "superseded", owner: `o${winner}` });
@@ -70,13 +70,15 @@ export const raceCases: readonly ConformanceCase[] = [
       for (const [index, outcomes] of results.entries()) {
         const fencedAt = outcomes.findIndex(({ status }) => status === "fenced");
         if (index === holder) assert.equal(fencedAt, -1, "the holder of the last claim was fenced");
-        if (fencedAt >= 0) assert.ok(outcomes.slice(fencedAt).every(({ status }) => status === "fenced"));
+        const isAgain = fencedAt >= 0 && outcomes.slice(fencedAt).some(({ status }) => status !== "fenced");
+        assert.ok(!isAgain, `client ${index} was fenced by commit ${fencedAt + 1}, and committed after it`);
       }
       // A claim found what was committed before it, and positions are steps of one: nothing was lost, nothing written twice.
       const acknowledged = results.flat().filter(({ status }) => status === "committed").length;
       const record = await found(context.store, key);
       assert.equal(record.nextOffset, BigInt(acknowledged), "the position is not the number of acknowledged steps");
-      assert.equal(record.owner, `o${holder}`);
+      const shown = `client ${holder} holds the claim, and the record shows the owner ${record.owner}`;
+      assert.equal(record.owner, `o${holder}`, shown);
     },
   },
   {
@@ -126,40 +128,6 @@ export const raceCases: readonly ConformanceCase[] = [
       for (const [partition] of stores.entries()) {
         assert.equal((await found(context.store, keyOf({ partition }))).nextOffset, 20n);
       }
-    },
-  },
-  {
-    id: "race/batch-is-seen-whole",
-    clause: "3.1g",
-    title: "where batches are atomic, nobody sees a part of one that another client writes",
-    run: async (context) => {
-      const { store } = context;
-      const { store: reader } = await context.openAnother();
-      const keys = Array.from({ length: Math.min(20, store.capabilities.maxBatch) }, (_, partition) =>
-        keyOf({ partition }),
-      );
-      const token = newToken();
-      await store.claim(keys.map((key) => ({ key, token, owner: "o" })));
-      let writing = true;
-      const writer = (async () => {
-        for (let nextOffset = 1n; nextOffset <= 50n; nextOffset += 1n) {
-          const outcomes = await store.commit(keys.map((key) => ({ key, token, nextOffset })));
-          assert.ok(outcomes.every(({ status }) => status === "committed"));
-        }
-      })().finally(() => (writing = false));
-      // Whoever reads may fail first: then nobody waits for the writer any more.
-      writer.catch(() => undefined);
-      const seen: (bigint | undefined)[][] = [];
-      while (writing) {
-        const outcomes = await reader.fetch(keys);
-        seen.push(outcomes.map((outcome) => (outcome.status === "found" ? outcome.record.nextOffset : -1n)));
-        // A store in memory answers without ever leaving the microtasks.
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-      await writer;
-      if (!store.capabilities.atomicBatch) return;
-      const torn = seen.find((positions) => new Set(positions).size > 1);
-      assert.equal(torn, undefined, `a fetch saw a part of a batch: ${String(torn)}`);
     },
   },
   {
@@ -245,49 +213,9 @@ export const raceCases: readonly ConformanceCase[] = [
       for (const key of keys) assert.equal((await found(context.store, key)).nextOffset, BigInt(rounds));
     },
   },
-  {
-    id: "race/cost",
-    clause: "3.10a",
-    title: "a commit among 3,000 records of others costs what it costs among none",
-    run: async (context) => {
-      const { store } = context;
-      const { store: alone } = await context.openElsewhere();
-      const token = newToken();
-      // A consumer at a time: each call has its time-out, and keys that a store keeps together are written together.
-      for (let consumer = 0; consumer < 30; consumer += 1) {
-        const others = Array.from({ length: 100 }, (_, index) =>
-          keyOf({ consumer: `other${consumer}`, topic: `t${index % 10}`, partition: Math.floor(index / 10) }),
-        );
-        await store.claim(others.map((key) => ({ key, token, owner: "o" })));
-      }
-      await claim(store, keyOf(), token);
-      await claim(alone, keyOf(), token);
-      const [among, none]: [number[], number[]] = [[], []];
-      // Turn by turn, so that a busy machine slows both.
-      for (let nextOffset = 1n; nextOffset <= 40n; nextOffset += 1n) {
-        among.push(await durationMs(() => committed(store, keyOf(), token, nextOffset)));
-        none.push(await durationMs(() => committed(alone, keyOf(), token, nextOffset)));
-      }
-      const limitMs = 5 * median(none) + 2;
-      assert.ok(
-        median(among) <= limitMs,
-        `a commit takes ${median(among).toFixed(2)} ms among 3,000 records and ${median(none).toFixed(2)} ms among none`,
-      );
-    },
-  },
 ];
 
 async function clients(context: ConformanceContext): Promise<AnyStore[]> {
   const opened = await Promise.all(Array.from({ length: CLIENTS - 1 }, () => context.openAnother()));
   return [context.store, ...opened.map(({ store }) => store)];
-}
-
-async function durationMs(call: () => Promise<unknown>): Promise<number> {
-  const startedAt = performance.now();
-  await call();
-  return performance.now() - startedAt;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)] ?? 0;
 }

@@ -4,6 +4,8 @@ import type { ConformanceCase } from "../conformance-case.ts";
 import { leaveExpired, untilExpired } from "../expiry-times.ts";
 import { claim, commit, committed, fetched, found, identities, keyOf, listed, newToken } from "../outcomes.ts";
 
+const MANY = 2_500;
+
 /** Expired records are removed, and nothing else. */
 export const sweepCases: readonly ConformanceCase[] = [
   {
@@ -25,6 +27,38 @@ export const sweepCases: readonly ConformanceCase[] = [
       assert.notEqual(await context.peek(mortal), false, "the sweep removed a living record");
       assert.deepEqual(await store.delete({ expired: true }), []);
       assert.deepEqual(identities(await listed(store)), identities([mortal, immortal]));
+    },
+  },
+  {
+    id: "sweep/many",
+    clause: "3.6a",
+    title: `a sweep removes ${MANY} expired records, more than any page, and leaves those beside them that live`,
+    run: async (context) => {
+      const { store, shortTtl, longTtl } = context;
+      const keys = Array.from({ length: MANY }, (_, index) =>
+        keyOf({ topic: `t${index % 5}`, partition: Math.floor(index / 5) }),
+      );
+      const living = [0, 1, 2, 3, 4].map((topic) => keyOf({ topic: `t${topic}`, partition: MANY }));
+      const token = newToken();
+      await store.claim([...keys, ...living].map((key) => ({ key, token, owner: "o", ttl: longTtl })));
+      await store.expire(keys.map((key) => ({ key, ttl: shortTtl })));
+      await untilExpired(context, keys, shortTtl);
+      const removed = identities(await store.delete({ expired: true }));
+      const expected = new Set(identities(keys));
+      assert.deepEqual(
+        removed.filter((name) => !expected.has(name)),
+        [],
+        "the sweep tells of what had not expired",
+      );
+      // Some may be taken back beside the others' removal: told or not, none is left.
+      const isTold = removed.length > 0 || context.capabilities.expiry.reclaim === "native";
+      assert.ok(isTold, `a sweep of ${MANY} expired records tells of none`);
+      // From all over what may be pages.
+      for (const key of keys.filter((_, index) => index % 100 === 0 || index === MANY - 1)) {
+        assert.notEqual(await context.peek(key), true, `the sweep left ${JSON.stringify(key)}, which had expired`);
+      }
+      assert.deepEqual(await store.delete({ expired: true }), [], "a sweep tells what one before it has removed");
+      assert.deepEqual(identities(await listed(store)), identities(living));
     },
   },
   {

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+
+import type { ConformanceCase } from "../conformance-case.ts";
+import { type AnyStore, keyOf, newToken } from "../outcomes.ts";
+
+const OTHERS = 3_000;
+const PARTITIONS = 100;
+const ROUNDS = 25;
+/** What a commit may take more: nothing that grows with the number of records stays below it. */
+const FACTOR = 5;
+const SLACK_MS = 2;
+
+/** What calls cost. */
+export const costCases: readonly ConformanceCase[] = [
+  {
+    id: "race/cost",
+    clause: "3.10a",
+    title: `${PARTITIONS} commits among ${OTHERS} records of others cost what they cost among none`,
+    run: async ({ store }) => {
+      const token = newToken();
+      // Before all others by their names, and after them: whoever looks through all stops at neither.
+      const groups = ["a", "~"].map((consumer) =>
+        Array.from({ length: PARTITIONS }, (_, partition) => keyOf({ consumer, topic: consumer, partition })),
+      );
+      for (const keys of groups) await store.claim(keys.map((key) => ({ key, token, owner: "o" })));
+      let nextOffset = 0n;
+      const costs = async (): Promise<number[]> => {
+        const least = groups.map(() => Number.POSITIVE_INFINITY);
+        for (let round = 0; round < ROUNDS; round += 1) {
+          nextOffset += 1n;
+          for (const [index, keys] of groups.entries()) {
+            const entries = keys.map((key) => ({ key, token, nextOffset }));
+            least[index] = Math.min(least[index] ?? 0, await durationMs(() => store.commit(entries)));
+          }
+        }
+        return least;
+      };
+      // The least of many: a busy machine makes none faster. All share one backend, so that they come one after the other.
+      const among0 = await costs();
+      await fill(store, token);
+      const amongMany = await costs();
+      for (const [index, keys] of groups.entries()) {
+        const [none, many] = [among0[index] ?? 0, amongMany[index] ?? 0];
+        assert.ok(
+          many <= FACTOR * none + SLACK_MS,
+          `${PARTITIONS} commits of consumer "${keys[0]?.consumer}" take ${many.toFixed(1)} ms among ${OTHERS} records ` +
+            `of others and ${none.toFixed(1)} ms among none: is there an index over the whole key?`,
+        );
+      }
+    },
+  },
+];
+
+/** A consumer at a time: each call has its time-out, and keys that a store keeps together are written together. */
+async function fill(store: AnyStore, token: string): Promise<void> {
+  for (let consumer = 0; consumer < OTHERS / 100; consumer += 1) {
+    const others = Array.from({ length: 100 }, (_, index) =>
+      keyOf({ consumer: `other${consumer}`, topic: `t${index % 10}`, partition: Math.floor(index / 10) }),
+    );
+    await store.claim(others.map((key) => ({ key, token, owner: "o" })));
+  }
+}
+
+async function durationMs(call: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  await call();
+  return performance.now() - startedAt;
+}
