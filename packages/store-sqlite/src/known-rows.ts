@@ -5,13 +5,18 @@ import { POSITIONS } from "./schema.ts";
 import { NOW, type Statements } from "./statements.ts";
 
 /** So many rows are written by one statement at most: more take longer to be told apart in it. */
-const MAX_ROWS = 10;
+const MAX_ROWS = 20;
 
-/** A change of a position that is there, and where it is. */
-interface KnownRow {
-  readonly id: number;
-  readonly expected: string;
-  readonly change: Change & { readonly value: string };
+/** A change of a position that is there, in one known version. */
+interface Update extends Change {
+  readonly expected: readonly [string];
+  readonly value: string;
+}
+
+/** Updates, and the ids of their rows. */
+interface KnownUpdates {
+  readonly updates: readonly Update[];
+  readonly ids: readonly number[];
 }
 
 /**
@@ -21,51 +26,52 @@ interface KnownRow {
 export class KnownRows {
   readonly #statements: Statements;
   readonly #ids: RowIds;
-  readonly #updates = new Map<string, StatementSync>();
-  #update: StatementSync | undefined;
+  readonly #several = new Map<number, StatementSync>();
+  #one: StatementSync | undefined;
 
   constructor(statements: Statements, ids: RowIds) {
     this.#statements = statements;
     this.#ids = ids;
   }
 
-  /** What the changes write over. `undefined`: a row is not known, or a change is no plain update. */
-  of(changes: readonly Change[]): KnownRow[] | undefined {
-    const rows: KnownRow[] = [];
-    for (const change of changes) {
-      const { key, expected: versions, value } = change;
-      if (value === undefined || versions === "any" || versions.length !== 1 || !("partition" in key)) return undefined;
-      const [expected] = versions;
-      const id = this.#ids.get(key);
-      if (id === undefined || typeof expected !== "string") return undefined;
-      rows.push({ id, expected, change: change as KnownRow["change"] });
+  /** `undefined`: a change is no plain update, or its row is not known. */
+  find(changes: readonly Change[]): KnownUpdates | undefined {
+    const ids: number[] = [];
+    for (const { key, expected, value } of changes) {
+      const isUpdate = value !== undefined && typeof expected !== "string" && expected.length === 1;
+      const id = isUpdate && expected[0] !== null && "partition" in key ? this.#ids.get(key) : undefined;
+      if (id === undefined) return undefined;
+      ids.push(id);
     }
-    return rows;
+    return { updates: changes as readonly Update[], ids };
   }
 
   /** Writes one row that never expires, in a transaction of its own. False: it holds another version, and is left alone. */
-  updateAtOnce({ id, expected, change: { version, value } }: KnownRow): boolean {
-    this.#update ??= this.#statements.of(
+  writeOne({ updates, ids }: KnownUpdates): boolean {
+    const { version, value, expected } = updates[0] as Update;
+    this.#one ??= this.#statements.of(
       `UPDATE main.${POSITIONS.name} SET version = ?, written_at = ${NOW}, value = ? WHERE id = ? AND version = ?`,
     );
-    return this.#update.run(version, value, id, expected).changes === 1;
+    return this.#one.run(version, value, ids[0] as number, expected[0]).changes === 1;
   }
 
   /** Writes rows inside a transaction. False: one of them holds another version, or has expired; others may be written. */
-  update(rows: readonly KnownRow[], now: number): boolean {
-    for (let start = 0; start < rows.length;) {
-      const first = rows[start] as KnownRow;
-      let end = start + 1;
-      while (end < rows.length && end - start < MAX_ROWS && isAlike(first, rows[end] as KnownRow)) end += 1;
-      const { version, reclaimAfter } = first.change;
+  write({ updates, ids }: KnownUpdates, now: number): boolean {
+    for (let start = 0; start < updates.length;) {
+      const first = updates[start] as Update;
+      const { version, expected, reclaimAfter } = first;
+      const isMortal = reclaimAfter !== undefined;
       const values: (string | number | null)[] = [version, now];
-      if (reclaimAfter !== undefined) values.push(reclaimAfter === null ? null : now + reclaimAfter);
-      for (let at = start; at < end; at += 1)
-        values.push((rows[at] as KnownRow).id, (rows[at] as KnownRow).change.value);
-      for (let at = start; at < end; at += 1) values.push((rows[at] as KnownRow).id);
-      values.push(first.expected);
-      if (reclaimAfter !== undefined) values.push(now);
-      if (this.#updateOf(end - start, reclaimAfter !== undefined).run(...values).changes !== end - start) return false;
+      if (isMortal) values.push(reclaimAfter === null ? null : now + reclaimAfter);
+      let end = start;
+      while (end < updates.length && end - start < MAX_ROWS && isAlike(first, updates[end] as Update)) {
+        values.push(ids[end] as number, (updates[end] as Update).value);
+        end += 1;
+      }
+      for (let at = start; at < end; at += 1) values.push(ids[at] as number);
+      values.push(expected[0]);
+      if (isMortal) values.push(now);
+      if (this.#updateOf(end - start, isMortal).run(...values).changes !== end - start) return false;
       start = end;
     }
     return true;
@@ -73,8 +79,8 @@ export class KnownRows {
 
   /** The statement for so many rows with one version before and one after. */
   #updateOf(count: number, isMortal: boolean): StatementSync {
-    const name = `${count}${isMortal}`;
-    let update = this.#updates.get(name);
+    const place = isMortal ? -count : count;
+    let update = this.#several.get(place);
     if (update === undefined) {
       const ids = Array.from({ length: count }, () => "?").join(", ");
       update = this.#statements.of(
@@ -82,16 +88,14 @@ export class KnownRows {
            value = CASE id ${"WHEN ? THEN ? ".repeat(count)}END
          WHERE id IN (${ids}) AND version = ?${isMortal ? " AND (reclaim_at IS NULL OR reclaim_at > ?)" : ""}`,
       );
-      this.#updates.set(name, update);
+      this.#several.set(place, update);
     }
     return update;
   }
 }
 
-function isAlike(one: KnownRow, other: KnownRow): boolean {
+function isAlike(one: Update, other: Update): boolean {
   return (
-    one.expected === other.expected &&
-    one.change.version === other.change.version &&
-    one.change.reclaimAfter === other.change.reclaimAfter
+    one.expected[0] === other.expected[0] && one.version === other.version && one.reclaimAfter === other.reclaimAfter
   );
 }

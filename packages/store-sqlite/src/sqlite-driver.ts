@@ -18,7 +18,7 @@ import { ExpiredRows } from "./expired-rows.ts";
 import { KnownRows } from "./known-rows.ts";
 import { RowIds } from "./row-ids.ts";
 import { classifySqliteError } from "./sqlite-errors.ts";
-import { type SqliteTransaction, validateTransaction } from "./sqlite-transaction.ts";
+import { type SqliteTransaction, TransactionHandles } from "./sqlite-transaction.ts";
 import { Statements } from "./statements.ts";
 
 const WRITTEN: WriteAnswer = Object.freeze({ changes: undefined });
@@ -43,6 +43,7 @@ export class SqliteDriver implements OffsetStoreDriver<SqliteTransaction> {
   readonly #rows: EntryRows;
   readonly #known: KnownRows;
   readonly #expired: ExpiredRows;
+  readonly #transactions: TransactionHandles;
 
   constructor({ connection, file, namespace, durability }: SqliteDriverOptions) {
     this.#connection = connection;
@@ -53,6 +54,7 @@ export class SqliteDriver implements OffsetStoreDriver<SqliteTransaction> {
     this.#rows = new EntryRows(this.#statements, namespace, ids);
     this.#known = new KnownRows(this.#statements, ids);
     this.#expired = new ExpiredRows(this.#statements);
+    this.#transactions = new TransactionHandles(connection, namespace);
     this.capabilities = Object.freeze({
       atomicBatch: true,
       transactions: true,
@@ -65,7 +67,7 @@ export class SqliteDriver implements OffsetStoreDriver<SqliteTransaction> {
   async read(keys: readonly DriverKey[], context: DriverContext<SqliteTransaction>): Promise<ReadAnswer> {
     const { transaction } = context;
     if (transaction !== undefined) {
-      const { statements, rows } = this.#within(transaction);
+      const { statements, rows } = this.#transactions.rowsOn(transaction);
       return { now: statements.now(), entries: keys.map((key) => rows.read(key)) };
     }
     return this.#connection.read(context, () =>
@@ -102,16 +104,15 @@ export class SqliteDriver implements OffsetStoreDriver<SqliteTransaction> {
 
   /** `undefined`: not all of it is known, or one row was not as expected; nothing is written. */
   #writeKnown(changes: readonly Change[], isTimed: boolean): WriteAnswer | undefined {
-    const rows = this.#known.of(changes);
-    const [row] = rows ?? [];
-    if (rows === undefined || row === undefined) return undefined;
+    const known = this.#known.find(changes);
+    if (known === undefined) return undefined;
     // One statement is a transaction by itself.
-    if (rows.length === 1 && !isTimed && row.change.reclaimAfter === undefined) {
-      return this.#known.updateAtOnce(row) ? WRITTEN : undefined;
+    if (changes.length === 1 && changes[0]?.reclaimAfter === undefined && !isTimed) {
+      return this.#known.writeOne(known) ? WRITTEN : undefined;
     }
     const writtenAt = this.#connection.atomically("write", () => {
       const now = this.#statements.now();
-      return this.#known.update(rows, now) && now;
+      return this.#known.write(known, now) && now;
     });
     if (writtenAt === false) return undefined;
     return isTimed ? { writtenAt, changes: undefined } : WRITTEN;
@@ -126,7 +127,7 @@ export class SqliteDriver implements OffsetStoreDriver<SqliteTransaction> {
 
   /** A refused batch must leave nothing in the caller's transaction, and a failed one neither. */
   async #writeWithin(transaction: SqliteTransaction, changes: readonly Change[]): Promise<WriteAnswer> {
-    const { statements, rows } = this.#within(transaction);
+    const { statements, rows } = this.#transactions.rowsOn(transaction);
     transaction.exec("SAVEPOINT tidemark");
     try {
       const writtenAt = statements.now();
@@ -138,11 +139,5 @@ export class SqliteDriver implements OffsetStoreDriver<SqliteTransaction> {
       if (transaction.isTransaction) transaction.exec("ROLLBACK TO tidemark; RELEASE tidemark");
       throw error;
     }
-  }
-
-  #within(transaction: SqliteTransaction): { readonly statements: Statements; readonly rows: EntryRows } {
-    validateTransaction(transaction, (path) => this.#connection.isSameFile(path));
-    const statements = new Statements(transaction);
-    return { statements, rows: new EntryRows(statements, this.#namespace, new RowIds()) };
   }
 }

@@ -28,4 +28,13 @@ export class Statements {
   now(): number {
     return this.of(`SELECT ${NOW} AS now`).get()?.["now"] as number;
   }
+
+  /** Whether the handle has not been closed since. */
+  areUsable(): boolean {
+    try {
+      return this.now() > 0;
+    } catch {
+      return false;
+    }
+  }
 }

@@ -49,6 +49,35 @@ describe("a commit inside a transaction", () => {
     expect(await store.fetch([fresh])).toEqual([{ status: "absent" }]);
   });
 
+  it("is written also on a handle that was closed and opened again since", async () => {
+    const { store, database } = await setUp();
+    await store.commit([{ key, token: "t", nextOffset: 6n }], { transaction: database });
+    database.exec("COMMIT");
+    database.close();
+    database.open();
+    database.exec("BEGIN IMMEDIATE");
+    expect(await store.commit([{ key, token: "t", nextOffset: 7n }], { transaction: database })).toEqual([
+      { status: "committed" },
+    ]);
+    database.exec("COMMIT");
+    expect(await store.fetch([key])).toMatchObject([{ record: { nextOffset: 7n } }]);
+  });
+
+  it("is written whole or not at all, also where SQLite itself refuses a part", async () => {
+    const { store, database } = await setUp();
+    const other = { ...key, partition: 1 };
+    database.exec("ROLLBACK");
+    await store.claim([{ key: other, token: "t", owner: "o" }]);
+    database.exec(`CREATE TRIGGER refuses BEFORE UPDATE ON tidemark_offsets WHEN old.partition = 1
+      BEGIN SELECT RAISE(ABORT, 'not this one'); END`);
+    database.exec("BEGIN IMMEDIATE");
+    const entries = [key, other].map((each) => ({ key: each, token: "t", nextOffset: 9n }));
+    await expect(store.commit(entries, { transaction: database })).rejects.toThrow("not this one");
+    expect(database.isTransaction).toBe(true);
+    database.exec("COMMIT");
+    expect(await store.fetch([key])).toMatchObject([{ record: { nextOffset: 5n } }]);
+  });
+
   it("keeps the store's own writes waiting, and out of the transaction", async () => {
     const { store, database } = await setUp();
     const other = { ...key, partition: 1 };
