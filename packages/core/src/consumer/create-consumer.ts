@@ -36,6 +36,7 @@ export async function createConsumer<Transaction = never>(
         const heard = logConsumer.heard.bind(logConsumer);
         logConsumer.attach(
           await openOffsetSession({ ...sessionOptions, store, consumer, topic, partitions, signal, onEvent: heard }),
+          store.capabilities.transactions,
         );
       }
     }

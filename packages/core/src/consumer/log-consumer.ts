@@ -32,6 +32,9 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
   // Partitions whose position was gone once: what was handed out before may be of another log.
   readonly #moved = new Set<number>();
   readonly #refused = new Map<number, bigint>();
+  // Inside a transaction a position only goes forward: one that was moved is durable before the next record is handed out.
+  #commitsWithin = false;
+  #hasMovedPosition = false;
   #unflushedAttempts = 0;
   #session: OffsetSession<Transaction> | undefined;
   #loop: ConsumerLoop | undefined;
@@ -118,7 +121,10 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
         },
         moved: (partition, to) => {
           this.#moved.add(partition);
-          this.#keeper.reposition(partition, to);
+          if (this.#commitsWithin) {
+            this.#session?.reposition(partition, to, { durable: true });
+            this.#hasMovedPosition = true;
+          } else this.#keeper.reposition(partition, to);
         },
         left: () => this.#left(),
       },
@@ -138,8 +144,9 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
   }
 
   /** Takes the session over; its events come through {@link LogConsumer.heard}. */
-  attach(session: OffsetSession<Transaction>): void {
+  attach(session: OffsetSession<Transaction>, hasTransactions: boolean): void {
     this.#session = session;
+    this.#commitsWithin = hasTransactions && session.strategy === "manual";
   }
 
   /** Hears what the session tells. */
@@ -261,7 +268,9 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
   #blocked(): boolean {
     const session = this.#session;
     if (session === undefined) return false;
-    return session.stalled || (this.#options.session.flushInterval === 0 && session.unflushed);
+    if (this.#hasMovedPosition && !session.unflushed) this.#hasMovedPosition = false;
+    const flushesFirst = this.#hasMovedPosition || this.#options.session.flushInterval === 0;
+    return session.stalled || (flushesFirst && session.unflushed);
   }
 
   async #unblocked(signal: AbortSignal): Promise<void> {

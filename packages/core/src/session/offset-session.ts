@@ -59,6 +59,15 @@ export interface OffsetSessionOptions<Transaction = never> {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What `reposition` takes. */
+export interface RepositionOptions {
+  /**
+   * Has the next flush write the position although nothing is committed after it. `commitWithin` needs that before the
+   * transaction begins: inside one a position only goes forward. Default false.
+   */
+  readonly durable?: boolean | undefined;
+}
+
 /** Commits the positions of one consumer on one topic, and keeps the right to do so. It knows nothing of logs. */
 export interface OffsetSession<Transaction = never> extends AsyncDisposable {
   readonly consumer: string;
@@ -89,7 +98,7 @@ export interface OffsetSession<Transaction = never> extends AsyncDisposable {
    * Says that reading goes on elsewhere, because the position no longer exists. Commits nothing; if it is further back, the
    * next commit may take the stored position back with it, once (contract 3.2).
    */
-  reposition(partition: number, nextOffset: bigint): void;
+  reposition(partition: number, nextOffset: bigint, options?: RepositionOptions): void;
   /** Says that a record is handed out. Commits nothing. */
   deliver(record: RecordPosition): void;
   /** Commits everything delivered so far, or up to and with one record of its partition. Local and instant. */

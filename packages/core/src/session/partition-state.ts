@@ -116,10 +116,11 @@ export class PartitionState {
     if (ttl !== undefined) this.#ttlToSend = ttl;
   }
 
-  /** Moves the local position without committing it. */
-  reposition(nextOffset: bigint): void {
+  /** Moves the local position; without `isDurable` it is not committed. */
+  reposition(nextOffset: bigint, isDurable = false): void {
     const { position, delivered } = this;
-    if (this.#dirty) this.#owed = position;
+    if (isDurable) this.#owed = undefined;
+    else if (this.#dirty) this.#owed = position;
     if (position !== undefined && nextOffset < position) this.#mayGoBack = true;
     // The same position again is another loop over the same log: what the former one handed out still counts.
     const isElsewhere = position !== undefined && nextOffset !== position;
@@ -129,7 +130,7 @@ export class PartitionState {
     this.#moves += 1;
     this.#committed = nextOffset;
     this.#committedIsRecord = false;
-    this.#dirty = false;
+    this.#dirty = isDurable;
     // What was handed out and not committed is handed out again.
     this.delivered = undefined;
     this.#acknowledgements?.clear();
@@ -164,11 +165,6 @@ export class PartitionState {
   /** Whether reading went back and the store does not know it yet. */
   get mayGoBack(): boolean {
     return this.#mayGoBack;
-  }
-
-  /** Has the next write carry the position although nothing was committed since reading went back to it. */
-  rewindNow(): void {
-    this.#dirty = true;
   }
 
   /** The part of an entry that proves the claim. */

@@ -7,7 +7,7 @@ import type { CallOptions, FencedOutcome, OffsetStore } from "../offset-store.ts
 import type { OffsetRecord } from "../offset-record.ts";
 import { Flusher } from "./flusher.ts";
 import { HeldPartitions } from "./held-partitions.ts";
-import type { OffsetSession, OffsetSessionEvent, RecordPosition } from "./offset-session.ts";
+import type { OffsetSession, OffsetSessionEvent, RecordPosition, RepositionOptions } from "./offset-session.ts";
 import { PartitionState } from "./partition-state.ts";
 import { PositionWriter } from "./position-writer.ts";
 import { newToken } from "./token.ts";
@@ -150,9 +150,12 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     this.#dirtied(state);
   }
 
-  reposition(partition: number, nextOffset: bigint): void {
+  reposition(partition: number, nextOffset: bigint, { durable = false }: RepositionOptions = {}): void {
+    if (durable) this.#refuseIfNotCommitting("reposition");
     validateOffset("nextOffset", nextOffset);
-    this.#state(partition)?.reposition(nextOffset);
+    const state = this.#state(partition);
+    state?.reposition(nextOffset, durable);
+    if (state !== undefined && durable) this.#dirtied(state);
   }
 
   deliver(record: RecordPosition): void {
@@ -190,10 +193,12 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     }
     const nextOffset = record.offset + 1n;
     const { owner } = this.#options;
-    // Inside a transaction positions only go forward: where reading went back, the store has to know it before.
+    // Inside a transaction positions only go forward, and one that is open may keep the store from writing elsewhere.
     if (state.mayGoBack) {
-      state.rewindNow();
-      await this.flush(options);
+      throw new Error(
+        `reading of partition ${record.partition} went back and the store does not know it: roll back, and before the ` +
+          "next transaction call reposition with { durable: true }, and flush()",
+      );
     }
     const recreate = this.#writer.mayHaveExpired(state) && { recreate: true, owner, ttl: state.ttl };
     const entry = { key: state.key, nextOffset, ...state.claim, ...recreate };

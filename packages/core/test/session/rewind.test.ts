@@ -41,6 +41,22 @@ test.each([
   expect(await storedOffset(faulty.inner, key)).toBe(1n);
 });
 
+test("a durable way back is what the next flush writes, and nothing of before comes after it (contract 5.15)", async () => {
+  const faulty = createFaultyStore();
+  await using session = await openOffsetSession({ ...options, store: faulty.store, strategy: "manual" });
+  session.commit({ partition: 0, offset: 9n });
+  await session.flush();
+  session.commit({ partition: 0, offset: 19n });
+  session.reposition(0, 5n, { durable: true });
+  await expect(session.commitWithin({} as never, { partition: 0, offset: 5n })).rejects.toThrow(/went back/u);
+  await session.flush();
+  await session.flush();
+  expect(faulty.commits.slice(1).map(([entry]) => [entry?.nextOffset, entry?.rewind])).toEqual([[5n, true]]);
+  await expect(session.commitWithin({} as never, { partition: 0, offset: 5n })).rejects.toMatchObject({
+    code: "UNSUPPORTED",
+  });
+});
+
 test("a position that was committed before reading went elsewhere is still written (contract 6.5)", async () => {
   const faulty = createFaultyStore();
   await using session = await openOffsetSession({ ...options, store: faulty.store });
