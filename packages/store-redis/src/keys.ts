@@ -97,7 +97,7 @@ export class RedisKeys {
     const member = third === "" ? "" : unescapeName(third);
     const partition = Number(third);
     if (consumer === undefined || topic === undefined || member === undefined) return undefined;
-    if (!isMember && !(partition <= MAX_PARTITION)) return undefined;
+    if (!isMember && !(partition >= 0 && partition <= MAX_PARTITION)) return undefined;
     const key: DriverKey = isMember ? { consumer, topic, member } : { consumer, topic, partition };
     return this.nameOf(key) === text ? key : undefined;
   }

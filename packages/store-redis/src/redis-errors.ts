@@ -127,6 +127,7 @@ function classifyReply(message: string): ErrorClassification | undefined {
   }
   if (word === "WRONGTYPE")
     return failure("CORRUPT_RECORD", "a Redis key of the store holds something of another type");
+  if (/non local key/u.test(message)) return unavailable(PASSING["TRYAGAIN"] ?? "");
   if (/max number of clients/u.test(message)) return unavailable("the server has as many clients as it takes");
   const setting = SETTINGS.find(([text]) => text.test(message))?.[1];
   if (setting !== undefined) return failure("UNSUPPORTED", setting);

@@ -75,7 +75,8 @@ return 1
  * expected with commas between, n times version and text (empty: removes).
  *
  * The index names what is written whether it did or not; where it names fewer than the hash has, it was lost, and is made
- * anew of the hash. Answers `;` seconds `;` microseconds, or `!` and a digit for each change: 1 as expected, 0 not, 2
+ * anew of the hash. What is removed comes last: while a slot moves, a script fails where it comes to a key that is not there,
+ * even if the key is gone by its own doing. Answers `;` seconds `;` microseconds, or `!` and a digit for each change: 1 as expected, 0 not, 2
  * what is there is no hash.
  */
 export const WRITE = script(`
@@ -103,10 +104,11 @@ end
 if clash then return '${REFUSED}' .. table.concat(fits) end
 local clock = call('TIME')
 local now = ';' .. clock[1] .. ';' .. clock[2]
+local removals, unnamed = {}, {}
 at = 2
 for h = 1, hashes do
   local key, name, n, life = KEYS[h], ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2]
-  local writes, named, gone, unnamed = {}, {}, {}, {}
+  local writes, named, gone = {}, {}, {}
   for i = 1, n do
     local field, text = ARGV[at + 2 + i], ARGV[at + 2 + 2 * n + i]
     if text == '' then
@@ -116,22 +118,22 @@ for h = 1, hashes do
       named[#named + 1], named[#named + 2] = '0', name .. '/' .. field
     end
   end
-  if foreign[h] then call('DEL', key) end
-  if #gone > 0 then
-    call('HDEL', key, unpack(gone))
-    if index then call('ZREM', index, unpack(unnamed)) end
-  end
+  if #gone > 0 then removals[#removals + 1] = foreign[h] and { 'DEL', key } or { 'HDEL', key, unpack(gone) } end
   if #writes > 0 then
     call('HSET', key, unpack(writes))
     if life == '${FOREVER}' then call('PERSIST', key) elseif life ~= '' then ${EXPIRE("life", "#writes / 2")}
     end
-    if index then call('ZADD', index, unpack(named)) end
-  end
-  if index and call('ZLEXCOUNT', index, '[' .. name .. '/', '(' .. name .. '0') < call('HLEN', key) then
-    for _, field in ipairs(call('HKEYS', key)) do call('ZADD', index, 0, name .. '/' .. field) end
+    if index then
+      call('ZADD', index, unpack(named))
+      if call('ZLEXCOUNT', index, '[' .. name .. '/', '(' .. name .. '0') < call('HLEN', key) then
+        for _, field in ipairs(call('HKEYS', key)) do call('ZADD', index, 0, name .. '/' .. field) end
+      end
+    end
   end
   at = at + 3 + 3 * n
 end
+for _, removal in ipairs(removals) do call(unpack(removal)) end
+if index and #unnamed > 0 then call('ZREM', index, unpack(unnamed)) end
 return now
 `);
 

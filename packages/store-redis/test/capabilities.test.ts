@@ -15,6 +15,6 @@ await describeWithServer("redis", (server) => {
       { variant: "Cluster", capabilities: cluster.capabilities },
     ]);
     await expectGenerated(join(import.meta.dirname, "..", "README.md"), "capabilities", table);
-    expect(cluster.capabilities.transactions).toBe(false);
+    for (const { capabilities } of [single, cluster]) expect(capabilities.transactions).toBe(false);
   });
 });

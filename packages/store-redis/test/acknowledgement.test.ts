@@ -1,0 +1,134 @@
+import type { OffsetKey } from "@tidemark/core";
+import { openTcpProxy, type TcpProxy } from "@tidemark/test-support/faults";
+import { launchOrSkip, requireServer, sharedServer } from "@tidemark/test-support/servers";
+import { createClient, createSentinel } from "redis";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { openRedisStore } from "../src/index.ts";
+import { RedisKeys } from "../src/keys.ts";
+import { WRITE } from "../src/scripts.ts";
+import { beginMove, type ClusterNode, launchCluster, moveKey, slotOf } from "./moving-slots.ts";
+
+const key = { consumer: "c", topic: "t", partition: 0 };
+const claims = [{ key, token: "t", owner: "o" }];
+
+describe("a write that waits for replicas", { timeout: 60_000 }, () => {
+  it("has the node wait that has written, also while the slot moves", async ({ skip }) => {
+    const { nodes, cluster } = await launchCluster(skip);
+    const plain = await openRedisStore({ client: cluster });
+    onTestFinished(() => plain.close());
+    await plain.claim(claims);
+    const keys = new RedisKeys("", "tidemark");
+    const move = await beginMove(nodes, await slotOf(nodes, keys.index));
+    await moveKey(move, keys.index);
+    await moveKey(move, keys.hashOf(key).redisKey);
+    // No node has a replica: none acknowledges, and what is asked is counted.
+    const acknowledge = { replicas: 1, timeout: 20 };
+    await using store = await openRedisStore({ client: cluster, acknowledge, onEvent: () => undefined });
+    await expect(store.commit([{ key, token: "t", nextOffset: 1n }])).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+      message: /written, but was not acknowledged.*0 replicas have it/u,
+    });
+    expect(await waits(move.from)).toBe(0);
+    expect(await waits(move.to)).toBeGreaterThan(0);
+  });
+
+  it("is not taken for acknowledged because a write whose answer was lost is found there", async () => {
+    const { store, proxy } = await withoutReplicas();
+    const cut = proxy.cutAfterRequest({ match: isWrite });
+    await expect(store.claim(claims)).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+      retryable: true,
+      message: /written, but was not acknowledged/u,
+    });
+    await cut;
+    // It was written each time, and each time waited for.
+    expect(proxy.requests.filter(isWrite).length).toBeGreaterThan(1);
+    expect(await store.fetch([key])).toMatchObject([{ record: { owner: "o" } }]);
+  });
+
+  it("is not taken for acknowledged because what it removed is gone", async () => {
+    const { store, plain } = await withoutReplicas();
+    await plain.claim(claims);
+    await expect(store.delete({ keys: [key] })).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+      retryable: false,
+      message: /written, but was not acknowledged/u,
+    });
+    expect(await store.fetch([key])).toEqual([{ status: "absent" }]);
+  });
+
+  it("does not wait for what was refused", async () => {
+    const { store, plain, proxy } = await withoutReplicas();
+    await plain.claim(claims);
+    expect(await store.commit([{ key, token: "other", nextOffset: 1n }])).toMatchObject([{ status: "fenced" }]);
+    expect(proxy.requests.filter(({ name }) => name === "WAIT")).toEqual([]);
+  });
+});
+
+describe("a write behind Sentinel whose connection breaks", { timeout: 60_000 }, () => {
+  it.for(["reset", "delete", "claim"] as const)("is sent once: %s", async (verb, { skip }) => {
+    const server = await launchOrSkip("redis-sentinel", skip);
+    onTestFinished(() => server.stop());
+    const { hostname, port, host } = new URL(server.nodes.find(({ role }) => role === "master")?.url ?? "");
+    const proxy = await openTcpProxy({ port: Number(port), protocol: "resp" });
+    onTestFinished(() => proxy.close());
+    const client = createSentinel({
+      name: "mymaster",
+      sentinelRootNodes: server.urls.map((url) => ({ host: new URL(url).hostname, port: Number(new URL(url).port) })),
+      nodeAddressMap: { [host]: { host: hostname, port: proxy.port } },
+      nodeClientOptions: { socket: { reconnectStrategy: () => 25 } },
+    });
+    client.on("error", () => undefined);
+    await client.connect();
+    onTestFinished(() => client.destroy());
+    await using store = await openRedisStore({ client, onEvent: () => undefined });
+    await store.claim(claims);
+    const verbs = {
+      reset: () => store.reset([{ key, nextOffset: 6n }]),
+      delete: () => store.delete({ keys: [key] }),
+      claim: () => store.claim([{ key, token: "newer", owner: "o" }]),
+    };
+    proxy.takeRequests();
+    const cut = proxy.cutAfterRequest({ match: isWrite });
+    // It was carried out, and core finds that out by reading.
+    await verbs[verb]();
+    await cut;
+    expect(proxy.requests.filter(isWrite)).toHaveLength(1);
+  });
+});
+
+function isWrite({ name, target }: { readonly name: string; readonly target: string }): boolean {
+  return name === "EVALSHA" && target === WRITE.sha;
+}
+
+/** A store that waits for replicas of which there are none, through a proxy, and one that does not. */
+async function withoutReplicas() {
+  const server = await sharedServer("redis");
+  requireServer(server);
+  const namespace = `acknowledge-${crypto.randomUUID()}`;
+  const proxy: TcpProxy = await openTcpProxy({ port: Number(new URL(server.url).port), protocol: "resp" });
+  onTestFinished(() => proxy.close());
+  const client = createClient({
+    url: `redis://127.0.0.1:${proxy.port}`,
+    socket: { reconnectStrategy: () => 25 },
+  });
+  client.on("error", () => undefined);
+  await client.connect();
+  onTestFinished(() => client.destroy());
+  const plain = await openRedisStore({ url: server.url, namespace });
+  onTestFinished(async () => {
+    await plain.delete({ consumer: "c" });
+    await plain.close();
+  });
+  // Known to the server: a write is one request.
+  await plain.claim([{ key: { ...key, partition: 1 } satisfies OffsetKey, token: "t", owner: "o" }]);
+  const acknowledge = { replicas: 1, timeout: 20 };
+  const store = await openRedisStore({ client, namespace, acknowledge, onEvent: () => undefined });
+  onTestFinished(() => store.close());
+  return { proxy, plain, store };
+}
+
+async function waits({ client }: ClusterNode): Promise<number> {
+  const stats = String(await client.sendCommand(["INFO", "commandstats"]));
+  return Number(/cmdstat_wait:calls=(?<calls>\d+)/u.exec(stats)?.groups?.["calls"] ?? 0);
+}
