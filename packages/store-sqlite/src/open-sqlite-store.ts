@@ -15,8 +15,8 @@ import type { SqliteTransaction } from "./sqlite-transaction.ts";
 export interface SqliteStoreOptions extends OffsetStoreOptions {
   /**
    * The database file. It is made if it is not there; its folder is not, since a mistyped path would then look like an
-   * empty store. A file with other tables will do: the store keeps to its own, `tidemark_offsets`, and switches the file
-   * to the write-ahead log. `":memory:"`: no file, gone with the store.
+   * empty store. A file with other tables will do: the store keeps to its own, `tidemark_offsets` and `tidemark_members`,
+   * and switches the file to the write-ahead log. `":memory:"`: no file, gone with the store.
    */
   readonly file: string;
   /**
