@@ -1,7 +1,6 @@
 export { driverConformanceCases } from "./driver/cases/index.ts";
 export type { DriverConformanceCase, DriverVerb } from "./driver/driver-case.ts";
 export type { DriverConformanceContext } from "./driver/driver-context.ts";
-export type { DriverHarness, OpenDriverOptions, OpenedDriver } from "./driver/driver-harness.ts";
 export { runDriverCase, testOffsetStoreDriver } from "./driver/test-offset-store-driver.ts";
 export { type ConnectionFaults, connectionFaults } from "./faults/connection-faults.ts";
 export { openTcpProxy, type TcpProxy, type TcpProxyOptions } from "./faults/tcp-proxy.ts";

@@ -24,6 +24,7 @@ import { batchesOf } from "./batches.ts";
 import { withinDeadline } from "./deadline.ts";
 import { decideClaim, decideCommit, decideExpire, decideFetch, decideReset } from "./decisions.ts";
 import type { ListFilter, OffsetStoreDriver } from "./driver.ts";
+import { noteDriver } from "./driver-of-store.ts";
 import { parseRecordText } from "./record-text.ts";
 import { Removal } from "./removal.ts";
 import { StoreCalls } from "./store-calls.ts";
@@ -52,7 +53,9 @@ export function createOffsetStore<Transaction = never>(
   options: OffsetStoreOptions = {},
 ): OffsetStore<Transaction> {
   validateContractVersion(`the ${driver.name} store`, driver.contractVersion);
-  return new DrivenOffsetStore(driver, options);
+  const store = new DrivenOffsetStore(driver, options);
+  noteDriver(store, driver as OffsetStoreDriver<never>);
+  return store;
 }
 
 const CLAIM: Verb<ClaimEntry, ClaimOutcome> = { operation: "claim", decide: decideClaim };

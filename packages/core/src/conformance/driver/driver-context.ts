@@ -1,35 +1,46 @@
 import assert from "node:assert/strict";
 
+import { driverOf } from "../../driver/driver-of-store.ts";
 import type { OffsetStoreDriver } from "../../driver/driver.ts";
 import type { OffsetKey } from "../../key.ts";
 import type { StoreCapabilities } from "../../offset-store.ts";
 import { CaseClients, newNamespace } from "../case-clients.ts";
-import type { DriverHarness, OpenDriverOptions, OpenedDriver } from "./driver-harness.ts";
+import type { OpenedStore, OpenStoreOptions, StoreHarness } from "../store/store-harness.ts";
 
 /** The drivers that cases work on: what transaction they take does not matter to them. */
 export type AnyDriver = OffsetStoreDriver<unknown>;
 
 /** What a case of a driver works with: one of its own, and more clients on demand. */
-export class DriverConformanceContext extends CaseClients<OpenedDriver, OpenDriverOptions> {
+export class DriverConformanceContext extends CaseClients<OpenedStore, OpenStoreOptions> {
   /** Opens the first client in a new namespace. */
-  static async open(harness: DriverHarness): Promise<DriverConformanceContext> {
+  static async open(harness: StoreHarness): Promise<DriverConformanceContext> {
     const namespace = newNamespace();
     return new DriverConformanceContext(harness, namespace, await harness.open({ namespace }));
   }
 
   /** The first client's driver. */
   get driver(): AnyDriver {
-    return this.opened.driver;
+    return this.driverOf(this.opened);
   }
 
   get capabilities(): StoreCapabilities {
     return this.driver.capabilities;
   }
 
+  /** The driver of a client. */
+  driverOf({ store }: OpenedStore): AnyDriver {
+    const driver = driverOf(store);
+    assert.ok(
+      driver,
+      "the store that the harness opens does not come from createOffsetStore: it has no driver to test",
+    );
+    return driver;
+  }
+
   /** So many drivers on the same data, the first client's among them. */
   async drivers(count: number): Promise<AnyDriver[]> {
     const others = await Promise.all(Array.from({ length: count - 1 }, () => this.openAnother()));
-    return [this.driver, ...others.map(({ driver }) => driver)];
+    return [this.opened, ...others].map((opened) => this.driverOf(opened));
   }
 
   /** Damages an entry; false where an entry has no form that could be damaged. */

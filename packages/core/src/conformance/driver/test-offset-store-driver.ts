@@ -3,17 +3,20 @@ import type { ConformanceRunner } from "../store/test-offset-store.ts";
 import { driverConformanceCases } from "./cases/index.ts";
 import type { DriverConformanceCase } from "./driver-case.ts";
 import { DriverConformanceContext } from "./driver-context.ts";
-import type { DriverHarness } from "./driver-harness.ts";
+import type { StoreHarness } from "../store/store-harness.ts";
 
 /**
- * Declares one test per case for a driver. Each failure names the verb that is wrong: begin with these tests when you write a
- * driver, and go on with `testOffsetStore`, which tells every promise that a store does not keep.
+ * Declares one test per case for the driver of a store that `createOffsetStore` has made. Each failure names the verb that is
+ * wrong: begin with these tests when you write a driver, and go on with `testOffsetStore`, which reports every guarantee that
+ * your store breaks.
  *
  * A driver for a server nearby needs a minute for all of them.
+ *
+ * @param harness - The one for `testOffsetStore`. For a remote store it needs `loseAnswers` too.
  */
 export function testOffsetStoreDriver<Transaction = unknown>(
   runner: ConformanceRunner,
-  harness: DriverHarness<Transaction>,
+  harness: StoreHarness<Transaction>,
 ): void {
   runner.describe(`${harness.name} driver`, () => {
     for (const one of driverConformanceCases) {
@@ -24,7 +27,7 @@ export function testOffsetStoreDriver<Transaction = unknown>(
 
 /** Runs one case with a namespace and clients of its own, and closes them. Rejects with what the case found wrong. */
 export async function runDriverCase<Transaction = unknown>(
-  harness: DriverHarness<Transaction>,
+  harness: StoreHarness<Transaction>,
   one: DriverConformanceCase,
 ): Promise<void> {
   const context = await DriverConformanceContext.open(harness);

@@ -35,6 +35,7 @@ export interface OpenTransaction<Transaction = unknown> {
  * |---|---|
  * | `reopen`, `peek`, `corrupt` | if and only if `capabilities.durability` is not `"none"` (`peek` and `corrupt` may be there in any case) |
  * | `interrupt`, `silence` | if and only if `connection` is `"remote"` |
+ * | `loseAnswers` | where `testOffsetStoreDriver` tests a store whose `connection` is `"remote"` |
  * | `beginTransaction` | if and only if `capabilities.transactions` is true |
  */
 export interface OpenedStore<Transaction = unknown> {
@@ -60,6 +61,11 @@ export interface OpenedStore<Transaction = unknown> {
    * Resolves to what restores the connection, a new one if it likes.
    */
   silence?(): Promise<() => Promise<void>>;
+  /**
+   * Has the answers to this client get lost: what it sends arrives. Resolves to what restores the connection, by a new one.
+   * `connectionFaults` makes this, `interrupt` and `silence` of a proxy.
+   */
+  loseAnswers?(): Promise<() => Promise<void>>;
   /** Begins a transaction as a user of the backend's own client would. */
   beginTransaction?(): Promise<OpenTransaction<Transaction>>;
 }

@@ -4,7 +4,6 @@ import { OFFSET_STORE_ERROR_CODES } from "../../../errors/offset-store-error.ts"
 import { eventually } from "../../store/eventually.ts";
 import type { DriverConformanceCase, DriverVerb } from "../driver-case.ts";
 import type { AnyDriver } from "../driver-context.ts";
-import type { OpenedDriver } from "../driver-harness.ts";
 import {
   change,
   expectStored,
@@ -32,12 +31,12 @@ export const connectionCases: readonly DriverConformanceCase[] = [
     run: async (context) => {
       if (context.connection === "embedded") return;
       const opened = await context.openAnother();
-      const { driver } = opened;
+      const driver = context.driverOf(opened);
       const key = positionKey();
       await put(driver, [change(key)]);
       const restore = await context.interrupt(opened);
       try {
-        for (const [verb, call] of callsOf(driver)) await expectFailure(opened, verb, call, "without a connection");
+        for (const [verb, call] of callsOf(driver)) await expectFailure(driver, verb, call, "without a connection");
       } finally {
         await restore();
       }
@@ -51,6 +50,7 @@ export const connectionCases: readonly DriverConformanceCase[] = [
     run: async (context) => {
       if (context.connection === "embedded") return;
       const opened = await context.openAnother();
+      const driver = context.driverOf(opened);
       const keys = Array.from({ length: 2_000 }, (_, index) =>
         positionKey({ topic: `t${index % 100}`, partition: Math.floor(index / 100) }),
       );
@@ -62,7 +62,7 @@ export const connectionCases: readonly DriverConformanceCase[] = [
       const listing = async (): Promise<void> => {
         let restore: (() => Promise<void>) | undefined;
         try {
-          for await (const { entries } of opened.driver.list({ kind: "position" }, { signal: never() })) {
+          for await (const { entries } of driver.list({ kind: "position" }, { signal: never() })) {
             for (const { key } of entries) seen.add(identityOf(key));
             restore ??= await context.interrupt(opened);
           }
@@ -80,7 +80,7 @@ export const connectionCases: readonly DriverConformanceCase[] = [
           seen.size === keys.length,
           `its connection broke, and it ended after ${seen.size} of ${keys.length}`,
         );
-      } else expectPassing(opened.driver, "list", error);
+      } else expectPassing(driver, "list", error);
     },
   },
   {
@@ -90,26 +90,27 @@ export const connectionCases: readonly DriverConformanceCase[] = [
     run: async (context) => {
       if (context.connection === "embedded") return;
       const opened = await context.openAnother();
+      const driver = context.driverOf(opened);
       const key = positionKey();
       const first = change(key);
-      await put(opened.driver, [first]);
+      await put(driver, [first]);
       const restore = await context.silence(opened);
       const late = change(key, { expected: [first.version], value: "late" });
-      const writing = outcomeOf(opened.driver.write([late], { signal: never() }));
+      const writing = outcomeOf(driver.write([late], { signal: never() }));
       // What is sent is under way by then: the reader of an answer that cannot come has nothing else to do.
       await new Promise((resolve) => setTimeout(resolve, 50));
       await restore();
       const outcome = await settled("write", writing);
       if (outcome.error === undefined)
         wrong("write", `nothing had arrived, and it was answered: ${inspect(outcome.answer)}`);
-      expectPassing(opened.driver, "write", outcome.error);
+      expectPassing(driver, "write", outcome.error);
       await expectStored(
         context.driver,
         key,
         { version: first.version, value: first.value ?? "" },
         "a write that did not arrive",
       );
-      await worksAgain(opened.driver);
+      await worksAgain(driver);
     },
   },
   {
@@ -120,12 +121,13 @@ export const connectionCases: readonly DriverConformanceCase[] = [
     run: async (context) => {
       if (context.connection === "embedded") return;
       const opened = await context.openAnother();
+      const driver = context.driverOf(opened);
       const key = positionKey();
       const first = change(key);
-      await put(opened.driver, [first]);
+      await put(driver, [first]);
       const restore = await context.loseAnswers(opened);
       const second = change(key, { expected: [first.version], value: "second" });
-      const writing = outcomeOf(opened.driver.write([second], { signal: never() }));
+      const writing = outcomeOf(driver.write([second], { signal: never() }));
       await eventually("the harness's loseAnswers lets a write arrive", async () => {
         return (await readOne(context.driver, key))?.version === second.version;
       });
@@ -133,8 +135,8 @@ export const connectionCases: readonly DriverConformanceCase[] = [
       const outcome = await settled("write", writing);
       if (outcome.error === undefined)
         wrong("write", `its answer was lost, and it was answered: ${inspect(outcome.answer)}`);
-      expectPassing(opened.driver, "write", outcome.error);
-      await worksAgain(opened.driver);
+      expectPassing(driver, "write", outcome.error);
+      await worksAgain(driver);
     },
   },
   {
@@ -174,10 +176,11 @@ export const connectionCases: readonly DriverConformanceCase[] = [
     title: "a driver that closes leaves the data, and every other client, as they are",
     run: async (context) => {
       const opened = await context.openAnother();
+      const driver = context.driverOf(opened);
       const one = change(positionKey());
-      await put(opened.driver, [one]);
-      for await (const _ of opened.driver.list({ kind: "position" }, { signal: never() })) break;
-      await settled("close", opened.driver.close());
+      await put(driver, [one]);
+      for await (const _ of driver.list({ kind: "position" }, { signal: never() })) break;
+      await settled("close", opened.store.close());
       await expectStored(
         context.driver,
         one.key,
@@ -216,7 +219,7 @@ async function outcomeOf(call: Promise<unknown>): Promise<Outcome> {
 }
 
 async function expectFailure(
-  { driver }: OpenedDriver,
+  driver: AnyDriver,
   verb: DriverVerb,
   call: () => Promise<unknown>,
   when: string,

@@ -120,11 +120,11 @@ export const keyCases: readonly DriverConformanceCase[] = [
         (namespace: string) => namespace.toUpperCase(),
       ];
       for (const nameAfter of names) {
-        const near = await context.openElsewhere(nameAfter);
+        const near = context.driverOf(await context.openElsewhere(nameAfter));
         const called = inspect(nameAfter("NAMESPACE"));
         for (const one of mine)
-          await expectStored(near.driver, one.key, undefined, `a write in the namespace before ${called}`);
-        await put(near.driver, [change(key), change(member, { value: undefined })]);
+          await expectStored(near, one.key, undefined, `a write in the namespace before ${called}`);
+        await put(near, [change(key), change(member, { value: undefined })]);
         for (const { key: own, version, value = "" } of mine) {
           await expectStored(driver, own, { version, value }, `writes in the namespace ${called}`);
         }

@@ -109,7 +109,7 @@ export const throughCoreCases: readonly DriverConformanceCase[] = [
 ];
 
 async function expectOutside(context: DriverConformanceContext, version: string): Promise<void> {
-  const { driver: other } = await context.openAnother();
+  const other = context.driverOf(await context.openAnother());
   const entry = await readOne(other, positionKey());
   mustBe("write", entry?.version === version, "others see what was written in a transaction before it is committed");
 }
