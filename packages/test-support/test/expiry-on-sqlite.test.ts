@@ -67,11 +67,11 @@ async function until(isSo: () => Promise<boolean> | boolean): Promise<void> {
 describe.concurrent("a TTL, on SQLite", () => {
   test("a position expires by the store's clock, is never listed again, and reading begins by start", () =>
     withBench(10, async ({ source, store }) => {
-      const options = { source, store, topic: key.topic, consumer: key.consumer, ttl: 60 };
+      const options = { source, store, topic: key.topic, consumer: key.consumer, ttl: 500 };
       const first = await createConsumer(options);
       expect(await take(first, 4)).toEqual([0n, 1n, 2n, 3n]);
       await first.close();
-      expect(await list(store)).toMatchObject([{ nextOffset: 3n, ttl: 60 }]);
+      expect(await list(store)).toMatchObject([{ nextOffset: 3n, ttl: 500 }]);
       await until(async () => (await list(store)).length === 0);
       expect(await store.fetch([key])).toEqual([{ status: "absent" }]);
       const second = await createConsumer({ ...options, start: { fromEnd: 2 } });
@@ -81,7 +81,7 @@ describe.concurrent("a TTL, on SQLite", () => {
 
   test("an idle consumer keeps its position for ten times its TTL", () =>
     withBench(5, async ({ source, store }) => {
-      const ttl = 150;
+      const ttl = 400;
       const events: ConsumerEvent[] = [];
       const consumer = await createConsumer({
         source,

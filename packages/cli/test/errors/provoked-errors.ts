@@ -72,7 +72,7 @@ export const provocations: Readonly<Record<ErrorCode, Provocation>> = {
     await using store = await openSqliteStore({ file });
     await store.claim([claimOf("t")]);
     using database = new DatabaseSync(file);
-    database.exec("UPDATE tidemark_offsets SET version = 99");
+    database.exec(`UPDATE tidemark_offsets SET value = replace(value, '"v":1', '"v":99')`);
     return await failingCall(async () => {
       const [outcome] = await store.fetch([key]);
       if (outcome?.status === "failed") throw outcome.error;

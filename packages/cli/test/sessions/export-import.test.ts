@@ -117,7 +117,7 @@ test("what cannot be read is named after the rest, and keeps no other back", asy
   await out("topic create t --partitions 3");
   await out("consume t -c c1 --all --until-end");
   using database = new DatabaseSync(join(folder, "data", "tidemark", "tidemark.db"));
-  database.exec("UPDATE tidemark_offsets SET next_offset = -7 WHERE partition = 1");
+  database.exec("UPDATE tidemark_offsets SET value = 'seven' WHERE partition = 1");
   const exported = await run(["consumer", "export", "c1"]);
   expect(exported.code).toBe(1);
   expect(exported.stdout.trimEnd().split("\n")).toHaveLength(2);

@@ -19,7 +19,7 @@ await describeWithServer("mongo", (server) => {
       const { matchedCount } = await client
         .db(database)
         .collection<{ _id: string }>(COLLECTION)
-        .updateOne({ _id: `${namespace}/${consumer}/${topic}/${partition}` }, { $set: { nextOffset: "seven" } });
+        .updateOne({ _id: `${namespace}/${consumer}/${topic}/${partition}` }, { $set: { value: "seven" } });
       if (matchedCount !== 1) throw new Error("there is no such record");
     },
   });

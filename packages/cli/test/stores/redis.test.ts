@@ -22,8 +22,7 @@ await describeWithServer("redis", (server) => {
   testSessions({
     url: `redis://${user}:secret-one@${host}`,
     async corrupt({ key: { consumer, topic, partition }, namespace }) {
-      const group = `tidemark:{${namespace}/${consumer}/${topic}}`;
-      const added = await client.hSet(group, String(partition), "seven");
+      const added = await client.hSet(`tidemark:{${namespace}}:${consumer}/${topic}`, String(partition), "seven");
       if (added !== 0) throw new Error("there is no such record");
     },
   });

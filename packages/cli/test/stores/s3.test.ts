@@ -32,12 +32,12 @@ await describeWithServer("minio", ({ s3, url }) => {
     url: `s3://${bucket}/positions?forcePathStyle=true`,
     environment,
     async corrupt({ key: { consumer, topic, partition }, namespace }) {
-      const place = { Bucket: bucket, Key: `positions/${namespace}/${consumer}/${topic}/offsets.json` };
+      const place = { Bucket: bucket, Key: `positions/${namespace}/${consumer}/${topic}/offsets.ndjson` };
       const { Body } = await client.send(new GetObjectCommand(place));
-      const document = JSON.parse((await Body?.transformToString()) ?? "") as { partitions: Record<string, unknown> };
-      if (document.partitions[partition] === undefined) throw new Error("there is no such record");
-      document.partitions[partition] = { nextOffset: "seven" };
-      await client.send(new PutObjectCommand({ ...place, Body: JSON.stringify(document) }));
+      const text = (await Body?.transformToString()) ?? "";
+      const damaged = text.replace(new RegExp(`^(\\{"partition":${partition},.*"record":).*$`, "mu"), '$1"seven"}');
+      if (damaged === text) throw new Error("there is no such record");
+      await client.send(new PutObjectCommand({ ...place, Body: damaged }));
     },
   });
 

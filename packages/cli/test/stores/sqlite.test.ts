@@ -9,7 +9,7 @@ testSessions({
     using database = new DatabaseSync(join(folder, "positions.db"));
     const { changes } = database
       .prepare(
-        "UPDATE tidemark_offsets SET next_offset = -7 WHERE namespace = ? AND consumer = ? AND topic = ? AND partition = ?",
+        "UPDATE tidemark_offsets SET value = 'seven' WHERE namespace = ? AND consumer = ? AND topic = ? AND partition = ?",
       )
       .run(namespace, key.consumer, key.topic, key.partition);
     if (changes !== 1) throw new Error("there is no such record");
