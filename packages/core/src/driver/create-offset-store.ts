@@ -54,7 +54,7 @@ export function createOffsetStore<Transaction = never>(
 ): OffsetStore<Transaction> {
   validateContractVersion(`the ${driver.name} store`, driver.contractVersion);
   const store = new DrivenOffsetStore(driver, options);
-  noteDriver(store, driver as OffsetStoreDriver<never>);
+  noteDriver(store, driver);
   return store;
 }
 
