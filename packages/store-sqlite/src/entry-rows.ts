@@ -1,5 +1,4 @@
-import type { Change, ChangeAnswer, DriverKey, StoredEntry } from "@tidemark/core/driver";
-import type { RowIds } from "./row-ids.ts";
+import type { Change, ChangeAnswer, DriverKey, KeyMap, StoredEntry } from "@tidemark/core/driver";
 import { type EntryTable, MEMBERS, POSITIONS } from "./schema.ts";
 import type { Statements } from "./statements.ts";
 
@@ -14,10 +13,10 @@ interface FoundRow {
 export class EntryRows {
   readonly #statements: Statements;
   readonly #namespace: string;
-  readonly #ids: RowIds;
+  readonly #ids: KeyMap<number> | undefined;
 
   /** @param ids - Learns where the rows of positions are. */
-  constructor(statements: Statements, namespace: string, ids: RowIds) {
+  constructor(statements: Statements, namespace: string, ids?: KeyMap<number>) {
     this.#statements = statements;
     this.#namespace = namespace;
     this.#ids = ids;
@@ -50,7 +49,7 @@ export class EntryRows {
       this.#delete(key, row.id);
       return undefined;
     }
-    if (row !== undefined && "partition" in key) this.#ids.set(key, row.id);
+    if (row !== undefined && "partition" in key) this.#ids?.set(key, row.id);
     return row;
   }
 
@@ -75,7 +74,7 @@ export class EntryRows {
 
   #delete(key: DriverKey, id: number): void {
     this.#statements.of(`DELETE FROM main.${tableOf(key).name} WHERE id = ?`).run(id);
-    if ("partition" in key) this.#ids.forget(key);
+    if ("partition" in key) this.#ids?.delete(key);
   }
 
   #select<Row>(columns: string, key: DriverKey): Row | undefined {

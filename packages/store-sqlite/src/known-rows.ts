@@ -1,6 +1,5 @@
 import type { StatementSync } from "node:sqlite";
-import type { Change } from "@tidemark/core/driver";
-import type { RowIds } from "./row-ids.ts";
+import type { Change, KeyMap } from "@tidemark/core/driver";
 import { POSITIONS } from "./schema.ts";
 import { NOW, type Statements } from "./statements.ts";
 
@@ -21,15 +20,16 @@ interface KnownUpdates {
 
 /**
  * Writes over positions whose rows are known by their ids. That is the way of every steady commit: its row is not looked up
- * by three names, and what a flush writes alike is written by one statement.
+ * by three names, and what a flush writes alike is written by one statement. An id only says where to look: it is never
+ * given twice, and the version is compared too, so that a row that is gone or written over is not taken for what it was.
  */
 export class KnownRows {
   readonly #statements: Statements;
-  readonly #ids: RowIds;
+  readonly #ids: KeyMap<number>;
   readonly #several = new Map<number, StatementSync>();
   #one: StatementSync | undefined;
 
-  constructor(statements: Statements, ids: RowIds) {
+  constructor(statements: Statements, ids: KeyMap<number>) {
     this.#statements = statements;
     this.#ids = ids;
   }

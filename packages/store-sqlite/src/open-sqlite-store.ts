@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
-import { type OffsetStore, OffsetStoreError } from "@tidemark/core";
+import type { OffsetStore } from "@tidemark/core";
 import {
   createOffsetStore,
   type OffsetStoreOptions,
+  openDriver,
   resolveStoreOptions,
   validateOptionNames,
 } from "@tidemark/core/driver";
@@ -43,29 +44,22 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Offs
   if (synchronous !== "full" && synchronous !== "normal") {
     throw new TypeError(`synchronous must be "full" or "normal", not ${JSON.stringify(synchronous)}`);
   }
-  const signal = AbortSignal.timeout(timeout);
   let connection: Connection | undefined;
-  try {
-    connection = await Connection.open(file, synchronous, signal);
-    const durability = file === IN_MEMORY ? "none" : synchronous === "full" ? "synced" : "process";
-    return createOffsetStore(new SqliteDriver({ connection, file, namespace, durability }), options);
-  } catch (error) {
-    connection?.close();
-    if (signal.aborted && error === signal.reason) {
-      throw new OffsetStoreError(
-        `sqlite store: open failed: ${JSON.stringify(file)} was locked for ${timeout} ms; find who holds it, or try again`,
-        { code: "TIMEOUT", operation: "open", store: "sqlite", cause: error },
-      );
-    }
-    const { code, retryable, message } = classifySqliteError(error, file);
-    throw new OffsetStoreError(`sqlite store: open failed: ${message}`, {
-      code,
-      retryable,
-      operation: "open",
+  const message = `${JSON.stringify(file)} was locked for ${timeout} ms; find who holds it, or try again`;
+  return openDriver(
+    {
       store: "sqlite",
-      cause: error,
-    });
-  }
+      timeout,
+      classify: (error) => classifySqliteError(error, file),
+      whenLate: () => ({ code: "TIMEOUT", retryable: true, message }),
+      release: () => connection?.close(),
+    },
+    async (signal) => {
+      connection = await Connection.open(file, synchronous, signal);
+      const durability = file === IN_MEMORY ? "none" : synchronous === "full" ? "synced" : "process";
+      return createOffsetStore(new SqliteDriver({ connection, file, namespace, durability }), options);
+    },
+  );
 }
 
 function resolveFile(file: unknown): string {

@@ -1,25 +1,28 @@
 import type { StoreCapabilities } from "@tidemark/core";
-import type {
-  Change,
-  DriverContext,
-  DriverKey,
-  ErrorClassification,
-  ListFilter,
-  ListPage,
-  OffsetStoreDriver,
-  ReadAnswer,
-  WriteAnswer,
-  WriteContext,
+import {
+  type Change,
+  type DriverContext,
+  type DriverKey,
+  type ErrorClassification,
+  KeyMap,
+  type ListFilter,
+  type ListPage,
+  type OffsetStoreDriver,
+  type ReadAnswer,
+  type WriteAnswer,
+  type WriteContext,
 } from "@tidemark/core/driver";
 import type { Connection } from "./connection.ts";
 import { EntryListing } from "./entry-listing.ts";
 import { EntryRows } from "./entry-rows.ts";
 import { ExpiredRows } from "./expired-rows.ts";
 import { KnownRows } from "./known-rows.ts";
-import { RowIds } from "./row-ids.ts";
 import { classifySqliteError } from "./sqlite-errors.ts";
 import { type SqliteTransaction, TransactionHandles } from "./sqlite-transaction.ts";
 import { Statements } from "./statements.ts";
+
+/** The rows of so many positions are known at most. */
+const MAX_IDS = 100_000;
 
 const WRITTEN: WriteAnswer = Object.freeze({ changes: undefined });
 
@@ -50,7 +53,7 @@ export class SqliteDriver implements OffsetStoreDriver<SqliteTransaction> {
     this.#file = file;
     this.#namespace = namespace;
     this.#statements = new Statements(connection.database);
-    const ids = new RowIds();
+    const ids = new KeyMap<number>(MAX_IDS);
     this.#rows = new EntryRows(this.#statements, namespace, ids);
     this.#known = new KnownRows(this.#statements, ids);
     this.#expired = new ExpiredRows(this.#statements);

@@ -1,7 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import type { Connection } from "./connection.ts";
 import { EntryRows } from "./entry-rows.ts";
-import { RowIds } from "./row-ids.ts";
 import { Statements } from "./statements.ts";
 
 /**
@@ -52,7 +51,7 @@ export class TransactionHandles {
       );
     }
     const statements = new Statements(transaction);
-    const prepared = { statements, rows: new EntryRows(statements, this.#namespace, new RowIds()) };
+    const prepared = { statements, rows: new EntryRows(statements, this.#namespace) };
     this.#prepared.set(transaction, prepared);
     return prepared;
   }

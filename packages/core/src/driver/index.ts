@@ -21,6 +21,7 @@ export {
   type WriteAnswer,
   type WriteContext,
 } from "./driver.ts";
+export { KeyMap } from "./key-map.ts";
 export { openDriver, type OpeningOptions } from "./open-driver.ts";
 export { escapeName, unescapeName } from "./escaped-names.ts";
 export {
