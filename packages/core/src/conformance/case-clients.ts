@@ -26,7 +26,7 @@ export interface CaseHarness<Client extends CaseClient, Options extends { readon
 export class CaseClients<Client extends CaseClient, Options extends { readonly namespace: string }> {
   readonly connection: "remote" | "embedded";
   readonly #harness: CaseHarness<Client, Options>;
-  readonly #namespace: string;
+  protected readonly namespace: string;
   readonly #clients: Client[];
   /** What a case that fails in the middle must not leave to the next one: open transactions, cut connections, a wrong clock. */
   readonly #unfinished = new Set<() => Promise<void>>();
@@ -34,7 +34,7 @@ export class CaseClients<Client extends CaseClient, Options extends { readonly n
   protected constructor(harness: CaseHarness<Client, Options>, namespace: string, first: Client) {
     this.connection = harness.connection;
     this.#harness = harness;
-    this.#namespace = namespace;
+    this.namespace = namespace;
     this.#clients = [first];
   }
 
@@ -47,19 +47,19 @@ export class CaseClients<Client extends CaseClient, Options extends { readonly n
 
   /** One more client of the same data, closed at the end of the case. */
   async openAnother(options?: Omit<Options, "namespace">): Promise<Client> {
-    return this.#open({ ...options, namespace: this.#namespace } as Options);
+    return this.#open({ ...options, namespace: this.namespace } as Options);
   }
 
   /** A client of another namespace, closed at the end of the case. By default one that has nothing in common with the case's. */
   async openElsewhere(nameAfter: (namespace: string) => string = newNamespace): Promise<Client> {
-    return this.#open({ namespace: nameAfter(this.#namespace) } as Options);
+    return this.#open({ namespace: nameAfter(this.namespace) } as Options);
   }
 
   /** Begins a transaction through the first client; one that is open at the end of the case is rolled back. */
   async beginTransaction(): Promise<OpenTransaction> {
     assert.ok(this.opened.beginTransaction, "where there are transactions a harness needs `beginTransaction`");
     const open = await this.opened.beginTransaction();
-    const rollback = this.#finishing(() => open.rollback());
+    const rollback = this.finishing(() => open.rollback());
     const commit = (): Promise<void> => {
       this.#unfinished.delete(rollback);
       return open.commit();
@@ -70,25 +70,25 @@ export class CaseClients<Client extends CaseClient, Options extends { readonly n
   /** Cuts a client off; what is still cut off at the end of the case is restored. Gives what restores it. */
   async interrupt(client: Client): Promise<() => Promise<void>> {
     assert.ok(client.interrupt, "a remote backend needs a harness with `interrupt`");
-    return this.#finishing(await client.interrupt());
+    return this.finishing(await client.interrupt());
   }
 
   /** Has a client wait without an answer, likewise. */
   async silence(client: Client): Promise<() => Promise<void>> {
     assert.ok(client.silence, "a remote backend needs a harness with `silence`");
-    return this.#finishing(await client.silence());
+    return this.finishing(await client.silence());
   }
 
   /** Has the answers to a client get lost, likewise. */
   async loseAnswers(client: Client): Promise<() => Promise<void>> {
     assert.ok(client.loseAnswers, "a remote backend needs a harness with `loseAnswers`");
-    return this.#finishing(await client.loseAnswers());
+    return this.finishing(await client.loseAnswers());
   }
 
   /** Sets the clock of this process wrong; what is still wrong at the end of the case is set right. Gives what does it. */
   async setClientClock(skewMs: number): Promise<() => Promise<void>> {
     const setRight = await setClientClock(skewMs);
-    return this.#finishing(async () => setRight());
+    return this.finishing(async () => setRight());
   }
 
   /** Ends what a failed case has begun and closes every client, for a while: what it found matters more than what this meets. */
@@ -113,7 +113,8 @@ export class CaseClients<Client extends CaseClient, Options extends { readonly n
     this.#clients[0] = client;
   }
 
-  #finishing(finish: () => Promise<void>): () => Promise<void> {
+  /** What ends something that was begun: called by the case, or at its end if that fails. */
+  protected finishing(finish: () => Promise<void>): () => Promise<void> {
     const once = (): Promise<void> => (this.#unfinished.delete(once) ? finish() : Promise.resolve());
     this.#unfinished.add(once);
     return once;

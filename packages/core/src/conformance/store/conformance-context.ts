@@ -4,16 +4,19 @@ import { randomInt } from "node:crypto";
 import type { OffsetKey } from "../../key.ts";
 import type { OffsetStore, StoreCapabilities } from "../../offset-store.ts";
 import { CaseClients, newNamespace } from "../case-clients.ts";
+import { type Peer, startPeer } from "./peer-process.ts";
 import type { OpenedStore, OpenStoreOptions, StoreHarness } from "./store-harness.ts";
 
 /** What a case works with: a store of its own, more clients on demand, and the times that suit the store's clock. */
 export class ConformanceContext extends CaseClients<OpenedStore, OpenStoreOptions> {
   /** Chooses where a case chooses at random; a failure tells it, and it can be given again. */
   readonly seed: number;
+  readonly #module: string | undefined;
 
   private constructor(harness: StoreHarness, namespace: string, first: OpenedStore, seed: number) {
     super(harness, namespace, first);
     this.seed = seed;
+    this.#module = harness.module;
   }
 
   /** Opens the first client in a new namespace. */
@@ -44,6 +47,13 @@ export class ConformanceContext extends CaseClients<OpenedStore, OpenStoreOption
   /** Milliseconds that a case never outlives. */
   get longTtl(): number {
     return 3_600_000;
+  }
+
+  /** Starts a process with one more client of the same data, ended with the case; `undefined` where there cannot be one. */
+  async startPeer(): Promise<Peer | undefined> {
+    if (this.#module === undefined || !this.durable) return undefined;
+    const peer = await startPeer(this.#module, this.namespace);
+    return { commit: (tasks) => peer.commit(tasks), close: this.finishing(() => peer.close()) };
   }
 
   /** Closes a client and opens it again with nothing but what the backend kept; `undefined` where nothing is durable. */

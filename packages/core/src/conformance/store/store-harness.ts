@@ -80,6 +80,11 @@ export interface StoreHarness<Transaction = unknown> {
    */
   readonly connection: "remote" | "embedded";
   /**
+   * The URL of a module that exports this harness as `storeHarness`: `import.meta.url`, where it is a file of its own. With it
+   * the kit opens the store in a second process too.
+   */
+  readonly module?: string;
+  /**
    * Opens a client. Called once per case with a namespace of its own, so that cases run side by side on one server, and
    * again with the same namespace while the first client is open where a case needs two processes' worth of clients:
    * both must see the same data, through connections of their own.

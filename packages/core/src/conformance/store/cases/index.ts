@@ -29,6 +29,7 @@ import { sweepCases } from "./sweep.ts";
 import { transactionRefusalCases } from "./transaction-refusals.ts";
 import { transactionCases } from "./transaction.ts";
 import { ttlCases } from "./ttl.ts";
+import { twoProcessCases } from "./two-processes.ts";
 import { wholeBatchCases } from "./whole-batch.ts";
 
 /** Everything that a store must do: one case per sentence of the contract's section 3. */
@@ -57,6 +58,7 @@ export const storeConformanceCases: readonly ConformanceCase[] = [
   ...errorCases,
   ...lifecycleCases,
   ...raceCases,
+  ...twoProcessCases,
   ...costCases,
   ...batchCases,
   ...wholeBatchCases,
