@@ -1,136 +1,172 @@
-import type { Change, ChangeAnswer, WriteAnswer } from "@tidemark/core/driver";
-import { type ClientSession, type Collection, MongoBulkWriteError } from "mongodb";
+import type { ChangeAnswer, WriteAnswer } from "@tidemark/core/driver";
+import { type ClientSession, type Collection, type Document, MongoServerError, WriteConcern } from "mongodb";
 import { UncertainWriteError } from "./mongo-errors.ts";
-import { filterOf, isUpsert, type StoredDocument, updateOf } from "./stored-document.ts";
+import { REMOVED, type StoredDocument } from "./stored-document.ts";
+import {
+  isUpsert,
+  type PlacedChange,
+  type StatementOptions,
+  takesNothing,
+  updateStatements,
+} from "./update-statements.ts";
 
 /** The code of an upsert that found a document with another version. */
 const DUPLICATE_KEY = 11_000;
-/** How many single deletions are on their way at once. */
-const REMOVALS_AT_ONCE = 32;
-
-/** A change and the `_id` of its document. */
-export interface PlacedChange {
-  readonly id: string;
-  readonly change: Change;
-}
+/** How many characters, of three bytes at most, go in one command: a server takes 16 MiB. */
+const MAX_COMMAND_LENGTH = 4_000_000;
 
 /** What a request goes with. */
 export interface RequestOptions {
-  /**
-   * Ends the wait for a server and for its answer. The driver's types have it for reads only, and its writes heed it as
-   * well: what its caller has given up is not sent later.
-   */
+  /** Ends the wait for a server and for its answer: what its caller has given up is not sent later. */
   readonly signal?: AbortSignal;
   /** Milliseconds after which the server itself gives up. */
   readonly maxTimeMS?: number;
   readonly session?: ClientSession;
 }
 
+type Found = ReadonlyMap<string, StoredDocument>;
+
+const NOTHING_FOUND: Found = new Map();
+
 /**
- * Sends changes that store something, as one unordered `bulkWrite`. Its answer counts how many matched: if those are all or
- * none, nothing more is asked. Otherwise what is stored tells which. If somebody has written over one of them meanwhile, that
- * can no longer be told, and those that may be it fail as uncertain.
+ * Sends changes as one unordered `update`. Its answer counts how many matched: if those are all or none, nothing more is
+ * asked. Otherwise what is stored tells which. If somebody has written over one of them meanwhile, that can no longer be
+ * told, and those that may be it fail as uncertain.
  */
-export async function sendUpdates(
+export async function sendChanges(
   collection: Collection<StoredDocument>,
-  namespace: string,
   changes: readonly PlacedChange[],
   options: RequestOptions,
-  isTimed: boolean,
+  how: StatementOptions,
 ): Promise<WriteAnswer> {
   // Always in the order of their ids: two batches that lock the same documents in different orders wait for each other.
-  const sent = changes.toSorted((one, other) => (one.id < other.id ? -1 : 1));
-  const operations = sent.map(({ id, change }) => updateOf(id, namespace, change, isTimed));
-  const answers = new Map<PlacedChange, ChangeAnswer>();
-  let result;
-  try {
-    result = await collection.bulkWrite(operations, { ...options, ordered: false });
-  } catch (error) {
-    // Inside a caller's transaction errors pass as they are: any of them has ended it.
-    if (!(error instanceof MongoBulkWriteError) || options.session !== undefined) throw error;
-    const failures = [error.writeErrors].flat();
-    // Written but not acknowledged as the write concern asks, or not answered at all.
-    if (failures.length === 0 || error.result.getWriteConcernError() !== undefined) throw error;
-    for (const failure of failures) {
-      const failed = sent[failure.index];
-      if (failed === undefined) throw error;
-      answers.set(failed, failure.code === DUPLICATE_KEY ? "conflict" : { status: "failed", error: failure });
-    }
-    result = error.result;
-  }
+  const sorted = changes.toSorted((one, other) => (one.id < other.id ? -1 : 1));
+  const { counted, failures, isTorn } = await send(collection, sorted, options, how);
+  const answers = new Map<PlacedChange, ChangeAnswer>(failures);
   // An upsert that did not fail has matched or inserted.
-  const upserts = sent.filter((each) => isUpsert(each.change) && !answers.has(each)).length;
-  const open = sent.filter((each) => !isUpsert(each.change) && !answers.has(each));
-  const matched = result.matchedCount + result.upsertedCount - upserts;
-  if (matched === open.length && answers.size === 0 && !isTimed) return { changes: undefined };
-  if (matched === 0) for (const each of open) answers.set(each, "conflict");
-  const isOpen = matched > 0 && matched < open.length;
-  const isAsked = isOpen || (isTimed && answers.size < sent.length);
-  const written = isAsked ? await findWritten(collection, sent, options) : new Map<string, number>();
-  if (isOpen) {
-    const unseen = open.filter(({ id }) => !written.has(id));
-    const answer: ChangeAnswer =
-      open.length - unseen.length === matched ? "conflict" : { status: "failed", error: new UncertainWriteError() };
-    for (const each of unseen) answers.set(each, answer);
+  const open = changes.filter((each) => !answers.has(each) && !isUpsert(each.change));
+  const matched = counted - changes.filter((each) => !answers.has(each) && isUpsert(each.change)).length;
+  const isOpen = matched < open.length && (matched > 0 || open.some(({ change }) => takesNothing(change)));
+  const isAsked = isOpen || isTorn || (how.isTimed && answers.size < changes.length);
+  const found = isAsked ? await find(collection, changes, options) : NOTHING_FOUND;
+  if (isTorn) for (const each of answers.keys()) if (isCarriedOut(each, found)) answers.delete(each);
+  if (matched < open.length) {
+    const unseen = open.filter((each) => !isCarriedOut(each, found));
+    const isSure = open.length - unseen.length === matched;
+    for (const each of unseen) {
+      if (takesNothing(each.change) && isGone(each, found)) continue;
+      answers.set(each, isSure ? "conflict" : { status: "failed", error: new UncertainWriteError() });
+    }
   }
-  const [time, ...others] = new Set(written.values());
+  const removed = changes.filter((each) => each.change.value === undefined && !answers.has(each));
+  if (removed.length > 0) await clear(collection, removed, options);
   return {
-    writtenAt: isTimed && others.length === 0 ? time : undefined,
+    writtenAt: how.isTimed ? timeOf(changes, found) : undefined,
     changes: answers.size === 0 ? undefined : changes.map((each) => answers.get(each) ?? "written"),
   };
 }
 
-/** Those documents that are as the changes wrote them, with the times. */
-async function findWritten(
-  collection: Collection<StoredDocument>,
-  changes: readonly PlacedChange[],
-  options: RequestOptions,
-): Promise<Map<string, number>> {
-  const filter = { _id: { $in: changes.map(({ id }) => id) } };
-  const found = collection.find(filter, { ...options, projection: { version: 1, writtenAt: 1 } });
-  const versions = new Map(changes.map(({ id, change }) => [id, change.version]));
-  const written = new Map<string, number>();
-  for (const { _id, version, writtenAt } of await found.toArray()) {
-    if (versions.get(_id) === version) written.set(_id, writtenAt.getTime());
-  }
-  return written;
+interface Sent {
+  /** How many documents matched or were made. */
+  counted: number;
+  readonly failures: (readonly [PlacedChange, ChangeAnswer])[];
+  /** Whether an update of many failed, perhaps after some of them. */
+  isTorn: boolean;
 }
 
-/**
- * Sends changes that remove something, each as a command of its own: of several in one command only their number would be
- * told, and nothing is left to see which of them it were.
- */
-export async function sendRemovals(
-  collection: Collection<StoredDocument>,
+/** As a command: a client repeats its `bulkWrite` by itself, and so hides lost answers (contract 4.2e). */
+async function send(
+  { db, collectionName, writeConcern }: Collection<StoredDocument>,
   changes: readonly PlacedChange[],
-  options: RequestOptions,
-): Promise<ChangeAnswer[]> {
-  const answers: ChangeAnswer[] = Array.from({ length: changes.length });
-  const left = changes.entries();
-  const removeNext = async (): Promise<void> => {
-    for (const [at, { id, change }] of left) {
-      try {
-        answers[at] = await remove(collection, id, change, options);
-      } catch (error) {
-        answers[at] = { status: "failed", error };
-      }
+  { signal, session, maxTimeMS }: RequestOptions,
+  how: StatementOptions,
+): Promise<Sent> {
+  const sent: Sent = { counted: 0, failures: [], isTorn: false };
+  for (const part of partsOf(changes)) {
+    const statements = updateStatements(part, how);
+    const command: Document = {
+      update: collectionName,
+      updates: statements.map(({ statement }) => statement),
+      ordered: false,
+    };
+    if (maxTimeMS !== undefined) command["maxTimeMS"] = maxTimeMS;
+    // A transaction has its own.
+    if (session === undefined && writeConcern !== undefined) WriteConcern.apply(command, writeConcern);
+    const { n, writeErrors = [] } = await db.command(command, {
+      ...(signal && { signal }),
+      ...(session && { session }),
+    });
+    sent.counted += Number(n);
+    for (const failure of writeErrors as Document[]) {
+      const { index, code, errmsg } = failure;
+      const error = new MongoServerError({ ...failure, message: String(errmsg) });
+      // Inside a caller's transaction errors pass as they are: any of them has ended it.
+      if (session !== undefined) throw error;
+      const failed = statements[Number(index)]?.changes ?? [];
+      const answer: ChangeAnswer = code === DUPLICATE_KEY ? "conflict" : { status: "failed", error };
+      for (const each of failed) sent.failures.push([each, answer]);
+      sent.isTorn ||= failed.length > 1;
     }
-  };
-  // A session carries one command at a time.
-  const atOnce = options.session === undefined ? REMOVALS_AT_ONCE : 1;
-  await Promise.all(Array.from({ length: Math.min(atOnce, changes.length) }, removeNext));
-  return answers;
+  }
+  return sent;
 }
 
-async function remove(
+/** As a rule one part. */
+function partsOf(changes: readonly PlacedChange[]): PlacedChange[][] {
+  const parts: PlacedChange[][] = [];
+  let length = Number.POSITIVE_INFINITY;
+  for (const each of changes) {
+    const own = 2 * each.id.length + (each.change.value?.length ?? 0);
+    length += own;
+    if (length > MAX_COMMAND_LENGTH) {
+      parts.push([]);
+      length = own;
+    }
+    parts.at(-1)?.push(each);
+  }
+  return parts;
+}
+
+async function find(
   collection: Collection<StoredDocument>,
-  id: string,
-  change: Change,
+  changes: readonly PlacedChange[],
   options: RequestOptions,
-): Promise<ChangeAnswer> {
-  const { deletedCount } = await collection.deleteOne(filterOf(id, change), options);
-  if (deletedCount > 0) return "written";
-  if (!isUpsert(change)) return "conflict";
-  const other = await collection.findOne({ _id: id }, { ...options, projection: { _id: 1 } });
-  return other === null ? "written" : "conflict";
+): Promise<Found> {
+  const filter = { _id: { $in: changes.map(({ id }) => id) } };
+  const projection = { version: 1, writtenAt: 1, removedBy: 1 };
+  const documents = await collection.find(filter, { ...options, projection, batchSize: changes.length + 1 }).toArray();
+  return new Map(documents.map((document) => [document["_id"], document]));
+}
+
+function isCarriedOut({ id, change }: PlacedChange, found: Found): boolean {
+  const document = found.get(id);
+  return (change.value === undefined ? document?.removedBy : document?.version) === change.version;
+}
+
+function isGone({ id }: PlacedChange, found: Found): boolean {
+  const version = found.get(id)?.version;
+  return version === undefined ? !found.has(id) : version === REMOVED;
+}
+
+/** Deletes what is removed. It counts for nothing already, and if this fails the TTL index does it. */
+async function clear(
+  collection: Collection<StoredDocument>,
+  removed: readonly PlacedChange[],
+  options: RequestOptions,
+): Promise<void> {
+  const versions = [...new Set(removed.map(({ change }) => change.version))];
+  const filter = { _id: { $in: removed.map(({ id }) => id) }, removedBy: { $in: versions } };
+  try {
+    await collection.deleteMany(filter, options);
+  } catch (error) {
+    if (options.session !== undefined) throw error;
+  }
+}
+
+/** The time with which the changes were stamped, if one is to be seen. */
+function timeOf(changes: readonly PlacedChange[], found: Found): number | undefined {
+  const written = changes.filter((each) => isCarriedOut(each, found));
+  const times = new Set(written.map(({ id }) => found.get(id)?.writtenAt?.getTime()));
+  const [time] = times;
+  return times.size === 1 ? time : undefined;
 }

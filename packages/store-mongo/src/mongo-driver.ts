@@ -12,7 +12,7 @@ import type {
   WriteContext,
 } from "@tidemark/core/driver";
 import type { ClientSession, Collection, Document, MongoClient } from "mongodb";
-import { type RequestOptions, sendRemovals, sendUpdates } from "./conditional-writes.ts";
+import { type RequestOptions, sendChanges } from "./conditional-writes.ts";
 import { EntryIds } from "./entry-ids.ts";
 import { classifyMongoError } from "./mongo-errors.ts";
 import { ENTRY_FIELDS, EXPIRED, readEntry, type StoredDocument } from "./stored-document.ts";
@@ -31,6 +31,8 @@ export interface MongoDriverOptions {
   /** Milliseconds of the store's `timeout`: no request is worth more to the server. */
   readonly timeoutMs: number;
   readonly transactions: boolean;
+  /** Whether one update may be of many documents. */
+  readonly isGrouped: boolean;
   readonly durability: StoreCapabilities["durability"];
   /** Ends what the store opened itself. */
   readonly close: () => Promise<void>;
@@ -46,6 +48,7 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
   readonly #namespace: string;
   readonly #ids: EntryIds;
   readonly #timeoutMs: number;
+  readonly #isGrouped: boolean;
 
   constructor(options: MongoDriverOptions) {
     this.#client = options.client;
@@ -53,6 +56,7 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
     this.#namespace = options.namespace;
     this.#ids = new EntryIds(options.namespace);
     this.#timeoutMs = options.timeoutMs;
+    this.#isGrouped = options.isGrouped;
     this.close = options.close;
     this.capabilities = Object.freeze({
       atomicBatch: false,
@@ -68,28 +72,14 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
     const options = { ...this.#request(context), projection: ENTRY_FIELDS, batchSize: MAX_BATCH + 1 };
     const documents = await this.#collection.find<Document>({ _id: { $in: ids } }, options).toArray();
     const byId = new Map(documents.map((document) => [document["_id"], document]));
-    const entries = ids.map((id) => {
-      const document = byId.get(id);
-      return document && readEntry(document);
-    });
+    const entries = ids.map((id) => readEntry(byId.get(id)));
     return { now: timeOf(documents) ?? (await this.#time(context)), entries };
   }
 
   async write(changes: readonly Change[], context: WriteContext<ClientSession>): Promise<WriteAnswer> {
-    const options = this.#request(context);
     const placed = changes.map((change) => ({ id: this.#ids.of(change.key), change }));
-    const updates = placed.filter(({ change }) => change.value !== undefined);
-    const removals = placed.filter(({ change }) => change.value === undefined);
-    const removed = removals.length === 0 ? [] : await sendRemovals(this.#collection, removals, options);
-    if (updates.length === 0) return { changes: removed };
-    const isTimed = context.timed === true;
-    const answer = await sendUpdates(this.#collection, this.#namespace, updates, options, isTimed);
-    if (removals.length === 0) return answer;
-    const [nextRemoved, nextUpdated] = [removed.values(), (answer.changes ?? updates.map(() => "written" as const)).values()];
-    return {
-      writtenAt: answer.writtenAt,
-      changes: changes.map(({ value }) => (value === undefined ? nextRemoved : nextUpdated).next().value ?? "written"),
-    };
+    const how = { namespace: this.#namespace, isTimed: context.timed === true, isGrouped: this.#isGrouped };
+    return sendChanges(this.#collection, placed, this.#request(context), how);
   }
 
   /** Page by page in the order of `_id`, and not by a cursor: a slow reader outlives cursors, and a failover too. */
@@ -113,8 +103,8 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
       const now = timeOf(documents);
       if (now === undefined) return;
       const entries = documents.flatMap((document) => {
-        const key = this.#ids.keyOf(document["_id"]);
-        return key === undefined ? [] : [{ key, entry: readEntry(document) }];
+        const [key, entry] = [this.#ids.keyOf(document["_id"]), readEntry(document)];
+        return key === undefined || entry === undefined ? [] : [{ key, entry }];
       });
       yield { now, entries };
       const last: unknown = documents.at(-1)?.["_id"];

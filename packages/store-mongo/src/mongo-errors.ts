@@ -1,5 +1,5 @@
 import { classifyConnectionError, type ErrorClassification } from "@tidemark/core/driver";
-import { MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerSelectionError } from "mongodb";
+import { MongoError, MongoNetworkError, MongoServerSelectionError } from "mongodb";
 
 /** The server or the collection cannot hold what the store needs. */
 export class UnsupportedServerError extends Error {
@@ -39,7 +39,9 @@ const MEANINGS: ReadonlyMap<number | undefined, ErrorClassification> = new Map([
   // UnsatisfiableWriteConcern
   [
     100,
-    unsupported("the server can never satisfy the write concern: it has fewer members; lower writeConcern, or add some"),
+    unsupported(
+      "the server can never satisfy the write concern: it has fewer members; lower writeConcern, or add some",
+    ),
   ],
   // DocumentValidationFailure
   [121, unsupported("the collection's validator refuses the record; use a collection of the store's own")],
@@ -102,7 +104,7 @@ function classifySelection(error: MongoServerSelectionError, text: string): Erro
   );
 }
 
-/** The failure of a connection, also where the driver has wrapped it as that of a bulk write. */
+/** The failure of a connection. */
 function classifyConnection(error: unknown): ErrorClassification | undefined {
   // Node calls it a broken connection, and says only in its text that it broke while TLS was being set up.
   const text = error instanceof Error ? `${error.message} ${textOf(error.cause)}` : "";
@@ -114,10 +116,7 @@ function classifyConnection(error: unknown): ErrorClassification | undefined {
   for (let each = error, depth = 0; each instanceof Error && depth < 4; each = each.cause, depth += 1) {
     if (each instanceof MongoNetworkError || NETWORK_NAMES.test(each.constructor.name)) return broken(each);
   }
-  // A bulk write copies the driver's error: what is left of its kind is the want of a server's answer.
-  if (!(error instanceof MongoBulkWriteError) || error.code !== undefined) return undefined;
-  const isAnswered = [error.writeErrors].flat().length > 0 || error.result.getWriteConcernError() !== undefined;
-  return isAnswered ? undefined : broken(error);
+  return undefined;
 }
 
 function broken(error: Error): ErrorClassification {
@@ -142,9 +141,6 @@ function codeOf(error: unknown): number | undefined {
   return typeof code === "number" ? code : undefined;
 }
 
-/** What an error says; those of single writes are no `Error`s. */
 function textOf(error: unknown): string {
-  const { errmsg, message } = (typeof error === "object" && error !== null ? error : {}) as Record<string, unknown>;
-  const text = errmsg ?? message;
-  return typeof text === "string" && text !== "" ? text : "no reason was given";
+  return error instanceof Error && error.message !== "" ? error.message : "no reason was given";
 }

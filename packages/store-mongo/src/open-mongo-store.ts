@@ -1,7 +1,7 @@
-import { type OffsetStore, OffsetStoreError, type StoreCapabilities } from "@tidemark/core";
+import type { OffsetStore, StoreCapabilities } from "@tidemark/core";
 import {
   createOffsetStore,
-  type ErrorClassification,
+  openDriver,
   type OffsetStoreOptions,
   resolveStoreOptions,
   validateOptionNames,
@@ -63,29 +63,34 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Offset
   const database = resolveName("database", options.database ?? databaseOf(options.url) ?? "tidemark");
   const name = resolveName("collection", options.collection ?? "offsets");
   const client = resolveClient(options, timeout);
+  const collection = collectionOf(client, database, name, writeConcern);
   const close = async (): Promise<void> => {
     if (options.client === undefined) await client.close();
   };
+  // A caller's client may wait for a server for longer than the store does: what it has met meanwhile is the reason.
+  let cause: Error | undefined;
+  const onHeartbeatFailed = ({ failure }: ServerHeartbeatFailedEvent): void => void (cause = failure);
+  const whenLate = () => {
+    const why = cause === undefined ? "check the address and the network" : classifyMongoError(cause).message;
+    return { code: "TIMEOUT", retryable: true, message: `no answer within ${timeout} ms: ${why}`, cause } as const;
+  };
+  const opening = { store: "mongo", timeout, classify: classifyMongoError, whenLate, release: close };
+  client.on("serverHeartbeatFailed", onHeartbeatFailed);
   try {
-    const collection = collectionOf(client, database, name, writeConcern);
-    const server = await withinTimeout(client, timeout, (signal) => prepareCollection(collection, signal));
+    const server = await openDriver(opening, (signal) => prepareCollection(collection, signal));
     for (const warning of server.warnings) warnOfStore(options, "mongo", warning);
-    // A server that stands alone takes a transaction's writes and keeps them when it is aborted.
-    const transactions = server.isReplicated;
-    const durability = durabilityOf(writeConcern, server.isReplicated);
-    const driver = { client, collection, namespace, timeoutMs: timeout, transactions, durability, close };
-    return createOffsetStore(new MongoDriver(driver), options);
-  } catch (error) {
-    // What went wrong first matters more than a failure to close.
-    await close().catch(() => undefined);
-    if (error instanceof OffsetStoreError || error instanceof TypeError) throw error;
-    throw openError(classifyMongoError(error), error);
+    const driver = new MongoDriver({
+      ...{ client, collection, namespace, timeoutMs: timeout, close },
+      durability: durabilityOf(writeConcern, server.isReplicated),
+      // A server that stands alone takes a transaction's writes and keeps them when it is aborted.
+      transactions: server.isReplicated,
+      // While documents move to another shard, an update of many may miss one, or write where it was before.
+      isGrouped: !server.isSharded,
+    });
+    return createOffsetStore(driver, options);
+  } finally {
+    client.off("serverHeartbeatFailed", onHeartbeatFailed);
   }
-}
-
-function openError({ code, retryable, message }: ErrorClassification, cause: unknown): OffsetStoreError {
-  const text = `mongo store: open failed: ${message}`;
-  return new OffsetStoreError(text, { code, retryable, operation: "open", store: "mongo", cause });
 }
 
 function collectionOf(
@@ -103,33 +108,7 @@ function collectionOf(
       readConcern: { level: "local" },
     });
   } catch (error) {
-    throw new TypeError(error instanceof Error ? error.message : String(error));
-  }
-}
-
-/** Bounds the opening in time. A caller's client may wait for a server for longer than the store does. */
-async function withinTimeout<Result>(
-  client: MongoClient,
-  timeoutMs: number,
-  work: (signal: AbortSignal) => Promise<Result>,
-): Promise<Result> {
-  const abort = new AbortController();
-  const late = Promise.withResolvers<never>();
-  let lastFailure: Error | undefined;
-  const onHeartbeatFailed = ({ failure }: ServerHeartbeatFailedEvent): void => void (lastFailure = failure);
-  client.on("serverHeartbeatFailed", onHeartbeatFailed);
-  const timer = setTimeout(() => {
-    const why = lastFailure ? classifyMongoError(lastFailure).message : "check the address and the network";
-    const message = `no answer within ${timeoutMs} ms: ${why}`;
-    const error = openError({ code: "TIMEOUT", retryable: true, message }, lastFailure);
-    late.reject(error);
-    abort.abort(error);
-  }, timeoutMs);
-  try {
-    return await Promise.race([work(abort.signal), late.promise]);
-  } finally {
-    clearTimeout(timer);
-    client.off("serverHeartbeatFailed", onHeartbeatFailed);
+    throw new TypeError(error instanceof Error ? error.message : String(error), { cause: error });
   }
 }
 

@@ -22,7 +22,8 @@ const INDEXES: readonly IndexDescription[] = [
 
 /** What was found when preparing. */
 export interface PreparedCollection {
-  /** Whether the server is a replica set or sharded. */
+  readonly isSharded: boolean;
+  /** Whether the server is a replica set, or sharded over such. */
   readonly isReplicated: boolean;
   /** What the operator should know, as sentences. */
   readonly warnings: readonly string[];
@@ -34,11 +35,12 @@ export async function prepareCollection(
   signal: AbortSignal,
 ): Promise<PreparedCollection> {
   const hello = await collection.db.command({ hello: 1 }, { signal });
-  const isReplicated = hello["msg"] === "isdbgrid" || typeof hello["setName"] === "string";
+  const isSharded = hello["msg"] === "isdbgrid";
+  const isReplicated = isSharded || typeof hello["setName"] === "string";
   await checkCollection(collection, signal);
   const warnings = await ensureIndexes(collection);
   await probe(collection, signal);
-  return { isReplicated, warnings };
+  return { isSharded, isReplicated, warnings };
 }
 
 async function checkCollection(collection: Collection<StoredDocument>, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 import { describe, it } from "vitest";
-import { testOffsetStore } from "@tidemark/core/conformance";
+import { testOffsetStore, testOffsetStoreDriver } from "@tidemark/core/conformance";
 import { describeWithServer, sharedServer } from "@tidemark/test-support/servers";
 import { hasTransactions, mongoHarness } from "./mongo-harness.ts";
 
@@ -8,8 +8,8 @@ import { hasTransactions, mongoHarness } from "./mongo-harness.ts";
 const server = await sharedServer("mongo");
 const transactions = "url" in server && (await hasTransactions(server.url));
 await describeWithServer("mongo", ({ url, version }) => {
-  testOffsetStore(
-    { describe, it: it.concurrent },
-    mongoHarness({ name: `mongo store on ${version}`, url, transactions }),
-  );
+  const runner = { describe, it: it.concurrent };
+  const harness = mongoHarness({ name: `mongo store on ${version}`, url, transactions });
+  testOffsetStoreDriver(runner, harness);
+  testOffsetStore(runner, harness);
 });

@@ -1,7 +1,11 @@
 import { type ClientSession, MongoClient } from "mongodb";
-import type { OffsetKey } from "@tidemark/core";
-import type { OpenedStore, OpenStoreOptions, StoreHarness } from "@tidemark/core/conformance";
-import { openTcpProxy } from "@tidemark/test-support/faults";
+import {
+  connectionFaults,
+  type OpenedStore,
+  type OpenStoreOptions,
+  openTcpProxy,
+  type StoreHarness,
+} from "@tidemark/core/conformance";
 import { EntryIds } from "../src/entry-ids.ts";
 import { openMongoStore } from "../src/index.ts";
 
@@ -25,6 +29,7 @@ export function mongoHarness(options: MongoHarnessOptions): StoreHarness<ClientS
     const client = new MongoClient(throughProxy(url, proxy.port));
     const store = await openMongoStore({ client, database, namespace, timeout, onEvent });
     const records = client.db(database).collection<{ _id: string }>("offsets");
+    const ids = new EntryIds(namespace);
     const sessions = new Set<ClientSession>();
     const close = async (): Promise<void> => {
       await store.close();
@@ -32,27 +37,19 @@ export function mongoHarness(options: MongoHarnessOptions): StoreHarness<ClientS
       await client.close();
       await proxy.close();
     };
-    const idOf = (key: OffsetKey) => ({ _id: new EntryIds(namespace).of(key) });
     return {
       store,
       close,
+      ...connectionFaults(proxy),
       async reopen() {
         await close();
         return open({ namespace, ...(timeout !== undefined && { timeout }) });
       },
       async peek(key) {
-        return (await records.findOne(idOf(key))) !== null;
+        return (await records.findOne({ _id: ids.of(key) })) !== null;
       },
       async corrupt(key) {
-        await records.updateOne(idOf(key), { $set: { version: "by hand", value: "no record" } });
-      },
-      async interrupt() {
-        proxy.cut();
-        return async () => proxy.restore();
-      },
-      async silence() {
-        proxy.silence();
-        return async () => proxy.restore();
+        await records.updateOne({ _id: ids.of(key) }, { $set: { version: "by hand", value: "no record" } });
       },
       ...(transactions && {
         async beginTransaction() {

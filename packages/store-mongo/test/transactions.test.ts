@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { testOffsetStore } from "@tidemark/core/conformance";
+import { testOffsetStore, testOffsetStoreDriver } from "@tidemark/core/conformance";
 import { describeWithTransactions } from "@tidemark/test-support/transaction-gateway";
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -10,8 +10,10 @@ import { mongoHarness } from "./mongo-harness.ts";
 await describeWithTransactions(({ url, version, behind }) => {
   // A replica set runs the kit in conformance.test.ts; here it is run where only the engine below has transactions.
   if (behind !== undefined) {
-    const name = `mongo store on ${version}`;
-    testOffsetStore({ describe, it: it.concurrent }, mongoHarness({ name, url, transactions: true }));
+    const runner = { describe, it: it.concurrent };
+    const harness = mongoHarness({ name: `mongo store on ${version}`, url, transactions: true });
+    testOffsetStoreDriver(runner, harness);
+    testOffsetStore(runner, harness);
   }
 
   describe("a transaction of the caller's", () => {
