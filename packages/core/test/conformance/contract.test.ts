@@ -3,7 +3,12 @@ import { readFileSync } from "node:fs";
 import { glob } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { offsetResetPolicyCases, sourceConformanceCases, storeConformanceCases } from "@tidemark/core/conformance";
+import {
+  driverConformanceCases,
+  offsetResetPolicyCases,
+  sourceConformanceCases,
+  storeConformanceCases,
+} from "@tidemark/core/conformance";
 import { describe, it } from "vitest";
 
 const contract = readFileSync(new URL("../../../../docs/contract.md", import.meta.url), "utf8");
@@ -17,6 +22,7 @@ interface Proof {
 
 const kits = [
   { section: "3.", kit: "store", cases: storeConformanceCases },
+  { section: "4.", kit: "driver", cases: driverConformanceCases },
   { section: "6.", kit: "policy", cases: offsetResetPolicyCases },
   { section: "7.", kit: "source", cases: sourceConformanceCases },
 ];

@@ -160,7 +160,7 @@ describe("retries", () => {
 });
 
 describe("batches", () => {
-  it("keeps what is written when a conflict of the same batch cannot be read any more (contract 3.3)", async () => {
+  it("keeps what is written when a conflict of the same batch cannot be read any more (contract 3.1e)", async () => {
     let isDown = false;
     const [first = key, second = key] = keys(2);
     const driver = tinyDriver({

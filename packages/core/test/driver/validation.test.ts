@@ -76,7 +76,7 @@ describe("arguments are checked before the driver is called", () => {
     }
   });
 
-  it("of the other verbs, a misspelt field too", async () => {
+  it("of the other verbs, a misspelt field too (contract 3.19e)", async () => {
     const claim = { key, token: "t", owner: "o" };
     for (const entry of [
       { ...claim, token: undefined },

@@ -7,6 +7,8 @@ export type DriverVerb = "read" | "write" | "list" | "classify" | "close";
 export interface DriverConformanceCase {
   /** Stable, for bug reports: `driver/what-happens`. */
   readonly id: string;
+  /** The clause of `docs/contract.md` that the case proves, for example `"4.2a"`. */
+  readonly clause: string;
   /** The verb that the case is about. A failure names the one that is wrong: it may be one that the case looks with. */
   readonly verb: DriverVerb;
   /** A sentence that is true of a driver that does what it must. */

@@ -6,7 +6,7 @@ import { DriverConformanceContext } from "./driver-context.ts";
 import type { StoreHarness } from "../store/store-harness.ts";
 
 /**
- * Declares one test per case for the driver of a store that `createOffsetStore` has made. Each failure names the verb that is
+ * Declares one test per case (contract, section 4) for the driver of a store that `createOffsetStore` has made. Each failure names the verb that is
  * wrong: begin with these tests when you write a driver, and go on with `testOffsetStore`, which reports every guarantee that
  * your store breaks.
  *
@@ -20,7 +20,11 @@ export function testOffsetStoreDriver<Transaction = unknown>(
 ): void {
   runner.describe(`${harness.name} driver`, () => {
     for (const one of driverConformanceCases) {
-      runner.it(`${one.verb} ${one.id}: ${one.title}`, () => runDriverCase(harness, one), CASE_TIMEOUT_MS);
+      runner.it(
+        `${one.clause} ${one.verb} ${one.id}: ${one.title}`,
+        () => runDriverCase(harness, one),
+        CASE_TIMEOUT_MS,
+      );
     }
   });
 }

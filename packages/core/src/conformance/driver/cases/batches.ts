@@ -24,6 +24,7 @@ const ENOUGH = 2_000;
 export const batchCases: readonly DriverConformanceCase[] = [
   {
     id: "driver/read-in-order",
+    clause: "4.1a",
     verb: "read",
     title: "each key gets its own answer, in the order asked, as many as fit into a call",
     run: async ({ driver, capabilities }) => {
@@ -53,6 +54,7 @@ export const batchCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/write-many",
+    clause: "4.2f",
     verb: "write",
     title: "as many changes as fit into a call are all written by it, with one and the same time",
     run: async ({ driver, capabilities }) => {
@@ -67,6 +69,7 @@ export const batchCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/conflict-in-a-batch",
+    clause: "4.2d",
     verb: "write",
     title: "where batches are atomic one conflict leaves all others skipped; otherwise they are written all the same",
     run: async ({ driver, capabilities }) => {
@@ -100,6 +103,7 @@ export const batchCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/conflicts-in-order",
+    clause: "4.2b",
     verb: "write",
     title: "each change is answered for itself, in the order asked, in whatever order they come",
     run: async ({ driver, capabilities }) => {

@@ -20,6 +20,7 @@ const NEAR_VERSIONS: readonly (readonly [string, string])[] = [
 export const conditionCases: readonly DriverConformanceCase[] = [
   {
     id: "driver/expects-nothing",
+    clause: "4.2a",
     verb: "write",
     title: "a change that expects nothing is written where nothing is, and is a conflict where something is",
     run: async ({ driver }) => {
@@ -36,6 +37,7 @@ export const conditionCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/expects-a-version",
+    clause: "4.2a",
     verb: "write",
     title: "a change that expects a version is written over it, and is a conflict with any other and with nothing",
     run: async ({ driver }) => {
@@ -55,6 +57,7 @@ export const conditionCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/versions-compared-exactly",
+    clause: "4.5b",
     verb: "write",
     title: "versions are compared as text, whole, and in their case",
     run: async ({ driver }) => {
@@ -72,6 +75,7 @@ export const conditionCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/expects-one-of-several",
+    clause: "4.2a",
     verb: "write",
     title: "of several expected ones any will do, and nothing is one of them only where null is",
     run: async ({ driver }) => {
@@ -100,6 +104,7 @@ export const conditionCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/expects-anything",
+    clause: "4.2a",
     verb: "write",
     title: "without a condition a change is written over anything and over nothing",
     run: async ({ driver }) => {
@@ -114,6 +119,7 @@ export const conditionCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/removes",
+    clause: "4.2c",
     verb: "write",
     title: "a change without a value removes the entry, under the same conditions; to remove nothing is no conflict",
     run: async ({ driver }) => {
@@ -142,6 +148,7 @@ export const conditionCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/values",
+    clause: "4.5a",
     verb: "write",
     title: "a value is any text without NUL, up to 64 KiB, and comes back as it was",
     run: async ({ driver }) => {

@@ -25,6 +25,7 @@ const VALUE_CHARACTERS = 4_096;
 export const connectionCases: readonly DriverConformanceCase[] = [
   {
     id: "driver/cut-off",
+    clause: "4.7",
     verb: "read",
     title:
       "without a connection every verb rejects with what is classified as one that may pass, and works again later",
@@ -45,6 +46,7 @@ export const connectionCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/listing-cut-off",
+    clause: "4.3d",
     verb: "list",
     title: "a listing whose connection breaks between two pages rejects, and does not end as if it were complete",
     run: async (context) => {
@@ -85,6 +87,7 @@ export const connectionCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/not-sent-again",
+    clause: "4.2e",
     verb: "write",
     title: "a write that did not arrive rejects, and is not sent again by the driver: core does that after a look",
     run: async (context) => {
@@ -115,6 +118,7 @@ export const connectionCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/answer-lost",
+    clause: "4.2e",
     verb: "write",
     title:
       "a write whose answer gets lost rejects, or fails its changes: it is neither written nor a conflict, as far as it knows",
@@ -141,6 +145,7 @@ export const connectionCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/given-up",
+    clause: "4.8a",
     verb: "write",
     title: "calls that are given up, however often, leave the driver usable",
     run: async ({ driver }) => {
@@ -161,6 +166,7 @@ export const connectionCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/classifies",
+    clause: "4.7",
     verb: "classify",
     title: "whatever it is given it says what kind of failure that is, in words",
     run: async ({ driver }) => {
@@ -172,6 +178,7 @@ export const connectionCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/close",
+    clause: "4.8b",
     verb: "close",
     title: "a driver that closes leaves the data, and every other client, as they are",
     run: async (context) => {

@@ -23,6 +23,7 @@ import {
 export const keyCases: readonly DriverConformanceCase[] = [
   {
     id: "driver/positions-and-members",
+    clause: "4.6b",
     verb: "write",
     title: "a position and a member never meet, whatever they are called, and are listed apart",
     run: async ({ driver }) => {
@@ -64,6 +65,7 @@ export const keyCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/odd-topics",
+    clause: "4.6a",
     verb: "write",
     title: "any string of 1 to 255 UTF-8 bytes is a topic: all are kept apart and come back as they were",
     run: ({ driver }) =>
@@ -74,6 +76,7 @@ export const keyCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/odd-consumers",
+    clause: "4.6a",
     verb: "write",
     title: "any string of 1 to 255 UTF-8 bytes is a consumer: all are kept apart and come back as they were",
     run: ({ driver }) =>
@@ -84,6 +87,7 @@ export const keyCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/odd-members",
+    clause: "4.6a",
     verb: "write",
     title: "any string of up to 255 UTF-8 bytes is a member: all are kept apart and come back as they were",
     run: ({ driver }) =>
@@ -94,6 +98,7 @@ export const keyCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/names-joined",
+    clause: "4.6a",
     verb: "write",
     title: 'consumer "a:b" with topic "c" and consumer "a" with topic "b:c" are two keys, whatever the separator',
     run: async ({ driver }) => {
@@ -106,6 +111,7 @@ export const keyCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/namespaces",
+    clause: "4.6c",
     verb: "write",
     title: "drivers of two namespaces never meet, however much their names have in common",
     run: async (context) => {

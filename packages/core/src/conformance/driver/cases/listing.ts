@@ -25,6 +25,7 @@ const VALUE_CHARACTERS = 4_096;
 export const listingCases: readonly DriverConformanceCase[] = [
   {
     id: "driver/filters",
+    clause: "4.3a",
     verb: "list",
     title: "a listing gives what matches every field of its filter exactly; without any it is all of the kind",
     run: async ({ driver }) => {
@@ -54,6 +55,7 @@ export const listingCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/pages",
+    clause: "4.3c",
     verb: "list",
     title: `${GROUPS * PARTITIONS} large entries are listed exactly once, whole, in pages that hold less than half of them`,
     run: async ({ driver }) => {
@@ -84,6 +86,7 @@ export const listingCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/one-large-group",
+    clause: "4.3b",
     verb: "list",
     title: "2,500 partitions of one topic, and 300 members, are listed exactly once each",
     run: async ({ driver }) => {
@@ -103,6 +106,7 @@ export const listingCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/listed-while-others-write",
+    clause: "4.3b",
     verb: "list",
     title: "what is there throughout is listed exactly once while others are written, removed and written over",
     run: async (context) => {
@@ -141,6 +145,7 @@ export const listingCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/left-early",
+    clause: "4.3c",
     verb: "list",
     title: "a listing can be left after its first page, as often as one likes, and is in nobody's way while it is open",
     run: async ({ driver }) => {

@@ -23,6 +23,7 @@ const STEPS_EACH = 15;
 export const raceCases: readonly DriverConformanceCase[] = [
   {
     id: "driver/one-of-many",
+    clause: "4.2a",
     verb: "write",
     title: "of changes that expect the same at once exactly one is written, over a version and where nothing is",
     run: async (context) => {
@@ -46,6 +47,7 @@ export const raceCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/none-lost",
+    clause: "4.2a",
     verb: "write",
     title: `${CLIENTS} clients that count ${STEPS_EACH} steps each, on two keys in either order, lose none and wait for nobody`,
     run: async (context) => {

@@ -24,6 +24,7 @@ const MANY = 2_500;
 export const reclaimCases: readonly DriverConformanceCase[] = [
   {
     id: "driver/reclaims-not-early",
+    clause: "4.4",
     verb: "write",
     title: "what may be reclaimed later is there until then, whatever is written meanwhile",
     run: async (context) => {
@@ -45,6 +46,7 @@ export const reclaimCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/reclaim-changed",
+    clause: "4.4",
     verb: "write",
     title: "a later write that gives another time, or none, takes the earlier one back",
     run: async (context) => {
@@ -77,6 +79,7 @@ export const reclaimCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/reclaims-by-its-own-clock",
+    clause: "4.4",
     verb: "write",
     title: "a client whose clock is four minutes wrong has nothing reclaimed early",
     run: async (context) => {
@@ -108,6 +111,7 @@ export const reclaimCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/lists-what-may-be-reclaimed",
+    clause: "4.3a",
     verb: "list",
     title: `of ${MANY} entries whose time has come each is reclaimed or listed with reclaimable, however many pages that takes`,
     run: async (context) => {

@@ -11,6 +11,7 @@ const SKEW_MS = 4 * MINUTE_MS;
 export const stampCases: readonly DriverConformanceCase[] = [
   {
     id: "driver/stamps-each-write",
+    clause: "4.2f",
     verb: "write",
     title: "each write is stamped with its own time, and leaves the times of all others as they are",
     run: async ({ driver }) => {
@@ -35,6 +36,7 @@ export const stampCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/one-clock",
+    clause: "4.1c",
     verb: "read",
     title: "read, list and write go by one clock, through every client",
     run: async (context) => {
@@ -62,6 +64,7 @@ export const stampCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/not-the-clients-clock",
+    clause: "4.2f",
     verb: "write",
     title: "a client whose clock is four minutes wrong stamps, reads and lists by the backend's clock all the same",
     run: async (context) => {

@@ -11,6 +11,7 @@ const TIMEOUT_MS = 150;
 export const throughCoreCases: readonly DriverConformanceCase[] = [
   {
     id: "driver/late-create",
+    clause: "4.2f",
     verb: "write",
     title: "a write of a new key that arrives long after its call was given up is stamped late, and no store sees it",
     run: async ({ driver }) => {
@@ -48,6 +49,7 @@ export const throughCoreCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/unreadable",
+    clause: "4.1b",
     verb: "read",
     title: "what the driver did not write is an error of its entry alone, in read and list, and can be removed",
     run: async (context) => {
@@ -76,6 +78,7 @@ export const throughCoreCases: readonly DriverConformanceCase[] = [
   },
   {
     id: "driver/transaction",
+    clause: "4.2g",
     verb: "write",
     title: "inside a caller's transaction reads see its writes, others see them after its commit alone, or never",
     run: async (context) => {

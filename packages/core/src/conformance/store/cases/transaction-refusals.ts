@@ -12,7 +12,7 @@ import { claim, claimed, committed, fetched, found, keyOf, newToken, only, posit
 export const transactionRefusalCases: readonly ConformanceCase[] = [
   {
     id: "transaction/same-position",
-    clause: "3.16b",
+    clause: "3.16e",
     title:
       "inside a transaction the position must lie beyond the stored one: the same is behind, also one of this transaction",
     run: async (context) => {
