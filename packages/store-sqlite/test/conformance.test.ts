@@ -4,7 +4,13 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, describe, it } from "vitest";
 import type { OffsetKey } from "@tidemark/core";
-import { type OpenedStore, type OpenStoreOptions, testOffsetStore } from "@tidemark/core/conformance";
+import {
+  type OpenedStore,
+  type OpenStoreOptions,
+  type StoreHarness,
+  testOffsetStore,
+  testOffsetStoreDriver,
+} from "@tidemark/core/conformance";
 import { openSqliteStore, type SqliteStoreOptions, type SqliteTransaction } from "../src/index.ts";
 
 // One file for all cases, like all consumers of one host: they keep apart by namespace.
@@ -58,12 +64,11 @@ async function open(
 }
 
 for (const synchronous of ["full", "normal"] as const) {
-  testOffsetStore<SqliteTransaction>(
-    { describe, it },
-    {
-      name: `sqlite store on SQLite ${process.versions["sqlite"]}, synchronous ${synchronous}`,
-      connection: "embedded",
-      open: (options) => open(options, synchronous),
-    },
-  );
+  const harness: StoreHarness<SqliteTransaction> = {
+    name: `sqlite store on SQLite ${process.versions["sqlite"]}, synchronous ${synchronous}`,
+    connection: "embedded",
+    open: (options) => open(options, synchronous),
+  };
+  testOffsetStoreDriver({ describe, it }, harness);
+  testOffsetStore({ describe, it }, harness);
 }
