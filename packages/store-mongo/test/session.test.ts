@@ -84,6 +84,24 @@ await describeWithTransactions(({ url }) => {
       expect((errors[0] as MongoError).hasErrorLabel("TransientTransactionError")).toBe(true);
       expect(await store.fetch([key])).toMatchObject([{ record: { nextOffset: 2n } }]);
     });
+
+    it("lets the error through of a record that another has made since the transaction began, and ends with it", async () => {
+      const { store, client } = await openStore(url);
+      const made = { ...key, partition: 1 };
+      await store.claim([{ key, token: "t", owner: "o" }]);
+      const session = started(client.startSession());
+      await client.db(DATABASE).collection("offsets").findOne({}, { session });
+      await store.claim([{ key: made, token: "u", owner: "the newer one" }]);
+      const commits = [key, made].map((each) => ({ key: each, token: "t", nextOffset: 1n, recreate: true }));
+      await expect(store.commit(commits, { transaction: session })).rejects.toBeInstanceOf(MongoError);
+      // MongoDB has aborted it by itself.
+      await session.commitTransaction().catch(() => undefined);
+      expect(await store.fetch([key, made])).toMatchObject([
+        { record: { owner: "o" } },
+        { record: { owner: "the newer one" } },
+      ]);
+      expect((await store.fetch([key]))[0]).not.toHaveProperty("record.nextOffset");
+    });
   });
 });
 
