@@ -20,6 +20,7 @@ export class ObjectDraft {
   #damage: ObjectState["damage"];
   #isChanged = false;
   #isRefused = false;
+  #isRemoving = false;
 
   constructor({ entries, damage }: ObjectState) {
     this.#entries = new Map(entries);
@@ -33,6 +34,11 @@ export class ObjectDraft {
   /** Whether there is something to store. */
   get isChanged(): boolean {
     return this.#isChanged;
+  }
+
+  /** Whether a change removes something: there is no version by which that is recognised afterwards. */
+  get isRemoving(): boolean {
+    return this.#isRemoving;
   }
 
   /** Whether a change did not fit what is stored. */
@@ -73,7 +79,10 @@ export class ObjectDraft {
       const never = reclaimAfter ?? undefined;
       this.#entries.set(name, makeEntry(name, { version, value, reclaimAfter: never }, this.stamp));
       this.#isChanged = true;
-    } else if (this.#entries.delete(name)) this.#isChanged = true;
+    } else if (this.#entries.delete(name)) {
+      this.#isChanged = true;
+      this.#isRemoving = true;
+    }
     return "written";
   }
 }

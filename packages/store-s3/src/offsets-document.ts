@@ -4,11 +4,6 @@ import { Pace } from "./pace.ts";
 /** What an entry is found by within its object: a partition, or a member. */
 export type EntryName = number | string;
 
-/** What a key's entry is found by. */
-export function entryNameOf(key: DriverKey): EntryName {
-  return "partition" in key ? key.partition : key.member;
-}
-
 /** When one write happened, in milliseconds of the server's clock: known once it is answered, to all that it wrote. */
 export interface Stamp {
   time: number | undefined;
@@ -44,8 +39,14 @@ const FORMAT = "tidemark-offsets";
 const VERSION = 1;
 /** So many characters are made bytes at a time. */
 const CHUNK_LENGTH = 256 * 1024;
-const LINE =
-  /^\{"(?:partition":(?<partition>\d{1,10})|member":(?<member>"(?:[^"\\]|\\.)*")),"version":"(?<version>[\w-]+)",(?:"writtenAt":(?<writtenAt>\d{1,15}),)?(?:"reclaimAfter":(?<reclaimAfter>\d{1,15}),)?"record":(?<record>.*)\}$/su;
+const NAME = /^\{"(?:partition":(?<partition>\d{1,10})|member":(?<member>"(?:[^"\\]|\\.)*")),/su;
+const REST =
+  /"version":"(?<version>[\w-]+)",(?:"writtenAt":(?<writtenAt>\d{1,15}),)?(?:"reclaimAfter":(?<reclaimAfter>\d{1,15}),)?"record":(?<record>.*)\}$/suy;
+
+/** What a key's entry is found by. */
+export function entryNameOf(key: DriverKey): EntryName {
+  return "partition" in key ? key.partition : key.member;
+}
 
 /** Makes an entry. Its record stands in the line as JSON where it is JSON, so that people and their tools can read it. */
 export function makeEntry(
@@ -123,89 +124,55 @@ export async function parse(text: string, writtenAt: number, objectKey: string):
     end = endOfLine(text, start);
     if (end === start) continue;
     const line = text.slice(start, end);
-    const read = parseLine(line, stamp) ?? parseEdited(line, stamp);
-    if (read === undefined) throw new UnreadableRecordError(`${object} has a line that is about nothing known`);
-    const { name, entry } = read;
-    const before = entries.get(name);
-    if (before === undefined && entry !== undefined) {
-      entries.set(name, entry);
-      continue;
-    }
+    const named = NAME.exec(line);
+    const name = nameIn(named?.groups);
+    if (name === undefined) throw new UnreadableRecordError(`${object} has a line that is about nothing known`);
+    REST.lastIndex = named?.[0].length ?? 0;
+    const entry = entryIn(line, REST.exec(line)?.groups, stamp);
     const what = typeof name === "number" ? `partition ${name}` : `member ${JSON.stringify(name)}`;
-    const why = before === undefined ? "cannot be read" : "stands twice";
-    const error = new UnreadableRecordError(`${what} in ${object} ${why}`);
-    entries.set(name, { line: before === undefined ? line : `${before.line}\n${line}`, error });
+    entries.set(name, entry ?? { line, error: new UnreadableRecordError(`${what} in ${object} is damaged`) });
   }
   return entries;
 }
 
-interface ReadLine {
-  readonly name: EntryName;
-  /** `undefined`: damaged. */
-  readonly entry: DocumentEntry | undefined;
+function nameIn(groups: Record<string, string> | undefined): EntryName | undefined {
+  if (groups === undefined) return undefined;
+  const { partition, member = "" } = groups;
+  const name = partition === undefined ? valueOf(member) : Number(partition);
+  return typeof name === "string" || (typeof name === "number" && name <= MAX_PARTITION) ? name : undefined;
 }
 
-/** A line as it is written here. */
-function parseLine(line: string, stamp: Stamp): ReadLine | undefined {
-  const match = LINE.exec(line)?.groups;
-  if (match === undefined) return undefined;
-  const { partition, member, version = "", writtenAt, reclaimAfter, record = "" } = match;
-  const name = partition === undefined ? textOf(member ?? "") : Number(partition);
-  if (name === undefined || (typeof name === "number" && name > MAX_PARTITION)) return undefined;
-  const value = record.startsWith("{") ? record : textOf(record);
-  if (value === undefined) return { name, entry: undefined };
-  const time = numberOf(writtenAt);
-  const isStamped = time !== undefined;
-  const own = isStamped ? { time } : stamp;
-  return { name, entry: { line, version, value, stamp: own, isStamped, reclaimAfter: numberOf(reclaimAfter) } };
-}
-
-/** A line that somebody has written anew, in another order or with blanks; or one that is damaged. */
-function parseEdited(line: string, stamp: Stamp): ReadLine | undefined {
-  const form = objectOf(line);
-  if (form === undefined) {
-    const partition = numberOf(/^\{"partition":(?<partition>\d{1,10}),/u.exec(line)?.groups?.["partition"]);
-    return isWhole(partition, MAX_PARTITION) ? { name: partition, entry: undefined } : undefined;
-  }
-  const { partition, member, version, writtenAt, reclaimAfter, record } = form;
-  const name = typeof member === "string" ? member : isWhole(partition, MAX_PARTITION) ? partition : undefined;
-  if (name === undefined) return undefined;
-  const isReadable =
-    typeof version === "string" &&
-    /^[\w-]+$/u.test(version) &&
-    (writtenAt === undefined || isWhole(writtenAt)) &&
-    (reclaimAfter === undefined || isWhole(reclaimAfter)) &&
-    record !== undefined;
-  if (!isReadable) return { name, entry: undefined };
-  const value = typeof record === "string" ? record : JSON.stringify(record);
-  const entry = makeEntry(name, { version, value, reclaimAfter }, { time: writtenAt });
-  return { name, entry: writtenAt === undefined ? { ...entry, stamp } : entry };
+function entryIn(line: string, groups: Record<string, string> | undefined, stamp: Stamp): DocumentEntry | undefined {
+  if (groups === undefined) return undefined;
+  const { version = "", writtenAt, reclaimAfter, record = "" } = groups;
+  const value = record.startsWith("{") ? record : valueOf(record);
+  if (typeof value !== "string") return undefined;
+  const isStamped = writtenAt !== undefined;
+  return {
+    line,
+    version,
+    value,
+    stamp: isStamped ? { time: Number(writtenAt) } : stamp,
+    isStamped,
+    reclaimAfter: reclaimAfter === undefined ? undefined : Number(reclaimAfter),
+  };
 }
 
 function checkHeader(line: string, object: string): void {
-  const header = objectOf(line);
-  const version = header?.["version"];
-  if (header?.["format"] !== FORMAT || !isWhole(version)) {
+  const header = valueOf(line);
+  const { format, version } = (typeof header === "object" && header !== null ? header : {}) as Record<string, unknown>;
+  if (format !== FORMAT || !Number.isSafeInteger(version)) {
     throw new UnreadableRecordError(`${object} does not begin as one of Tidemark's`);
   }
-  if (version !== VERSION) {
-    throw new NewerDocumentError(`${object} has the version ${version}, and this release reads version ${VERSION}`);
-  }
+  if (version === VERSION) return;
+  throw new NewerDocumentError(
+    `${object} has the version ${String(version)}, and this release reads version ${VERSION}`,
+  );
 }
 
 function endOfLine(text: string, from: number): number {
   const end = text.indexOf("\n", from);
   return end === -1 ? text.length : end;
-}
-
-function objectOf(json: string): Record<string, unknown> | undefined {
-  const value = valueOf(json);
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
-}
-
-function textOf(json: string): string | undefined {
-  const value = valueOf(json);
-  return typeof value === "string" ? value : undefined;
 }
 
 function valueOf(json: string): unknown {
@@ -214,12 +181,4 @@ function valueOf(json: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function numberOf(digits: string | undefined): number | undefined {
-  return digits === undefined ? undefined : Number(digits);
-}
-
-function isWhole(value: unknown, highest = Number.MAX_SAFE_INTEGER): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= highest;
 }

@@ -1,8 +1,9 @@
 import { S3Client } from "@aws-sdk/client-s3";
-import { type OffsetStore, OffsetStoreError } from "@tidemark/core";
+import type { OffsetStore } from "@tidemark/core";
 import {
   createOffsetStore,
   type OffsetStoreOptions,
+  openDriver,
   resolveStoreOptions,
   validateOptionNames,
 } from "@tidemark/core/driver";
@@ -46,31 +47,18 @@ export async function openS3Store(options: S3StoreOptions): Promise<OffsetStore>
   const keys = new ObjectKeys(prefix, namespace);
   const own = options.client === undefined ? makeClient(options) : undefined;
   const client = own ?? checkedClient(options);
-  const signal = AbortSignal.timeout(timeout);
-  try {
-    const { etagStyle, removesConditionally } = await within(signal, probeServer(client, bucket, keys, signal));
-    const objects = new S3Objects(client, bucket, etagStyle);
-    return createOffsetStore(
-      new S3Driver({ objects, keys, removesConditionally, release: () => own?.destroy() }),
-      options,
-    );
-  } catch (error) {
-    own?.destroy();
-    if (signal.aborted) {
-      throw new OffsetStoreError(
-        `s3 store: open failed: no answer about bucket ${JSON.stringify(bucket)} within ${timeout} ms; check the endpoint, or try again`,
-        { code: "TIMEOUT", operation: "open", store: "s3", cause: error },
-      );
-    }
-    const { code, retryable, message } = classifyS3Error(error, bucket);
-    throw new OffsetStoreError(`s3 store: open failed: ${message}`, {
-      code,
-      retryable,
-      operation: "open",
-      store: "s3",
-      cause: error,
-    });
-  }
+  const release = (): void => own?.destroy();
+  const message = `no answer about bucket ${JSON.stringify(bucket)} within ${timeout} ms; check the endpoint, or try again`;
+  const opening = {
+    ...{ store: "s3", timeout, release },
+    classify: (error: unknown) => classifyS3Error(error, bucket),
+    whenLate: () => ({ code: "TIMEOUT", retryable: true, message }) as const,
+  };
+  const driver = await openDriver(opening, async (signal) => {
+    const { etagStyle, removesConditionally } = await probeServer(client, bucket, keys, signal);
+    return new S3Driver({ objects: new S3Objects(client, bucket, etagStyle), keys, removesConditionally, release });
+  });
+  return createOffsetStore(driver, options);
 }
 
 function makeClient({ endpoint, region, forcePathStyle = false }: S3StoreOptions): S3Client {
@@ -108,17 +96,4 @@ function checkedClient({ client, endpoint, region, forcePathStyle }: S3StoreOpti
 function isHttpUrl(endpoint: unknown): boolean {
   const url = typeof endpoint === "string" ? URL.parse(endpoint) : null;
   return url !== null && /^https?:$/u.test(url.protocol) && url.username === "" && url.password === "";
-}
-
-/** The SDK may not notice an abort, for example while it looks for credentials. */
-async function within<Result>(signal: AbortSignal, work: Promise<Result>): Promise<Result> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  work.catch(() => undefined);
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 }

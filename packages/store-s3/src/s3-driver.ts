@@ -1,23 +1,23 @@
+import { randomBytes } from "node:crypto";
 import type { StoreCapabilities } from "@tidemark/core";
-import {
-  byTopic,
-  type Change,
-  type ChangeAnswer,
-  type DriverContext,
-  type DriverKey,
-  type ErrorClassification,
-  type ListFilter,
-  type ListPage,
-  type OffsetStoreDriver,
-  type ReadAnswer,
-  type ReadEntry,
-  type WriteAnswer,
-  type WriteContext,
+import type {
+  Change,
+  ChangeAnswer,
+  DriverContext,
+  DriverKey,
+  ErrorClassification,
+  ListFilter,
+  ListPage,
+  OffsetStoreDriver,
+  ReadAnswer,
+  ReadEntry,
+  WriteAnswer,
+  WriteContext,
 } from "@tidemark/core/driver";
 import { mapBounded, streamBounded } from "./bounded-concurrency.ts";
 import type { ObjectKeys, ObjectName } from "./object-keys.ts";
 import { type ObjectState, readState } from "./object-state.ts";
-import { type DamagedEntry, type DocumentEntry, entryNameOf } from "./offsets-document.ts";
+import { entryNameOf, makeEntry, serialise } from "./offsets-document.ts";
 import { classifyS3Error, isTransient } from "./s3-errors.ts";
 import { type Bucket, SharedObject } from "./shared-object.ts";
 
@@ -28,11 +28,12 @@ export interface S3DriverOptions extends Bucket {
   readonly release: () => void;
 }
 
-/** Everything that one call has to do with one object, with each item's place in the call. */
-interface ObjectPart<Item> {
-  readonly object: SharedObject;
-  readonly items: Item[];
-  readonly places: number[];
+/** What a call has to do with one object: the places of its keys in the call. */
+type Places = readonly number[];
+
+interface ListedObject {
+  readonly objectKey: string;
+  readonly name: ObjectName;
 }
 
 /** How many objects are read or written at the same time. */
@@ -70,16 +71,12 @@ export class S3Driver implements OffsetStoreDriver {
   async read(keys: readonly DriverKey[], { signal }: DriverContext): Promise<ReadAnswer> {
     const entries: ReadEntry[] = Array.from({ length: keys.length });
     let now = Number.POSITIVE_INFINITY;
-    const failures = await this.#each(
-      keys,
-      (key) => key,
-      async ({ object, items, places }) => {
-        const state = await object.read(signal);
-        // Of several answers, the first one's time had passed for all.
-        now = Math.min(now, state.now);
-        for (const [at, place] of places.entries()) entries[place] = entryOf(state, items[at] as DriverKey);
-      },
-    );
+    const failures = await this.#each(keys, async (object, places) => {
+      const state = await object.read(signal);
+      // Of several answers, the first one's time had passed for all.
+      now = Math.min(now, state.now);
+      for (const place of places) entries[place] = entryOf(state, keys[place] as DriverKey);
+    });
     for (const { error, places } of failures) {
       // Reading all of them again may help.
       if (isTransient(error)) throw error;
@@ -90,27 +87,29 @@ export class S3Driver implements OffsetStoreDriver {
 
   async write(changes: readonly Change[], context: WriteContext): Promise<WriteAnswer> {
     const answers: ChangeAnswer[] = [];
-    let writtenAt: number | undefined;
-    const failures = await this.#each(
-      changes,
-      ({ key }) => key,
-      async ({ object, items, places }) => {
-        const answer = await object.write(items, context);
-        if (answer.writtenAt !== undefined) writtenAt = Math.max(writtenAt ?? 0, answer.writtenAt);
-        if (answer.changes === undefined) return;
-        for (const [at, place] of places.entries()) answers[place] = answer.changes[at] ?? "written";
-      },
-    );
+    const times = new Set<number | undefined>();
+    const keys = changes.map(({ key }) => key);
+    const failures = await this.#each(keys, async (object, places) => {
+      const own = places.length === changes.length ? changes : places.map((place) => changes[place] as Change);
+      const answer = isOverwrite(own)
+        ? await this.#overwrite(object, own[0], context)
+        : await object.write(own, context);
+      times.add(answer.writtenAt);
+      if (answer.changes === undefined) return;
+      for (const [at, place] of places.entries()) answers[place] = answer.changes[at] as ChangeAnswer;
+    });
     for (const { error, places } of failures) for (const place of places) answers[place] = { status: "failed", error };
+    // Objects have times of their own: where they differ, no time is that of the call.
+    const [writtenAt] = times.size === 1 ? times : [];
     if (answers.length === 0) return { writtenAt, changes: undefined };
     return { writtenAt, changes: changes.map((_, at) => answers[at] ?? "written") };
   }
 
   async *list(filter: ListFilter, { signal }: Pick<DriverContext, "signal">): AsyncGenerator<ListPage> {
-    const pages = streamBounded(this.#namesOf(filter, signal), CONCURRENCY, async ({ objectKey, name }) => {
+    const pages = streamBounded(this.#listedObjects(filter, signal), CONCURRENCY, async ({ objectKey, name }) => {
       const state = await readState(this.#bucket.objects, objectKey, signal);
       if (filter.reclaimable === true) await this.#removeAbandoned(objectKey, state, signal);
-      return { now: state.now, entries: [...listed(name, filter, state)] };
+      return { now: state.now, entries: [...listedEntries(name, filter, state)] };
     });
     for await (const page of pages) if (page.entries.length > 0) yield page;
   }
@@ -124,42 +123,40 @@ export class S3Driver implements OffsetStoreDriver {
   }
 
   /** Has each object's part of a call carried out, and gives those that failed; throws if all did. */
-  async #each<Item>(
-    items: readonly Item[],
-    keyOf: (item: Item) => DriverKey,
-    carryOut: (part: ObjectPart<Item>) => Promise<void>,
-  ): Promise<{ readonly places: readonly number[]; readonly error: unknown }[]> {
-    const parts = this.#partsOf(items, keyOf);
-    const failures: { readonly places: readonly number[]; readonly error: unknown }[] = [];
-    await mapBounded(parts, CONCURRENCY, async (part) => {
+  async #each(
+    keys: readonly DriverKey[],
+    carryOut: (object: SharedObject, places: Places) => Promise<void>,
+  ): Promise<{ readonly places: Places; readonly error: unknown }[]> {
+    this.#forgetIdle();
+    const parts = [...this.#partsOf(keys)];
+    const failures: { readonly places: Places; readonly error: unknown }[] = [];
+    await mapBounded(parts, CONCURRENCY, async ([object, places]) => {
       try {
-        await carryOut(part);
+        await carryOut(object, places);
       } catch (error) {
-        failures.push({ places: part.places, error });
+        failures.push({ places, error });
       }
     });
     if (failures.length > 0 && failures.length === parts.length) throw failures[0]?.error;
     return failures;
   }
 
-  #partsOf<Item>(items: readonly Item[], keyOf: (item: Item) => DriverKey): ObjectPart<Item>[] {
-    this.#forgetIdle();
-    const parts = new Map<SharedObject, ObjectPart<Item>>();
-    for (const group of byTopic(items, keyOf)) {
-      let positions: ObjectPart<Item> | undefined;
-      for (const [at, item] of group.items.entries()) {
-        const key = keyOf(item);
-        let part = "partition" in key ? positions : undefined;
-        if (part === undefined) {
-          part = { object: this.#objectOf(key), items: [], places: [] };
-          parts.set(part.object, part);
-          if ("partition" in key) positions = part;
-        }
-        part.items.push(item);
-        part.places.push(group.places[at] as number);
+  #partsOf(keys: readonly DriverKey[]): ReadonlyMap<SharedObject, Places> {
+    const parts = new Map<SharedObject, number[]>();
+    let last: DriverKey | undefined;
+    let places: number[] = [];
+    for (const [place, key] of keys.entries()) {
+      // As a rule partitions of one topic come one after the other: they are in one object without looking again.
+      const isSame = last !== undefined && key.consumer === last.consumer && key.topic === last.topic;
+      if (!isSame || !("partition" in key)) {
+        const object = this.#objectOf(key);
+        places = parts.get(object) ?? [];
+        parts.set(object, places);
+        last = "partition" in key ? key : undefined;
       }
+      places.push(place);
     }
-    return [...parts.values()];
+    return parts;
   }
 
   /** The object that a key is in: always the same one while it has work to do. */
@@ -184,6 +181,24 @@ export class S3Driver implements OffsetStoreDriver {
     }
   }
 
+  /** A member's heartbeat: nobody else writes its object, and one PUT without condition is all. */
+  async #overwrite(
+    { key: objectKey }: SharedObject,
+    { key, value, version, reclaimAfter }: Change,
+    { signal, timed }: WriteContext,
+  ): Promise<WriteAnswer> {
+    const { objects } = this.#bucket;
+    if (value === undefined) {
+      await objects.remove(objectKey, undefined, signal);
+      return { changes: undefined };
+    }
+    const name = entryNameOf(key);
+    const entry = makeEntry(name, { version, value, reclaimAfter: reclaimAfter ?? undefined }, { time: undefined });
+    const { body } = await serialise(new Map([[name, entry]]), 0, randomBytes(9).toString("base64url"));
+    const written = await objects.put(objectKey, body, "none", signal);
+    return { writtenAt: timed === true ? written?.writtenAt : undefined, changes: undefined };
+  }
+
   async #removeAbandoned(objectKey: string, state: ObjectState, signal: AbortSignal): Promise<void> {
     const { etag, entries, damage, now, writtenAt } = state;
     if (etag === undefined || damage !== undefined || entries.size > 0 || now - writtenAt <= ABANDONED_AFTER_MS) return;
@@ -191,15 +206,19 @@ export class S3Driver implements OffsetStoreDriver {
   }
 
   /** The objects that a filter may concern. */
-  async *#namesOf({ kind, consumer, topic }: ListFilter, signal: AbortSignal): AsyncGenerator<readonly ListedObject[]> {
+  async *#listedObjects(
+    { kind, consumer, topic }: ListFilter,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly ListedObject[]> {
     const content = kind === "position" ? "positions" : "member";
-    const isOne = consumer !== undefined && topic !== undefined;
-    if (isOne && content === "positions") {
-      yield [{ objectKey: this.#keys.keyOf({ consumer, topic, partition: 0 }), name: { consumer, topic, content } }];
-      return;
+    let prefix = consumer === undefined ? this.#keys.root : this.#keys.consumerFolder(consumer);
+    if (consumer !== undefined && topic !== undefined) {
+      if (content === "positions") {
+        yield [{ objectKey: this.#keys.keyOf({ consumer, topic, partition: 0 }), name: { consumer, topic, content } }];
+        return;
+      }
+      prefix = this.#keys.topicFolder(consumer, topic);
     }
-    const ofConsumer = consumer === undefined ? this.#keys.root : this.#keys.consumerFolder(consumer);
-    const prefix = isOne ? this.#keys.topicFolder(consumer, topic) : ofConsumer;
     for await (const page of this.#bucket.objects.list(prefix, signal)) {
       yield page.flatMap((objectKey) => {
         const name = this.#keys.nameOf(objectKey);
@@ -210,37 +229,30 @@ export class S3Driver implements OffsetStoreDriver {
   }
 }
 
-interface ListedObject {
-  readonly objectKey: string;
-  readonly name: ObjectName;
+function isOverwrite(changes: readonly Change[]): changes is readonly [Change] {
+  const [first] = changes;
+  return changes.length === 1 && first !== undefined && "member" in first.key && first.expected === "any";
 }
 
-function entryOf(state: ObjectState, key: DriverKey): ReadEntry {
-  if (state.damage !== undefined) return { error: state.damage };
-  return readEntry(state.entries.get(entryNameOf(key)), state);
-}
-
-function readEntry(entry: DocumentEntry | DamagedEntry | undefined, { writtenAt }: ObjectState): ReadEntry {
+function entryOf({ damage, entries, writtenAt }: ObjectState, key: DriverKey): ReadEntry {
+  if (damage !== undefined) return { error: damage };
+  const entry = entries.get(entryNameOf(key));
   if (entry === undefined || "error" in entry) return entry && { error: entry.error };
   return { version: entry.version, value: entry.value, writtenAt: entry.stamp.time ?? writtenAt };
 }
 
 /** What a listing gives of one object. */
-function* listed(name: ObjectName, filter: ListFilter, state: ObjectState): Generator<ListPage["entries"][number]> {
-  const { consumer, topic, content } = name;
-  if (state.damage !== undefined) {
-    // Which partitions were in it cannot be told: the first stands for all.
-    const key = content === "member" ? { member: name.member } : { partition: filter.partition ?? 0 };
-    yield { key: { consumer, topic, ...key } as DriverKey, entry: { error: state.damage } };
-    return;
-  }
-  for (const [entryName, stored] of state.entries) {
-    const entry = readEntry(stored, state);
-    if (entry === undefined) continue;
-    if (content === "member") {
-      if (typeof entryName === "string") yield { key: { consumer, topic, member: entryName }, entry };
-    } else if (typeof entryName === "number" && (filter.partition === undefined || filter.partition === entryName)) {
-      yield { key: { consumer, topic, partition: entryName }, entry };
-    }
+function* listedEntries(
+  { consumer, topic, content, member = "" }: ObjectName,
+  { partition }: ListFilter,
+  state: ObjectState,
+): Generator<ListPage["entries"][number]> {
+  // What was in a damaged object cannot be told: the first partition stands for all.
+  const names = state.damage === undefined ? state.entries.keys() : [content === "member" ? member : (partition ?? 0)];
+  for (const name of names) {
+    const key = typeof name === "number" ? { consumer, topic, partition: name } : { consumer, topic, member: name };
+    if ("partition" in key ? partition !== undefined && partition !== key.partition : content !== "member") continue;
+    const entry = entryOf(state, key);
+    if (entry !== undefined) yield { key, entry };
   }
 }

@@ -6,7 +6,7 @@ import {
   type S3Client,
 } from "@aws-sdk/client-s3";
 import { ForeignAnswerError, isMissingObject, isRefused } from "./s3-errors.ts";
-import { CLOCK_STEP_MS, observeClock } from "./server-clock.ts";
+import { ServerClock } from "./server-clock.ts";
 
 /** How the server wants an ETag in a condition: as HTTP writes it, or, as Ceph does, without its quotes. */
 export type EtagStyle = "quoted" | "unquoted";
@@ -51,8 +51,7 @@ export class S3Objects {
   readonly bucket: string;
   readonly #client: S3Client;
   readonly #etagStyle: EtagStyle;
-  /** By how much the clock that answers was seen to lag behind the one that stamps objects. */
-  #lagMs = 0;
+  readonly #clock = new ServerClock();
 
   constructor(client: S3Client, bucket: string, etagStyle: EtagStyle) {
     this.bucket = bucket;
@@ -63,7 +62,7 @@ export class S3Objects {
   /** Reads one object. */
   async get(key: string, signal: AbortSignal): Promise<ObjectRead> {
     const command = new GetObjectCommand({ Bucket: this.bucket, Key: key });
-    const clock = observeClock(command);
+    const time = this.#clock.observe(command);
     try {
       const answer = await this.#client.send(command, { abortSignal: signal });
       const { Body: body, ContentLength: bytes = 0, ETag, LastModified } = answer;
@@ -71,8 +70,7 @@ export class S3Objects {
         throw new ForeignAnswerError("an object without Last-Modified or ETag");
       }
       const known = { bytes, etag: bareEtag(ETag), writtenAt: LastModified.getTime() };
-      const now = clock.now();
-      this.#lagMs = Math.min(CLOCK_STEP_MS, Math.max(this.#lagMs, known.writtenAt - (clock.date() ?? 0)));
+      const now = time.now(known.writtenAt);
       if (bytes > MAX_OBJECT_BYTES) {
         (body as { destroy?(): void } | undefined)?.destroy?.();
         return { object: { ...known, text: undefined }, now };
@@ -80,7 +78,7 @@ export class S3Objects {
       return { object: { ...known, text: (await body?.transformToString("utf-8")) ?? "" }, now };
     } catch (error) {
       if (!isMissingObject(error)) throw error;
-      return { object: undefined, now: clock.now() };
+      return { object: undefined, now: time.now() };
     }
   }
 
@@ -102,14 +100,14 @@ export class S3Objects {
       ...(condition === "absent" && { IfNoneMatch: "*" }),
       ...(typeof condition === "object" && { IfMatch: this.#inCondition(condition.etag) }),
     });
-    const clock = observeClock(command);
+    const time = this.#clock.observe(command);
     try {
       const { ETag } = await this.#client.send(command, { abortSignal: signal });
-      const writtenAt = clock.date();
+      const writtenAt = time.writtenAt();
       if (ETag === undefined || writtenAt === undefined) {
         throw new ForeignAnswerError("a write without ETag or Date");
       }
-      return { etag: bareEtag(ETag), writtenAt: writtenAt + this.#lagMs, now: clock.now() };
+      return { etag: bareEtag(ETag), writtenAt, now: time.now() };
     } catch (error) {
       // AWS says NoSuchKey where the object of an If-Match is gone.
       if (condition !== "none" && (isRefused(error) || isMissingObject(error))) return undefined;

@@ -2,10 +2,10 @@ import { randomBytes } from "node:crypto";
 import { type Change, delay, type WriteAnswer, type WriteContext } from "@tidemark/core/driver";
 import type { ObjectContent } from "./object-keys.ts";
 import { ObjectDraft } from "./object-draft.ts";
-import { NO_OBJECT, type ObjectState, readState } from "./object-state.ts";
-import { entryNameOf, serialise, type SerialisedDocument, type Stamp } from "./offsets-document.ts";
+import { type ObjectState, readState } from "./object-state.ts";
+import { entryNameOf, serialise, type SerialisedDocument } from "./offsets-document.ts";
 import { ObjectTooLargeError, statusOf } from "./s3-errors.ts";
-import { MAX_OBJECT_BYTES, type S3Objects, type WriteCondition } from "./s3-objects.ts";
+import { MAX_OBJECT_BYTES, type S3Objects } from "./s3-objects.ts";
 
 /** What all objects of a store have in common. */
 export interface Bucket {
@@ -122,46 +122,36 @@ export class SharedObject {
   }
 
   async #store(round: readonly WaitingWrite[], signal: AbortSignal): Promise<void> {
-    let isFresh = false;
+    let isFresh = this.#known === undefined;
     for (let races = 0; ;) {
       signal.throwIfAborted();
       const open = round.filter(({ isSettled }) => !isSettled);
-      const isBlind = this.#content === "member" && open.every(({ changes }) => changes.every(isUnconditional));
-      isFresh ||= this.#known === undefined;
-      const state = isBlind ? NO_OBJECT : (this.#known ?? (await this.#refresh(signal)));
+      const state = this.#known ?? (await this.#refresh(signal));
       const draft = new ObjectDraft(state);
       const answers: WriteAnswer["changes"][] = [];
       for (const { changes } of open) answers.push(await draft.take(changes));
+      // A member that has left leaves no object: there would be more and more of them.
       const isRemoval = this.#content === "member" && draft.entries.size === 0;
-      if (!isFresh && !isBlind && (draft.isRefused || isRemoval)) {
+      if (!isFresh && (draft.isRefused || isRemoval)) {
         // Neither is decided by what is only remembered.
+        isFresh = true;
         this.#known = undefined;
         continue;
       }
-      if (draft.isChanged || isBlind) {
+      if (draft.isChanged) {
         if (!isFresh) await this.#giveWay(signal);
         const document = isRemoval ? undefined : await this.#serialise(draft, state);
         // Who has given up meanwhile is left out.
         if (open.some(({ isSettled }) => isSettled)) continue;
-        const condition = isBlind ? "none" : state.etag === undefined ? "absent" : { etag: state.etag };
-        const stored = await this.#send(document, draft.stamp, state, condition, signal);
-        if (stored === undefined) {
-          isFresh = true;
+        isFresh = true;
+        if (!(await this.#send(document, state, draft, signal))) {
           this.#sharedFor = SHARED_WRITES;
           races += 1;
           if (races > 1) await delay(Math.random() * CONTENTION_MAX_MS, signal);
           continue;
         }
-        this.#remember(stored);
       }
-      const isTimed = open.some((waiting) => waiting.isTimed);
-      // What a write's answer tells of the time is not to the second that the object shows.
-      const shown = isTimed && draft.isChanged ? await this.#refresh(signal).catch(() => undefined) : state;
-      for (const [at, waiting] of open.entries()) {
-        const writtenAt = waiting.isTimed ? (timeOf(waiting.changes, shown) ?? draft.stamp.time) : undefined;
-        settle(waiting, () => waiting.resolve({ writtenAt, changes: answers[at] }));
-      }
-      return;
+      return await this.#answer(open, answers, draft, state, signal);
     }
   }
 
@@ -175,47 +165,54 @@ export class SharedObject {
     );
   }
 
-  /** Sends one write, without a document a removal; `undefined`: somebody else's came before it. */
+  /** Sends one write, without a document a removal; `false`: somebody else's came before it. */
   async #send(
     document: SerialisedDocument | undefined,
-    stamp: Stamp,
     state: ObjectState,
-    condition: WriteCondition,
+    { stamp, isRemoving }: ObjectDraft,
     signal: AbortSignal,
-  ): Promise<ObjectState | undefined> {
+  ): Promise<boolean> {
+    const { objects, removesConditionally } = this.#bucket;
+    const { etag } = state;
     this.#known = undefined;
-    if (document === undefined) return this.#remove(state, condition, signal);
+    if (document === undefined) {
+      const result = await objects.remove(this.key, removesConditionally ? etag : undefined, signal);
+      return result === "removed";
+    }
     const { body, entries } = document;
     const startedAt = performance.now();
     try {
-      const written = await this.#bucket.objects.put(this.key, body, condition, signal);
-      if (written === undefined) return undefined;
-      const { etag, now } = written;
-      // The clock that answers may lag behind the one that stamps objects: time never goes back within an object.
-      const writtenAt = Math.max(written.writtenAt, state.writtenAt);
-      stamp.time = writtenAt;
+      const written = await objects.put(this.key, body, etag === undefined ? "absent" : { etag }, signal);
+      if (written === undefined) return false;
       this.#wroteAt = performance.now();
       this.#lastWriteMs = this.#wroteAt - startedAt;
       this.#sharedFor = Math.max(0, this.#sharedFor - 1);
-      return { etag, bytes: body.length, writtenAt, now, entries, damage: undefined };
+      // The clock that answers may lag behind the one that stamps objects: time never goes back within an object.
+      const writtenAt = Math.max(written.writtenAt, state.writtenAt);
+      stamp.time = writtenAt;
+      this.#remember({ ...written, bytes: body.length, writtenAt, entries, damage: undefined });
+      return true;
     } catch (error) {
       // So Ceph says that a race is lost. An ETag never comes again: once there is another one, this write never arrives.
-      if (statusOf(error) !== 500 || condition === "none") throw error;
-      if ((await this.#refresh(signal)).etag === state.etag) throw error;
-      return undefined;
+      if (statusOf(error) !== 500 || isRemoving || (await this.#refresh(signal)).etag === etag) throw error;
+      return false;
     }
   }
 
-  /** A member that has left leaves no object: there would be more and more of them. */
-  async #remove(
-    { etag, now }: ObjectState,
-    condition: WriteCondition,
+  async #answer(
+    open: readonly WaitingWrite[],
+    answers: readonly WriteAnswer["changes"][],
+    draft: ObjectDraft,
+    state: ObjectState,
     signal: AbortSignal,
-  ): Promise<ObjectState | undefined> {
-    const { objects, removesConditionally } = this.#bucket;
-    const expected = removesConditionally && condition !== "none" ? etag : undefined;
-    const result = await objects.remove(this.key, expected, signal);
-    return result === "refused" ? undefined : { ...NO_OBJECT, now };
+  ): Promise<void> {
+    const isTimed = open.some((waiting) => waiting.isTimed);
+    // By the answer to a PUT the time is not known to the second that the object shows.
+    const shown = isTimed && draft.isChanged ? await this.#refresh(signal).catch(() => undefined) : state;
+    for (const [at, waiting] of open.entries()) {
+      const writtenAt = waiting.isTimed ? (timeOf(waiting.changes, shown) ?? draft.stamp.time) : undefined;
+      settle(waiting, () => waiting.resolve({ writtenAt, changes: answers[at] }));
+    }
   }
 
   /**
@@ -248,10 +245,6 @@ function timeOf(changes: readonly Change[], state: ObjectState | undefined): num
     if (entry !== undefined && "stamp" in entry && entry.version === version) return entry.stamp.time;
   }
   return undefined;
-}
-
-function isUnconditional({ expected }: Change): boolean {
-  return expected === "any";
 }
 
 function settle(waiting: WaitingWrite, how: () => void): void {

@@ -32,10 +32,10 @@ await describeWithServer("minio", ({ s3 }) => {
         { nextOffset: 5n },
         { nextOffset: 6n, metadata: "m" },
         {},
-        { nextOffset: 2n, rewindFrom: 6n },
+        { nextOffset: 2n, rewind: true as const },
       ].entries()) {
         place.proxy.intercept = once(isWrite, fault);
-        expect(await store.commit([{ key, token, ...entry }]), `round ${round}`).toEqual(COMMITTED);
+        expect(await store.commit([{ key, token, ...entry }]), `round ${round}`).toMatchObject(COMMITTED);
       }
       expect(await fetched(store)).toMatchObject({ nextOffset: 2n });
     });
@@ -44,7 +44,9 @@ await describeWithServer("minio", ({ s3 }) => {
       const place = await placeOn(s3);
       const store = await place.open();
       place.proxy.intercept = once(isWrite, fault);
-      expect(await store.claim([{ key, token: "t", owner: "o" }])).toEqual([{ status: "claimed", record: undefined }]);
+      expect(await store.claim([{ key, token: "t", owner: "o" }])).toMatchObject([
+        { status: "claimed", record: undefined },
+      ]);
       place.proxy.intercept = once(isWrite, fault);
       expect(await store.reset([{ key, nextOffset: 3n }])).toEqual([{ status: "reset" }]);
       place.proxy.intercept = once(isWrite, fault);
@@ -57,68 +59,64 @@ await describeWithServer("minio", ({ s3 }) => {
     });
   });
 
-  const ttls = [undefined, 60_000];
-  const hiddenWithTtl = HIDDEN.flatMap(([name, fault]) => ttls.map((ttl) => [name, ttl, fault] as const));
-  it.each(hiddenWithTtl)(
-    "%s: a claim (ttl %s) does not take the key back from whoever came next",
-    async (_, ttl, fault) => {
-      const place = await placeOn(s3);
-      const store = await place.open();
-      const other = await place.openDirect();
-      await store.reset([{ key, nextOffset: 0n, ttl }]);
-      let next: Promise<string> | undefined;
-      place.proxy.intercept = (request) => {
-        if (request.method === "GET" && next === undefined) {
-          // Between the lost answer and the look for what became of it, somebody else claims.
-          next = claim(other);
-          return { kind: "hold", until: next };
-        }
-        return isWrite(request) && next === undefined ? fault : undefined;
-      };
-      expect(await store.claim([{ key, token: "first", owner: "o" }])).toMatchObject([
-        { status: "claimed", record: { nextOffset: 0n } },
-      ]);
-      const token = await next;
-      expect(await other.commit([{ key, token: token ?? "", nextOffset: 1n }])).toEqual(COMMITTED);
-      expect(await store.commit([{ key, token: "first", nextOffset: 9n }])).toMatchObject([{ reason: "superseded" }]);
-    },
-  );
-
   it.each([undefined, 60_000])(
-    "a reset whose answer was lost is not repeated (ttl %s): the next session goes on",
+    "a reset whose answer was lost is not repeated where somebody has claimed since (ttl %s)",
     async (ttl) => {
       const place = await placeOn(s3);
       const store = await place.open();
       const other = await place.openDirect();
       await claim(store, key, ttl);
       let next: Promise<string> | undefined;
+      let isWritten = false;
       place.proxy.intercept = (request) => {
-        if (request.method === "GET" && next === undefined) {
+        if (request.method === "GET" && isWritten && next === undefined) {
           next = claim(other);
           return { kind: "hold", until: next };
         }
-        return isWrite(request) && next === undefined ? { kind: "lose-answer" } : undefined;
+        if (!isWrite(request) || next !== undefined) return undefined;
+        isWritten = true;
+        return { kind: "lose-answer" };
       };
-      expect(await store.reset([{ key, nextOffset: 7n }])).toEqual([{ status: "reset" }]);
+      expect(await store.reset([{ key, nextOffset: 7n }])).toMatchObject([
+        { status: "failed", error: { code: "UNAVAILABLE", retryable: true } },
+      ]);
       expect(await other.commit([{ key, token: (await next) ?? "", nextOffset: 8n }])).toEqual(COMMITTED);
     },
   );
+
+  it("an error of the server's after which another's write is found is a lost race, as Ceph means it", async () => {
+    const place = await placeOn(s3);
+    const store = await place.open();
+    const other = await place.openDirect();
+    const token = await claim(store);
+    let writes = 0;
+    place.proxy.intercept = (request) => {
+      if (!isWrite(request)) return undefined;
+      writes += 1;
+      if (writes > 6) return undefined;
+      // More often than core tries again what failed.
+      const next = claim(other, { ...key, partition: writes });
+      return { kind: "hold", until: next, then: { kind: "misreport", status: 500, code: "UnknownError" } };
+    };
+    expect(await store.commit([{ key, token, nextOffset: 1n }])).toEqual(COMMITTED);
+    expect(writes).toBe(7);
+  });
 
   it("a write that arrives late changes nothing any more: neither after a newer one nor after a rewind", async () => {
     const place = await placeOn(s3);
     const store = await place.open();
     const token = await claim(store);
     await store.commit([{ key, token, nextOffset: 100n }]);
-    for (const later of [{ nextOffset: 101n }, { nextOffset: 40n, rewindFrom: 101n }]) {
+    for (const later of [{ nextOffset: 101n }, { nextOffset: 40n, rewind: true as const }]) {
       const late = Promise.withResolvers<void>();
       place.proxy.intercept = once(isWrite, { kind: "hold", until: late.promise });
       place.proxy.requests.length = 0;
       const abort = new AbortController();
       const lost = store.commit([{ key, token, nextOffset: 500n }], { signal: abort.signal });
-      await expect.poll(() => place.proxy.requests.at(-1)).toMatch(/^PUT .*offsets\.json$/u);
+      await expect.poll(() => place.proxy.requests.at(-1)).toMatch(/^PUT .*offsets\.ndjson$/u);
       abort.abort(new Error("no patience"));
       await expect(lost).rejects.toThrow("no patience");
-      expect(await store.commit([{ key, token, ...later }])).toEqual(COMMITTED);
+      expect(await store.commit([{ key, token, ...later }])).toMatchObject(COMMITTED);
       const answered = place.proxy.answered();
       late.resolve();
       // Now the server has the late one, and has answered it.
@@ -135,7 +133,7 @@ await describeWithServer("minio", ({ s3 }) => {
     const abort = new AbortController();
     const recreate = { key, token: "old", nextOffset: 5n, recreate: true, owner: "o" };
     const lost = store.commit([recreate], { signal: abort.signal });
-    await expect.poll(() => place.proxy.requests.at(-1)).toMatch(/^PUT .*offsets\.json$/u);
+    await expect.poll(() => place.proxy.requests.at(-1)).toMatch(/^PUT .*offsets\.ndjson$/u);
     abort.abort(new Error("no patience"));
     await expect(lost).rejects.toThrow("no patience");
     await store.commit([recreate]);

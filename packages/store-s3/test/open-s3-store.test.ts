@@ -221,7 +221,7 @@ await describeWithServer("minio", ({ s3 }) => {
     place.proxy.requests.length = 0;
     const commit = store.commit([{ key, token, nextOffset: 1n }], { transaction: {} as never });
     await expect(commit).rejects.toMatchObject({ code: "UNSUPPORTED" });
-    await expect(commit).rejects.toThrow("safe to repeat");
+    await expect(commit).rejects.toThrow("idempotent");
     expect(place.proxy.requests).toEqual([]);
   });
 });

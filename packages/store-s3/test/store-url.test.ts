@@ -48,7 +48,7 @@ await describeWithServer("minio", ({ s3 }) => {
     expect(store).toMatchObject({ name: "s3", namespace: "n", capabilities: { durability: "synced" } });
     const token = await claim(store);
     await store.commit([{ key, token, nextOffset: 3n }]);
-    expect(place.proxy.requests.at(-1)).toBe(`PUT /${place.bucket}/one/two three/n/c1/orders/offsets.json`);
+    expect(place.proxy.requests.at(-1)).toBe(`PUT /${place.bucket}/one/two three/n/c1/orders/offsets.ndjson`);
     expect(await fetched(store)).toMatchObject({ nextOffset: 3n });
   });
 });

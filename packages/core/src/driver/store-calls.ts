@@ -12,6 +12,8 @@ import { type Verb, type VerbContext, VerbRun } from "./verb-run.ts";
 
 /** After so many time-outs nothing of a call that was given up is under way any more. */
 const LATE_TIMEOUTS = 2;
+/** Times by a clock of coarse steps are rounded: by so many steps a write in time may seem later than it is. */
+const CLOCK_STEPS = 2;
 
 /** An entry of any verb, and its answer. */
 type Keyed = { readonly key: OffsetKey };
@@ -43,7 +45,7 @@ export class StoreCalls<Transaction> {
         new Retries(call as BoundedCall<never>, (attempt, error) =>
           emit({ type: "retry", store: driver.name, operation, attempt, error }),
         ),
-      lateMs: LATE_TIMEOUTS * timeoutMs,
+      lateMs: LATE_TIMEOUTS * timeoutMs + CLOCK_STEPS * (driver.capabilities.expiry.granularityMs - 1),
     };
   }
 

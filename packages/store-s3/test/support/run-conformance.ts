@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, it } from "vitest";
-import { type StoreHarness, testOffsetStore } from "@tidemark/core/conformance";
+import { type StoreHarness, testOffsetStore, testOffsetStoreDriver } from "@tidemark/core/conformance";
 import { describeWithServer, type ServerName } from "@tidemark/test-support/servers";
 import { s3Harness } from "./s3-harness.ts";
 import { makeBucket, s3Client } from "./s3-servers.ts";
@@ -9,14 +9,17 @@ export async function runConformance(name: ServerName): Promise<void> {
   await describeWithServer(name, ({ version, s3: access }) => {
     if (access === undefined) throw new Error(`${version} does not say how to reach it`);
     const admin = s3Client(access);
-    let harness: Pick<StoreHarness, "open">;
+    let opening: Pick<StoreHarness, "open">;
     beforeAll(async () => {
-      harness = s3Harness({ access, admin, bucket: await makeBucket(admin) });
+      opening = s3Harness({ access, admin, bucket: await makeBucket(admin) });
     });
     afterAll(() => admin.destroy());
-    testOffsetStore(
-      { describe, it: it.concurrent },
-      { name: `s3 store on ${version}`, connection: "remote", open: (options) => harness.open(options) },
-    );
+    const harness: StoreHarness = {
+      name: `s3 store on ${version}`,
+      connection: "remote",
+      open: (options) => opening.open(options),
+    };
+    testOffsetStoreDriver({ describe, it: it.concurrent }, harness);
+    testOffsetStore({ describe, it: it.concurrent }, harness);
   });
 }

@@ -1,7 +1,12 @@
 import { GetObjectCommand, NoSuchKey, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import type { OffsetKey } from "@tidemark/core";
-import type { OpenedStore, OpenStoreOptions, StoreHarness } from "@tidemark/core/conformance";
-import { openTcpProxy } from "@tidemark/test-support/faults";
+import {
+  connectionFaults,
+  type OpenedStore,
+  type OpenStoreOptions,
+  openTcpProxy,
+  type StoreHarness,
+} from "@tidemark/core/conformance";
 import type { S3Access } from "@tidemark/test-support/servers";
 import { openS3Store } from "../../src/index.ts";
 import { ObjectKeys } from "../../src/object-keys.ts";
@@ -19,16 +24,17 @@ export interface S3HarnessOptions {
 const BUSY_TIMEOUT_MS = 25_000;
 const PREFIX = "kit";
 
-/** The kit's harness on a server: each client reaches it through a connection that can be cut. */
+/** The kit's harness on a server: each client reaches it through a connection with faults to order. */
 export function s3Harness({ access, bucket, admin }: S3HarnessOptions): Pick<StoreHarness, "open"> {
   return { open };
 
-  async function open({ namespace, timeout }: OpenStoreOptions): Promise<OpenedStore> {
+  async function open({ namespace, timeout, onEvent }: OpenStoreOptions): Promise<OpenedStore> {
     const { hostname: host, port } = new URL(access.endpoint);
     const proxy = await openTcpProxy({ host, port: Number(port) });
     const client = s3Client({ ...access, endpoint: `http://127.0.0.1:${proxy.port}` });
     // The store's own default is for one object's writers; here many cases press one small server at the same time.
-    const store = await openS3Store({ bucket, prefix: PREFIX, client, namespace, timeout: timeout ?? BUSY_TIMEOUT_MS });
+    const options = { namespace, timeout: timeout ?? BUSY_TIMEOUT_MS, onEvent };
+    const store = await openS3Store({ bucket, prefix: PREFIX, client, ...options });
     const keys = new ObjectKeys(PREFIX, namespace);
     const close = async (): Promise<void> => {
       await store.close();
@@ -45,24 +51,19 @@ export function s3Harness({ access, bucket, admin }: S3HarnessOptions): Pick<Sto
       async peek(key) {
         return (await read(keys.keyOf(key)))?.some((line) => isOf(line, key)) === true;
       },
-      async corrupt(key) {
-        const lines = await read(keys.keyOf(key));
-        if (lines?.some((line) => isOf(line, key)) !== true) throw new Error("there is no record to damage");
-        const damaged = `{"partition":${key.partition},"version":"by-hand","record":{"v":1,"nextOffset":-7}}`;
-        await write(
-          keys.keyOf(key),
-          lines.map((line) => (isOf(line, key) ? damaged : line)),
-        );
-      },
-      async interrupt() {
-        proxy.cut();
-        return async () => proxy.restore();
-      },
-      async silence() {
-        proxy.silence();
-        return async () => proxy.restore();
-      },
+      corrupt: (key) => corrupt(keys, key),
+      ...connectionFaults(proxy),
     };
+  }
+
+  async function corrupt(keys: ObjectKeys, key: OffsetKey): Promise<void> {
+    const lines = await read(keys.keyOf(key));
+    if (lines?.some((line) => isOf(line, key)) !== true) throw new Error("there is no record to damage");
+    const damaged = `{"partition":${key.partition},"version":"by-hand","record":{"v":1,"nextOffset":-7}}`;
+    await write(
+      keys.keyOf(key),
+      lines.map((line) => (isOf(line, key) ? damaged : line)),
+    );
   }
 
   async function read(key: string): Promise<string[] | undefined> {

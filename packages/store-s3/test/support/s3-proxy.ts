@@ -28,12 +28,14 @@ export type Fault =
       readonly code: string;
       readonly headers?: Record<string, string>;
     }
+  /** It never reaches the server: somebody on the way answers. */
+  | { readonly kind: "page"; readonly status: number; readonly type: string; readonly text: string }
   /** The server carries it out, and seems to answer this. */
   | { readonly kind: "misreport"; readonly status: number; readonly code: string }
   /** The server carries it out, and the connection breaks before the answer. */
   | { readonly kind: "lose-answer" }
   /** It reaches the server only then, whether or not anybody still waits for the answer. */
-  | { readonly kind: "hold"; readonly until: Promise<unknown> }
+  | { readonly kind: "hold"; readonly until: Promise<unknown>; readonly then?: Fault }
   /** Headers of the answer are changed; `undefined` removes one. */
   | { readonly kind: "headers"; readonly change: (headers: IncomingHttpHeaders) => Record<string, string | undefined> };
 
@@ -70,7 +72,7 @@ export async function openS3Proxy(endpoint: string): Promise<S3Proxy> {
     const method = incoming.method ?? "";
     const isList = url.searchParams.has("list-type");
     proxy.requests.push(`${isList ? "LIST" : method} ${path}`);
-    const fault = (proxy as S3Proxy).intercept({
+    let fault = (proxy as S3Proxy).intercept({
       method: isList ? "LIST" : method,
       path,
       query: url.searchParams,
@@ -78,7 +80,13 @@ export async function openS3Proxy(endpoint: string): Promise<S3Proxy> {
       body,
     });
     if (fault?.kind === "refuse") return answer(outgoing, fault.status, fault.code, fault.headers);
-    if (fault?.kind === "hold") await fault.until;
+    if (fault?.kind === "page") {
+      return void outgoing.writeHead(fault.status, { "content-type": fault.type }).end(fault.text);
+    }
+    if (fault?.kind === "hold") {
+      await fault.until;
+      fault = fault.then;
+    }
     const result = await forward(incoming, body);
     answered += 1;
     if (fault?.kind === "lose-answer") return void outgoing.destroy();
@@ -142,5 +150,5 @@ export function once(fits: (request: ProxiedRequest) => boolean, fault: Fault): 
 
 /** A request that writes an object of positions: not one of the probe's. */
 export function isWrite({ method, path }: ProxiedRequest): boolean {
-  return method === "PUT" && path.endsWith("/offsets.json");
+  return method === "PUT" && path.endsWith("/offsets.ndjson");
 }
