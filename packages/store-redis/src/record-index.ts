@@ -35,8 +35,8 @@ export class RecordIndex {
       yield [{ consumer, topic, partition }];
       return;
     }
-    let [from, to] = this.#keys.range(filter);
-    for (;;) {
+    const [first, to] = this.#keys.range(filter);
+    for (let from = first; ;) {
       const names = await this.#names(["ZRANGEBYLEX", this.#keys.index, from, to, "LIMIT", "0", String(PAGE)], signal);
       const keys = this.#parse(names).filter(
         (key) => (topic ?? key.topic) === key.topic && (partition === undefined || isPartition(key, partition)),

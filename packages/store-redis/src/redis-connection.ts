@@ -204,6 +204,7 @@ class SentinelConnection implements RedisConnection {
     else await this.#begun;
     this.#inFlight += 1;
     try {
+      // oxlint-disable-next-line no-underscore-dangle -- what is public takes commands, and sends them again by itself
       const outcome = await this.#client._execute(false, async (client) => {
         resolve();
         try {

@@ -33,22 +33,23 @@ const EXPIRE = (life: string, count: string): string => `
 
 /**
  * Writes what nearly every commit is: fields of one hash that are all there. KEYS[1] alone is named, so that it works while
- * its slot moves. ARGV: life (empty: stays as it is), the version that all have (empty: one for each follows the fields),
- * the fields, version and text of each. Answers 1, or `!` and a digit for each field: 1 as expected, 0 not.
+ * its slot moves. ARGV: life (empty: stays as it is), the version that all have (empty: one for each follows the fields).
+ * Then, of one: the field, version and text. Of several: what all of their versions and texts begin with, what they end
+ * with, the fields, what is between. Answers 1, or `!` and a digit for each field: 1 as expected, 0 not.
  */
 export const STEADY = script(`
-local call, sub, key, life, all = redis.call, string.sub, KEYS[1], ARGV[1], ARGV[2]
+local call, find, key, life, all = redis.call, string.find, KEYS[1], ARGV[1], ARGV[2]
 local n = 1
 if #ARGV == 4 then
   local value = call('HGET', key, ARGV[3])
-  if not value or sub(value, 1, 12) ~= all then return '!0' end
+  if not value or find(value, all, 1, true) ~= 1 then return '!0' end
   local clock = call('TIME')
   call('HSET', key, ARGV[3], ARGV[4] .. ';' .. clock[1] .. ';' .. clock[2])
 else
-  n = (#ARGV - 2) / (all == '' and 3 or 2)
-  local stored, texts = call('HMGET', key, unpack(ARGV, 3, 2 + n)), #ARGV - n
+  n = (#ARGV - 4) / (all == '' and 3 or 2)
+  local stored = call('HMGET', key, unpack(ARGV, 5, 4 + n))
   local function fits(i)
-    return stored[i] and sub(stored[i], 1, 12) == (all == '' and ARGV[2 + n + i] or all)
+    return stored[i] and find(stored[i], all == '' and ARGV[4 + n + i] or all, 1, true) == 1
   end
   for i = 1, n do
     if not fits(i) then
@@ -56,11 +57,11 @@ else
       return '!' .. table.concat(stored)
     end
   end
-  local clock = call('TIME')
-  local now = ';' .. clock[1] .. ';' .. clock[2]
+  local clock, texts = call('TIME'), #ARGV - n
+  local head, tail = ARGV[3], ARGV[4] .. ';' .. clock[1] .. ';' .. clock[2]
   for i = n, 1, -1 do
-    stored[i * 2] = ARGV[texts + i] .. now
-    stored[i * 2 - 1] = ARGV[2 + i]
+    stored[i * 2] = head .. ARGV[texts + i] .. tail
+    stored[i * 2 - 1] = ARGV[4 + i]
   end
   call('HSET', key, unpack(stored, 1, 2 * n))
 end

@@ -21,7 +21,7 @@ export async function checkServers(
   try {
     replies = await connection.sendToMasters(["INFO"], signal);
   } catch (error) {
-    // A user who may not ask can still keep positions. PING says whether there is a server at all, and needs a login.
+    // A user who may not ask can still keep positions.
     if (!isDenied(error) || String(error).includes("NOAUTH")) throw error;
     return [];
   }

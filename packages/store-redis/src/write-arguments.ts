@@ -1,4 +1,5 @@
 import type { Change, ChangeAnswer } from "@tidemark/core/driver";
+import { commonEnds } from "./common-ends.ts";
 import { foreignKey } from "./entry-text.ts";
 import { fieldOf, type HashName, type HashPart } from "./keys.ts";
 import { ANYTHING, CONFLICT, FOREIGN, FOREVER, NOTHING, REFUSED, STEADY } from "./scripts.ts";
@@ -24,9 +25,17 @@ export function steadyCommand(changes: readonly Change[], hash: HashName): strin
   }
   const life = reclaimAfter === undefined ? "" : String(reclaimAfter + RECLAIM_MARGIN_MS);
   const command = ["EVALSHA", STEADY.sha, "1", hash.redisKey, life, isUniform ? (all as string) : ""];
+  if (changes.length === 1) {
+    command.push(fieldOf(first.key), first.version + first.value);
+    return command;
+  }
+  // Most of a record is its claim, the same in all that one session has claimed together: it is sent once.
+  const texts = changes.map(({ version, value }) => version + value);
+  const { head, tail } = commonEnds(texts);
+  command.push(head, tail);
   for (const { key } of changes) command.push(fieldOf(key));
   if (!isUniform) for (const { expected } of changes) command.push(expected[0] as string);
-  for (const { version, value } of changes) command.push(version + value);
+  for (const text of texts) command.push(text.slice(head.length, text.length - tail.length));
   return command;
 }
 

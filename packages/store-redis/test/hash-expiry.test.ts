@@ -60,7 +60,7 @@ await describeWithServer("redis", (server) => {
       for (const { key, value, version: written, reclaimAfter } of changes) {
         const { partition } = key as { partition: number };
         if (value === undefined) stored.delete(partition);
-        else stored.set(partition, { version: written, until: reclaimAfter == null ? Infinity : now + reclaimAfter });
+        else stored.set(partition, { version: written, until: now + (reclaimAfter ?? Infinity) });
       }
       const latest = Math.max(...[...stored.values()].map(({ until }) => until));
       const left = await client.pTTL(hash);

@@ -1,4 +1,6 @@
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { OffsetStoreError } from "@tidemark/core";
 import type { OffsetStoreEvent } from "@tidemark/core/driver";
 import { describeWithServer, launchOrSkip, requireServer, sharedServer } from "@tidemark/test-support/servers";
@@ -119,6 +121,40 @@ await describeWithServer("redis", (server) => {
     await expect(claim).rejects.toMatchObject({ code: "PERMISSION_DENIED", retryable: false });
     await admin.sendCommand(["ACL", "SETUSER", user, "+hset", "-evalsha"]);
     await expect(store.fetch([key])).rejects.toMatchObject({ code: "PERMISSION_DENIED" });
+  });
+});
+
+await describeWithServer("redis", (server) => {
+  it("needs no commands but those that the README lists", async () => {
+    const readme = await readFile(join(import.meta.dirname, "..", "README.md"), "utf8");
+    const [, commands = ""] = /```text\n(\+evalsha[^(]*)/u.exec(readme) ?? [];
+    const admin = await createClient({ url: server.url }).connect();
+    const user = `u${crypto.randomUUID()}`;
+    onTestFinished(async () => {
+      await admin.sendCommand(["ACL", "DELUSER", user]);
+      admin.destroy();
+    });
+    const rights = commands.split(/\s+/u).filter((command) => command !== "");
+    await admin.sendCommand(["ACL", "SETUSER", user, "on", ">s3cret", "~tidemark:*", "-@all", ...rights]);
+    const client = createClient({ url: `redis://${user}:s3cret@${new URL(server.url).host}` });
+    client.on("error", () => undefined);
+    await client.connect();
+    onTestFinished(() => client.destroy());
+    await using store = await openRedisStore({ client, namespace: user });
+    const keys = Array.from({ length: 40 }, (_, partition) => ({ ...key, topic: `t${partition % 20}`, partition }));
+    for (const ttl of [null, 60_000, 120_000]) {
+      for (const each of keys) await store.claim([{ key: each, token: "t", owner: "o", ttl }]);
+      expect(await store.commit(keys.map((each) => ({ key: each, token: "t", nextOffset: 1n })))).toHaveLength(40);
+    }
+    await store.reset([{ key, nextOffset: 5n }]);
+    await store.expire([{ key, ttl: 50_000 }]);
+    await admin.del(`tidemark:{${user}}:c/t3`);
+    expect(await Array.fromAsync(store.list())).toHaveLength(39);
+    // What the store does by the way is refused in silence: it is asked here what was refused.
+    const refused = await admin.sendCommand(["ACL", "LOG"]);
+    expect(JSON.stringify(refused)).not.toContain(user);
+    expect(await store.delete({ consumer: "c" })).toHaveLength(39);
+    await admin.del(`tidemark:{${user}}`);
   });
 });
 

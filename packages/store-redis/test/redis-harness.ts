@@ -85,10 +85,8 @@ export function addressOf(url: string): { host: string; port: number } {
 }
 
 /** Opens one client of the kit on a real server. */
-export async function openHarness(
-  { namespace, timeout, onEvent }: OpenStoreOptions,
-  options: HarnessOptions,
-): Promise<OpenedStore<never>> {
+export async function openHarness(opening: OpenStoreOptions, options: HarnessOptions): Promise<OpenedStore<never>> {
+  const { namespace } = opening;
   const direct = await connect(options);
   const addresses =
     options.kind === "sentinel"
@@ -96,7 +94,7 @@ export async function openHarness(
       : (options.kind === "cluster" ? options.server.urls : [options.server.url]).map((url) => addressOf(url));
   const proxies = await proxiesOf(addresses);
   const through = await connect(options, proxies);
-  const store = await openRedisStore({ client: through.client, namespace, timeout, onEvent });
+  const store = await openRedisStore({ ...opening, client: through.client });
   const keys = new RedisKeys("", namespace);
   const close = async (): Promise<void> => {
     await store.close();
@@ -110,7 +108,7 @@ export async function openHarness(
     close,
     async reopen() {
       await close();
-      return openHarness({ namespace, timeout, onEvent }, options);
+      return openHarness(opening, options);
     },
     async peek(key) {
       return (await direct.send(hash(key), ["HEXISTS", hash(key), String(key.partition)])) === 1;
