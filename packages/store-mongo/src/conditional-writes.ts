@@ -30,8 +30,8 @@ const NOTHING_FOUND: Found = new Map();
 
 /**
  * Sends changes as one unordered `update`. Its answer counts how many matched: if those are all or none, nothing more is
- * asked. Otherwise what is stored tells which. If somebody has written over one of them meanwhile, that can no longer be
- * told, and those that may be it fail as uncertain.
+ * asked. Otherwise what is stored tells which. If others have written over one of them more than once meanwhile, that can no
+ * longer be told, and those that may be it fail as uncertain.
  */
 export async function sendChanges(
   collection: Collection<StoredDocument>,
@@ -133,14 +133,14 @@ async function find(
   options: RequestOptions,
 ): Promise<Found> {
   const filter = { _id: { $in: changes.map(({ id }) => id) } };
-  const projection = { version: 1, writtenAt: 1, removedBy: 1 };
+  const projection = { version: 1, previous: 1, removedBy: 1, writtenAt: 1 };
   const documents = await collection.find(filter, { ...options, projection, batchSize: changes.length + 1 }).toArray();
   return new Map(documents.map((document) => [document["_id"], document]));
 }
 
-function isCarriedOut({ id, change }: PlacedChange, found: Found): boolean {
+function isCarriedOut({ id, change: { version } }: PlacedChange, found: Found): boolean {
   const document = found.get(id);
-  return (change.value === undefined ? document?.removedBy : document?.version) === change.version;
+  return document?.version === version || document?.previous === version || document?.removedBy === version;
 }
 
 function isGone({ id }: PlacedChange, found: Found): boolean {
@@ -165,7 +165,7 @@ async function clear(
 
 /** The time with which the changes were stamped, if one is to be seen. */
 function timeOf(changes: readonly PlacedChange[], found: Found): number | undefined {
-  const written = changes.filter((each) => isCarriedOut(each, found));
+  const written = changes.filter(({ id, change }) => found.get(id)?.version === change.version);
   const times = new Set(written.map(({ id }) => found.get(id)?.writtenAt?.getTime()));
   const [time] = times;
   return times.size === 1 ? time : undefined;

@@ -9,6 +9,8 @@ export interface StoredDocument {
   readonly namespace?: string;
   readonly topic?: string;
   readonly version: string;
+  /** An earlier version, as a rule the one before: whoever wrote that sees that it was written. */
+  readonly previous?: string;
   /** The record as core's text. */
   readonly value?: string;
   /** Stamped by the server. */

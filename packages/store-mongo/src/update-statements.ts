@@ -2,6 +2,9 @@ import type { Change } from "@tidemark/core/driver";
 import type { Document } from "mongodb";
 import { REMOVED } from "./stored-document.ts";
 
+/** How many documents one update is of: each looks for its value among those of all. */
+const MAX_GROUP = 100;
+
 /** A change and the `_id` of its document. */
 export interface PlacedChange {
   readonly id: string;
@@ -34,32 +37,35 @@ export function isUpsert(change: Change): boolean {
 }
 
 /**
- * The updates that carry out changes, each an atomic step for each of its documents. Changes that differ in nothing but
- * `_id` and value, as those of a flush do, are one update.
+ * The updates that carry out changes, each an atomic step for each of its documents. Neighbours that differ in nothing but
+ * `_id` and value, as those of a flush do, are one update: all documents are met in the order given.
  */
 export function updateStatements(changes: readonly PlacedChange[], options: StatementOptions): UpdateStatement[] {
-  const groups = new Map<unknown, PlacedChange[]>();
+  const groups: PlacedChange[][] = [];
+  let group: PlacedChange[] = [];
+  let groupLikeness = "";
   for (const placed of changes) {
     const { expected, version, value, reclaimAfter } = placed.change;
-    const isAlike = options.isGrouped && expected.length === 1 && !takesNothing(placed.change);
-    const alike = isAlike ? `${expected[0]} ${version} ${value === undefined ? REMOVED : reclaimAfter}` : placed;
-    const group = groups.get(alike);
-    if (group === undefined) groups.set(alike, [placed]);
-    else group.push(placed);
+    const isAlike = options.isGrouped && !takesNothing(placed.change) && expected.length === 1;
+    const likeness = isAlike ? `${expected[0]} ${version} ${value === undefined ? REMOVED : reclaimAfter}` : "";
+    if (likeness === "" || likeness !== groupLikeness || group.length === MAX_GROUP) groups.push((group = []));
+    group.push(placed);
+    groupLikeness = likeness;
   }
-  return Array.from(groups.values(), (group) => {
-    const [first] = group;
-    return { changes: group, statement: group.length === 1 && first ? updateOne(first, options) : updateMany(group) };
+  return groups.map((each) => {
+    const [first] = each;
+    return { changes: each, statement: each.length === 1 && first ? updateOne(first, options) : updateMany(each) };
   });
 }
 
 /** Only a pipeline can compute with the server's clock, and all pipelines of one command have one time; plainly is cheaper. */
 function updateOne(placed: PlacedChange, { namespace, isTimed }: StatementOptions): Document {
-  const { key, version, value, reclaimAfter } = placed.change;
+  const { key, expected, version, value, reclaimAfter } = placed.change;
   const q = filterOf(placed);
   if (value === undefined) return { q, u: removal(version) };
   const upsert = isUpsert(placed.change);
-  const fields = upsert ? { version, value, namespace, topic: key.topic } : { version, value };
+  const [previous = ""] = expected;
+  const fields = upsert ? { version, value, namespace, topic: key.topic } : { version, previous, value };
   // What is made may take the place of what is removed.
   const unset = upsert ? { removedBy: "", expiresAt: "" } : { expiresAt: "" };
   if (isTimed || typeof reclaimAfter === "number") {
@@ -91,7 +97,7 @@ function updateMany(group: readonly PlacedChange[]): Document {
   if (value === undefined) return { q, u: removal(version), multi: true };
   const values = { $literal: group.map(({ change }) => change.value) };
   const own = { $arrayElemAt: [values, { $indexOfArray: [{ $literal: ids }, "$_id"] }] };
-  return { q, u: pipeline({ version, value: own }, reclaimAfter), multi: true };
+  return { q, u: pipeline({ version, previous: expected[0], value: own }, reclaimAfter), multi: true };
 }
 
 function pipeline(fields: Document, reclaimAfter: number | null | undefined): Document[] {
@@ -102,5 +108,6 @@ function pipeline(fields: Document, reclaimAfter: number | null | undefined): Do
 }
 
 function removal(version: string): Document[] {
-  return [{ $replaceWith: { _id: "$_id", version: REMOVED, removedBy: version, expiresAt: "$$NOW" } }];
+  const document = { _id: "$_id", version: REMOVED, removedBy: version, previous: "$version", expiresAt: "$$NOW" };
+  return [{ $replaceWith: document }];
 }

@@ -83,31 +83,42 @@ await describeWithServer("mongo", ({ url }) => {
       }
     });
 
-    it("fails what may have been written before somebody wrote over it, and says that it is uncertain (contract 4.2e)", async () => {
-      const { open, documents } = openNamespace(isGrouped);
-      const other = open();
-      const keys = keysOf(4);
-      await other.write(
-        keys.map((each) => change(each, [null], "a")),
-        context,
-      );
-      await other.write([change(key(3), [version("a")], "b")], context);
-      const findLate = (...query: Parameters<typeof documents.find>) => {
-        const overtaken = other.write([change(key(0), [version("c")], "d")], context);
-        return { toArray: () => overtaken.then(() => documents.find(...query).toArray()) };
-      };
-      const driver = open({ find: findLate as never });
-      const { changes = [] } = await driver.write(
-        keys.map((each) => change(each, [version("a")], "c")),
-        context,
-      );
-      expect(changes).toMatchObject([{ status: "failed" }, "written", "written", { status: "failed" }]);
-      const [first] = changes;
-      expect(typeof first === "object" && driver.classify(first.error)).toMatchObject({
-        code: "UNAVAILABLE",
-        retryable: true,
-      });
-    });
+    it.each([
+      ["is written, of what one has written over", ["d"], ["written", "written", "written", "conflict"]],
+      ["is uncertain, of what two have written over", ["d", "e"], [{}, "written", "written", {}]],
+    ])(
+      "when some of a batch met a conflict, answers what %s (contract 4.2b, 4.2e)",
+      async (_, overtaking, expected) => {
+        const { open, documents } = openNamespace(isGrouped);
+        const other = open();
+        const keys = keysOf(4);
+        await other.write(
+          keys.map((each) => change(each, [null], "a")),
+          context,
+        );
+        await other.write([change(key(3), [version("a")], "b")], context);
+        const overtake = async (): Promise<void> => {
+          let last = "c";
+          for (const name of overtaking) {
+            await other.write([change(key(0), [version(last)], name)], context);
+            last = name;
+          }
+        };
+        const findLate = (...query: Parameters<typeof documents.find>) => ({
+          toArray: () => overtake().then(() => documents.find(...query).toArray()),
+        });
+        const driver = open({ find: findLate as never });
+        const { changes = [] } = await driver.write(
+          keys.map((each) => change(each, [version("a")], "c")),
+          context,
+        );
+        expect(changes).toMatchObject(expected);
+        for (const answer of changes) {
+          if (typeof answer !== "object") continue;
+          expect(driver.classify(answer.error)).toMatchObject({ code: "UNAVAILABLE", retryable: true });
+        }
+      },
+    );
 
     it("removes, and tells of removals at once to one of them alone (contract 4.2c)", async () => {
       const { open, documents, idOf } = openNamespace(isGrouped);
@@ -142,7 +153,8 @@ await describeWithServer("mongo", ({ url }) => {
       );
       expect(removed.changes).toBeUndefined();
       expect(await documents.findOne({ _id: idOf(key(0)) })).toEqual({
-        ...{ _id: idOf(key(0)), version: "removed", removedBy: version("b"), expiresAt: expect.any(Date) as Date },
+        ...{ _id: idOf(key(0)), version: "removed", removedBy: version("b"), previous: version("a") },
+        expiresAt: expect.any(Date) as Date,
       });
       expect(await namesIn(driver, keys)).toEqual([undefined, undefined]);
       expect(await listed(driver, { kind: "position" })).toEqual([]);
@@ -153,7 +165,7 @@ await describeWithServer("mongo", ({ url }) => {
       expect(await namesIn(driver, keys)).toEqual(["d", "d"]);
       expect(await listed(driver, { kind: "position", topic: "orders" })).toHaveLength(2);
       expect(Object.keys((await documents.findOne({ _id: idOf(key(0)) })) ?? {}).toSorted()).toEqual(
-        ["_id", "namespace", "topic", "value", "version", "writtenAt"].toSorted(),
+        ["_id", "namespace", "previous", "topic", "value", "version", "writtenAt"].toSorted(),
       );
     });
 
