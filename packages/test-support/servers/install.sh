@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # install.sh [TARGET...]: gets the servers that the tests run on. Without targets: all of them. What is there costs nothing.
 #
-#   redis ceph                               from Debian's packages; needs root
+#   redis postgres ceph                      from Debian's packages; needs root. postgres: PostgreSQL 15 and PgBouncer
 #   browser                                  no server: Debian's Chromium, which the site is looked at with; needs root
 #   minio versitygw ferretdb                 built by Go
 #   kafka                                    Maven's jars; needs Java 17 or later, here and to run it
@@ -17,7 +17,7 @@ script=$(readlink -f "${BASH_SOURCE[0]}")
 pom=$(dirname "$script")/kafka.pom.xml
 root=$(dirname "$script")/../../..
 cache=${TIDEMARK_SERVERS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/tidemark-servers}
-targets=(redis ceph browser minio versitygw ferretdb kafka confluent sid)
+targets=(redis postgres ceph browser minio versitygw ferretdb kafka confluent sid)
 # FerretDB's module says so.
 go_minor=25
 node_gyp=13.1.0
@@ -49,6 +49,7 @@ version_in() {
 is_there() {
   case $1 in
     redis) has redis-server ;;
+    postgres) [[ -x /usr/lib/postgresql/15/bin/postgres ]] && has pgbouncer ;;
     ceph) has radosgw && has radosgw-admin && has ceph-mon && has ceph-osd && has ceph && has monmaptool ;;
     browser) has chromium ;;
     sid) [[ -e $cache/sid/.complete ]] ;;
@@ -183,6 +184,7 @@ if [[ ${1:-} == --one ]]; then
   target=$2
   case $target in
     redis) install_packages redis-server ;;
+    postgres) install_packages postgresql-15 pgbouncer ;;
     ceph) install_packages radosgw ceph-mon ceph-osd ;;
     browser) install_packages chromium fonts-liberation ;;
     kafka) install_kafka ;;

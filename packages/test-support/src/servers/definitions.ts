@@ -1,11 +1,19 @@
 import { cephIsInstalled, launchCeph } from "./ceph.ts";
 import { findKafka } from "./find-kafka.ts";
-import { findDebianFolder, findInCache, findOnPath } from "./find-program.ts";
+import { findDebianFolder, findInCache, findOnPath, findProgram } from "./find-program.ts";
 import { canEnter, findServerProgram, howToGet, type ProgramSources } from "./find-server-program.ts";
 import { countBrokers, launchKafka } from "./kafka.ts";
 import { launchSecureKafka } from "./kafka-secure.ts";
 import { launchFerretDb, launchMongod, mongoVersion } from "./mongo.ts";
-import { launchPostgres, postgresVersion } from "./postgres.ts";
+import {
+  debianPostgres,
+  launchPgBouncer,
+  launchPostgres,
+  postgresBeside,
+  postgresInDebian,
+  type PostgresPrograms,
+  postgresVersion,
+} from "./postgres.ts";
 import { launchRedis } from "./redis.ts";
 import { redisVersion } from "./redis-client.ts";
 import { launchRedisCluster } from "./redis-cluster.ts";
@@ -72,11 +80,20 @@ export const serverDefinitions: Readonly<Record<ServerName, ServerDefinition>> =
     describe: async (url) => ({ name: "mongo", version: await mongoVersion(url), url, urls: [url] }),
     find: findMongo,
   },
-  postgres: {
-    urlVariable: "TIDEMARK_TEST_POSTGRES_URL",
-    describe: async (url) => ({ name: "postgres", version: await postgresVersion(url), url, urls: [url] }),
-    find: findPostgres,
-  },
+  postgres: postgresDefinition("postgres", (urlVariable) => {
+    const programs = findPostgres(urlVariable);
+    return typeof programs === "string" ? programs : (scope) => launchPostgres("postgres", programs, scope);
+  }),
+  "postgres-newest": postgresDefinition("postgres-newest", (urlVariable) => {
+    const programs = findNewestPostgres(urlVariable);
+    return typeof programs === "string" ? programs : (scope) => launchPostgres("postgres-newest", programs, scope);
+  }),
+  pgbouncer: postgresDefinition("pgbouncer", (urlVariable) => {
+    const [programs, pooler] = [findPostgres(urlVariable), findOnPath("pgbouncer")];
+    if (typeof programs === "string") return programs;
+    if (pooler === undefined) return howToGet("postgres", urlVariable);
+    return (scope) => launchPgBouncer(pooler, programs, scope);
+  }),
   minio: s3Definition("minio", "MinIO", launchMinio),
   versitygw: s3Definition("versitygw", "Versity gateway", launchVersityGateway),
   ceph: {
@@ -132,11 +149,42 @@ function findMongo(): ((scope: ServerScope) => Promise<OwnServer>) | string {
   return (scope) => launchFerretDb(localProgram(ferretDb), debian, scope);
 }
 
-function findPostgres(): ((scope: ServerScope) => Promise<OwnServer>) | string {
+function postgresDefinition(
+  name: "postgres" | "postgres-newest" | "pgbouncer",
+  find: (urlVariable: string) => ((scope: ServerScope) => Promise<OwnServer>) | string,
+): ServerDefinition {
+  const urlVariable = `TIDEMARK_TEST_${name.toUpperCase().replace("-", "_")}_URL`;
+  return {
+    urlVariable,
+    async describe(url): Promise<RunningServer> {
+      const behind = name === "pgbouncer" ? " behind PgBouncer" : "";
+      return { name, version: `${await postgresVersion(url)}${behind}`, url, urls: [url] };
+    },
+    find: () => find(urlVariable),
+  };
+}
+
+/** Debian's, or whatever PostgreSQL there is. */
+function findPostgres(urlVariable: string): PostgresPrograms | string {
+  const variable = "TIDEMARK_TEST_POSTGRES_BINARY";
+  const named = process.env[variable];
+  const path = named === undefined ? (debianPostgres() ?? findOnPath("postgres")) : findProgram(named);
+  if (path !== undefined) return postgresBeside(path);
+  if (named !== undefined) return `${variable} is ${JSON.stringify(named)}, which is no program`;
+  return howToGet("postgres", urlVariable, variable);
+}
+
+/** That of Debian's unstable suite. */
+function findNewestPostgres(urlVariable: string): PostgresPrograms | string {
+  const variable = "TIDEMARK_TEST_POSTGRES_NEWEST_BINARY";
+  const named = process.env[variable];
+  if (named !== undefined) {
+    const path = findProgram(named);
+    return path === undefined ? `${variable} is ${JSON.stringify(named)}, which is no program` : postgresBeside(path);
+  }
   const debian = findDebianFolder();
-  if (debian === undefined) return howToGet("sid", "TIDEMARK_TEST_POSTGRES_URL");
-  if (!canEnter()) return "what the install script made for it runs as root only";
-  return (scope) => launchPostgres(debian, scope);
+  if (debian === undefined) return howToGet("sid", urlVariable, variable);
+  return canEnter() ? postgresInDebian(debian) : "what the install script made for it runs as root only";
 }
 
 function s3Definition(

@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { freePorts } from "./free-port.ts";
 import { ownServer, startNode, type StartedNode } from "./own-server.ts";
-import { askPostgres, startPostgres } from "./postgres.ts";
+import { askPostgres, postgresInDebian, startPostgres } from "./postgres.ts";
 import type { OwnServer } from "./server.ts";
 import type { ServerProgram } from "./server-program.ts";
 import type { ServerScope } from "./server-scope.ts";
@@ -82,7 +82,7 @@ async function askMongo(url: string, command: Readonly<Record<string, unknown>>)
 }
 
 function startEngine(root: string, port: number, scope: ServerScope): Promise<StartedNode> {
-  return startPostgres("engine", root, port, scope, {
+  return startPostgres("engine", postgresInDebian(root), port, scope, {
     shared_preload_libraries: "pg_cron,pg_documentdb_core,pg_documentdb",
     "cron.database_name": "postgres",
     "cron.host": "127.0.0.1",

@@ -18,6 +18,22 @@ export function localProgram(path: string): ServerProgram {
   };
 }
 
+/** A program of this machine that refuses to be run by root: then it runs as nobody. */
+export function unprivilegedProgram(path: string): ServerProgram {
+  if (process.getuid?.() !== 0) return localProgram(path);
+  // What changes its user is untied by the system from its parent.
+  const as = ["--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "--pdeathsig", "QUIT"];
+  return {
+    inside: (folder) => folder,
+    command: (_folder, args, env = {}) => ({
+      command: "setpriv",
+      args: [...as, path, ...args],
+      env,
+      endSignal: "SIGQUIT",
+    }),
+  };
+}
+
 // The mounts are in a name space of the process: they end with it, and no other run ever sees them.
 const ENTER =
   'set -e; mount -t proc proc "$1/proc"; mount --rbind /dev "$1/dev"; mount --bind "$2" "$1/mnt"; ' +
@@ -40,8 +56,8 @@ export function debianProgram(root: string, path: string, user = "root"): Server
   };
 }
 
-/** The ids of a user and the group of that user in the Debian folder. */
-export function debianUser(root: string, name: string): { readonly uid: number; readonly gid: number } {
+/** The ids of a user and the group of that user: on this machine, or in the Debian folder. */
+export function userOf(root: string, name: string): { readonly uid: number; readonly gid: number } {
   const passwords = readFileSync(join(root, "etc", "passwd"), "utf8").split("\n");
   const [, , uid, gid] = passwords.find((line) => line.startsWith(`${name}:`))?.split(":") ?? [];
   if (uid === undefined || gid === undefined) throw new Error(`${root} has no user ${name}: install it again`);

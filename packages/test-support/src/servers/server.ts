@@ -12,8 +12,12 @@ export type ServerName =
   | "redis-sentinel"
   /** MongoDB's protocol: FerretDB over the DocumentDB engine, or what the environment or Docker gives. */
   | "mongo"
-  /** PostgreSQL: what a store of somebody else's is built on. */
+  /** Debian's PostgreSQL. */
   | "postgres"
+  /** The newest PostgreSQL that can be had. */
+  | "postgres-newest"
+  /** PgBouncer, which lends connections for one transaction, before Debian's PostgreSQL. */
+  | "pgbouncer"
   | "minio"
   | "versitygw"
   /** Ceph's RADOS Gateway. */

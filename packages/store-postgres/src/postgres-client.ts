@@ -1,0 +1,100 @@
+/**
+ * What the store needs of a client of PostgreSQL: to run one statement with its parameters, and give its rows. A `Pool` or
+ * `Client` of pg is one, and so is a PGlite.
+ */
+export interface PostgresClient {
+  query(text: string, values: unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
+}
+
+/** One row, by the names of its columns. Numbers may be texts: how a client parses them is its user's choice. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** A client that a pool has lent. */
+interface LentClient extends PostgresClient {
+  release(destroy?: boolean): void;
+}
+
+/** A pool as pg has it. */
+interface ClientPool extends PostgresClient {
+  readonly totalCount: number;
+  connect(): Promise<LentClient>;
+}
+
+/** Carries statements to the store's client: over a connection of their own where it is a pool. */
+export class Connections {
+  readonly #client: PostgresClient;
+  readonly #stopListening: () => void;
+
+  constructor(client: PostgresClient) {
+    this.#client = client;
+    this.#stopListening = listenToErrors(client);
+  }
+
+  async run(text: string, values: unknown[], signal: AbortSignal): Promise<readonly Row[]> {
+    signal.throwIfAborted();
+    const client = this.#client;
+    const { rows } = isPool(client)
+      ? await runOnLentClient(client, text, values, signal)
+      : await client.query(text, values);
+    return rows as readonly Row[];
+  }
+
+  /** Leaves the client as it was. */
+  leave(): void {
+    this.#stopListening();
+  }
+}
+
+async function runOnLentClient(
+  pool: ClientPool,
+  text: string,
+  values: unknown[],
+  signal: AbortSignal,
+): Promise<{ readonly rows: readonly unknown[] }> {
+  const client = await pool.connect();
+  // A pool listens to those that nobody uses.
+  const stopListening = listenToErrors(client);
+  let isBack = false;
+  const giveBack = (isUnusable: boolean): void => {
+    if (isBack) return;
+    isBack = true;
+    client.release(isUnusable);
+    stopListening();
+  };
+  // Whoever is given up may never be answered: the pool makes another connection.
+  const onAbort = (): void => giveBack(true);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    signal.throwIfAborted();
+    const result = await client.query(text, values);
+    giveBack(false);
+    return result;
+  } catch (error) {
+    giveBack(!isUsableAfter(error));
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** Whether a connection can go on after an error: not if it is broken, nor if it leads to a server that only reads. */
+function isUsableAfter(error: unknown): boolean {
+  const { severity, code } = (error ?? {}) as { readonly severity?: unknown; readonly code?: unknown };
+  return severity === "ERROR" && code !== "25006";
+}
+
+function isPool(client: PostgresClient): client is ClientPool {
+  return "connect" in client && "totalCount" in client;
+}
+
+/** Without anybody who listens a connection that breaks ends the process. The call that needs it tells of it. */
+function listenToErrors(client: object): () => void {
+  if (!("on" in client && "off" in client && typeof client.on === "function" && typeof client.off === "function")) {
+    return ignore;
+  }
+  const { off } = client;
+  client.on("error", ignore);
+  return () => void off.call(client, "error", ignore);
+}
+
+function ignore(): void {}

@@ -1,0 +1,111 @@
+import { classifyConnectionError, type ErrorClassification } from "@tidemark/core/driver";
+
+/** The database or the table cannot hold what the store needs. */
+export class UnsupportedTableError extends Error {
+  override readonly name = "UnsupportedTableError";
+}
+
+/** Codes of statements that were ended for another one, and have surely written nothing: deadlock, serialization, lock. */
+const GAVE_WAY = new Set(["40P01", "40001", "55P03"]);
+const TLS_ADVICE = "check the URL's sslmode, sslrootcert, sslcert and sslkey, and the server's certificate";
+/** What clients say of a connection that is gone, or was never made, where they have no code of the server or of Node. */
+const CONNECTION_TEXTS =
+  /^(?:Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded when trying to connect|timeout expired|Query read timeout|write CONNECT)/u;
+const CONNECTION_CODES = /^CONNECT(?:ION)?_/u;
+
+/** The server's code of an error: five characters, and with them the severity, which Node's errors do not have. */
+export function sqlStateOf(error: unknown): string | undefined {
+  const { code, severity } = (error ?? {}) as { readonly code?: unknown; readonly severity?: unknown };
+  return typeof code === "string" && /^[0-9A-Z]{5}$/u.test(code) && typeof severity === "string" ? code : undefined;
+}
+
+/** Whether a statement was ended so that another one can go on: nothing of it was written. */
+export function gaveWay(error: unknown): boolean {
+  return GAVE_WAY.has(sqlStateOf(error) ?? "");
+}
+
+/** Says what an error means. */
+export function classifyPostgresError(error: unknown, table: string): ErrorClassification {
+  if (error instanceof UnsupportedTableError) return unsupported(error.message);
+  const text = textOf(error);
+  const state = sqlStateOf(error);
+  if (state !== undefined) return classifyState(state, text, table);
+  if (/\bSSL\b/u.test(text)) return refused("UNAVAILABLE", `no TLS connection could be made (${text}): ${TLS_ADVICE}`);
+  if (text.startsWith("SASL")) return denied(`PostgreSQL refused the credentials (${text}); check user and password`);
+  const code = (error as { readonly code?: unknown } | undefined | null)?.code;
+  if (CONNECTION_TEXTS.test(text) || (typeof code === "string" && CONNECTION_CODES.test(code))) {
+    return unavailable(`the connection to PostgreSQL failed (${text}); try again`);
+  }
+  return classifyConnectionError(error, "the server", TLS_ADVICE) ?? refused("UNKNOWN", text);
+}
+
+function classifyState(state: string, text: string, table: string): ErrorClassification {
+  const said = `(${state}: ${text})`;
+  switch (state) {
+    case "42501":
+      return denied(
+        `this user may not do that ${said}; grant it USAGE on the schema and SELECT, INSERT, UPDATE, DELETE on ${table}, ` +
+          "and to make the table CREATE on the schema",
+      );
+    case "42P01":
+    case "42703":
+    case "42804":
+    case "42883":
+    case "42P10":
+      return unsupported(
+        `the table ${table} is not the store's any more ${said}; make it again, or name another table`,
+      );
+    case "3D000":
+      return refused("UNAVAILABLE", `there is no such database ${said}; create it, or check the URL`);
+    case "3F000":
+      return refused("UNAVAILABLE", `there is no such schema ${said}; create it, or name another schema`);
+    case "22021":
+    case "22P05":
+      return unsupported(`the database cannot hold that text ${said}; use one with the encoding UTF8`);
+    case "25006":
+      return unavailable(`the server only reads ${said}; connect to the one that takes writes, or wait for it`);
+    case "53100":
+      return unavailable(`the server's disk is full ${said}: nothing was written; make room and try again`);
+    case "53300":
+      return unavailable(
+        `the server has too many connections ${said}; raise max_connections, or put a pooler before it`,
+      );
+    case "57014":
+      return {
+        code: "TIMEOUT",
+        retryable: true,
+        message: `the server ended the statement ${said}; repeating it is safe`,
+      };
+    case "55P03":
+    case "40001":
+    case "40P01":
+      return unavailable(`others use the same rows ${said}; try again`);
+    default:
+  }
+  // Credentials; the connection; resources; an operator's intervention; the system below.
+  if (state.startsWith("28")) return denied(`PostgreSQL refused the credentials ${said}; check user and password`);
+  if (/^(?:08|53|57P|58)/u.test(state)) return unavailable(`the server cannot take it now ${said}; try again`);
+  return refused("UNKNOWN", `PostgreSQL failed ${said}`);
+}
+
+function unavailable(message: string): ErrorClassification {
+  return { code: "UNAVAILABLE", retryable: true, message };
+}
+
+function denied(message: string): ErrorClassification {
+  return refused("PERMISSION_DENIED", message);
+}
+
+function unsupported(message: string): ErrorClassification {
+  return refused("UNSUPPORTED", message);
+}
+
+function refused(code: ErrorClassification["code"], message: string): ErrorClassification {
+  return { code, retryable: false, message };
+}
+
+/** What an error says, without a full stop. */
+function textOf(error: unknown): string {
+  const { message } = (typeof error === "object" && error !== null ? error : {}) as { readonly message?: unknown };
+  return typeof message === "string" && message !== "" ? message.replace(/\.+$/u, "") : "no reason was given";
+}
