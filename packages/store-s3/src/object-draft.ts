@@ -2,7 +2,6 @@ import type { Change, ChangeAnswer } from "@tidemark/core/driver";
 import {
   type DamagedEntry,
   type DocumentEntry,
-  type Entries,
   type EntryName,
   entryNameOf,
   makeEntry,
@@ -16,34 +15,18 @@ import { Pace } from "./pace.ts";
 export class ObjectDraft {
   /** Of all that the changes write; set once the draft is stored. */
   readonly stamp: Stamp = { time: undefined };
-  readonly #entries: Map<EntryName, DocumentEntry | DamagedEntry>;
+  readonly entries: Map<EntryName, DocumentEntry | DamagedEntry>;
+  /** Whether there is something to store. */
+  isChanged = false;
+  /** Whether a change did not fit what is stored. */
+  isRefused = false;
+  /** Whether a change removes something: there is no version by which that is recognised afterwards. */
+  isRemoving = false;
   #damage: ObjectState["damage"];
-  #isChanged = false;
-  #isRefused = false;
-  #isRemoving = false;
 
   constructor({ entries, damage }: ObjectState) {
-    this.#entries = new Map(entries);
+    this.entries = new Map(entries);
     this.#damage = damage;
-  }
-
-  get entries(): Entries {
-    return this.#entries;
-  }
-
-  /** Whether there is something to store. */
-  get isChanged(): boolean {
-    return this.#isChanged;
-  }
-
-  /** Whether a change removes something: there is no version by which that is recognised afterwards. */
-  get isRemoving(): boolean {
-    return this.#isRemoving;
-  }
-
-  /** Whether a change did not fit what is stored. */
-  get isRefused(): boolean {
-    return this.#isRefused;
   }
 
   /** Takes the changes of one call, and gives the answers to them once the draft is stored; `undefined`: all are written. */
@@ -55,7 +38,7 @@ export class ObjectDraft {
       if (rest !== undefined) await rest;
       const answer = this.#takeOne(change);
       if (answer === "written") continue;
-      this.#isRefused = true;
+      this.isRefused = true;
       (answers ??= changes.map(() => "written"))[at] = answer;
     }
     return answers;
@@ -67,21 +50,21 @@ export class ObjectDraft {
       if (!isByKeyAlone || this.#damage instanceof NewerDocumentError) return { status: "failed", error: this.#damage };
       // Whose entries they were nobody can tell any more: all that can be named is the whole.
       this.#damage = undefined;
-      this.#isChanged = true;
+      this.isChanged = true;
     }
     const name = entryNameOf(key);
-    const entry = this.#entries.get(name);
+    const entry = this.entries.get(name);
     const stored = entry === undefined ? null : "version" in entry ? entry.version : undefined;
     // The server refused a write that it had carried out: somebody in between, the SDK perhaps, had sent it twice.
     if (stored === version) return "written";
     if (!isByKeyAlone && (stored === undefined || !expected.includes(stored))) return "conflict";
     if (value !== undefined) {
       const never = reclaimAfter ?? undefined;
-      this.#entries.set(name, makeEntry(name, { version, value, reclaimAfter: never }, this.stamp));
-      this.#isChanged = true;
-    } else if (this.#entries.delete(name)) {
-      this.#isChanged = true;
-      this.#isRemoving = true;
+      this.entries.set(name, makeEntry(name, { version, value, reclaimAfter: never }, this.stamp));
+      this.isChanged = true;
+    } else if (this.entries.delete(name)) {
+      this.isChanged = true;
+      this.isRemoving = true;
     }
     return "written";
   }

@@ -64,6 +64,12 @@ export function makeEntry(
   return { line, version, value, stamp, isStamped: time !== undefined, reclaimAfter };
 }
 
+/** Whether the space of an entry may be taken back at a time. Never that of one which is only being written. */
+export function isReclaimable(entry: DocumentEntry | DamagedEntry, now: number): boolean {
+  if ("error" in entry || entry.reclaimAfter === undefined || entry.stamp.time === undefined) return false;
+  return entry.stamp.time + entry.reclaimAfter <= now;
+}
+
 /** An object as it is to be written. */
 export interface SerialisedDocument {
   readonly body: Buffer;
@@ -84,11 +90,9 @@ export async function serialise(entries: Entries, now: number, write: string): P
   for (const [name, entry] of entries) {
     const rest = pace.step();
     if (rest !== undefined) await rest;
-    let next = entry;
-    if ("stamp" in entry && entry.stamp.time !== undefined) {
-      if (entry.reclaimAfter !== undefined && entry.stamp.time + entry.reclaimAfter <= now) continue;
-      if (!entry.isStamped) next = makeEntry(name, entry, entry.stamp);
-    }
+    if (isReclaimable(entry, now)) continue;
+    const isEarlier = "stamp" in entry && !entry.isStamped && entry.stamp.time !== undefined;
+    const next = isEarlier ? makeEntry(name, entry, entry.stamp) : entry;
     kept.set(name, next);
     text += `${next.line}\n`;
     if (text.length < CHUNK_LENGTH) continue;

@@ -17,7 +17,7 @@ import type {
 import { mapBounded, streamBounded } from "./bounded-concurrency.ts";
 import type { ObjectKeys, ObjectName } from "./object-keys.ts";
 import { type ObjectState, readState } from "./object-state.ts";
-import { entryNameOf, makeEntry, serialise } from "./offsets-document.ts";
+import { entryNameOf, isReclaimable, makeEntry, serialise } from "./offsets-document.ts";
 import { classifyS3Error, isTransient } from "./s3-errors.ts";
 import { type Bucket, SharedObject } from "./shared-object.ts";
 
@@ -108,7 +108,7 @@ export class S3Driver implements OffsetStoreDriver {
   async *list(filter: ListFilter, { signal }: Pick<DriverContext, "signal">): AsyncGenerator<ListPage> {
     const pages = streamBounded(this.#listedObjects(filter, signal), CONCURRENCY, async ({ objectKey, name }) => {
       const state = await readState(this.#bucket.objects, objectKey, signal);
-      if (filter.reclaimable === true) await this.#removeAbandoned(objectKey, state, signal);
+      if (this.#isAbandoned(name, state, filter.reclaimable === true)) await this.#remove(objectKey, state, signal);
       return { now: state.now, entries: [...listedEntries(name, filter, state)] };
     });
     for await (const page of pages) if (page.entries.length > 0) yield page;
@@ -199,10 +199,17 @@ export class S3Driver implements OffsetStoreDriver {
     return { writtenAt: timed === true ? written?.writtenAt : undefined, changes: undefined };
   }
 
-  async #removeAbandoned(objectKey: string, state: ObjectState, signal: AbortSignal): Promise<void> {
+  /** Whether nobody needs an object any more: a member that was silent for long, or, to a sweep, one without positions. */
+  #isAbandoned({ content }: ObjectName, state: ObjectState, isSweep: boolean): boolean {
     const { etag, entries, damage, now, writtenAt } = state;
-    if (etag === undefined || damage !== undefined || entries.size > 0 || now - writtenAt <= ABANDONED_AFTER_MS) return;
-    if (this.#bucket.removesConditionally) await this.#bucket.objects.remove(objectKey, etag, signal);
+    if (etag === undefined || damage !== undefined) return false;
+    if (content === "member") return entries.values().every((entry) => isReclaimable(entry, now));
+    return isSweep && entries.size === 0 && now - writtenAt > ABANDONED_AFTER_MS && this.#bucket.removesConditionally;
+  }
+
+  async #remove(objectKey: string, { etag }: ObjectState, signal: AbortSignal): Promise<void> {
+    const { objects, removesConditionally } = this.#bucket;
+    await objects.remove(objectKey, removesConditionally ? etag : undefined, signal);
   }
 
   /** The objects that a filter may concern. */

@@ -72,7 +72,7 @@ export function classifyS3Error(error: unknown, bucket: string): ErrorClassifica
       `${error.message}, and the store has no clock but the server's: have the proxy in between pass the headers on`,
     );
   }
-  if (error instanceof ForeignAnswerError) return foreign(place, `${error.message}`);
+  if (error instanceof ForeignAnswerError) return foreign(place, error.message);
   return classifyAnswer(error, place) ?? classifyConnection(error, place);
 }
 

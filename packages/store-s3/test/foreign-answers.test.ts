@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { describeWithServer } from "@tidemark/test-support/servers";
 import { claim, fetched, key, placeOn } from "./support/open-store.ts";
+import { S3Objects } from "../src/s3-objects.ts";
+import { never } from "./support/s3-driver.ts";
+import { temporaryClient } from "./support/s3-servers.ts";
 import { type Fault, isWrite, once } from "./support/s3-proxy.ts";
 
 /** What is answered in the place of S3: by an ingress without a backend, a gateway without a route, a portal. */
@@ -62,13 +65,21 @@ await describeWithServer("minio", ({ s3 }) => {
 });
 
 for (const name of ["minio", "versitygw", "ceph"] as const) {
-  await describeWithServer(name, ({ s3, version }) => {
-    it(`what is not there is told by S3's own word on ${version}, to GET, and to PUT and DELETE with a condition`, async () => {
+  await describeWithServer(name, ({ s3 }) => {
+    it("an object that is not there is a miss to GET, and a condition that does not hold to PUT and DELETE", async () => {
       const place = await placeOn(s3);
-      const store = await place.open();
-      expect(await store.fetch([key])).toEqual([{ status: "absent" }]);
-      expect(await store.delete({ keys: [key] })).toEqual([]);
-      expect(await claim(store)).toBeDefined();
+      const objects = new S3Objects(
+        temporaryClient(place.direct),
+        place.bucket,
+        name === "ceph" ? "unquoted" : "quoted",
+      );
+      const missing = { etag: "00000000000000000000000000000000" };
+      expect(await objects.get("missing", never())).toMatchObject({ object: undefined });
+      expect(await objects.put("missing", "x", missing, never())).toBeUndefined();
+      // Where conditions of DELETE are ignored, nothing is there afterwards as before.
+      expect(["removed", "refused"]).toContain(await objects.remove("missing", missing.etag, never()));
+      expect(await objects.remove("missing", undefined, never())).toBe("removed");
+      expect(await objects.get("missing", never())).toMatchObject({ object: undefined });
     });
   });
 }

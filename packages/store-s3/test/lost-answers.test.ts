@@ -96,7 +96,7 @@ await describeWithServer("minio", ({ s3 }) => {
       if (writes > 6) return undefined;
       // More often than core tries again what failed.
       const next = claim(other, { ...key, partition: writes });
-      return { kind: "hold", until: next, then: { kind: "misreport", status: 500, code: "UnknownError" } };
+      return { kind: "hold", until: next, andThen: { kind: "misreport", status: 500, code: "UnknownError" } };
     };
     expect(await store.commit([{ key, token, nextOffset: 1n }])).toEqual(COMMITTED);
     expect(writes).toBe(7);

@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { describeWithServer } from "@tidemark/test-support/servers";
 import { claim, placeOn } from "./support/open-store.ts";
 import { once } from "./support/s3-proxy.ts";
@@ -57,6 +57,25 @@ await describeWithServer("minio", ({ s3 }) => {
     expect((await one.write([gone], { signal: never() })).changes).toEqual(["conflict"]);
     await one.write([{ ...gone, expected: [next.version], version: newVersion() }], { signal: never() });
     expect(await readOne(other, group)).toBeUndefined();
+  });
+
+  it("a member that was silent for long goes when members are listed, one that lives and the group do not", async () => {
+    const place = await placeOn(s3);
+    const driver = driverOn(temporaryClient(place.direct), place.bucket);
+    const group = { ...topic, member: "" };
+    const dead = { ...topic, member: "worker-2" };
+    await driver.write([change(member, { reclaimAfter: 3_600_000 })], { signal: never() });
+    await driver.write([change(group)], { signal: never() });
+    await driver.write([change(dead, { reclaimAfter: 1 })], { signal: never() });
+    await vi.waitUntil(
+      async () => {
+        await Array.fromAsync(driver.list({ kind: "member" }, { signal: never() }));
+        return (await readOne(driver, dead)) === undefined;
+      },
+      { timeout: 10_000, interval: 50 },
+    );
+    expect(await readOne(driver, member)).toBeDefined();
+    expect(await readOne(driver, group)).toBeDefined();
   });
 
   it("members are deleted with their consumer, and leave no object", async () => {

@@ -35,7 +35,7 @@ export type Fault =
   /** The server carries it out, and the connection breaks before the answer. */
   | { readonly kind: "lose-answer" }
   /** It reaches the server only then, whether or not anybody still waits for the answer. */
-  | { readonly kind: "hold"; readonly until: Promise<unknown>; readonly then?: Fault }
+  | { readonly kind: "hold"; readonly until: Promise<unknown>; readonly andThen?: Fault }
   /** Headers of the answer are changed; `undefined` removes one. */
   | { readonly kind: "headers"; readonly change: (headers: IncomingHttpHeaders) => Record<string, string | undefined> };
 
@@ -85,7 +85,7 @@ export async function openS3Proxy(endpoint: string): Promise<S3Proxy> {
     }
     if (fault?.kind === "hold") {
       await fault.until;
-      fault = fault.then;
+      fault = fault.andThen;
     }
     const result = await forward(incoming, body);
     answered += 1;
