@@ -43,20 +43,12 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
   readonly name = "mongo";
   readonly capabilities: StoreCapabilities;
   readonly close: () => Promise<void>;
-  readonly #client: MongoClient;
-  readonly #collection: Collection<StoredDocument>;
-  readonly #namespace: string;
+  readonly #options: MongoDriverOptions;
   readonly #ids: EntryIds;
-  readonly #timeoutMs: number;
-  readonly #isGrouped: boolean;
 
   constructor(options: MongoDriverOptions) {
-    this.#client = options.client;
-    this.#collection = options.collection;
-    this.#namespace = options.namespace;
+    this.#options = options;
     this.#ids = new EntryIds(options.namespace);
-    this.#timeoutMs = options.timeoutMs;
-    this.#isGrouped = options.isGrouped;
     this.close = options.close;
     this.capabilities = Object.freeze({
       atomicBatch: false,
@@ -70,7 +62,7 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
   async read(keys: readonly DriverKey[], context: DriverContext<ClientSession>): Promise<ReadAnswer> {
     const ids = keys.map((key) => this.#ids.of(key));
     const options = { ...this.#request(context), projection: ENTRY_FIELDS, batchSize: MAX_BATCH + 1 };
-    const documents = await this.#collection.find<Document>({ _id: { $in: ids } }, options).toArray();
+    const documents = await this.#options.collection.find<Document>({ _id: { $in: ids } }, options).toArray();
     const byId = new Map(documents.map((document) => [document["_id"], document]));
     const entries = ids.map((id) => readEntry(byId.get(id)));
     return { now: timeOf(documents) ?? (await this.#time(context)), entries };
@@ -78,8 +70,9 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
 
   async write(changes: readonly Change[], context: WriteContext<ClientSession>): Promise<WriteAnswer> {
     const placed = changes.map((change) => ({ id: this.#ids.of(change.key), change }));
-    const how = { namespace: this.#namespace, isTimed: context.timed === true, isGrouped: this.#isGrouped };
-    return sendChanges(this.#collection, placed, this.#request(context), how);
+    const { collection, namespace, isGrouped } = this.#options;
+    const how = { namespace, isGrouped, isTimed: context.timed === true };
+    return sendChanges(collection, placed, this.#request(context), how);
   }
 
   /** Page by page in the order of `_id`, and not by a cursor: a slow reader outlives cursors, and a failover too. */
@@ -90,14 +83,14 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
     const { topic } = filter;
     const ids = this.#ids.matching(filter);
     const fields = {
-      ...(topic !== undefined && filter.consumer === undefined && { namespace: this.#namespace, topic }),
+      ...(topic !== undefined && filter.consumer === undefined && { namespace: this.#options.namespace, topic }),
       ...(filter.reclaimable === true && EXPIRED),
     };
     const sort = { _id: 1 } as const;
     const options = { sort, limit: PAGE_DOCUMENTS, batchSize: PAGE_DOCUMENTS + 1, projection: ENTRY_FIELDS };
     let after = ids.$gt;
     for (;;) {
-      const documents = await this.#collection
+      const documents = await this.#options.collection
         .find<Document>({ ...fields, _id: { ...ids, $gt: after } }, { ...this.#request({ signal }), ...options })
         .toArray();
       const now = timeOf(documents);
@@ -118,14 +111,14 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
   }
 
   #request({ signal, transaction }: DriverContext<ClientSession>): RequestOptions {
-    if (transaction === undefined) return { signal, maxTimeMS: this.#timeoutMs };
-    validateTransaction(transaction, this.#client);
+    if (transaction === undefined) return { signal, maxTimeMS: this.#options.timeoutMs };
+    validateTransaction(transaction, this.#options.client);
     return { session: transaction };
   }
 
   /** The server's clock where no document tells it; that is after the read, and what is not there cannot expire meanwhile. */
   async #time({ signal }: DriverContext<ClientSession>): Promise<number> {
-    const hello = await this.#collection.db.command({ hello: 1 }, { signal, readPreference: "primary" });
+    const hello = await this.#options.collection.db.command({ hello: 1 }, { signal, readPreference: "primary" });
     return (hello["localTime"] as Date).getTime();
   }
 }

@@ -24,30 +24,22 @@ const DENIED: ErrorClassification = {
 };
 
 /** What the server's codes mean, by their names in the server's own list. */
-const MEANINGS: ReadonlyMap<number | undefined, ErrorClassification> = new Map([
-  [AUTHENTICATION_FAILED, DENIED],
-  [ATLAS_ERROR, DENIED],
+const MEANINGS: Readonly<Record<number, ErrorClassification>> = {
+  [AUTHENTICATION_FAILED]: DENIED,
+  [ATLAS_ERROR]: DENIED,
   // MaxTimeMSExpired
-  [50, { code: "TIMEOUT", retryable: true, message: "the server did not finish in time; repeating it is safe" }],
+  50: { code: "TIMEOUT", retryable: true, message: "the server did not finish in time; repeating it is safe" },
   // WriteConcernFailed
-  [
-    64,
-    unavailable(
-      "it was written, but not acknowledged by as many members as the write concern asks; repeating it is safe",
-    ),
-  ],
+  64: unavailable(
+    "it was written, but fewer members acknowledged it than the write concern asks; repeating it is safe",
+  ),
   // UnsatisfiableWriteConcern
-  [
-    100,
-    unsupported(
-      "the server can never satisfy the write concern: it has fewer members; lower writeConcern, or add some",
-    ),
-  ],
+  100: unsupported("the server has fewer members than the write concern asks; lower writeConcern, or add some"),
   // DocumentValidationFailure
-  [121, unsupported("the collection's validator refuses the record; use a collection of the store's own")],
+  121: unsupported("the collection's validator refuses the record; use a collection of the store's own"),
   // OutOfDiskSpace
-  [14_031, unavailable("the server is out of disk space; make room and try again")],
-]);
+  14_031: unavailable("the server is out of disk space; make room and try again"),
+};
 
 /** No primary, stepping down, shutting down, a lost host: another attempt meets another server. */
 const PASSING = new Set([
@@ -76,23 +68,19 @@ export function classifyMongoError(error: unknown): ErrorClassification {
     const message = `this user may not do that: give it readWrite on the database (${text})`;
     return { code: "PERMISSION_DENIED", retryable: false, message };
   }
-  const isPassing =
-    (code !== undefined && PASSING.has(code)) ||
-    (error instanceof MongoError &&
-      (error.hasErrorLabel("RetryableWriteError") || error.hasErrorLabel("RetryableError")));
-  return (
-    MEANINGS.get(code) ??
-    (isPassing
-      ? unavailable(`the server cannot take it now (${text}); try again`)
-      : { code: "UNKNOWN", retryable: false, message: text })
-  );
+  const known = MEANINGS[code];
+  if (known !== undefined) return known;
+  const labels = ["RetryableWriteError", "RetryableError"];
+  const isPassing = error instanceof MongoError && labels.some((label) => error.hasErrorLabel(label));
+  if (isPassing || PASSING.has(code)) return unavailable(`the server cannot take it now (${text}); try again`);
+  return { code: "UNKNOWN", retryable: false, message: text };
 }
 
 function classifySelection(error: MongoServerSelectionError, text: string): ErrorClassification {
   const servers = error.reason?.servers;
   const reasons = [...(servers?.values() ?? [])].flatMap(({ error: reason }) => reason ?? []);
   for (const reason of reasons) {
-    if (MEANINGS.get(codeOf(reason)) === DENIED) return DENIED;
+    if (MEANINGS[codeOf(reason)] === DENIED) return DENIED;
     const connection = classifyConnection(reason);
     // What cannot be reached is told with all the servers that were tried.
     if (connection !== undefined && /TLS/u.test(connection.message)) return connection;
@@ -108,7 +96,7 @@ function classifySelection(error: MongoServerSelectionError, text: string): Erro
 function classifyConnection(error: unknown): ErrorClassification | undefined {
   // Node calls it a broken connection, and says only in its text that it broke while TLS was being set up.
   const text = error instanceof Error ? `${error.message} ${textOf(error.cause)}` : "";
-  if (/\b(?:ssl|tls)\b/iu.test(text) && !/certificate/iu.test(text)) {
+  if (/secure TLS connection/u.test(text)) {
     return unavailable(`no TLS connection could be made (${withoutSecrets(textOf(error))}): ${TLS_ADVICE}`);
   }
   const fault = classifyConnectionError(error, "the server", TLS_ADVICE);
@@ -136,9 +124,9 @@ function withoutSecrets(text: string): string {
   return text.replaceAll(/\/\/[^@/\s]*@/gu, "//***@");
 }
 
-function codeOf(error: unknown): number | undefined {
-  const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
-  return typeof code === "number" ? code : undefined;
+/** An error's number; 0 where it has none. */
+function codeOf(error: unknown): number {
+  return error instanceof Error && "code" in error && typeof error.code === "number" ? error.code : 0;
 }
 
 function textOf(error: unknown): string {
