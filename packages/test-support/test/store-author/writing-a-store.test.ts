@@ -1,11 +1,11 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { storeConformanceCases } from "@tidemark/core/conformance";
+import { driverConformanceCases, storeConformanceCases } from "@tidemark/core/conformance";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runCommand } from "../../src/packaging/run-command.ts";
 import { rootFolder } from "../../src/packaging/workspace.ts";
-import { describeWithServer } from "../../src/servers/index.ts";
+import { killWriters } from "./kill-writers.ts";
 import { packPackages } from "./pack-packages.ts";
 import { blocksOf, type PageBlock } from "./page-blocks.ts";
 
@@ -13,87 +13,89 @@ const page = await readFile(join(rootFolder, "docs", "writing-a-store.md"), "utf
 const blocks = blocksOf(page);
 const programs = blocks.filter(({ language, word }) => language === "sh" && word !== "no-run");
 
-/** The address that a reader has by Docker. */
-const ADDRESS = "postgres://postgres@127.0.0.1:5432/postgres";
-const count = storeConformanceCases.length;
+describe("docs/writing-a-store.md, followed in an empty folder", () => {
+  const outputs = new Map<PageBlock, string>();
+  let scratch = "";
+  let folder = "";
 
-await describeWithServer("postgres", ({ url }) => {
-  describe("docs/writing-a-store.md, followed in an empty folder", () => {
-    const outputs = new Map<PageBlock, string>();
-    let scratch = "";
-
-    beforeAll(async () => {
-      scratch = await mkdtemp(join(tmpdir(), "tidemark-store-author-"));
-      const [folder, home] = [join(scratch, "store"), join(scratch, "home")];
-      await mkdir(folder);
-      await mkdir(home);
-      const tarballs = await packPackages(scratch);
-      const inherited = Object.entries(process.env).filter(([name]) => !/^(?:VITEST|NODE_|TIDEMARK_)/.test(name));
-      const env = {
-        ...Object.fromEntries(inherited),
-        // The command's own place for its files, and the Node that runs this.
-        XDG_DATA_HOME: home,
-        XDG_CONFIG_HOME: home,
-        PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
-        npm_config_prefer_offline: "true",
-        npm_config_audit: "false",
-        npm_config_fund: "false",
-        npm_config_loglevel: "notice",
-      };
-      for (const block of blocks) {
-        if (block.language === "sh" && programs.includes(block)) {
-          const { code, output } = await runCommand("bash", ["-c", `set -e\n${adapted(block.text, url, tarballs)}`], {
-            cwd: folder,
-            env: { ...env, POSTGRES_URL: url },
-          });
-          outputs.set(block, output);
-          if ((code === 0) !== (block.word !== "fails")) {
-            throw new Error(`the program at line ${block.line} ended with ${code}:\n${output}`);
-          }
-        } else if (block.word !== undefined && block.language !== "sh") {
-          await writeFile(join(folder, block.word), block.text);
+  beforeAll(async () => {
+    scratch = await mkdtemp(join(tmpdir(), "tidemark-store-author-"));
+    folder = join(scratch, "store");
+    const home = join(scratch, "home");
+    await mkdir(folder);
+    await mkdir(home);
+    const tarballs = await packPackages(scratch);
+    const inherited = Object.entries(process.env).filter(([name]) => !/^(?:VITEST|NODE_|TIDEMARK_)/.test(name));
+    const env = {
+      ...Object.fromEntries(inherited),
+      // The command's own place for its files, and the Node that runs this.
+      XDG_DATA_HOME: home,
+      XDG_CONFIG_HOME: home,
+      PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
+      npm_config_prefer_offline: "true",
+      npm_config_audit: "false",
+      npm_config_fund: "false",
+      npm_config_loglevel: "notice",
+    };
+    for (const block of blocks) {
+      if (block.language === "sh" && programs.includes(block)) {
+        const { code, output } = await runCommand("bash", ["-c", `set -e\n${adapted(block.text, tarballs)}`], {
+          cwd: folder,
+          env,
+        });
+        outputs.set(block, output);
+        if ((code === 0) !== (block.word !== "fails")) {
+          throw new Error(`the program at line ${block.line} ended with ${code}:\n${output}`);
         }
+      } else if (block.word !== undefined && block.language !== "sh") {
+        await writeFile(join(folder, block.word), block.text);
       }
-    }, 600_000);
-    afterAll(() => rm(scratch, { recursive: true, force: true }));
-
-    it("makes a store that keeps the contract: by the command, and by node --test", () => {
-      expect(outputOf("npx tidemark conformance ./harness.js\n")).toContain(`postgres: ${count} of ${count} passed\n`);
-      expect(outputOf("npm test")).toMatch(new RegExp(`(?:#|ℹ) pass ${count}$`, "m"));
-    });
-
-    it("shows the failure as it is printed", () => {
-      const failing = blocks.findIndex(({ word }) => word === "fails");
-      const shown = blocks[failing + 1];
-      expect(shown?.language).toBe("text");
-      expect(outputOf("sed")).toContain(shown?.text);
-    });
-
-    it("makes a package that the command line finds, with nothing in it but its files", async () => {
-      const used = outputOf("npx tidemark consume ");
-      expect(used).toContain("one\ntwo\n");
-      expect(used).toMatch(/^billing +orders +0 +2 /m);
-      const packed = [...used.matchAll(/^npm notice [\d.]+k?B (?<file>\S+)$/gm)].map((match) => match.groups?.["file"]);
-      const files = await readdir(join(scratch, "store"));
-      const written = files.filter((name) => /^[^.]+\.js$|^package\.json$/.test(name));
-      expect(new Set(packed)).toEqual(new Set(written));
-    });
-
-    function outputOf(text: string): string {
-      const block = programs.find((program) => program.text.includes(text));
-      if (block === undefined) throw new Error(`no program of the page has ${JSON.stringify(text)}`);
-      return outputs.get(block) ?? "";
     }
+  }, 900_000);
+  afterAll(() => rm(scratch, { recursive: true, force: true }));
+
+  it("makes a driver and a store that pass every case: by node --test, and by the command", () => {
+    expect(outputOf("npm test")).toMatch(new RegExp(`(?:#|ℹ) pass ${driverConformanceCases.length}$`, "m"));
+    const { length } = storeConformanceCases;
+    expect(outputOf("npx tidemark conformance ./harness.js\n")).toContain(`folder: ${length} of ${length} passed\n`);
   });
+
+  it("shows the failure as it is printed", () => {
+    const failing = blocks.findIndex(({ word }) => word === "fails");
+    const shown = blocks[failing + 1];
+    expect(shown?.language).toBe("text");
+    expect(outputOf("sed")).toContain(shown?.text.trim());
+  });
+
+  it("makes a package that the command line finds, with nothing in it but its files", async () => {
+    const used = outputOf("npx tidemark consume ");
+    expect(used).toContain("one\ntwo\n");
+    expect(used).toMatch(/^billing +orders +0 +2 /m);
+    const packed = [...used.matchAll(/^npm notice [\d.]+k?B (?<file>\S+)$/gm)].map((match) => match.groups?.["file"]);
+    const files = await readdir(folder);
+    const written = files.filter((name) => /^[^.]+\.js$|^package\.json$/.test(name));
+    expect(new Set(packed)).toEqual(new Set(written));
+  });
+
+  it("makes a store that loses nothing when processes are killed while they write", { timeout: 120_000 }, async () => {
+    const { written, conflicts, lost, damage } = await killWriters(folder, join(scratch, "data"));
+    expect({ lost, damage }).toEqual({ lost: [], damage: [] });
+    expect(written).toBeGreaterThan(50);
+    expect(conflicts).toBeGreaterThan(0);
+  });
+
+  function outputOf(text: string): string {
+    const block = programs.find((program) => program.text.includes(text));
+    if (block === undefined) throw new Error(`no program of the page has ${JSON.stringify(text)}`);
+    return outputs.get(block) ?? "";
+  }
 });
 
-/** The program with this server's address, and with what a release would have published. */
-function adapted(program: string, url: string, tarballs: readonly string[]): string {
-  return program
-    .replaceAll(ADDRESS, url)
-    .replaceAll(/^npm install .*$/gm, (line) =>
-      line.includes("@tidemark/cli")
-        ? line.replace("@tidemark/cli", tarballs.slice(1).join(" "))
-        : line.replace("@tidemark/core", tarballs[0] ?? ""),
-    );
+/** The program with what a release would have published. */
+function adapted(program: string, tarballs: readonly string[]): string {
+  return program.replaceAll(/^npm install .*$/gm, (line) =>
+    line.includes("@tidemark/cli")
+      ? line.replace("@tidemark/cli", tarballs.slice(1).join(" "))
+      : line.replace("@tidemark/core", tarballs[0] ?? ""),
+  );
 }
