@@ -31,7 +31,7 @@ export const refuse: ResetPolicy = ({ topic, partition, requested, earliest, lat
 
 /**
  * Where to read a partition: at its position while the log has it, and else where the policy says, told to whoever reads
- * the warnings. Flush the session before you read, so that the choice of a new consumer outlives the process.
+ * the warnings. Flush the session before you read, so that the choice outlives the process.
  */
 export function whereToRead(
   session: OffsetSession<never>,
@@ -46,7 +46,8 @@ export function whereToRead(
   if (requested === undefined) {
     session.startAt(partition, chosen);
   } else {
-    session.reposition(partition, chosen);
+    // Durable with the next flush: inside a transaction of yours a position only goes forward.
+    session.reposition(partition, chosen, { durable: true });
     const skipped = chosen > requested ? chosen - requested : 0n;
     console.warn(`${topic}/${partition}: no offset ${requested} any more; on at ${chosen}, ${skipped} offsets skipped`);
   }

@@ -95,6 +95,7 @@ export async function followGroup<Transaction>(options: FollowGroupOptions<Trans
     // itself (`fromBeginning`), with an error in its log and no event. The log's range tells which.
     const [next = position] = await choose(of, [batch.partition]);
     if (next === position && first > position) return true;
+    await of.flush();
     seek(batch.partition, next);
     return false;
   };
