@@ -98,11 +98,20 @@ function compare(one: string, other: string): number {
   return one < other ? -1 : one > other ? 1 : 0;
 }
 
-/** PostgreSQL's text holds everything but NUL. */
+/** PostgreSQL's text holds everything but NUL, and PGlite loses a byte order mark in front. */
 export function storedName(name: string): string {
-  return /[%\0]/u.test(name) ? name.replaceAll("%", "%25").replaceAll("\0", "%00") : name;
+  if (!/[%\0]|^\ufeff/u.test(name)) return name;
+  return name
+    .replaceAll("%", "%25")
+    .replaceAll("\0", "%00")
+    .replace(/^\ufeff/u, "%FEFF");
 }
 
 function givenName(stored: unknown): string {
-  return String(stored).replaceAll("%00", "\0").replaceAll("%25", "%");
+  const name = String(stored);
+  if (!name.includes("%")) return name;
+  return name
+    .replace(/^%FEFF/u, "\ufeff")
+    .replaceAll("%00", "\0")
+    .replaceAll("%25", "%");
 }

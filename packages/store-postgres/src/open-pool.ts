@@ -20,8 +20,8 @@ export async function openPool(
   const config = {
     connectionString: url,
     max: MAX_CONNECTIONS,
-    // Before the call's own end, so that the error can say what is wrong.
-    connectionTimeoutMillis: Math.ceil(timeoutMs * 0.75),
+    // No call waits for longer.
+    connectionTimeoutMillis: timeoutMs,
     keepAlive: true,
     fallback_application_name: "tidemark",
   };

@@ -59,8 +59,8 @@ export function postgresHarness(name: string, url: string): StoreHarness<Postgre
   return { name, connection: "remote", open };
 }
 
-const WHERE = "WHERE namespace = $1 AND consumer = $2 AND topic = $3 AND partition = $4 AND member = $5";
-const FROM = `FROM tidemark_offsets ${WHERE}`;
+export const WHERE = "WHERE namespace = $1 AND consumer = $2 AND topic = $3 AND partition = $4 AND member = $5";
+export const FROM = `FROM tidemark_offsets ${WHERE}`;
 
 /** The parameters of {@link WHERE}. */
 function rowOf(namespace: string, key: OffsetKey): unknown[] {
