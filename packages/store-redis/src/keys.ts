@@ -91,15 +91,17 @@ export class RedisKeys {
   /** The key that the index names; `undefined` if no store wrote that. */
   parse(text: string): DriverKey | undefined {
     const isMember = text.startsWith(MEMBER);
-    const [first = "", second = "", third = ""] = (isMember ? text.slice(MEMBER.length) : text).split("/");
+    const [first = "", second = "", third = "", ...rest] = text.slice(isMember ? MEMBER.length : 0).split("/");
     const consumer = unescapeName(first);
     const topic = unescapeName(second);
-    const member = third === "" ? "" : unescapeName(third);
+    if (consumer === undefined || topic === undefined) return undefined;
+    if (isMember) {
+      const member = third === "" ? "" : unescapeName(third);
+      return member === undefined || rest.join("/") !== MEMBER_FIELD ? undefined : { consumer, topic, member };
+    }
     const partition = Number(third);
-    if (consumer === undefined || topic === undefined || member === undefined) return undefined;
-    if (!isMember && !(partition >= 0 && partition <= MAX_PARTITION)) return undefined;
-    const key: DriverKey = isMember ? { consumer, topic, member } : { consumer, topic, partition };
-    return this.nameOf(key) === text ? key : undefined;
+    const isPartition = String(partition) === third && partition >= 0 && partition <= MAX_PARTITION;
+    return isPartition && Number.isInteger(partition) && rest.length === 0 ? { consumer, topic, partition } : undefined;
   }
 
   #hashNamed(name: string): HashName {

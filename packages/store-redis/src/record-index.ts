@@ -56,7 +56,7 @@ export class RecordIndex {
   /** Takes down that records were written and entered. */
   entered(parts: readonly HashPart<Change>[], signal: AbortSignal): void {
     const now = performance.now();
-    for (const { hash } of parts) hash.indexedAt = now;
+    for (const { hash, items } of parts) if (items.some(({ value }) => value !== undefined)) hash.indexedAt = now;
     const isCreated = ({ expected }: Change): boolean => expected !== "any" && expected.includes(null);
     if (!parts.some(({ items }) => items.some(isCreated))) return;
     this.#creations += 1;

@@ -143,16 +143,15 @@ export class RedisDriver implements OffsetStoreDriver {
   }
 
   #refused(reply: unknown, changes: readonly Change[]): WriteAnswer {
-    return {
-      changes: refusals(
-        reply,
-        this.#keys.parts(changes, ({ key }) => key),
-      ),
-    };
+    return { changes: refusals(reply, this.#partsOf(changes)) };
+  }
+
+  #partsOf(changes: readonly Change[]): HashPart<Change>[] {
+    return this.#keys.parts(changes, ({ key }) => key);
   }
 
   async #writeAny(changes: readonly Change[], context: WriteContext): Promise<WriteAnswer> {
-    const parts = this.#keys.parts(changes, ({ key }) => key);
+    const parts = this.#partsOf(changes);
     try {
       const reply = await this.#runWrite(parts, [this.#keys.index], context);
       const refused = refusals(reply, parts);

@@ -47,21 +47,21 @@ if #ARGV == 4 then
   call('HSET', key, ARGV[3], ARGV[4] .. ';' .. clock[1] .. ';' .. clock[2])
 else
   n = (#ARGV - 4) / (all == '' and 3 or 2)
-  local stored = call('HMGET', key, unpack(ARGV, 5, 4 + n))
-  local function fits(i)
-    return stored[i] and find(stored[i], all == '' and ARGV[4 + n + i] or all, 1, true) == 1
-  end
+  local argv, one, texts, clash = ARGV, all ~= '' and all, #ARGV - n, false
+  local stored = call('HMGET', key, unpack(argv, 5, 4 + n))
   for i = 1, n do
-    if not fits(i) then
-      for j = 1, n do stored[j] = fits(j) and '1' or '0' end
-      return '!' .. table.concat(stored)
-    end
+    local value = stored[i]
+    if not value or find(value, one or argv[4 + n + i], 1, true) ~= 1 then clash, stored[i] = true, '0' end
   end
-  local clock, texts = call('TIME'), #ARGV - n
-  local head, tail = ARGV[3], ARGV[4] .. ';' .. clock[1] .. ';' .. clock[2]
+  if clash then
+    for i = 1, n do stored[i] = stored[i] == '0' and '0' or '1' end
+    return '!' .. table.concat(stored)
+  end
+  local clock = call('TIME')
+  local head, tail = argv[3], argv[4] .. ';' .. clock[1] .. ';' .. clock[2]
   for i = n, 1, -1 do
-    stored[i * 2] = head .. ARGV[texts + i] .. tail
-    stored[i * 2 - 1] = ARGV[4 + i]
+    stored[i * 2] = head .. argv[texts + i] .. tail
+    stored[i * 2 - 1] = argv[4 + i]
   end
   call('HSET', key, unpack(stored, 1, 2 * n))
 end

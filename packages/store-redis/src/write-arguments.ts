@@ -30,9 +30,10 @@ export function steadyCommand(changes: readonly Change[], hash: HashName): strin
     return command;
   }
   // Most of a record is its claim, the same in all that one session has claimed together: it is sent once.
-  const texts = changes.map(({ version, value }) => version + value);
+  const version = changes.every((change) => change.version === first.version) ? first.version : "";
+  const texts = changes.map((change) => (version === "" ? change.version + change.value : (change.value as string)));
   const { head, tail } = commonEnds(texts);
-  command.push(head, tail);
+  command.push(version + head, tail);
   for (const { key } of changes) command.push(fieldOf(key));
   if (!isUniform) for (const { expected } of changes) command.push(expected[0] as string);
   for (const text of texts) command.push(text.slice(head.length, text.length - tail.length));

@@ -48,7 +48,21 @@ it("finds what a filter matches between two bounds, and nothing else but other t
 });
 
 it("takes for no key what no store has written", () => {
-  for (const text of ["", "a", "a/b", "a/b/c", "a/b/01", "a/b/-1", "a/b/2147483648", "a/b/1/2", "a//1", "/b/1"]) {
+  for (const text of [
+    "",
+    "a",
+    "a/b",
+    "a/b/c",
+    "a/b/01",
+    "a/b/-1",
+    "a/b/2147483648",
+    "a/b/1/2",
+    "a//1",
+    "/b/1",
+    "a/b/1.5",
+    "a/b/1e1",
+    "a/b/",
+  ]) {
     expect(keys.parse(text)).toBeUndefined();
   }
   for (const text of ["~a/b/m", "~a/b/m/1", "~a//m/0", "~/b/m/0", "~a/b/m/0/0", "~é/b/m/0", "é/b/0", "%2f/b/0"]) {
