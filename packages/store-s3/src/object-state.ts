@@ -1,6 +1,6 @@
 import { UnreadableRecordError } from "@tidemark/core/driver";
-import { type Entries, NewerDocumentError, parse } from "./offsets-document.ts";
-import { MAX_OBJECT_BYTES, type S3Objects } from "./s3-objects.ts";
+import { type Entries, isReclaimable, NewerDocumentError, parse } from "./offsets-document.ts";
+import { MAX_OBJECT_BYTES, type ObjectRead, type S3Objects } from "./s3-objects.ts";
 
 /** What is known of one object at one moment. */
 export interface ObjectState {
@@ -16,22 +16,23 @@ export interface ObjectState {
   readonly damage: UnreadableRecordError | NewerDocumentError | undefined;
 }
 
-/** No object, as long as nobody has looked. */
-export const NO_OBJECT: ObjectState = Object.freeze({
-  etag: undefined,
-  bytes: 0,
-  writtenAt: 0,
-  now: 0,
-  entries: new Map<never, never>(),
-  damage: undefined,
-});
-
 /** Reads an object. */
 export async function readState(objects: S3Objects, key: string, signal: AbortSignal): Promise<ObjectState> {
-  const { object, now } = await objects.get(key, signal);
-  if (object === undefined) return { ...NO_OBJECT, now };
+  const read = await objects.get(key, signal);
+  const state = await stateOf(key, read);
+  const { now } = state;
+  const isInDoubt = state.entries.values().some((entry) => {
+    return isReclaimable(entry, now) && !isReclaimable(entry, now - read.slackMs);
+  });
+  // What ran out while the server answered may have been renewed in time. Of what is read now the time has surely passed.
+  return isInDoubt ? { ...(await stateOf(key, await objects.get(key, signal))), now } : state;
+}
+
+async function stateOf(key: string, { object, now }: ObjectRead): Promise<ObjectState> {
+  const nothing = { etag: undefined, bytes: 0, writtenAt: 0, now, entries: new Map<never, never>(), damage: undefined };
+  if (object === undefined) return nothing;
   const { text, bytes, etag, writtenAt } = object;
-  const state = { ...NO_OBJECT, etag, bytes, writtenAt, now };
+  const state = { ...nothing, etag, bytes, writtenAt };
   if (text === undefined) {
     const why = `the object ${JSON.stringify(key)} has ${bytes} bytes, and none of Tidemark's more than ${MAX_OBJECT_BYTES}`;
     return { ...state, damage: new UnreadableRecordError(why) };

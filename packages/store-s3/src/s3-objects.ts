@@ -18,8 +18,10 @@ export type WriteCondition = { readonly etag: string } | "absent" | "none";
 export interface ObjectRead {
   /** `undefined`: there is no object. */
   readonly object: FoundObject | undefined;
-  /** A time that had passed when the server looked, in milliseconds of its clock. */
+  /** A time that has passed, in milliseconds of the server's clock. */
   readonly now: number;
+  /** By how much that may be later than the server's look at the object, at most. */
+  readonly slackMs: number;
 }
 
 /** One object as it was read. */
@@ -73,12 +75,13 @@ export class S3Objects {
       const now = time.now(known.writtenAt);
       if (bytes > MAX_OBJECT_BYTES) {
         (body as { destroy?(): void } | undefined)?.destroy?.();
-        return { object: { ...known, text: undefined }, now };
+        return { object: { ...known, text: undefined }, now, slackMs: time.slackMs() };
       }
-      return { object: { ...known, text: (await body?.transformToString("utf-8")) ?? "" }, now };
+      const text = (await body?.transformToString("utf-8")) ?? "";
+      return { object: { ...known, text }, now, slackMs: time.slackMs() };
     } catch (error) {
       if (!isMissingObject(error)) throw error;
-      return { object: undefined, now: time.now() };
+      return { object: undefined, now: time.now(), slackMs: 0 };
     }
   }
 

@@ -13,22 +13,21 @@ export interface ObservedTime {
   /** A time that is not before the `Last-Modified` of what was written; `undefined` if the answer has no `Date`. */
   writtenAt(): number | undefined;
   /**
-   * A time that had passed when the server looked at the object, to be compared with the `Last-Modified` of objects: what
+   * A time that has passed, for every client that asks later too. To be compared with the `Last-Modified` of objects: what
    * was written within a second counts as written at its beginning. Throws `NoDateError` if the answer has no `Date`.
    */
   now(lastModified?: number): number;
+  /** By how much `now` may be later than the server's look at the object, at most: the date is written with the answer. */
+  slackMs(): number;
 }
 
 /** The server's clock, as its answers show it: the SDK itself does not tell. */
 export class ServerClock {
-  /** The latest `Date` of all answers. */
-  #latest = 0;
   /** By how much the clock that answers was seen to lag behind the one that stamps objects; some keep a `Date` for a second. */
   #lagMs = 0;
 
   /** Reads the clock from the answers to a command, refusals included. */
   observe(command: { readonly middlewareStack: unknown }): ObservedTime {
-    const before = this.#latest;
     let date: number | undefined;
     let tookMs = 0;
     // The command's own stack, so that the caller's client stays as it is. Each command types it in its own way.
@@ -40,7 +39,6 @@ export class ServerClock {
         const { headers } = result.response as { readonly headers?: Readonly<Record<string, string>> };
         const time = Date.parse(headers?.["date"] ?? "");
         date = Number.isNaN(time) ? undefined : time;
-        this.#latest = Math.max(this.#latest, date ?? 0);
         return result;
       },
       // The innermost place: the answer passes here before the SDK makes an error of it.
@@ -51,10 +49,9 @@ export class ServerClock {
       now: (lastModified = 0) => {
         if (date === undefined) throw new NoDateError("the answer has no Date header");
         this.#lagMs = Math.min(CLOCK_STEP_MS, Math.max(this.#lagMs, lastModified - date));
-        // The server writes the date while it answers, after it has looked. What an earlier answer showed had passed before,
-        // and so had the time of what it found.
-        return Math.floor(Math.max(date - tookMs, Math.min(date, before), lastModified)) - CLOCK_STEP_MS;
+        return Math.max(date, lastModified) - CLOCK_STEP_MS;
       },
+      slackMs: () => tookMs,
     };
   }
 }

@@ -64,6 +64,23 @@ await describeWithServer("minio", ({ s3 }) => {
     expect(await fetched(mine, other)).toMatchObject({ nextOffset: 20n });
   });
 
+  it("what is renewed while the answer is on its way is not absent, although its time was over at the answer", async () => {
+    const place = await placeOn(s3);
+    const [store, other] = [await place.open(), await place.openDirect()];
+    const token = await claim(other, key, TEN_MINUTES_MS);
+    const { expiresAt } = (await fetched(other)) ?? {};
+    const renewal = async (): Promise<void> => {
+      expect(await other.commit([{ key, token, nextOffset: 1n, ttl: HOUR_MS }])).toEqual([{ status: "committed" }]);
+    };
+    place.proxy.intercept = once(({ method }) => method === "GET", {
+      kind: "headers",
+      until: renewal,
+      // The second in which it would have expired; what expires is looked at by the second before.
+      change: () => ({ date: new Date(Number(expiresAt) + 1_000).toUTCString() }),
+    });
+    expect(await fetched(store)).toMatchObject({ nextOffset: 1n });
+  });
+
   it("a claim tells the time that the object shows, however late its answer comes", async () => {
     const place = await placeOn(s3);
     const store = await place.open();

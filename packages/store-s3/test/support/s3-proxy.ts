@@ -36,8 +36,12 @@ export type Fault =
   | { readonly kind: "lose-answer" }
   /** It reaches the server only then, whether or not anybody still waits for the answer. */
   | { readonly kind: "hold"; readonly until: Promise<unknown>; readonly andThen?: Fault }
-  /** Headers of the answer are changed; `undefined` removes one. */
-  | { readonly kind: "headers"; readonly change: (headers: IncomingHttpHeaders) => Record<string, string | undefined> };
+  /** Headers of the answer are changed, and it is held back until then; `undefined` removes a header. */
+  | {
+      readonly kind: "headers";
+      readonly change: (headers: IncomingHttpHeaders) => Record<string, string | undefined>;
+      readonly until?: () => Promise<unknown>;
+    };
 
 /** An HTTP proxy before an S3 server: counts what passes, and does to it what no server does when asked. */
 export interface S3Proxy {
@@ -92,7 +96,10 @@ export async function openS3Proxy(endpoint: string): Promise<S3Proxy> {
     if (fault?.kind === "lose-answer") return void outgoing.destroy();
     if (fault?.kind === "misreport") return answer(outgoing, fault.status, fault.code);
     const headers: Record<string, string | string[] | undefined> = { ...result.headers };
-    if (fault?.kind === "headers") Object.assign(headers, fault.change(result.headers));
+    if (fault?.kind === "headers") {
+      await fault.until?.();
+      Object.assign(headers, fault.change(result.headers));
+    }
     outgoing.sendDate = false;
     for (const [name, value] of Object.entries(headers)) if (value !== undefined) outgoing.setHeader(name, value);
     outgoing.writeHead(result.status).end(result.body);
