@@ -53,10 +53,8 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   const table = new OffsetsTable(options.schema ?? "public", options.table ?? "tidemark_offsets");
   const { client, end } = await resolveClient(options, timeout);
   const connections = new Connections(client);
-  const close = async (): Promise<void> => {
-    connections.leave();
-    await end?.();
-  };
+  // What the store's own pool still hears while it ends is nobody's concern.
+  const close = end ?? (async () => connections.leave());
   try {
     const { isSynced } = await withinTimeout(timeout, (signal) =>
       table.prepare((text, values) => connections.run(text, values, signal)),

@@ -39,7 +39,7 @@ export class Connections {
     return rows as readonly Row[];
   }
 
-  /** Leaves the client as it was. */
+  /** Leaves a client of somebody else's as it was. */
   leave(): void {
     this.#stopListening();
   }

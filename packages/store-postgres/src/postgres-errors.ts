@@ -8,10 +8,12 @@ export class UnsupportedTableError extends Error {
 /** Codes of statements that were ended for another one, and have surely written nothing: deadlock, serialization, lock. */
 const GAVE_WAY = new Set(["40P01", "40001", "55P03"]);
 const TLS_ADVICE = "check the URL's sslmode, sslrootcert, sslcert and sslkey, and the server's certificate";
-/** What clients say of a connection that is gone, or was never made, where they have no code of the server or of Node. */
+/** What pg and postgres.js say of a connection that is gone, or was never made, where the system says nothing. */
 const CONNECTION_TEXTS =
-  /^(?:Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded when trying to connect|timeout expired|Query read timeout|write CONNECT)/u;
+  /^(?:Connection terminated|timeout exceeded when trying to connect|timeout expired|write CONNECT)/u;
 const CONNECTION_CODES = /^CONNECT(?:ION)?_/u;
+/** What pg says of a client whose connection has ended: it never makes another one. */
+const CLIENT_TEXTS = /^Client (?:has encountered a connection error|was closed)/u;
 
 /** The server's code of an error: five characters, and with them the severity, which Node's errors do not have. */
 export function sqlStateOf(error: unknown): string | undefined {
@@ -32,6 +34,12 @@ export function classifyPostgresError(error: unknown, table: string): ErrorClass
   if (state !== undefined) return classifyState(state, text, table);
   if (/\bSSL\b/u.test(text)) return refused("UNAVAILABLE", `no TLS connection could be made (${text}): ${TLS_ADVICE}`);
   if (text.startsWith("SASL")) return denied(`PostgreSQL refused the credentials (${text}); check user and password`);
+  if (CLIENT_TEXTS.test(text)) {
+    return refused(
+      "UNAVAILABLE",
+      `the client's connection has ended (${text}): give the store a pool, or open it again`,
+    );
+  }
   const code = (error as { readonly code?: unknown } | undefined | null)?.code;
   if (CONNECTION_TEXTS.test(text) || (typeof code === "string" && CONNECTION_CODES.test(code))) {
     return unavailable(`the connection to PostgreSQL failed (${text}); try again`);

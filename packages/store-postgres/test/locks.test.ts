@@ -1,0 +1,132 @@
+import { describeWithServer } from "@tidemark/test-support/servers";
+import { expect, it } from "vitest";
+import { keysOf, key, newName, openClient, openStore, ownSchema, positionsOf } from "./open-store.ts";
+
+const PARTITIONS = 500;
+const ROUNDS = 40;
+
+await describeWithServer("postgres", ({ url }) => {
+  it("lets two sessions flush the same partitions in opposite orders: nobody sees a deadlock or a retry", async () => {
+    const namespace = newName();
+    const events: unknown[] = [];
+    const open = () => openStore({ url, namespace, onEvent: (event) => events.push(event) });
+    const [{ store: one }, { store: other }] = [await open(), await open()];
+    const keys = keysOf(PARTITIONS);
+    await one.claim(keys.map((each) => ({ key: each, token: "t", owner: "o" })));
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      const entries = keys.map((each) => ({ key: each, token: "t", nextOffset: BigInt(round) }));
+      const outcomes = await Promise.all([one.commit(entries), other.commit(entries.toReversed())]);
+      expect(new Set(outcomes.flat().map(({ status }) => status))).toEqual(new Set(["committed"]));
+    }
+    expect(new Set(await positionsOf(one, keys))).toEqual(new Set([BigInt(ROUNDS)]));
+    expect(events).toEqual([]);
+  });
+
+  it("writes what is free while somebody holds a row, and that row when it is free", async () => {
+    const { store, namespace } = await openStore({ url });
+    const { store: other } = await openStore({ url, namespace });
+    const keys = keysOf(2);
+    await store.claim(keys.map((each) => ({ key: each, token: "t", owner: "o" })));
+    const holder = await openClient(url);
+    await holder.query("BEGIN");
+    await holder.query("SELECT FROM tidemark_offsets WHERE namespace = $1 AND partition = 0 FOR UPDATE", [namespace]);
+    const entries = keys.map((each) => ({ key: each, token: "t", nextOffset: 1n }));
+    const committing = Promise.all([store.commit(entries), other.commit(entries.toReversed())]);
+    await expect.poll(() => positionsOf(store, keys)).toEqual([undefined, 1n]);
+    await holder.query("ROLLBACK");
+    const committed = [{ status: "committed" }, { status: "committed" }];
+    expect(await committing).toEqual([committed, committed]);
+  });
+
+  it("ends a flush of a partition that a frozen transaction has locked by its timeout; the others are through", async () => {
+    const keys = keysOf(64);
+    const { store, namespace } = await openStore({ url, timeout: 1_500 });
+    await store.claim(keys.map((each) => ({ key: each, token: "t", owner: "o" })));
+    const frozen = await openClient(url);
+    await frozen.query("BEGIN");
+    await store.commit([{ key: { ...key, partition: 37 }, token: "t", nextOffset: 5n }], { transaction: frozen });
+    const flush = () => store.commit(keys.map((each) => ({ key: each, token: "t", nextOffset: 10n })));
+    const startedAt = performance.now();
+    await expect(flush()).rejects.toMatchObject({ code: "TIMEOUT", retryable: true });
+    expect(performance.now() - startedAt).toBeLessThan(4_000);
+    expect(await positionsOf(store, keys)).toEqual(keys.map(({ partition }) => (partition === 37 ? undefined : 10n)));
+    // Whoever was given up waits for nothing at the server any more: it would keep a connection as long as the lock lasts.
+    const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%tidemark_offsets%'`;
+    const looker = await openClient(url);
+    await expect.poll(async () => (await looker.query(waiting)).rows.length).toBe(0);
+    await frozen.query("ROLLBACK");
+    expect(await flush()).toEqual(keys.map(() => ({ status: "committed" })));
+    expect(await positionsOf(store, [{ ...key, partition: 37 }])).toEqual([10n]);
+    expect(await countRows(url, namespace)).toBe(64);
+  });
+
+  it("claims what a frozen transaction is not creating", async () => {
+    const keys = keysOf(20);
+    const { store, namespace } = await openStore({ url, timeout: 1_500 });
+    const frozen = await openClient(url);
+    await frozen.query("BEGIN");
+    const recreated = {
+      key: { ...key, partition: 7 },
+      token: "zombie",
+      nextOffset: 5n,
+      recreate: true,
+      owner: "zombie",
+    };
+    await store.commit([recreated], { transaction: frozen });
+    const claim = () => store.claim(keys.map((each) => ({ key: each, token: "t", owner: "o" })));
+    await expect(claim()).rejects.toMatchObject({ code: "TIMEOUT", retryable: true });
+    const found = (await store.fetch(keys)).map(({ status }) => status);
+    expect(found).toEqual(keys.map(({ partition }) => (partition === 7 ? "absent" : "found")));
+    await frozen.query("ROLLBACK");
+    expect((await claim()).map(({ status }) => status)).toEqual(keys.map(() => "claimed"));
+    expect(await countRows(url, namespace)).toBe(20);
+  });
+
+  it("removes what nobody has locked, and the rest when it is free", async () => {
+    const keys = keysOf(5);
+    const { store, namespace } = await openStore({ url });
+    await store.claim(keys.map((each) => ({ key: each, token: "t", owner: "o" })));
+    const holder = await openClient(url);
+    await holder.query("BEGIN");
+    await holder.query("SELECT FROM tidemark_offsets WHERE namespace = $1 AND partition = 3 FOR UPDATE", [namespace]);
+    const deleting = store.delete({ topic: "orders" });
+    await expect.poll(() => countRows(url, namespace)).toBe(1);
+    await holder.query("ROLLBACK");
+    expect((await deleting).map(({ partition }) => partition).toSorted()).toEqual([0, 1, 2, 3, 4]);
+    expect(await countRows(url, namespace)).toBe(0);
+  });
+
+  it("plans a flush by the rows that it has, whatever the statistics say of versions", async () => {
+    const schema = await ownSchema(url);
+    const { store } = await openStore({ url, schema });
+    const keys = keysOf(1_000);
+    await store.claim(keys.map((each) => ({ key: each, token: "t", owner: "o" })));
+    const client = await openClient(url);
+    await client.query(`ANALYZE ${schema}.tidemark_offsets`);
+    const explained: string[] = [];
+    const explaining = {
+      async query(text: string, values: unknown[]) {
+        if (/^UPDATE/u.test(text)) {
+          const { rows } = await client.query<{ "QUERY PLAN": unknown }>(`EXPLAIN (FORMAT JSON) ${text}`, values);
+          explained.push(JSON.stringify(rows));
+        }
+        return client.query(text, values);
+      },
+    };
+    const { store: explainedStore } = await openStore({ client: explaining, schema, namespace: store.namespace });
+    await explainedStore.claim(keys.map((each) => ({ key: each, token: "t", owner: "o" })));
+    await explainedStore.commit(keys.map((each) => ({ key: each, token: "t", nextOffset: 1n })));
+    expect(explained.length).toBeGreaterThan(0);
+    // Each row of the table against each one given: a join filter with the function inside.
+    for (const plan of explained) expect(plan).not.toMatch(/"Nested Loop".*"Join Filter"/u);
+  });
+});
+
+/** How many rows a namespace has. */
+async function countRows(url: string, namespace: string): Promise<number> {
+  const client = await openClient(url);
+  const { rows } = await client.query<{ count: string }>("SELECT count(*) FROM tidemark_offsets WHERE namespace = $1", [
+    namespace,
+  ]);
+  return Number(rows[0]?.count);
+}
