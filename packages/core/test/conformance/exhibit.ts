@@ -12,8 +12,21 @@ export interface Exhibit {
   readonly surroundings?: Surroundings;
 }
 
+/** Lets one piece of work end before the next begins, of all clients that share something. */
+export function inTurn<Result>(shared: Map<string, unknown>, work: () => Promise<Result>): Promise<Result> {
+  const before = (shared.get("turn") as Promise<unknown> | undefined) ?? Promise.resolve();
+  const mine = before.then(work, work);
+  shared.set("turn", mine);
+  return mine;
+}
+
 /** Lets others run. */
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A renewal: what an entry is without its position and all that goes with it. */
+export function withoutPosition({ key, token, epoch, ttl, recreate, owner }: CommitEntry): CommitEntry {
+  return { key, token, epoch, ttl, recreate, owner };
+}
 
 /** Changes every entry of a commit in the light of what is stored. */
 export function committing(change: (entry: CommitEntry, stored: OffsetRecord | undefined) => CommitEntry): Fault {
@@ -25,6 +38,22 @@ export function committing(change: (entry: CommitEntry, stored: OffsetRecord | u
         return change(entry, outcome?.status === "found" ? outcome.record : undefined);
       });
       return store.commit(changed, options);
+    },
+  });
+}
+
+/** Shows every record otherwise than it is. */
+export function showing(change: (record: OffsetRecord) => OffsetRecord): Fault {
+  const shown = <Outcome extends object>(outcome: Outcome): Outcome =>
+    "record" in outcome && outcome.record !== undefined
+      ? { ...outcome, record: change(outcome.record as OffsetRecord) }
+      : outcome;
+  return ({ store }) => ({
+    claim: async (...asked) => (await store.claim(...asked)).map(shown),
+    commit: async (...asked) => (await store.commit(...asked)).map(shown),
+    fetch: async (...asked) => (await store.fetch(...asked)).map(shown),
+    list: async function* (...asked) {
+      for await (const record of store.list(...asked)) yield change(record);
     },
   });
 }

@@ -51,7 +51,9 @@ it("the clock is right again after cases that set it wrong side by side, one slo
     (delayMs: number): Fault =>
     ({ store }) => ({ fetch: async (...asked) => delay(delayMs).then(() => store.fetch(...asked)) });
   await Promise.all(
-    [40, 60].map((delayMs) => runStoreCase(spoiledHarness("slow", taking(delayMs), "remote"), clockCase)),
+    [40, 60].map((delayMs) =>
+      runStoreCase(spoiledHarness("slow", { store: taking(delayMs), surroundings: "remote" }), clockCase),
+    ),
   );
   assert.ok(Math.abs(aheadMs() - before) < 60_000, `the clock is ${aheadMs() - before} ms off`);
 });
@@ -61,7 +63,9 @@ async function expectNothingLeft(fault: Fault, surroundings: "durable" | "remote
   await Promise.all(
     storeConformanceCases.map(async (one) => {
       const left = new Left();
-      await runStoreCase(spoiledHarness("broken", fault, surroundings, left), one).catch(() => (failed += 1));
+      await runStoreCase(spoiledHarness("broken", { store: fault, surroundings, left }), one).catch(
+        () => (failed += 1),
+      );
       assert.deepEqual(left.open, [], `left by ${one.id}`);
     }),
   );

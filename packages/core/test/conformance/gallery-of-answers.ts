@@ -1,5 +1,5 @@
-import type { OffsetKey, OffsetStore } from "@tidemark/core";
-import { committing, type Exhibit, keysOf } from "./exhibit.ts";
+import type { ClaimOutcome, OffsetKey, OffsetStore } from "@tidemark/core";
+import { committing, type Exhibit, keysOf, withoutPosition } from "./exhibit.ts";
 
 /** Faults in what is answered, in names, and in times. */
 export const galleryOfAnswers: readonly Exhibit[] = [
@@ -27,15 +27,17 @@ export const galleryOfAnswers: readonly Exhibit[] = [
     fault: "position 0 is taken for none",
     caseId: "commit/zero-is-a-position",
     says: /undefined|0n/,
-    spoil: committing(({ nextOffset, metadata, rewindFrom, ...entry }) =>
-      nextOffset === 0n ? entry : { ...entry, nextOffset, metadata, rewindFrom },
-    ),
+    spoil: committing((entry) => (entry.nextOffset === 0n ? withoutPosition(entry) : entry)),
   },
   {
     fault: "a renewal clears the metadata",
     caseId: "commit/renewal-only",
     says: /deeply equal|deep-equal/,
-    spoil: committing((entry, stored) => ({ ...entry, nextOffset: entry.nextOffset ?? stored?.nextOffset })),
+    spoil: committing((entry, stored) =>
+      entry.nextOffset !== undefined || stored?.nextOffset === undefined
+        ? entry
+        : { ...entry, nextOffset: stored.nextOffset, metadata: "" },
+    ),
   },
   {
     fault: "a commit of the same position renews nothing",
@@ -116,8 +118,12 @@ export const galleryOfAnswers: readonly Exhibit[] = [
     spoil: ({ store }) => ({
       claim: async (entries, options) => {
         const kept = entries.filter(({ key }) => key.topic !== "__proto__");
-        await store.claim(kept, options);
-        return entries.map(() => ({ status: "claimed", record: undefined }));
+        const outcomes = (await store.claim(kept, options)).values();
+        return entries.map(({ key }) =>
+          key.topic === "__proto__"
+            ? { status: "claimed", epoch: 1, record: undefined }
+            : (outcomes.next().value as ClaimOutcome),
+        );
       },
     }),
   },
@@ -184,8 +190,9 @@ function renaming(store: OffsetStore, rename: (name: string) => string): Partial
   });
   return {
     claim: async (entries) => {
-      for (const entry of entries) await store.claim([renamed(entry)]);
-      return entries.map(() => ({ status: "claimed", record: undefined }));
+      const outcomes: ClaimOutcome[] = [];
+      for (const entry of entries) outcomes.push(...(await store.claim([renamed(entry)])));
+      return outcomes;
     },
     commit: async (entries) => (await Promise.all(entries.map((entry) => store.commit([renamed(entry)])))).flat(),
   };

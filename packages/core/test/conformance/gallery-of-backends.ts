@@ -1,6 +1,13 @@
-import { type ClaimEntry, formatKey, type OffsetKey, type OffsetRecord, type OffsetStore } from "@tidemark/core";
+import {
+  type ClaimEntry,
+  type ClaimOutcome,
+  formatKey,
+  type OffsetKey,
+  type OffsetRecord,
+  type OffsetStore,
+} from "@tidemark/core";
 import type { Fault } from "./broken-store.ts";
-import { type Exhibit, keysOf, remembering, turn } from "./exhibit.ts";
+import { type Exhibit, keysOf, remembering, showing, turn } from "./exhibit.ts";
 
 /** Faults that a backend's own habits bring with them: patterns, collations, columns, statements. */
 export const galleryOfBackends: readonly Exhibit[] = [
@@ -66,26 +73,13 @@ export const galleryOfBackends: readonly Exhibit[] = [
     fault: "times are kept in whole seconds, and said to be exact",
     caseId: "ttl/step-of-the-clock",
     says: /12 times are multiples of 1000 ms/,
-    spoil: ({ store }) => {
-      const seconds = (time: Date | undefined): Date | undefined =>
-        time && new Date(Math.floor(time.getTime() / 1_000) * 1_000);
-      const shown = <Outcome extends object>(outcome: Outcome): Outcome => {
-        if (!("record" in outcome) || outcome.record === undefined) return outcome;
-        const record = outcome.record as OffsetRecord;
-        const times = (["claimedAt", "committedAt", "expiresAt"] as const).flatMap((field) =>
-          record[field] === undefined ? [] : [[field, seconds(record[field])]],
-        );
-        return { ...outcome, record: { ...record, ...Object.fromEntries(times) } };
-      };
-      return {
-        claim: async (...asked) => (await store.claim(...asked)).map(shown),
-        commit: async (...asked) => (await store.commit(...asked)).map(shown),
-        fetch: async (...asked) => (await store.fetch(...asked)).map(shown),
-        list: async function* (...asked) {
-          for await (const record of store.list(...asked)) yield shown({ record }).record;
-        },
-      };
-    },
+    spoil: showing((record) => {
+      const times = (["claimedAt", "committedAt", "expiresAt"] as const).flatMap((field) => {
+        const time = record[field];
+        return time === undefined ? [] : [[field, new Date(Math.floor(time.getTime() / 1_000) * 1_000)]];
+      });
+      return { ...record, ...Object.fromEntries(times) };
+    }),
   },
   {
     fault: "a ttl is kept in whole seconds",
@@ -116,6 +110,14 @@ export const galleryOfBackends: readonly Exhibit[] = [
       list: async function* (...asked) {
         for (const [name, other] of namespaces) if (name.startsWith(store.namespace)) yield* other.list(...asked);
       },
+    }),
+  },
+  {
+    fault: "namespaces that differ in a blank at their end meet",
+    caseId: "delete/near-namespaces",
+    says: /meet/,
+    spoil: ({ store, namespaces }) => ({
+      fetch: (keys, options) => (namespaces.get(store.namespace.trimEnd()) ?? store).fetch(keys, options),
     }),
   },
   {
@@ -163,8 +165,9 @@ function collating(fold: (name: string) => string): Fault {
     });
     return {
       claim: async (entries) => {
-        for (const entry of entries) await store.claim([{ ...entry, key: folded(entry.key) }]);
-        return entries.map(() => ({ status: "claimed", record: undefined }));
+        const outcomes: ClaimOutcome[] = [];
+        for (const entry of entries) outcomes.push(...(await store.claim([{ ...entry, key: folded(entry.key) }])));
+        return outcomes;
       },
       commit: async (entries) =>
         (await Promise.all(entries.map((entry) => store.commit([{ ...entry, key: folded(entry.key) }])))).flat(),
@@ -179,7 +182,6 @@ async function putBack(store: OffsetStore, shared: Map<string, unknown>, record:
   const claimed = shared.get(formatKey(key)) as ClaimEntry | undefined;
   const [now] = await store.fetch([key]);
   if (claimed === undefined || nextOffset === undefined || now?.status !== "found") return;
-  const rewindFrom = now.record.nextOffset;
-  if (rewindFrom === nextOffset) return;
-  await store.commit([{ key, token: claimed.token, nextOffset, metadata, rewindFrom }]);
+  if (now.record.nextOffset === nextOffset) return;
+  await store.commit([{ key, token: claimed.token, nextOffset, metadata, rewind: true }]);
 }

@@ -1,5 +1,5 @@
-import { type CommitEntry, formatKey, type OffsetKey } from "@tidemark/core";
-import { type Exhibit, keysOf } from "./exhibit.ts";
+import { type ClaimOutcome, type CommitEntry, type CommitOutcome, formatKey, type OffsetKey } from "@tidemark/core";
+import { type Exhibit, keysOf, turn } from "./exhibit.ts";
 
 /** Faults that show where one call has several entries. */
 export const galleryOfBatches: readonly Exhibit[] = [
@@ -88,15 +88,69 @@ export const galleryOfBatches: readonly Exhibit[] = [
   {
     fault: "a whole batch goes back to where its first entry may",
     caseId: "batch/entries-of-their-own",
-    says: /rewindFrom of another entry/,
+    says: /the rewind of another entry/,
     spoil: ({ store }) => ({
       commit: (entries: readonly CommitEntry[], options) =>
         store.commit(
           entries.map((entry) =>
-            entry.nextOffset === undefined ? entry : { ...entry, rewindFrom: entries[0]?.rewindFrom },
+            entry.nextOffset === undefined ? entry : { ...entry, rewind: entries.some(({ rewind }) => rewind) },
           ),
           options,
         ),
+    }),
+  },
+  {
+    fault: "a whole batch holds by the epoch of its first entry",
+    caseId: "batch/entries-of-their-own",
+    says: /the epoch of another entry/,
+    spoil: ({ store }) => ({
+      commit: (entries: readonly CommitEntry[], options) =>
+        store.commit(
+          entries.map((entry) => (entry.epoch === undefined ? entry : { ...entry, epoch: entries[0]?.epoch })),
+          options,
+        ),
+    }),
+  },
+  {
+    fault: "a batch that releases one key releases all",
+    caseId: "batch/entries-of-their-own",
+    says: /fenced|held as another/,
+    spoil: ({ store }) => ({
+      commit: (entries: readonly CommitEntry[], options) =>
+        store.commit(
+          entries.map((entry) => ({ ...entry, release: entries.some(({ release }) => release) })),
+          options,
+        ),
+    }),
+  },
+  {
+    fault: "batches are atomic up to 100 entries, and said to be up to 1,000",
+    caseId: "race/batch-is-seen-whole",
+    says: /a fetch saw a part of 500 commits/,
+    spoil: ({ store }) => ({
+      commit: async (entries, options) => {
+        const outcomes: CommitOutcome[] = [];
+        for (let from = 0; from < entries.length; from += 100) {
+          outcomes.push(...(await store.commit(entries.slice(from, from + 100), options)));
+          await turn();
+        }
+        return outcomes;
+      },
+    }),
+  },
+  {
+    fault: "claims of a batch are written one after the other",
+    caseId: "race/batch-is-seen-whole",
+    says: /a fetch saw a part of 500 claims/,
+    spoil: ({ store }) => ({
+      claim: async (entries, options) => {
+        const outcomes: ClaimOutcome[] = [];
+        for (let from = 0; from < entries.length; from += 50) {
+          outcomes.push(...(await store.claim(entries.slice(from, from + 50), options)));
+          await turn();
+        }
+        return outcomes;
+      },
     }),
   },
   {

@@ -31,47 +31,8 @@ export const galleryOfClaims: readonly Exhibit[] = [
     says: /behind/,
     spoil: committing((entry, stored) => ({
       ...entry,
-      ...(entry.nextOffset !== undefined && { rewindFrom: stored?.nextOffset }),
+      ...(entry.nextOffset !== undefined && { rewind: entry.nextOffset < (stored?.nextOffset ?? 0n) }),
     })),
-  },
-  {
-    fault: "rewindFrom is obeyed whatever it says",
-    caseId: "rewind/mismatched",
-    says: /went back with rewindFrom 99/,
-    spoil: committing((entry, stored) => ({
-      ...entry,
-      ...(entry.rewindFrom !== undefined && { rewindFrom: stored?.nextOffset }),
-    })),
-  },
-  {
-    fault: "a next token is ignored",
-    caseId: "rewind/next-token",
-    says: /a late write landed/,
-    spoil: committing((entry) => ({ ...entry, nextToken: undefined })),
-  },
-  {
-    fault: "a next token is taken although the commit is refused",
-    caseId: "rewind/next-token-refused",
-    says: /a refused commit changed the token/,
-    spoil: ({ store }) => ({
-      commit: async (entries, options) => {
-        const renewals = entries.map(({ key, token, nextToken }) => ({ key, token, nextToken }));
-        if (entries.some(({ nextToken }) => nextToken !== undefined)) await store.commit(renewals);
-        return store.commit(entries, options);
-      },
-    }),
-  },
-  {
-    fault: "a repeated commit with a next token is fenced",
-    caseId: "rewind/next-token",
-    says: /fenced/,
-    spoil: ({ store }) => ({
-      commit: async (entries, options) => {
-        const [{ key, token } = { key: undefined, token: "" }] = entries;
-        const held = key && (await store.commit([{ key, token }]));
-        return held?.[0]?.status === "fenced" ? held : store.commit(entries, options);
-      },
-    }),
   },
   {
     fault: "the same position is refused",

@@ -1,10 +1,10 @@
-import { formatKey, type OffsetKey, type OffsetRecord, OffsetStoreError } from "@tidemark/core";
+import { formatKey, type OffsetKey, OffsetStoreError } from "@tidemark/core";
 import { type Exhibit, keysOf } from "./exhibit.ts";
 
 /** How many connections a client usually has. */
 const POOL = 10;
 
-/** Faults in what is left behind: locks, connections, memory. */
+/** Faults in what is left behind: locks and connections. */
 export const galleryOfLeaks: readonly Exhibit[] = [
   {
     fault: "a call that is given up leaves its key locked",
@@ -81,24 +81,7 @@ export const galleryOfLeaks: readonly Exhibit[] = [
       };
     },
   },
-  {
-    fault: "a listing loads everything before it gives the first",
-    caseId: "list/streams",
-    says: /held .* at its first record/,
-    spoil: ({ store }) => ({
-      list: async function* (...asked) {
-        const all: OffsetRecord[] = [];
-        // A record that came over a wire shares nothing with what is stored.
-        for await (const record of store.list(...asked)) all.push({ ...record, metadata: copied(record.metadata) });
-        yield* all;
-      },
-    }),
-  },
 ];
-
-function copied(text: string): string {
-  return Buffer.from(text).toString();
-}
 
 function refuse(refused: boolean, message: string, keys: readonly OffsetKey[]): void {
   if (!refused) return;

@@ -1,5 +1,5 @@
 import { type CommitEntry, type CommitOutcome, formatKey, type OffsetStore, OffsetStoreError } from "@tidemark/core";
-import { type Exhibit, keysOf, turn } from "./exhibit.ts";
+import { type Exhibit, inTurn, keysOf, turn } from "./exhibit.ts";
 
 /** Faults that show when several clients write at once, or when one goes on after its claim was lost. */
 export const galleryOfRaces: readonly Exhibit[] = [
@@ -17,8 +17,8 @@ export const galleryOfRaces: readonly Exhibit[] = [
         if (stored && (stored.nextOffset ?? 0n) > (entry.nextOffset ?? 0n))
           return [{ status: "behind", record: stored }];
         const [now] = await store.fetch(keysOf(entries));
-        const rewindFrom = now?.status === "found" ? now.record.nextOffset : undefined;
-        return store.commit([{ ...entry, ...(entry.nextOffset !== undefined && { rewindFrom }) }], options);
+        const isBack = now?.status === "found" && (now.record.nextOffset ?? 0n) > (entry.nextOffset ?? 0n);
+        return store.commit([{ ...entry, ...(entry.nextOffset !== undefined && isBack && { rewind: true }) }], options);
       },
     }),
   },
@@ -29,13 +29,13 @@ export const galleryOfRaces: readonly Exhibit[] = [
     spoil: ({ store, shared }) => ({
       claim: async (entries, options) => {
         for (const { token, owner } of entries) shared.set(token, owner);
-        return store.claim(entries, options);
+        return inTurn(shared, () => store.claim(entries, options));
       },
       commit: async (entries) => {
-        const checked = await store.commit(entries.map(({ key, token }) => ({ key, token })));
+        const checked = await inTurn(shared, () => store.commit(entries.map(({ key, token }) => ({ key, token }))));
         if (checked.some(({ status }) => status !== "committed")) return checked;
         await turn();
-        return seizing(store, entries, (token) => shared.get(token));
+        return inTurn(shared, () => seizing(store, entries, (token) => shared.get(token)));
       },
     }),
   },
@@ -50,7 +50,7 @@ export const galleryOfRaces: readonly Exhibit[] = [
       },
       commit: async (entries, options) => {
         if (!entries.every(({ token }) => shared.has(token))) return store.commit(entries, options);
-        return seizing(store, entries, (token) => shared.get(token));
+        return inTurn(shared, () => seizing(store, entries, (token) => shared.get(token)));
       },
     }),
   },
@@ -108,7 +108,7 @@ export const galleryOfRaces: readonly Exhibit[] = [
     says: /committed/,
     spoil: ({ store }) => ({
       commit: async (entries, options) => {
-        const back = entries.filter(({ rewindFrom }) => rewindFrom !== undefined);
+        const back = entries.filter(({ rewind }) => rewind === true);
         await store.claim(back.map(({ key, token }) => ({ key, token, owner: "holder" })));
         return store.commit(entries, options);
       },
@@ -218,9 +218,8 @@ export const galleryOfRaces: readonly Exhibit[] = [
       return {
         claim: async (entries, options) => {
           await turn();
-          const sent = closed ? [] : entries;
-          await store.claim(sent, options);
-          return entries.map(() => ({ status: "claimed", record: undefined }));
+          if (!closed) return store.claim(entries, options);
+          return entries.map(() => ({ status: "claimed", epoch: 1, record: undefined }));
         },
         close: () => {
           closed = true;
@@ -248,14 +247,12 @@ export const galleryOfRaces: readonly Exhibit[] = [
   },
 ];
 
-/** Takes the claim and commits under it, with nobody in between: the memory store answers in the run in which it is called. */
+/** Takes the claim and commits under it. */
 async function seizing(
   store: OffsetStore,
   entries: readonly CommitEntry[],
   ownerOf: (token: string) => unknown,
 ): Promise<CommitOutcome[]> {
-  const claimed = store.claim(entries.map(({ key, token }) => ({ key, token, owner: String(ownerOf(token)) })));
-  const committed = store.commit(entries);
-  await claimed;
-  return committed;
+  await store.claim(entries.map(({ key, token }) => ({ key, token, owner: String(ownerOf(token)) })));
+  return store.commit(entries);
 }

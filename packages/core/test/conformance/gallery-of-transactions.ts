@@ -1,6 +1,6 @@
-import { type CommitEntry, type CommitOutcome, type OffsetStore } from "@tidemark/core";
+import type { CommitEntry, CommitOptions, CommitOutcome, OffsetStore } from "@tidemark/core";
 import { type Exhibit } from "./exhibit.ts";
-import { MemoryTransaction } from "./memory-transactions.ts";
+import { SoundTransaction } from "./sound-backend.ts";
 
 /** Faults of stores that take a caller's transaction. */
 export const galleryOfTransactions: readonly Exhibit[] = [
@@ -50,6 +50,58 @@ export const galleryOfTransactions: readonly Exhibit[] = [
       ),
   },
   {
+    fault: "inside a transaction the same position is committed again",
+    caseId: "transaction/same-position",
+    says: /it was answered, and not refused/,
+    surroundings: "transactional",
+    spoil: ({ store }) =>
+      within(store, (entries, transaction, inside) =>
+        inside(entries, transaction).catch((error: { refusal?: CommitOutcome }) => {
+          const { refusal } = error;
+          const isSame = refusal?.status === "behind" && refusal.record.nextOffset === entries[0]?.nextOffset;
+          if (!isSame) throw error;
+          return [{ status: "committed" }];
+        }),
+      ),
+  },
+  {
+    fault: "what is refused in a transaction is written by its commit",
+    caseId: "transaction/refusal-committed-all-the-same",
+    says: /what was refused is written/,
+    surroundings: "transactional",
+    spoil: ({ store }) =>
+      within(store, (entries, transaction, inside) =>
+        inside(entries, transaction).catch(async (error: { refusal?: CommitOutcome }) => {
+          if (error.refusal?.status !== "behind") throw error;
+          await inside(
+            entries.map((entry) => ({ ...entry, rewind: true })),
+            transaction,
+          );
+          throw error;
+        }),
+      ),
+  },
+  {
+    fault: "inside a transaction an expired record is there",
+    caseId: "transaction/expired-and-recreated",
+    says: /not refused|CONFLICT|CORRUPT|deep/,
+    surroundings: "transactional",
+    spoil: ({ store, timeless }) =>
+      within(store, (entries, transaction) =>
+        (timeless as unknown as OffsetStore<SoundTransaction>).commit(entries, { transaction }),
+      ),
+  },
+  {
+    fault: "a rewind in a transaction begins no epoch",
+    caseId: "transaction/rewind-and-renewal",
+    says: /begins no epoch/,
+    surroundings: "transactional",
+    spoil: ({ store }) =>
+      within(store, async (entries, transaction, inside) =>
+        (await inside(entries, transaction)).map(({ status }) => ({ status }) as CommitOutcome),
+      ),
+  },
+  {
     fault: "a transaction that is over is taken for none",
     caseId: "transaction/not-open",
     says: /has ended by commit was accepted/,
@@ -61,18 +113,18 @@ export const galleryOfTransactions: readonly Exhibit[] = [
   },
 ];
 
-type Inside = (entries: readonly CommitEntry[], transaction: MemoryTransaction) => Promise<CommitOutcome[]>;
+type Inside = (entries: readonly CommitEntry[], transaction: SoundTransaction) => Promise<CommitOutcome[]>;
 
 /** Commits that do something else inside a transaction. */
 function within(
-  store: OffsetStore<unknown>,
-  commit: (entries: readonly CommitEntry[], transaction: MemoryTransaction, inside: Inside) => Promise<CommitOutcome[]>,
+  store: OffsetStore<SoundTransaction>,
+  commit: (entries: readonly CommitEntry[], transaction: SoundTransaction, inside: Inside) => Promise<CommitOutcome[]>,
 ): Pick<OffsetStore, "commit"> {
   const inside: Inside = (entries, transaction) => store.commit(entries, { transaction });
   return {
-    commit: (entries, options: { readonly transaction?: unknown } = {}) =>
-      options.transaction instanceof MemoryTransaction
+    commit: (entries, options: CommitOptions<unknown> = {}) =>
+      options.transaction instanceof SoundTransaction
         ? commit(entries, options.transaction, inside)
-        : store.commit(entries, options),
+        : store.commit(entries, options as CommitOptions<SoundTransaction>),
   };
 }

@@ -24,7 +24,7 @@ describe("beside the case that names its fault", () => {
   for (const { fault, spoil, surroundings } of gallery.filter(({ fault: name }) => foundByModel.has(name))) {
     it(`the model test finds that ${fault}`, async () => {
       await rejectsOnce(SEEDS, (seed) =>
-        checkStoreModel(spoiledHarness(fault, spoil, surroundings), { seed, shrinkFor: 0 }),
+        checkStoreModel(spoiledHarness(fault, { store: spoil, surroundings }), { seed, shrinkFor: 0 }),
       );
     });
   }
@@ -32,7 +32,7 @@ describe("beside the case that names its fault", () => {
   for (const { fault, spoil, surroundings } of gallery.filter(({ fault: name }) => foundByHistories.has(name))) {
     it(`some order of concurrent calls would have to explain that ${fault}, and none does`, async () => {
       await rejectsOnce(SEEDS, async () => {
-        for (const one of histories) await runStoreCase(spoiledHarness(fault, spoil, surroundings), one);
+        for (const one of histories) await runStoreCase(spoiledHarness(fault, { store: spoil, surroundings }), one);
       });
     });
   }

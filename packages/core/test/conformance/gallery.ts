@@ -10,6 +10,10 @@ import { galleryOfRaces } from "./gallery-of-races.ts";
 import { galleryOfRecords } from "./gallery-of-records.ts";
 import { galleryOfSurroundings } from "./gallery-of-surroundings.ts";
 import { galleryOfTransactions } from "./gallery-of-transactions.ts";
+import { galleryOfEpochs } from "./gallery-of-epochs.ts";
+import { galleryOfPositions } from "./gallery-of-positions.ts";
+import { galleryOfExpiry } from "./gallery-of-expiry.ts";
+import { galleryOfOutages } from "./gallery-of-outages.ts";
 
 /** One fault each that people have built into such stores. */
 export const gallery: readonly Exhibit[] = [
@@ -24,4 +28,8 @@ export const gallery: readonly Exhibit[] = [
   ...galleryOfClocks,
   ...galleryOfLeaks,
   ...galleryOfTransactions,
+  ...galleryOfOutages,
+  ...galleryOfExpiry,
+  ...galleryOfPositions,
+  ...galleryOfEpochs,
 ];

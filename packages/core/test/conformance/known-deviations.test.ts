@@ -11,7 +11,7 @@ function testsOf(knownDeviations: Record<string, string>): Map<string, () => Pro
   assert.ok(exhibit);
   testOffsetStore(
     { describe: (_, define) => define(), it: (name, run) => tests.set(name, run) },
-    spoiledHarness(exhibit.fault, exhibit.spoil),
+    spoiledHarness(exhibit.fault, { store: exhibit.spoil }),
     { knownDeviations },
   );
   return tests;

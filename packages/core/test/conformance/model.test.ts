@@ -10,20 +10,22 @@ testStoreModel({ describe, it }, createMemoryHarness());
 describe("a model test", () => {
   it("asks for every kind of answer", async () => {
     const answers = new Set<string>();
-    const counting = spoiledHarness("sound", ({ store }) => {
-      const counted =
-        <Rest extends unknown[]>(call: (...given: Rest) => Promise<readonly { status: string; reason?: string }[]>) =>
-        async (...given: Rest) => {
-          const outcomes = await call.call(store, ...given);
-          for (const { status, reason = "" } of outcomes) answers.add(`${status} ${reason}`.trim());
-          return outcomes;
+    const counting = spoiledHarness("sound", {
+      store: ({ store }) => {
+        const counted =
+          <Rest extends unknown[]>(call: (...given: Rest) => Promise<readonly { status: string; reason?: string }[]>) =>
+          async (...given: Rest) => {
+            const outcomes = await call.call(store, ...given);
+            for (const { status, reason = "" } of outcomes) answers.add(`${status} ${reason}`.trim());
+            return outcomes;
+          };
+        return {
+          claim: counted(store.claim) as OffsetStore["claim"],
+          commit: counted(store.commit) as OffsetStore["commit"],
+          fetch: counted(store.fetch) as OffsetStore["fetch"],
+          expire: counted(store.expire) as OffsetStore["expire"],
         };
-      return {
-        claim: counted(store.claim) as OffsetStore["claim"],
-        commit: counted(store.commit) as OffsetStore["commit"],
-        fetch: counted(store.fetch) as OffsetStore["fetch"],
-        expire: counted(store.expire) as OffsetStore["expire"],
-      };
+      },
     });
     await checkStoreModel(counting);
     expect([...answers].toSorted()).toEqual([
@@ -41,12 +43,14 @@ describe("a model test", () => {
   });
 
   it("tells the shortest list of calls, and what repeats it", async () => {
-    const forgetful = spoiledHarness("forgetful", ({ store }) => ({
-      claim: async (entries, options) => {
-        const outcomes = await store.claim(entries, options);
-        return outcomes.map((outcome) => ({ ...outcome, record: undefined }));
-      },
-    }));
+    const forgetful = spoiledHarness("forgetful", {
+      store: ({ store }) => ({
+        claim: async (entries, options) => {
+          const outcomes = await store.claim(entries, options);
+          return outcomes.map((outcome) => ({ ...outcome, record: undefined }));
+        },
+      }),
+    });
     const messageOf = async (options: Parameters<typeof checkStoreModel>[1]): Promise<string> => {
       const error: unknown = await checkStoreModel(forgetful, options).then(
         () => undefined,

@@ -35,7 +35,7 @@ export async function startPeer(module: string, namespace: string): Promise<Peer
   await next(child);
   return {
     commit: async (tasks) => {
-      child.send(tasks as PeerTask[]);
+      child.send(tasks);
       const message = await next(child);
       return "statuses" in message ? message.statuses : [];
     },

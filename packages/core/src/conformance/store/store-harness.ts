@@ -52,7 +52,10 @@ export interface OpenedStore<Transaction = unknown> {
   reopen?(): Promise<OpenedStore<Transaction>>;
   /** Reads the backend itself, past the store: whether anything is physically kept for the key, expired or not. */
   peek?(key: OffsetKey): Promise<boolean>;
-  /** Writes, past the store, bytes that no store would write into the place of the key's record, which exists. */
+  /**
+   * Writes, past the store, bytes that no store would write into the place of the key's record, which exists. With another
+   * version, as by hand: a store that holds the claim goes by the version alone.
+   */
   corrupt?(key: OffsetKey): Promise<void>;
   /** Cuts this client off from the backend; its calls fail or go unanswered. Resolves to what restores the connection. */
   interrupt?(): Promise<() => Promise<void>>;

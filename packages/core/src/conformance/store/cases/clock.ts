@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 
 import type { OffsetKey } from "../../../key.ts";
+import { untilClockTicks } from "../clock.ts";
 import type { ConformanceCase } from "../conformance-case.ts";
 import {
   claim,
@@ -75,6 +76,7 @@ export const clockCases: readonly ConformanceCase[] = [
           }
         }
         const { epoch } = await found(store, other);
+        await untilClockTicks(store);
         await store.delete({ keys: [key, ...keys] });
         // An epoch goes by the clock where nothing else is left: by a client's it would be far ahead, or come again.
         const again = await claimed(store, other, newToken());

@@ -115,6 +115,8 @@ export const outageCases: readonly ConformanceCase[] = [
         );
         const before = await claim(store, key, newer, { owner: "newer" });
         await committed(store, key, newer, 20n);
+        // Once the call is on its way still, and once the holder knows that something went wrong.
+        if (fault === "silence") await underWay;
         await restore();
         assert.notEqual(await underWay, "committed", "a commit of a holder that was cut off landed after a takeover");
         const refusal = { status: "fenced", reason: "superseded", owner: "newer" };

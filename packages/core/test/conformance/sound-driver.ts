@@ -1,0 +1,134 @@
+import type { StoreCapabilities } from "@tidemark/core";
+import type {
+  Change,
+  DriverContext,
+  DriverKey,
+  ErrorClassification,
+  ListFilter,
+  ListPage,
+  OffsetStoreDriver,
+  ReadAnswer,
+  WriteAnswer,
+} from "@tidemark/core/driver";
+import {
+  backendNow,
+  Connection,
+  ConnectionReset,
+  fits,
+  nameOf,
+  type Row,
+  soundCapabilities,
+  SoundTransaction,
+} from "./sound-backend.ts";
+
+const PAGE = 500;
+
+/** What a sound driver is made of. */
+export interface SoundDriverOptions {
+  readonly rows: Map<string, Row>;
+  /** Default: the backend's. */
+  readonly clock?: () => number;
+  readonly connection?: Connection;
+  readonly capabilities?: Partial<StoreCapabilities>;
+}
+
+/** A driver as it should be, in a few lines, for tests that break it. */
+export class SoundDriver implements OffsetStoreDriver<SoundTransaction> {
+  readonly name = "sound";
+  readonly capabilities: StoreCapabilities;
+  readonly rows: Map<string, Row>;
+  readonly clock: () => number;
+  readonly connection: Connection;
+
+  constructor({ rows, clock = backendNow, connection = new Connection(), capabilities = {} }: SoundDriverOptions) {
+    this.rows = rows;
+    this.clock = clock;
+    this.connection = connection;
+    this.capabilities = Object.freeze({ ...soundCapabilities, ...capabilities });
+  }
+
+  read(keys: readonly DriverKey[], { transaction }: DriverContext<SoundTransaction>): Promise<ReadAnswer> {
+    return this.connection.carry(() => ({
+      now: this.clock(),
+      entries: keys.map((key) => this.#rowOf(nameOf(key), transaction)),
+    }));
+  }
+
+  write(changes: readonly Change[], { transaction }: DriverContext<SoundTransaction>): Promise<WriteAnswer> {
+    return this.connection.carry(() => {
+      if (transaction?.isOpen === false) throw new Error("the transaction is over");
+      const writtenAt = this.clock();
+      const answers = changes.map((change) => fits(change, this.#rowOf(nameOf(change.key), transaction)));
+      if (answers.includes(false)) return { changes: answers.map((isFit) => (isFit ? "skipped" : "conflict")) };
+      for (const { key, version, value, reclaimAfter } of changes) {
+        const row = { key, version, value: value ?? "", writtenAt, reclaimAt: writtenAt + (reclaimAfter ?? Infinity) };
+        this.put(nameOf(key), value === undefined ? undefined : row, transaction);
+      }
+      return { writtenAt, changes: undefined };
+    });
+  }
+
+  async *list(filter: ListFilter): AsyncGenerator<ListPage, void, undefined> {
+    // What is there now, in pages: each row as it is when its page comes.
+    const names = await this.connection.carry(() =>
+      [...this.rows].flatMap(([name, row]) => (matches(filter, row.key) ? name : [])),
+    );
+    for (let from = 0; from === 0 || from < names.length; from += PAGE) {
+      yield await this.connection.carry(() => ({
+        now: this.clock(),
+        entries: names.slice(from, from + PAGE).flatMap((name) => {
+          const row = this.rows.get(name);
+          return row === undefined ? [] : { key: row.key, entry: row };
+        }),
+      }));
+    }
+  }
+
+  classify(error: unknown): ErrorClassification {
+    const message = error instanceof Error ? error.message : String(error);
+    return error instanceof ConnectionReset
+      ? { code: "UNAVAILABLE", retryable: true, message: "the connection is gone; try again" }
+      : { code: "UNKNOWN", retryable: false, message: message.replace(/\.$/, "") };
+  }
+
+  async close(): Promise<void> {}
+
+  /** Stores a row, or removes it. */
+  put(name: string, row: Row | undefined, transaction?: SoundTransaction): void {
+    if (transaction !== undefined) transaction.written.set(name, row);
+    else if (row === undefined) this.rows.delete(name);
+    else this.rows.set(name, row);
+  }
+
+  /** Begins a transaction on these rows. Nothing holds others off meanwhile: at its end it gives way to them. */
+  begin(): { transaction: SoundTransaction; commit: () => Promise<void>; rollback: () => Promise<void> } {
+    const transaction = new SoundTransaction();
+    const before = new Map(this.rows);
+    return {
+      transaction,
+      commit: async () => {
+        transaction.isOpen = false;
+        for (const name of transaction.written.keys()) {
+          if (this.rows.get(name) !== before.get(name)) throw new Error("somebody has written since");
+        }
+        for (const [name, row] of transaction.written) this.put(name, row);
+      },
+      rollback: async () => {
+        transaction.isOpen = false;
+      },
+    };
+  }
+
+  #rowOf(name: string, transaction: SoundTransaction | undefined): Row | undefined {
+    return transaction?.written.has(name) === true ? transaction.written.get(name) : this.rows.get(name);
+  }
+}
+
+function matches({ kind, consumer, topic, partition }: ListFilter, key: DriverKey): boolean {
+  return (
+    (kind === "position") === "partition" in key &&
+    (consumer === undefined || consumer === key.consumer) &&
+    (topic === undefined || topic === key.topic) &&
+    (partition === undefined || ("partition" in key && partition === key.partition))
+  );
+}
