@@ -87,14 +87,24 @@ function isPool(client: PostgresClient): client is ClientPool {
   return "connect" in client && "totalCount" in client;
 }
 
+/** How many stores and calls listen to a client: they share one listener. */
+const listening = new WeakMap<object, number>();
+
 /** Without anybody who listens a connection that breaks ends the process. The call that needs it tells of it. */
 function listenToErrors(client: object): () => void {
   if (!("on" in client && "off" in client && typeof client.on === "function" && typeof client.off === "function")) {
     return ignore;
   }
-  const { off } = client;
-  client.on("error", ignore);
-  return () => void off.call(client, "error", ignore);
+  const { on, off } = client;
+  const change = (by: 1 | -1): number => {
+    const count = (listening.get(client) ?? 0) + by;
+    listening.set(client, count);
+    return count;
+  };
+  if (change(1) === 1) on.call(client, "error", ignore);
+  return () => {
+    if (change(-1) === 0) off.call(client, "error", ignore);
+  };
 }
 
 function ignore(): void {}

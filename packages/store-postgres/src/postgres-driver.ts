@@ -98,13 +98,12 @@ export class PostgresDriver implements OffsetStoreDriver<PostgresClient> {
     const items = keys.map((key, at) => ({ ...columnsOf(key), at }));
     const given = new Given(items, { ...KEY_TYPES, at: "integer" }, parameters);
     const columns = [`${given.column("at")} AS at`, ENTRY_COLUMNS, `${milliseconds(clockOf(context))} AS now`];
-    if (context.transaction !== undefined) {
-      columns.push(`(SELECT ${this.#marking})`);
-      this.#marked.add(context.transaction);
-    }
+    const { transaction } = context;
+    if (transaction !== undefined) columns.push(`(SELECT ${this.#marking})`);
     const matches = `t.namespace = ${namespace} AND ${sameKey(given)}`;
     const text = `SELECT ${columns.join(", ")} FROM ${given.table ?? "(SELECT) AS g"} LEFT JOIN ${this.#table} AS t ON ${matches}`;
     const rows = await this.#run(context, text, parameters.values);
+    if (transaction !== undefined) this.#marked.add(transaction);
     const entries: ReadEntry[] = keys.map(() => undefined);
     for (const row of rows) if (row["version"] !== null) entries[Number(row["at"])] = entryOf(row);
     return { now: Math.floor(Number(rows[0]?.["now"])), entries };

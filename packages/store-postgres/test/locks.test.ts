@@ -92,7 +92,7 @@ await describeWithServer("postgres", ({ url }) => {
     const deleting = store.delete({ topic: "orders" });
     await expect.poll(() => countRows(url, namespace)).toBe(1);
     await holder.query("ROLLBACK");
-    expect((await deleting).map(({ partition }) => partition).toSorted()).toEqual([0, 1, 2, 3, 4]);
+    expect(new Set(await deleting)).toEqual(new Set(keys));
     expect(await countRows(url, namespace)).toBe(0);
   });
 
@@ -106,7 +106,7 @@ await describeWithServer("postgres", ({ url }) => {
     const explained: string[] = [];
     const explaining = {
       async query(text: string, values: unknown[]) {
-        if (/^UPDATE/u.test(text)) {
+        if (text.startsWith("UPDATE")) {
           const { rows } = await client.query<{ "QUERY PLAN": unknown }>(`EXPLAIN (FORMAT JSON) ${text}`, values);
           explained.push(JSON.stringify(rows));
         }

@@ -16,11 +16,13 @@ const BUCKET = "my-bucket";
 /** Where the servers are in the samples. */
 const REDIS = "redis://127.0.0.1:6379";
 const MONGO = "mongodb://127.0.0.1:27017/?replicaSet=rs0";
+const POSTGRES = "postgres://postgres@127.0.0.1:5432/postgres";
 const S3 = "http://127.0.0.1:9000";
 const KAFKA = "127.0.0.1:9092";
 
 /**
- * Prepares what a sample that is fenced as `ts on-NAME` needs: `redis`, `mongo`, `mongo-transactions`, `minio` or `kafka`.
+ * Prepares what a sample that is fenced as `ts on-NAME` needs: `redis`, `mongo`, `mongo-transactions`, `postgres`, `minio` or
+ * `kafka`.
  *
  * @throws Error if there is no such server here, or nobody knows the name.
  */
@@ -28,10 +30,11 @@ export async function sampleSurroundings(name: string): Promise<SampleSurroundin
   if (name === "redis") return replacing(REDIS, (await server("redis")).url);
   if (name === "mongo") return replacing(MONGO, (await server("mongo")).url);
   if (name === "mongo-transactions") return transactions();
+  if (name === "postgres") return replacing(POSTGRES, (await server("postgres")).url);
   if (name === "minio") return minio();
   if (name === "kafka") return replacing(KAFKA, new URL((await server("kafka")).url).host);
   throw new Error(
-    `a sample is fenced as on-${name}; known are on-redis, on-mongo, on-mongo-transactions, on-minio, on-kafka`,
+    `a sample is fenced as on-${name}; known are on-redis, on-mongo, on-mongo-transactions, on-postgres, on-minio, on-kafka`,
   );
 }
 

@@ -1,0 +1,84 @@
+import { describeWithServer } from "@tidemark/test-support/servers";
+import { expect, it } from "vitest";
+import { collect, key, keysOf, openClient, openStore, ownSchema } from "./open-store.ts";
+
+await describeWithServer("postgres", ({ url }) => {
+  /** A store, and the statements that it sends while something is done, by their first words. */
+  async function watchedStore() {
+    const client = await openClient(url);
+    let sent: string[] = [];
+    const watched = {
+      query(text: string, values: unknown[]) {
+        sent.push(/^\w+/u.exec(text)?.[0] ?? text);
+        return client.query(text, values);
+      },
+    };
+    const schema = await ownSchema(url);
+    const { store } = await openStore({ client: watched, schema });
+    const statementsOf = async (work: () => Promise<unknown>): Promise<string[]> => {
+      sent = [];
+      await work();
+      return sent;
+    };
+    return { store, statementsOf, client, table: `${schema}.tidemark_offsets` };
+  }
+
+  it.each([1, 100, 1_000])("%d entries: one statement a flush, two a claim", async (count) => {
+    const { store, statementsOf } = await watchedStore();
+    const keys = keysOf(count);
+    const each = (more: object) => keys.map((one) => ({ key: one, token: "t", owner: "o", ...more }));
+    expect(await statementsOf(() => store.claim(each({})))).toEqual(["SELECT", "INSERT"]);
+    expect(await statementsOf(() => store.claim(each({ token: "u" })))).toEqual(["SELECT", "UPDATE"]);
+    expect(await statementsOf(() => store.commit(each({ token: "u", nextOffset: 1n })))).toEqual(["UPDATE"]);
+    expect(await statementsOf(() => store.commit(each({ token: "u", nextOffset: 2n })))).toEqual(["UPDATE"]);
+    expect(await statementsOf(() => store.fetch(keys))).toEqual(["SELECT"]);
+    // A refusal is decided by what was just read.
+    expect(await statementsOf(() => store.commit(each({ token: "u", nextOffset: 0n })))).toEqual(["SELECT"]);
+    expect(await statementsOf(() => store.delete({ keys }))).toEqual(["SELECT", "DELETE"]);
+  });
+
+  it("claims what is there and what is not in one statement", async () => {
+    const { store, statementsOf } = await watchedStore();
+    await store.claim(keysOf(50).map((one) => ({ key: one, token: "t", owner: "o" })));
+    const claim = () => store.claim(keysOf(100).map((one) => ({ key: one, token: "u", owner: "o" })));
+    expect(await statementsOf(claim)).toEqual(["SELECT", "WITH"]);
+  });
+
+  it("lists in a statement for each thousand records", async () => {
+    const { store, statementsOf } = await watchedStore();
+    await store.claim(keysOf(2_500).map((one) => ({ key: one, token: "t", owner: "o" })));
+    for (const filter of [{}, { consumer: "c1" }, { topic: "orders" }, { consumer: "c1", topic: "orders" }]) {
+      const listing = async () => expect(await collect(store.list(filter))).toHaveLength(2_500);
+      expect(await statementsOf(listing)).toEqual(["SELECT", "SELECT", "SELECT"]);
+    }
+  });
+
+  it("changes no index with a commit, with a time to live neither", async () => {
+    const { store, client, table } = await watchedStore();
+    const entry = { key, token: "t", owner: "o", ttl: 3_600_000 };
+    await store.claim([entry]);
+    for (let nextOffset = 1n; nextOffset <= 50n; nextOffset += 1n) await store.commit([{ ...entry, nextOffset }]);
+    const updates = async () => {
+      const statistics = "SELECT n_tup_upd::text AS all, n_tup_hot_upd::text AS hot FROM pg_stat_all_tables";
+      const { rows } = await client.query<{ all: string; hot: string }>(`${statistics} WHERE relid = $1::regclass`, [
+        table,
+      ]);
+      return rows[0];
+    };
+    await expect.poll(async () => (await updates())?.all).toBe("50");
+    // Unless a minute ends meanwhile, and with it the place in the index by which expired rows are found.
+    expect(Number((await updates())?.hot)).toBeGreaterThanOrEqual(49);
+  });
+
+  it("has the server find what may be removed by an index", async () => {
+    const { store, client, table } = await watchedStore();
+    await store.claim(keysOf(1_000).map((one) => ({ key: one, token: "t", owner: "o", ttl: 3_600_000 })));
+    await client.query(`INSERT INTO ${table} SELECT 'other', consumer, topic, partition, member, version, value, written_at
+      FROM ${table}, generate_series(1, 20) AS s (partition_of) WHERE partition_of = 1`);
+    await client.query(`ANALYZE ${table}`);
+    const { rows } = await client.query(
+      `EXPLAIN SELECT FROM ${table} WHERE namespace = 'n' AND reclaim_at <= now() LIMIT 5000`,
+    );
+    expect(JSON.stringify(rows)).toContain("tidemark_offsets_reclaim");
+  });
+});
