@@ -5,12 +5,12 @@ import { describe, it } from "vitest";
 import { tinyDriver } from "./driver/tiny-driver.ts";
 
 const other = { name: "TypeError", message: /version 2 of Tidemark's contract.* keeps version 1: install/ };
-const source = new Proxy({}, { get: () => assert.fail("the log was used") }) as LogSource;
+const source = new Proxy({}, { get: () => () => assert.fail("the log was used") }) as LogSource;
 
 /** A store that another copy of this package made, as a tree of packages may well hold. */
 function foreignStore(version: number): OffsetStore {
   const refuse = (): never => assert.fail("the store was used");
-  const store = createOffsetStore(tinyDriver({ claim: refuse, fetch: refuse }));
+  const store = createOffsetStore(tinyDriver({ read: refuse, write: refuse }));
   return Object.assign(store, { [Symbol.for("@tidemark/core/contract-version")]: version });
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { OffsetStoreError, type OffsetStoreErrorCode } from "@tidemark/core";
 import { createOffsetStore } from "@tidemark/core/driver";
 import { describe, it } from "vitest";
-import { keys, never, tinyDriver, write } from "./tiny-driver.ts";
+import { keys, never, type TinyDriver, tinyDriver, write } from "./tiny-driver.ts";
 
 const [key = { consumer: "c", topic: "t", partition: 0 }] = keys(1);
 const claimEntry = { key, token: "t1", owner: "o" };
@@ -18,7 +18,7 @@ describe("closing and aborting", () => {
     let closed = 0;
     let writes = 0;
     const gate = Promise.withResolvers<void>();
-    const driver = tinyDriver({
+    const driver: TinyDriver = tinyDriver({
       write: async (changes) => {
         writes += 1;
         assert.equal(closed, 0, "the driver was closed under a call");
@@ -73,7 +73,7 @@ describe("closing and aborting", () => {
   it("sends nothing more for a call that was aborted or timed out (contract 3.9b)", async () => {
     const reading = Promise.withResolvers<void>();
     let writes = 0;
-    const driver = tinyDriver({
+    const driver: TinyDriver = tinyDriver({
       read: async () => {
         await reading.promise;
         return { now: 1_000, entries: [undefined] };

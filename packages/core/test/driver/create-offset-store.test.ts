@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { OffsetStoreError, type OffsetStoreErrorCode } from "@tidemark/core";
 import { createOffsetStore, type OffsetStoreDriver, type OffsetStoreEvent } from "@tidemark/core/driver";
 import { describe, it } from "vitest";
-import { keys, never, PassingError, tinyCapabilities, tinyDriver, write } from "./tiny-driver.ts";
+import { keys, never, PassingError, tinyCapabilities, type TinyDriver, tinyDriver, write } from "./tiny-driver.ts";
 
 const [key = { consumer: "c", topic: "t", partition: 0 }] = keys(1);
 const claimEntry = { key, token: "t1", owner: "o" };
@@ -139,7 +139,7 @@ describe("retries", () => {
 
   it("tries those of a batch alone that failed, and answers those alone as failed (contract 3.1e)", async () => {
     const sizes: number[] = [];
-    const driver = tinyDriver({
+    const driver: TinyDriver = tinyDriver({
       write: async (changes) => {
         sizes.push(changes.length);
         const [first, ...others] = changes;
@@ -163,7 +163,7 @@ describe("batches", () => {
   it("keeps what is written when a conflict of the same batch cannot be read any more (contract 3.1e)", async () => {
     let isDown = false;
     const [first = key, second = key] = keys(2);
-    const driver = tinyDriver({
+    const driver: TinyDriver = tinyDriver({
       read: async (asked) => {
         if (isDown) throw new Error("broken");
         return { now: 1_000, entries: asked.map((each) => driver.entries.get(JSON.stringify(each))) };
@@ -187,7 +187,7 @@ describe("batches", () => {
 
   it("cuts by maxBatch and keeps the order of the answers", async () => {
     const sizes: number[] = [];
-    const driver = tinyDriver({
+    const driver: TinyDriver = tinyDriver({
       write: async (changes) => {
         sizes.push(changes.length);
         return write(driver, changes);
@@ -207,7 +207,7 @@ describe("batches", () => {
   it("cuts a commit inside a transaction, and the keys of a delete", async () => {
     const sizes: number[] = [];
     const capabilities = { ...tinyCapabilities, transactions: true };
-    const driver = tinyDriver<object>({
+    const driver: TinyDriver<object> = tinyDriver<object>({
       capabilities,
       write: async (changes) => {
         sizes.push(changes.length);
@@ -242,7 +242,7 @@ describe("batches", () => {
   it("keeps what was answered when a later batch fails; only a call without any answer rejects (contract 3.1e)", async () => {
     const failsAt = (failing: number) => {
       let calls = 0;
-      const driver = tinyDriver({
+      const driver: TinyDriver = tinyDriver({
         write: async (changes) => {
           calls += 1;
           if (calls === failing) throw new Error("broken");
