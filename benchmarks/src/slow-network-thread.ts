@@ -48,4 +48,6 @@ const listener = createServer((client) => {
     if (!isDelivering) void deliver();
   });
 });
+// A port of a thread has no origin.
+// oxlint-disable-next-line require-post-message-target-origin
 listener.listen(0, "127.0.0.1", () => parentPort?.postMessage((listener.address() as AddressInfo).port));
