@@ -20,8 +20,6 @@ export class ObjectDraft {
   isChanged = false;
   /** Whether a change did not fit what is stored. */
   isRefused = false;
-  /** Whether a change removes something: there is no version by which that is recognised afterwards. */
-  isRemoving = false;
   #damage: ObjectState["damage"];
 
   constructor({ entries, damage }: ObjectState) {
@@ -55,17 +53,12 @@ export class ObjectDraft {
     const name = entryNameOf(key);
     const entry = this.entries.get(name);
     const stored = entry === undefined ? null : "version" in entry ? entry.version : undefined;
-    // The server refused a write that it had carried out: somebody in between, the SDK perhaps, had sent it twice.
-    if (stored === version) return "written";
     if (!isByKeyAlone && (stored === undefined || !expected.includes(stored))) return "conflict";
     if (value !== undefined) {
       const never = reclaimAfter ?? undefined;
       this.entries.set(name, makeEntry(name, { version, value, reclaimAfter: never }, this.stamp));
       this.isChanged = true;
-    } else if (this.entries.delete(name)) {
-      this.isChanged = true;
-      this.isRemoving = true;
-    }
+    } else if (this.entries.delete(name)) this.isChanged = true;
     return "written";
   }
 }

@@ -1,9 +1,9 @@
 import { UnreadableRecordError } from "@tidemark/core/driver";
-import { type Entries, isReclaimable, NewerDocumentError, parse } from "./offsets-document.ts";
+import { isReclaimable, NewerDocumentError, type OffsetsDocument, parse } from "./offsets-document.ts";
 import { MAX_OBJECT_BYTES, type ObjectRead, type S3Objects } from "./s3-objects.ts";
 
 /** What is known of one object at one moment. */
-export interface ObjectState {
+export interface ObjectState extends OffsetsDocument {
   /** `undefined`: there is no object. */
   readonly etag: string | undefined;
   readonly bytes: number;
@@ -11,7 +11,6 @@ export interface ObjectState {
   readonly writtenAt: number;
   /** A time that had passed when this was so, in milliseconds of the server's clock. */
   readonly now: number;
-  readonly entries: Entries;
   /** Why the object as a whole cannot be read. */
   readonly damage: UnreadableRecordError | NewerDocumentError | undefined;
 }
@@ -29,7 +28,8 @@ export async function readState(objects: S3Objects, key: string, signal: AbortSi
 }
 
 async function stateOf(key: string, { object, now }: ObjectRead): Promise<ObjectState> {
-  const nothing = { etag: undefined, bytes: 0, writtenAt: 0, now, entries: new Map<never, never>(), damage: undefined };
+  const entries = new Map<never, never>();
+  const nothing = { etag: undefined, bytes: 0, writtenAt: 0, now, writes: [], entries, damage: undefined };
   if (object === undefined) return nothing;
   const { text, bytes, etag, writtenAt } = object;
   const state = { ...nothing, etag, bytes, writtenAt };
@@ -38,7 +38,7 @@ async function stateOf(key: string, { object, now }: ObjectRead): Promise<Object
     return { ...state, damage: new UnreadableRecordError(why) };
   }
   try {
-    return { ...state, entries: await parse(text, writtenAt, key) };
+    return { ...state, ...(await parse(text, writtenAt, key)) };
   } catch (error) {
     if (error instanceof UnreadableRecordError || error instanceof NewerDocumentError)
       return { ...state, damage: error };

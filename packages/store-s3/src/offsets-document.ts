@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { type DriverKey, MAX_PARTITION, UnreadableRecordError } from "@tidemark/core/driver";
 import { Pace } from "./pace.ts";
 
@@ -30,6 +31,16 @@ export interface DamagedEntry {
 /** What an object holds, by the names of its entries. */
 export type Entries = ReadonlyMap<EntryName, DocumentEntry | DamagedEntry>;
 
+/** What an object holds. */
+export interface OffsetsDocument {
+  /**
+   * The ids of the last writes, newest first. They are random, so that no two objects, and no two ETags, are the same; and a
+   * write of which nobody knows whether it arrived is found there.
+   */
+  readonly writes: readonly string[];
+  readonly entries: Entries;
+}
+
 /** The object was written by a release that knows more. */
 export class NewerDocumentError extends Error {
   override readonly name = "NewerDocumentError";
@@ -37,6 +48,8 @@ export class NewerDocumentError extends Error {
 
 const FORMAT = "tidemark-offsets";
 const VERSION = 1;
+/** How many writes an object remembers. */
+const REMEMBERED_WRITES = 8;
 /** So many characters are made bytes at a time. */
 const CHUNK_LENGTH = 256 * 1024;
 const NAME = /^\{"(?:partition":(?<partition>\d{1,10})|member":(?<member>"(?:[^"\\]|\\.)*")),/su;
@@ -71,29 +84,27 @@ export function isReclaimable(entry: DocumentEntry | DamagedEntry, now: number):
 }
 
 /** An object as it is to be written. */
-export interface SerialisedDocument {
+export interface SerialisedDocument extends OffsetsDocument {
   readonly body: Buffer;
-  readonly entries: Entries;
 }
 
 /**
  * Writes an object: a line that says what it is, and one for each entry. What an earlier write wrote gets its time; what may
  * be taken back by `now` is left out.
- *
- * @param write Random, so that no two objects, and no two ETags, are the same.
  */
-export async function serialise(entries: Entries, now: number, write: string): Promise<SerialisedDocument> {
+export async function serialise(document: OffsetsDocument, now: number): Promise<SerialisedDocument> {
   const pace = new Pace();
-  const kept = new Map<EntryName, DocumentEntry | DamagedEntry>();
+  const entries = new Map<EntryName, DocumentEntry | DamagedEntry>();
   const chunks: Buffer[] = [];
-  let text = `${JSON.stringify({ format: FORMAT, version: VERSION, write })}\n`;
-  for (const [name, entry] of entries) {
+  const writes = [randomBytes(9).toString("base64url"), ...document.writes].slice(0, REMEMBERED_WRITES);
+  let text = `${JSON.stringify({ format: FORMAT, version: VERSION, writes })}\n`;
+  for (const [name, entry] of document.entries) {
     const rest = pace.step();
     if (rest !== undefined) await rest;
     if (isReclaimable(entry, now)) continue;
     const isEarlier = "stamp" in entry && !entry.isStamped && entry.stamp.time !== undefined;
     const next = isEarlier ? makeEntry(name, entry, entry.stamp) : entry;
-    kept.set(name, next);
+    entries.set(name, next);
     text += `${next.line}\n`;
     if (text.length < CHUNK_LENGTH) continue;
     chunks.push(Buffer.from(text));
@@ -106,21 +117,21 @@ export async function serialise(entries: Entries, now: number, write: string): P
     await pace.now();
     at += chunk.copy(body, at);
   }
-  return { body, entries: kept };
+  return { body, writes, entries };
 }
 
 /**
- * Reads the entries of an object that was written at a time.
+ * Reads an object that was written at a time.
  *
  * @throws UnreadableRecordError if the object as a whole is none of ours, and NewerDocumentError if it is of a later release.
  */
-export async function parse(text: string, writtenAt: number, objectKey: string): Promise<Entries> {
+export async function parse(text: string, writtenAt: number, objectKey: string): Promise<OffsetsDocument> {
   const object = `the object ${JSON.stringify(objectKey)}`;
   const stamp: Stamp = { time: writtenAt };
   const pace = new Pace();
   const entries = new Map<EntryName, DocumentEntry | DamagedEntry>();
   let end = endOfLine(text, 0);
-  checkHeader(text.slice(0, end), object);
+  const writes = writesIn(text.slice(0, end), object);
   while (end < text.length) {
     const rest = pace.step();
     if (rest !== undefined) await rest;
@@ -136,7 +147,7 @@ export async function parse(text: string, writtenAt: number, objectKey: string):
     const what = typeof name === "number" ? `partition ${name}` : `member ${JSON.stringify(name)}`;
     entries.set(name, entry ?? { line, error: new UnreadableRecordError(`${what} in ${object} is damaged`) });
   }
-  return entries;
+  return { writes, entries };
 }
 
 function nameIn(groups: Record<string, string> | undefined): EntryName | undefined {
@@ -162,16 +173,19 @@ function entryIn(line: string, groups: Record<string, string> | undefined, stamp
   };
 }
 
-function checkHeader(line: string, object: string): void {
+function writesIn(line: string, object: string): readonly string[] {
   const header = valueOf(line);
-  const { format, version } = (typeof header === "object" && header !== null ? header : {}) as Record<string, unknown>;
+  const fields = (typeof header === "object" && header !== null ? header : {}) as Record<string, unknown>;
+  const { format, version, writes } = fields;
   if (format !== FORMAT || !Number.isSafeInteger(version)) {
     throw new UnreadableRecordError(`${object} does not begin as one of Tidemark's`);
   }
-  if (version === VERSION) return;
-  throw new NewerDocumentError(
-    `${object} has the version ${String(version)}, and this release reads version ${VERSION}`,
-  );
+  if (version !== VERSION) {
+    throw new NewerDocumentError(
+      `${object} has the version ${String(version)}, and this release reads version ${VERSION}`,
+    );
+  }
+  return Array.isArray(writes) ? writes.filter((write) => typeof write === "string") : [];
 }
 
 function endOfLine(text: string, from: number): number {

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type { StoreCapabilities } from "@tidemark/core";
 import type {
   Change,
@@ -194,7 +193,7 @@ export class S3Driver implements OffsetStoreDriver {
     }
     const name = entryNameOf(key);
     const entry = makeEntry(name, { version, value, reclaimAfter: reclaimAfter ?? undefined }, { time: undefined });
-    const { body } = await serialise(new Map([[name, entry]]), 0, randomBytes(9).toString("base64url"));
+    const { body } = await serialise({ writes: [], entries: new Map([[name, entry]]) }, 0);
     const written = await objects.put(objectKey, body, "none", signal);
     return { writtenAt: timed === true ? written?.writtenAt : undefined, changes: undefined };
   }

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { type Change, delay, type WriteAnswer, type WriteContext } from "@tidemark/core/driver";
 import type { ObjectContent } from "./object-keys.ts";
 import { ObjectDraft } from "./object-draft.ts";
@@ -46,6 +45,7 @@ export class SharedObject {
   #known: ObjectState | undefined;
   #waiting: WaitingWrite[] = [];
   #isRunning = false;
+  #lostRaces = 0;
   #sharedFor = 0;
   #lastWriteMs = 0;
   #wroteAt = 0;
@@ -123,7 +123,7 @@ export class SharedObject {
 
   async #store(round: readonly WaitingWrite[], signal: AbortSignal): Promise<void> {
     let isFresh = this.#known === undefined;
-    for (let races = 0; ;) {
+    for (;;) {
       signal.throwIfAborted();
       const open = round.filter(({ isSettled }) => !isSettled);
       const state = this.#known ?? (await this.#refresh(signal));
@@ -138,25 +138,36 @@ export class SharedObject {
         this.#known = undefined;
         continue;
       }
-      if (draft.isChanged) {
-        if (!isFresh) await this.#giveWay(signal);
-        const document = isRemoval ? undefined : await this.#serialise(draft, state);
-        // Who has given up meanwhile is left out.
-        if (open.some(({ isSettled }) => isSettled)) continue;
-        isFresh = true;
-        if (!(await this.#send(document, state, draft, signal))) {
-          this.#sharedFor = SHARED_WRITES;
-          races += 1;
-          if (races > 1) await delay(Math.random() * CONTENTION_MAX_MS, signal);
-          continue;
-        }
+      if (!draft.isChanged) return this.#answer(open, answers, state);
+      if (!isFresh) await this.#giveWay(signal);
+      const document = isRemoval ? undefined : await this.#serialise(draft, state);
+      // Who has given up meanwhile is left out.
+      if (open.some(({ isSettled }) => isSettled)) continue;
+      isFresh = true;
+      const stored = await this.#send(document, draft, state, signal);
+      if (stored !== undefined) {
+        const isTimed = open.some((waiting) => waiting.isTimed);
+        // By the answer to a PUT the time is not known to the second that the object shows.
+        const shown = isTimed ? await this.#refresh(signal).catch(() => stored) : stored;
+        return this.#answer(open, answers, shown, draft.stamp.time);
       }
-      return await this.#answer(open, answers, draft, state, signal);
     }
   }
 
-  async #serialise(draft: ObjectDraft, state: ObjectState): Promise<SerialisedDocument> {
-    const document = await serialise(draft.entries, state.now, randomBytes(9).toString("base64url"));
+  #answer(
+    open: readonly WaitingWrite[],
+    answers: readonly WriteAnswer["changes"][],
+    shown: ObjectState,
+    about?: number,
+  ): void {
+    for (const [at, waiting] of open.entries()) {
+      const writtenAt = waiting.isTimed ? (timeOf(waiting.changes, shown) ?? about) : undefined;
+      settle(waiting, () => waiting.resolve({ writtenAt, changes: answers[at] }));
+    }
+  }
+
+  async #serialise({ entries }: ObjectDraft, { writes, now }: ObjectState): Promise<SerialisedDocument> {
+    const document = await serialise({ writes, entries }, now);
     const { length } = document.body;
     if (length <= MAX_OBJECT_BYTES) return document;
     throw new ObjectTooLargeError(
@@ -165,54 +176,49 @@ export class SharedObject {
     );
   }
 
-  /** Sends one write, without a document a removal; `false`: somebody else's came before it. */
+  /** Sends one write, without a document a removal; `undefined`: somebody else's came before it. */
   async #send(
     document: SerialisedDocument | undefined,
+    { stamp }: ObjectDraft,
     state: ObjectState,
-    { stamp, isRemoving }: ObjectDraft,
     signal: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<ObjectState | undefined> {
     const { objects, removesConditionally } = this.#bucket;
     const { etag } = state;
     this.#known = undefined;
     if (document === undefined) {
       const result = await objects.remove(this.key, removesConditionally ? etag : undefined, signal);
-      return result === "removed";
+      return result === "removed" ? state : undefined;
     }
-    const { body, entries } = document;
+    const { body, writes, entries } = document;
     const startedAt = performance.now();
+    let failure: { readonly error: unknown } | undefined;
     try {
       const written = await objects.put(this.key, body, etag === undefined ? "absent" : { etag }, signal);
-      if (written === undefined) return false;
-      this.#wroteAt = performance.now();
-      this.#lastWriteMs = this.#wroteAt - startedAt;
-      this.#sharedFor = Math.max(0, this.#sharedFor - 1);
-      // The clock that answers may lag behind the one that stamps objects: time never goes back within an object.
-      const writtenAt = Math.max(written.writtenAt, state.writtenAt);
-      stamp.time = writtenAt;
-      this.#remember({ ...written, bytes: body.length, writtenAt, entries, damage: undefined });
-      return true;
+      if (written !== undefined) {
+        this.#wroteAt = performance.now();
+        this.#lastWriteMs = this.#wroteAt - startedAt;
+        this.#sharedFor = Math.max(0, this.#sharedFor - 1);
+        this.#lostRaces = 0;
+        // The clock that answers may lag behind the one that stamps objects: time never goes back within an object.
+        const writtenAt = Math.max(written.writtenAt, state.writtenAt);
+        stamp.time = writtenAt;
+        return this.#remember({ ...written, bytes: body.length, writtenAt, writes, entries, damage: undefined });
+      }
     } catch (error) {
-      // So Ceph says that a race is lost. An ETag never comes again: once there is another one, this write never arrives.
-      if (statusOf(error) !== 500 || isRemoving || (await this.#refresh(signal)).etag === etag) throw error;
-      return false;
+      // So Ceph says that a race is lost.
+      if (statusOf(error) !== 500) throw error;
+      failure = { error };
     }
-  }
-
-  async #answer(
-    open: readonly WaitingWrite[],
-    answers: readonly WriteAnswer["changes"][],
-    draft: ObjectDraft,
-    state: ObjectState,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const isTimed = open.some((waiting) => waiting.isTimed);
-    // By the answer to a PUT the time is not known to the second that the object shows.
-    const shown = isTimed && draft.isChanged ? await this.#refresh(signal).catch(() => undefined) : state;
-    for (const [at, waiting] of open.entries()) {
-      const writtenAt = waiting.isTimed ? (timeOf(waiting.changes, shown) ?? draft.stamp.time) : undefined;
-      settle(waiting, () => waiting.resolve({ writtenAt, changes: answers[at] }));
-    }
+    this.#lostRaces += 1;
+    this.#sharedFor = SHARED_WRITES;
+    if (this.#lostRaces > 1) await delay(Math.random() * CONTENTION_MAX_MS, signal);
+    const found = await this.#refresh(signal);
+    // What was refused may have arrived all the same: somebody in between, the SDK perhaps, has sent it twice.
+    if (found.writes.includes(writes[0] as string)) return found;
+    // An ETag never comes again: once there is another one, this write does not arrive any more.
+    if (failure !== undefined && found.etag === etag) throw failure.error;
+    return undefined;
   }
 
   /**
@@ -227,21 +233,20 @@ export class SharedObject {
   }
 
   async #refresh(signal: AbortSignal): Promise<ObjectState> {
-    const state = await readState(this.#bucket.objects, this.key, signal);
-    this.#remember(state);
-    return state;
+    return this.#remember(await readState(this.#bucket.objects, this.key, signal));
   }
 
-  #remember(state: ObjectState): void {
-    // Somebody may repair it by hand.
+  #remember(state: ObjectState): ObjectState {
+    // What is damaged somebody may repair by hand.
     this.#known = state.damage === undefined ? state : undefined;
+    return state;
   }
 }
 
 /** When the changes were written, as a state shows it; `undefined`: it does not. */
-function timeOf(changes: readonly Change[], state: ObjectState | undefined): number | undefined {
+function timeOf(changes: readonly Change[], { entries }: ObjectState): number | undefined {
   for (const { key, version } of changes) {
-    const entry = state?.entries.get(entryNameOf(key));
+    const entry = entries.get(entryNameOf(key));
     if (entry !== undefined && "stamp" in entry && entry.version === version) return entry.stamp.time;
   }
   return undefined;
