@@ -102,7 +102,7 @@ function classifyConnection(error: unknown): ErrorClassification | undefined {
   const fault = classifyConnectionError(error, "the server", TLS_ADVICE);
   if (fault !== undefined) return fault;
   for (let each = error, depth = 0; each instanceof Error && depth < 4; each = each.cause, depth += 1) {
-    if (each instanceof MongoNetworkError || NETWORK_NAMES.test(each.constructor.name)) return broken(each);
+    if (each instanceof MongoNetworkError || NETWORK_NAMES.test(each.name)) return broken(each);
   }
   return undefined;
 }

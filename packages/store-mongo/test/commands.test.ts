@@ -1,6 +1,8 @@
 import type { CommandStartedEvent } from "mongodb";
 import { expect, it } from "vitest";
+import { openTcpProxy } from "@tidemark/test-support/faults";
 import { describeWithServer } from "@tidemark/test-support/servers";
+import { throughProxy } from "./mongo-harness.ts";
 import { key, openClient, openStore } from "./open-store.ts";
 
 await describeWithServer("mongo", ({ url }) => {
@@ -44,6 +46,23 @@ await describeWithServer("mongo", ({ url }) => {
       "find",
     ]);
     expect(await commandsOf(() => store.delete({ keys }))).toEqual(["find", "update", "delete"]);
+  });
+
+  it("calls a pool whose connections are all in use an outage that may pass", async () => {
+    const { hostname, port } = new URL(url);
+    await using proxy = await openTcpProxy({ host: hostname, port: Number(port) });
+    const client = openClient(throughProxy(url, proxy.port), { maxPoolSize: 1, waitQueueTimeoutMS: 100 });
+    const { store } = await openStore(url, { client, timeout: 1_000, onEvent: () => undefined });
+    await store.fetch([key]);
+    proxy.silence();
+    const calls = await Promise.allSettled([store.fetch([key]), store.fetch([key])]);
+    proxy.restore();
+    for (const { status, ...call } of calls) {
+      expect(status).toBe("rejected");
+      expect(call).toMatchObject({
+        reason: { code: expect.stringMatching(/^(?:UNAVAILABLE|TIMEOUT)$/), retryable: true },
+      });
+    }
   });
 
   it("lists in a command for each thousand records", async () => {
