@@ -26,7 +26,7 @@ export type DriverFault = (
 ) => Partial<OffsetStoreDriver<SoundTransaction>>;
 
 /** What a store is made to look like. */
-export type Surroundings = "memory" | "durable" | "remote" | "transactional";
+export type Surroundings = "memory" | "reclaiming" | "durable" | "remote" | "transactional";
 
 /** What is open of what a harness has opened. */
 export class Left {
@@ -61,9 +61,15 @@ export function spoiledHarness(name: string, breaking: Breaking): StoreHarness<S
   const open: StoreHarness<SoundTransaction>["open"] = async (options) => {
     const connection = new Connection();
     const durability = surroundings === "durable" ? "process" : "none";
-    const capabilities = { durability, transactions: surroundings === "transactional" } as const;
+    const reclaim = surroundings === "reclaiming" ? "native" : "on-write";
+    const expiry = { reclaim, granularityMs: 1 } as const;
+    const capabilities = {
+      durability,
+      transactions: surroundings === "transactional",
+      expiry: Object.freeze(expiry),
+    } as const;
     const rows = backend.rows(options.namespace);
-    const sound = new SoundDriver({ rows, connection, capabilities });
+    const sound = new SoundDriver({ rows, connection, capabilities, reclaims: surroundings === "reclaiming" });
     const shared = sharedOf.get(options.namespace) ?? new Map<string, unknown>();
     sharedOf.set(options.namespace, shared);
     const driver = breaking.driver === undefined ? sound : over(sound, breaking.driver(sound, shared));
@@ -105,7 +111,10 @@ function openedStore({
       const row = sound.rows.get(nameOf(key));
       if (row !== undefined) sound.put(nameOf(key), { ...row, version: "damaged", value: "{ not a record" });
     },
-    peek: async (key: OffsetKey) => sound.rows.has(nameOf(key)),
+    peek: async (key: OffsetKey) => {
+      const row = sound.rows.get(nameOf(key));
+      return row !== undefined && (surroundings !== "reclaiming" || row.reclaimAt > sound.clock());
+    },
     ...(surroundings === "durable" && {
       reopen: async () => {
         await store.close();

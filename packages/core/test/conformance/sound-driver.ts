@@ -9,6 +9,7 @@ import type {
   OffsetStoreDriver,
   ReadAnswer,
   WriteAnswer,
+  WriteContext,
 } from "@tidemark/core/driver";
 import {
   backendNow,
@@ -30,6 +31,8 @@ export interface SoundDriverOptions {
   readonly clock?: () => number;
   readonly connection?: Connection;
   readonly capabilities?: Partial<StoreCapabilities>;
+  /** Whether what may be reclaimed is gone at that moment. Default: it stays for ever. */
+  readonly reclaims?: boolean;
 }
 
 /** A driver as it should be, in a few lines, for tests that break it. */
@@ -39,11 +42,14 @@ export class SoundDriver implements OffsetStoreDriver<SoundTransaction> {
   readonly rows: Map<string, Row>;
   readonly clock: () => number;
   readonly connection: Connection;
+  readonly #reclaims: boolean;
 
-  constructor({ rows, clock = backendNow, connection = new Connection(), capabilities = {} }: SoundDriverOptions) {
+  constructor({ rows, clock = backendNow, connection = new Connection(), ...options }: SoundDriverOptions) {
+    const { capabilities = {}, reclaims = false } = options;
     this.rows = rows;
     this.clock = clock;
     this.connection = connection;
+    this.#reclaims = reclaims;
     this.capabilities = Object.freeze({ ...soundCapabilities, ...capabilities });
   }
 
@@ -54,17 +60,20 @@ export class SoundDriver implements OffsetStoreDriver<SoundTransaction> {
     }));
   }
 
-  write(changes: readonly Change[], { transaction }: DriverContext<SoundTransaction>): Promise<WriteAnswer> {
+  write(changes: readonly Change[], { transaction, timed }: WriteContext<SoundTransaction>): Promise<WriteAnswer> {
     return this.connection.carry(() => {
       if (transaction?.isOpen === false) throw new Error("the transaction is over");
       const writtenAt = this.clock();
       const answers = changes.map((change) => fits(change, this.#rowOf(nameOf(change.key), transaction)));
       if (answers.includes(false)) return { changes: answers.map((isFit) => (isFit ? "skipped" : "conflict")) };
       for (const { key, version, value, reclaimAfter } of changes) {
-        const row = { key, version, value: value ?? "", writtenAt, reclaimAt: writtenAt + (reclaimAfter ?? Infinity) };
+        // Where nothing is said what was said before holds on: as in a backend whose entries have a time to live of their own.
+        const before = reclaimAfter === undefined ? this.#rowOf(nameOf(key), transaction)?.reclaimAt : undefined;
+        const reclaimAt = before ?? writtenAt + (reclaimAfter ?? Infinity);
+        const row = { key, version, value: value ?? "", writtenAt, reclaimAt };
         this.put(nameOf(key), value === undefined ? undefined : row, transaction);
       }
-      return { writtenAt, changes: undefined };
+      return { writtenAt: timed === true ? writtenAt : undefined, changes: undefined };
     });
   }
 
@@ -77,7 +86,7 @@ export class SoundDriver implements OffsetStoreDriver<SoundTransaction> {
       yield await this.connection.carry(() => ({
         now: this.clock(),
         entries: names.slice(from, from + PAGE).flatMap((name) => {
-          const row = this.rows.get(name);
+          const row = this.#rowOf(name, undefined);
           return row === undefined ? [] : { key: row.key, entry: row };
         }),
       }));
@@ -120,7 +129,9 @@ export class SoundDriver implements OffsetStoreDriver<SoundTransaction> {
   }
 
   #rowOf(name: string, transaction: SoundTransaction | undefined): Row | undefined {
-    return transaction?.written.has(name) === true ? transaction.written.get(name) : this.rows.get(name);
+    if (transaction?.written.has(name) === true) return transaction.written.get(name);
+    const row = this.rows.get(name);
+    return row === undefined || !this.#reclaims || row.reclaimAt > this.clock() ? row : undefined;
   }
 }
 

@@ -69,7 +69,9 @@ export function keyHistories(calls: readonly RecordedCall[]): Map<string, KeyedO
     for (const { key, operation, answer } of operationsOf(call, [...keys.values()])) {
       const history = histories.get(identity(key)) ?? [];
       const { client, calledAt, answeredAt, repeats } = call;
-      const known = answer !== undefined && answer.status !== "failed";
+      // A delete that was made again, and finds nothing left, tells the key: whether its own removal came or another's, nobody knows.
+      const isGuess = operation.verb === "delete" && repeats > 0 && answer?.status === "removed";
+      const known = answer !== undefined && answer.status !== "failed" && !isGuess;
       const unknown: KeyedOperation = { key, client, operation, calledAt, readOnly: false };
       if (known) {
         const readOnly = operation.verb === "fetch" || READ_ONLY.has(answer.status);

@@ -53,6 +53,8 @@ export const clockCases: readonly ConformanceCase[] = [
           assert.deepEqual(await wrong.delete({ expired: true }), [], `a living record was swept ${hasSkew}`);
           await claim(wrong, other, token, { ttl: TTL_MS });
           await committed(wrong, other, token, 3n);
+          // It carries the time of the commit along, which this client may not have been told.
+          await committed(wrong, other, token);
           await committed(wrong, recreated, token, 4n, { recreate: true, owner: "again", ttl: TTL_MS });
           await reset(wrong, moved, 5n, { ttl: TTL_MS });
           await expire(wrong, lengthened, TTL_MS);

@@ -113,6 +113,40 @@ export const expiryStepCases: readonly ConformanceCase[] = [
     },
   },
   {
+    id: "expiry/to-the-step",
+    clause: "3.5d",
+    title: "a record is there until its expiresAt, and from then on to no verb, by the step of the store's clock",
+    run: async (context) => {
+      const { store, shortTtl } = context;
+      const { granularityMs } = context.capabilities.expiry;
+      const [key, clock, token] = [keyOf(), keyOf({ topic: "clock" }), newToken()];
+      // What the clock shows: the time of a write that was made before what is asked next.
+      const now = async (): Promise<number> => {
+        await claim(store, clock, newToken());
+        return (await found(store, clock)).updatedAt.getTime();
+      };
+      const ttl = Math.max(8 * shortTtl, 2 * granularityMs);
+      await claim(store, key, token, { ttl });
+      const { expiresAt } = await found(store, key);
+      const endsAt = (expiresAt?.getTime() ?? 0) + granularityMs;
+      const looks: readonly (readonly [string, () => Promise<boolean>])[] = [
+        ["fetch", async () => (await fetched(store, key)) !== undefined],
+        ["list", async () => (await listed(store, key)).length > 0],
+        ["commit", async () => (await commit(store, key, newToken())).status !== "fenced"],
+      ];
+      for (let isOver = false; !isOver;) {
+        for (const [verb, isThere] of looks) {
+          const before = await now();
+          const seen = await isThere();
+          assert.ok(!seen || before < endsAt, `${verb} finds a record ${before - endsAt} ms after its expiry`);
+          const isAlive = seen || verb === "commit" || (await now()) > endsAt - 2 * granularityMs;
+          assert.ok(isAlive, `${verb} misses a record that has not expired`);
+          isOver = before >= endsAt;
+        }
+      }
+    },
+  },
+  {
     id: "expiry/taken-back",
     clause: "3.5a",
     title: "a ttl that is taken back before it runs out ends nothing: by commit, renewal, claim, reset or expire",

@@ -14,11 +14,13 @@ import { fenceCases } from "./fence.ts";
 import { historyCases } from "./history.ts";
 import { int64Cases } from "./int64.ts";
 import { largeListingCases } from "./large-listing.ts";
+import { lateCreateCases } from "./late-creates.ts";
 import { lifecycleCases } from "./lifecycle.ts";
 import { listCases } from "./list.ts";
 import { modelCases } from "./model.ts";
 import { namesCases } from "./names.ts";
 import { outageCases } from "./outage.ts";
+import { positionRefusalCases } from "./position-refusals.ts";
 import { positionCases } from "./position.ts";
 import { raceCases } from "./race.ts";
 import { recreateCases } from "./recreate.ts";
@@ -41,7 +43,9 @@ export const storeConformanceCases: readonly ConformanceCase[] = [
   ...rewindCases,
   ...releaseCases,
   ...positionCases,
+  ...positionRefusalCases,
   ...recreateCases,
+  ...lateCreateCases,
   ...resetCases,
   ...expiryCases,
   ...expiryStepCases,

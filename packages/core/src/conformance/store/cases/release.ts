@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 
+import type { OffsetKey } from "../../../key.ts";
 import { untilClockTicks } from "../clock.ts";
 import type { ConformanceCase } from "../conformance-case.ts";
 import {
@@ -81,25 +82,42 @@ export const releaseCases: readonly ConformanceCase[] = [
     id: "release/repeated",
     clause: "3.4b",
     title:
-      "a release repeated after its answer was lost is committed, and nothing else: alone, with its position, with a rewind",
+      "a release repeated after its answer was lost is committed, and nothing else: alone, with its position, or a rewind",
     run: async ({ store }) => {
-      const [alone, moved, back] = [0, 1, 2].map((partition) => keyOf({ partition }));
-      assert.ok(alone && moved && back);
+      const keys = [0, 1, 2, 3].map((partition) => keyOf({ partition }));
+      const [alone, moved, back, tokenOnly] = keys as [OffsetKey, OffsetKey, OffsetKey, OffsetKey];
       const token = newToken();
-      const [{ epoch }] = [await claimed(store, alone, token), await claim(store, moved, token)];
-      const { epoch: former } = await claimed(store, back, token);
-      await committed(store, back, token, 100n);
-      await committed(store, alone, token, undefined, { epoch, release: true });
+      const epochs: number[] = [];
+      for (const key of keys) epochs.push((await claimed(store, key, token)).epoch);
+      for (const key of keys) await committed(store, key, token, 5n);
+      const rewinds = [
+        { key: back, more: { epoch: epochs[2], release: true } },
+        { key: tokenOnly, more: { release: true } },
+      ];
+      await committed(store, alone, token, undefined, { epoch: epochs[0], release: true });
       await committed(store, moved, token, 7n, { release: true });
-      const next = await rewound(store, back, token, 3n, { epoch: former, release: true });
-      const before = await store.fetch([alone, moved, back]);
+      const begun: number[] = [];
+      for (const { key, more } of rewinds) begun.push(await rewound(store, key, token, 3n, more));
+      const before = await store.fetch(keys);
       for (let attempt = 0; attempt < 2; attempt += 1) {
-        await committed(store, alone, token, undefined, { epoch, release: true });
+        await committed(store, alone, token, undefined, { epoch: epochs[0], release: true });
         await committed(store, moved, token, 7n, { release: true });
-        const again = await rewound(store, back, token, 3n, { epoch: former, release: true });
-        assert.equal(again, next, "a repeated rewind began another epoch");
+        for (const [index, { key, more }] of rewinds.entries()) {
+          const again = await rewound(store, key, token, 3n, more);
+          assert.equal(again, begun[index], "a repeated rewind began another epoch");
+        }
       }
-      assert.deepEqual(await store.fetch([alone, moved, back]), before, "a repeated release wrote again");
+      assert.deepEqual(await store.fetch(keys), before, "a repeated release wrote again");
+      // The same rewind without the release, or with one that was not there, is another commit.
+      const without = await commit(store, back, token, 3n, { epoch: epochs[2], rewind: true });
+      assert.deepEqual(without, RELEASED, "a rewind after a release landed");
+      const held = keyOf({ partition: 4 });
+      const { epoch } = await claimed(store, held, token, { owner: "holder" });
+      await rewound(store, held, token, 3n, { epoch });
+      const late = await commit(store, held, token, 3n, { epoch, rewind: true, release: true });
+      const refusal = { status: "fenced", reason: "superseded", owner: "holder" };
+      assert.deepEqual(late, refusal, "a late release was taken for the rewind before it");
+      assert.equal((await found(store, held)).owner, "holder");
     },
   },
   {

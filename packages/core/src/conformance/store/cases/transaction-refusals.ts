@@ -61,6 +61,21 @@ export const transactionRefusalCases: readonly ConformanceCase[] = [
         assert.deepEqual(await found(store, key), before, "what was refused is written by the caller's commit");
         assert.equal(await fetched(store, keyOf({ partition: 1 })), undefined);
       }
+      // Nor by what else was in the call: it was refused as a whole.
+      const other = keyOf({ partition: 2 });
+      await claim(store, other, token);
+      const untouched = await found(store, other);
+      const both = [
+        { key: other, token, nextOffset: 5n },
+        { key, token, nextOffset: 9n },
+      ];
+      for (const entries of [both, both.toReversed()]) {
+        const open = await context.beginTransaction();
+        await assertRefused(store.commit(entries, { transaction: open.transaction }), [key]);
+        await open.commit().catch(() => undefined);
+        assert.deepEqual(await found(store, other), untouched, "a call that was refused is written in part");
+        assert.deepEqual(await found(store, key), before);
+      }
       await committed(store, key, token, 11n);
     },
   },
@@ -208,12 +223,12 @@ async function refusalOf(
   return error;
 }
 
-async function assertRefused(call: Promise<unknown>, keys: readonly OffsetKey[], reason: FencedReason): Promise<void> {
+async function assertRefused(call: Promise<unknown>, keys: readonly OffsetKey[], reason?: FencedReason): Promise<void> {
   await assert.rejects(call, (error: unknown) => {
     assert.ok(error instanceof OffsetStoreError, `not an OffsetStoreError: ${String(error)}`);
     assert.equal(error.code, "CONFLICT");
     assert.deepEqual(error.keys, keys);
-    assert.equal(error.refusal?.status === "fenced" && error.refusal.reason, reason);
+    assert.equal(error.refusal?.status === "fenced" ? error.refusal.reason : undefined, reason);
     return true;
   });
 }

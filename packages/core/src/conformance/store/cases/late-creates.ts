@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+
+import type { OffsetKey } from "../../../key.ts";
+import { OffsetStoreError } from "../../../errors/offset-store-error.ts";
+import type { ConformanceCase } from "../conformance-case.ts";
+import { eventually } from "../eventually.ts";
+import {
+  type AnyStore,
+  claim,
+  commit,
+  committed,
+  expire,
+  fetched,
+  found,
+  keyOf,
+  newToken,
+  reset,
+} from "../outcomes.ts";
+
+const TIMEOUT_MS = 500;
+/** A new record counts only if it comes within twice the time-out of its call. */
+const LATE_MS = 2 * TIMEOUT_MS;
+
+/** A record that is made comes to be in time, or not at all. That a late one does not only who holds it up can prove. */
+export const lateCreateCases: readonly ConformanceCase[] = [
+  {
+    id: "create/outlives-its-limit",
+    clause: "3.22",
+    title: "a record that came to be in time stays, and so does what is written of it later, by any verb",
+    run: async (context) => {
+      const { store } = context;
+      const hasty = (await context.openAnother({ timeout: TIMEOUT_MS })).store;
+      const token = newToken();
+      const writes: Readonly<Record<string, (key: OffsetKey) => Promise<unknown>>> = {
+        nothing: async () => undefined,
+        "a commit": (key) => committed(store, key, token, 2n),
+        "a renewal": (key) => committed(store, key, token),
+        "a claim": (key) => claim(store, key, newToken()),
+        "a repeated claim": (key) => claim(store, key, token),
+        "a rewind": (key) => commit(store, key, token, 0n, { rewind: true }),
+        "a release": (key) => committed(store, key, token, undefined, { release: true }),
+        "a new ttl": (key) => expire(store, key, context.longTtl),
+        "a reset": (key) => reset(store, key, 3n),
+      };
+      const keys = Object.keys(writes).map((_, partition) => keyOf({ partition }));
+      await made(hasty, keys, token);
+      const last = await found(store, keys.at(-1) ?? keyOf());
+      await eventually("the clock of the store goes on", async () => {
+        const key = keyOf({ topic: "clock" });
+        await claim(store, key, newToken());
+        return (await found(store, key)).updatedAt.getTime() > last.updatedAt.getTime() + LATE_MS;
+      });
+      for (const [index, [what, write]] of Object.entries(writes).entries()) {
+        const key = keys[index] ?? keyOf();
+        assert.ok(await fetched(store, key), `a record that came in time is gone ${LATE_MS} ms later`);
+        await write(key);
+        assert.ok(await fetched(store, key), `after ${what} a record is gone that came in time`);
+      }
+    },
+  },
+];
+
+/** Makes records through a client that has little time; on a busy machine in more attempts than one. */
+async function made(store: AnyStore, keys: readonly OffsetKey[], token: string): Promise<void> {
+  await eventually(`claims are answered within ${TIMEOUT_MS} ms`, async () => {
+    try {
+      const outcomes = await store.claim(keys.map((key) => ({ key, token, owner: "o" })));
+      return outcomes.every(({ status }) => status === "claimed");
+    } catch (error) {
+      if (error instanceof OffsetStoreError && error.retryable) return error;
+      throw error;
+    }
+  });
+}
