@@ -1,14 +1,16 @@
 import { openMongoStore } from "@tidemark/store-mongo";
-import { type Collection, Long, MongoClient } from "mongodb";
+import { type Collection, type Document, MongoClient } from "mongodb";
 import { committing } from "./committing.ts";
 import { compareGrowth } from "./growth.ts";
 import { type Comparison, compare, type Side } from "./paired.ts";
 import { withServer } from "./server.ts";
 
-const ROUNDS = 9;
+const ROUNDS = 15;
 const SINGLE_CALLS = 200;
 const FLUSHES = 10;
 const PARTITIONS = 100;
+/** As many characters as a version has. */
+const VERSION_LENGTH = 12;
 
 /** Commits through the MongoDB store against plain updates by the same client, which compare and guard nothing. */
 export async function compareMongo(): Promise<Comparison[]> {
@@ -16,69 +18,71 @@ export async function compareMongo(): Promise<Comparison[]> {
     const client = new MongoClient(url);
     try {
       await using store = await openMongoStore({ client, database: "benchmark" });
-      const committingAll = await committing(store, PARTITIONS, FLUSHES);
-      const alike = await copyOfStore(client, "alike", true);
-      const bare = await copyOfStore(client, "bare", false);
-      const flush = await compare(
-        `MongoDB store (${version}), a flush of ${PARTITIONS} partitions, against a bulkWrite of plain $set`,
-        ROUNDS,
-        committingAll,
-        setting(bare, PARTITIONS, FLUSHES),
-      );
-      const flushAlike = await compare(
-        `MongoDB store, a flush of ${PARTITIONS} partitions, against the same in a collection with the store's indexes`,
-        ROUNDS,
-        committingAll,
-        setting(alike, PARTITIONS, FLUSHES),
-      );
-      const single = await compare(
-        "MongoDB store, one commit, against a bulkWrite of one plain $set",
-        ROUNDS,
-        await committing(store, 1, SINGLE_CALLS),
-        setting(bare, 1, SINGLE_CALLS),
-      );
-      const growth = await compareGrowth({
-        name: "MongoDB store",
-        open: (place) => openMongoStore({ client, database: `benchmark-${place}` }),
-        calls: SINGLE_CALLS,
-        inFlight: 4,
-      });
-      return [flush, flushAlike, single, growth];
+      const flushing = await committing(store, PARTITIONS, FLUSHES);
+      const single = await committing(store, 1, SINGLE_CALLS);
+      // What is copied has a position, as all that is written from then on.
+      for (const side of [flushing, single]) await side();
+      const alike = await copyOfStore(client);
+      return [
+        await compare(
+          `MongoDB store (${version}), a flush of ${PARTITIONS} partitions, against a bulkWrite of $set of as many bytes, with the same indexes`,
+          ROUNDS,
+          flushing,
+          await setting(alike, PARTITIONS, FLUSHES),
+        ),
+        await compare(
+          `MongoDB store (${version}), one commit, against a bulkWrite of one $set of as many bytes, with the same indexes`,
+          ROUNDS,
+          single,
+          await setting(alike, 1, SINGLE_CALLS),
+        ),
+        await compareGrowth({
+          name: "MongoDB store",
+          open: (place) => openMongoStore({ client, database: `benchmark-${place}` }),
+          calls: SINGLE_CALLS,
+          inFlight: 4,
+        }),
+      ];
     } finally {
       await client.close();
     }
   });
 }
 
-/** Makes a collection of the same documents as the store's, with the store's indexes or with none. */
-async function copyOfStore(client: MongoClient, name: string, indexed: boolean): Promise<Collection> {
-  const source = client.db("benchmark").collection("offsets");
-  const copy = client.db("benchmark").collection(name, { writeConcern: { w: "majority", journal: true } });
+interface Copied extends Document {
+  readonly _id: string;
+  readonly value: string;
+}
+
+/** Makes a collection of the same documents as the store's, with the store's indexes. */
+async function copyOfStore(client: MongoClient): Promise<Collection<Copied>> {
+  const source = client.db("benchmark").collection<Copied>("offsets");
+  const copy = client.db("benchmark").collection<Copied>("alike", { writeConcern: { w: "majority", journal: true } });
   await copy.insertMany(await source.find({}).toArray());
-  const indexes = (await source.indexes()).filter((index) => index.name !== "_id_");
-  if (indexed) {
-    for (const { key, name: index, expireAfterSeconds, partialFilterExpression } of indexes) {
-      await copy.createIndex(key, {
-        name: String(index),
-        ...(expireAfterSeconds !== undefined && { expireAfterSeconds }),
-        ...(partialFilterExpression !== undefined && { partialFilterExpression }),
-      });
-    }
+  for (const { key, name, expireAfterSeconds, partialFilterExpression } of await source.indexes()) {
+    if (name === "_id_") continue;
+    await copy.createIndex(key, {
+      name: String(name),
+      ...(expireAfterSeconds !== undefined && { expireAfterSeconds }),
+      ...(partialFilterExpression !== undefined && { partialFilterExpression }),
+    });
   }
   return copy;
 }
 
-/** Moves positions on as one does without a store: nothing is compared, nothing expires. */
-function setting(collection: Collection, partitions: number, calls: number): Side {
+/** Writes as many bytes into as many documents as one does without a store: nothing is compared, nothing stamped. */
+async function setting(collection: Collection<Copied>, partitions: number, calls: number): Promise<Side> {
+  const documents = await collection.find({}).sort({ _id: 1 }).limit(partitions).toArray();
   let position = 0;
-  let ids: unknown[] | undefined;
   return async () => {
-    ids ??= await collection.distinct("_id");
     for (let call = 0; call < calls; call += 1) {
       position += 1;
-      const updates = ids.slice(0, partitions).map((id) => ({
-        updateOne: { filter: { _id: id as never }, update: { $set: { nextOffset: Long.fromNumber(position) } } },
-      }));
+      const version = String(position).padStart(VERSION_LENGTH, "0");
+      const writtenAt = new Date();
+      const updates = documents.map(({ _id, value }) => {
+        const fields = { version, previous: version, writtenAt, value: version + value.slice(VERSION_LENGTH) };
+        return { updateOne: { filter: { _id }, update: { $set: fields } } };
+      });
       await collection.bulkWrite(updates, { ordered: false });
     }
     return calls;
