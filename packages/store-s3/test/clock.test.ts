@@ -66,11 +66,11 @@ await describeWithServer("minio", ({ s3 }) => {
 
   it("what is renewed while the answer is on its way is not absent, although its time was over at the answer", async () => {
     const place = await placeOn(s3);
-    const [store, other] = [await place.open(), await place.openDirect()];
-    const token = await claim(other, key, TEN_MINUTES_MS);
-    const { expiresAt } = (await fetched(other)) ?? {};
+    const [store, holder] = [await place.open(), await place.openDirect()];
+    const token = await claim(holder, key, TEN_MINUTES_MS);
+    const { expiresAt } = (await fetched(holder)) ?? {};
     const renewal = async (): Promise<void> => {
-      expect(await other.commit([{ key, token, nextOffset: 1n, ttl: HOUR_MS }])).toEqual([{ status: "committed" }]);
+      expect(await holder.commit([{ key, token, nextOffset: 1n, ttl: HOUR_MS }])).toEqual([{ status: "committed" }]);
     };
     place.proxy.intercept = once(({ method }) => method === "GET", {
       kind: "headers",
