@@ -44,7 +44,7 @@ describe("over a network that loses, delays and doubles writes", () => {
     for (const [what, count] of Object.entries(counts)) assert.ok(count > 50, `only ${count} writes were ${what}`);
   });
 
-  it("it does not where a driver compares no versions", async () => {
+  it("shows in them that a driver compares no versions", async () => {
     const counts: LossyCounts = { lost: 0, unanswered: 0, late: 0, doubled: 0 };
     for (let seed = 1; seed <= 60; seed += 1) {
       const careless: DriverFault = (driver, shared) => {
