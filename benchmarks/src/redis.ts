@@ -56,7 +56,8 @@ async function compareClient(
   const client = createClient({ url, ...options });
   await client.connect();
   try {
-    await using store = await openRedisStore({ client });
+    // Of its own: the positions of the one before are ahead.
+    await using store = await openRedisStore({ client, namespace: about });
     let position = 0;
     return [
       await compare(
