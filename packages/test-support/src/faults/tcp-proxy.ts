@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Server } from "node:net";
 import { HttpReader } from "./http-reader.ts";
 import { KafkaReader } from "./kafka-reader.ts";
 import { MongoReader } from "./mongo-reader.ts";
+import { PostgresReader } from "./postgres-reader.ts";
 import { ProxiedConnection, type RequestFate } from "./proxied-connection.ts";
 import { RespReader } from "./resp-reader.ts";
 import type { WireProtocolName, WireReader, WireRequest } from "./wire-protocol.ts";
@@ -221,6 +222,8 @@ function readerOf(protocol: WireProtocolName): WireReader {
       return new RespReader();
     case "mongo":
       return new MongoReader();
+    case "postgres":
+      return new PostgresReader();
     case "kafka":
       return new KafkaReader();
     case "http":

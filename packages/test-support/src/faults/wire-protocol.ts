@@ -1,9 +1,9 @@
 /** What a proxy can tell apart on the wire: requests are counted, named, and cut at by name. */
-export type WireProtocolName = "resp" | "mongo" | "http" | "kafka";
+export type WireProtocolName = "resp" | "mongo" | "postgres" | "http" | "kafka";
 
 /** One request that a client sent. */
 export interface WireRequest {
-  /** Redis: the command in capitals. MongoDB: the command. HTTP: the method. Kafka: the request as `Fetch`. */
+  /** Redis: the command in capitals. MongoDB: the command. PostgreSQL: the statement's first word. HTTP: the method. Kafka: the request as `Fetch`. */
   readonly name: string;
   /** Redis: the first argument. MongoDB: the collection, where the command names one. HTTP: the path with its query. Kafka: its version. */
   readonly target: string;

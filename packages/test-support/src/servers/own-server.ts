@@ -29,8 +29,8 @@ export async function startNode(
       await process.kill();
       process = await start();
     },
-    pause: () => process.signal("SIGSTOP"),
-    resume: () => process.signal("SIGCONT"),
+    pause: () => process.signalAll("SIGSTOP"),
+    resume: () => process.signalAll("SIGCONT"),
   };
 }
 

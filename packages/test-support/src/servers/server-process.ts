@@ -91,6 +91,19 @@ export class ServerProcess {
     else spawnSync("docker", ["kill", "--signal", signal, container], { timeout: 10_000 });
   }
 
+  /** Signals it, and then its children: what it has others do stands still with it. */
+  signalAll(signal: "SIGSTOP" | "SIGCONT"): void {
+    const { pid } = this;
+    this.signal(signal);
+    for (const child of pid === undefined ? [] : childrenOf(pid)) {
+      try {
+        process.kill(child, signal);
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
+  }
+
   /** Ends it and its children with SIGKILL, and waits until all are gone. */
   async kill(): Promise<void> {
     const { pid } = this;
@@ -114,7 +127,7 @@ export class ServerProcess {
     const signal = this.#command.endSignal ?? "SIGKILL";
     if (signal !== "SIGKILL" && this.running) {
       // A paused one would never hear of it.
-      this.signal("SIGCONT");
+      this.signalAll("SIGCONT");
       this.signal(signal);
       this.#child.ref();
       await Promise.race([this.gone, pause(2_000)]);

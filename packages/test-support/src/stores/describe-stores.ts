@@ -7,14 +7,14 @@ import {
   serversAreRequired,
 } from "../servers/index.ts";
 import { memory, sqlite } from "./embedded-stores.ts";
-import { mongo, redis, s3 } from "./server-stores.ts";
+import { mongo, postgres, redis, s3 } from "./server-stores.ts";
 import type { StoreBackend, TestedRemoteStore, TestedStore } from "./store-backend.ts";
 
-/** The five stores. */
-export const testedStores: readonly TestedStore[] = [memory, sqlite, redis, mongo, s3];
+/** The six stores. */
+export const testedStores: readonly TestedStore[] = [memory, sqlite, postgres, redis, mongo, s3];
 
 /** Those on servers. */
-export const testedRemoteStores: readonly TestedRemoteStore[] = [redis, mongo, s3];
+export const testedRemoteStores: readonly TestedRemoteStore[] = [postgres, redis, mongo, s3];
 
 /**
  * Declares a test file's tests once for each store, each on the shared server that it needs; as `describeWithServer` where

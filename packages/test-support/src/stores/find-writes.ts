@@ -11,6 +11,8 @@ const WRITES = new Set([
   "delete",
   "findAndModify",
   "bulkWrite",
+  "INSERT",
+  "UPDATE",
   "PUT",
   "DELETE",
 ]);

@@ -7,11 +7,13 @@ import {
 } from "@aws-sdk/client-s3";
 import type { OffsetStore } from "@tidemark/core";
 import { openMongoStore } from "@tidemark/store-mongo";
+import { openPostgresStore } from "@tidemark/store-postgres";
 import { openRedisStore } from "@tidemark/store-redis";
 import { openS3Store } from "@tidemark/store-s3";
 import { MongoClient } from "mongodb";
 import type { TcpProxy } from "../faults/index.ts";
 import type { RunningServer, S3Access } from "../servers/index.ts";
+import { askPostgres } from "../servers/postgres.ts";
 import { newNamespace } from "./embedded-stores.ts";
 import type { OpenBackendOptions, TestedRemoteStore } from "./store-backend.ts";
 
@@ -59,6 +61,24 @@ export const mongo: TestedRemoteStore = {
         await using client = new MongoClient(url);
         await client.db(database).dropDatabase();
       },
+    };
+  },
+};
+
+/** The store in a schema of PostgreSQL. */
+export const postgres: TestedRemoteStore = {
+  name: "postgres",
+  server: "postgres",
+  protocol: "postgres",
+  async openBackend(server) {
+    const { url } = present(server);
+    const schema = newNamespace();
+    await askPostgres(url, `create schema "${schema}"`);
+    return {
+      open: ({ through, ...options } = {}) =>
+        openPostgresStore({ url: throughProxy(url, through), schema, onEvent: () => undefined, ...options }),
+      address: addressOf(url),
+      close: async () => void (await askPostgres(url, `drop schema "${schema}" cascade`)),
     };
   },
 };

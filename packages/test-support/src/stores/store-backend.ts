@@ -27,7 +27,7 @@ export interface StoreBackend {
 
 /** One kind of store, as tests of all of them see it. */
 export interface TestedStore {
-  readonly name: "memory" | "sqlite" | "redis" | "mongo" | "s3";
+  readonly name: "memory" | "sqlite" | "redis" | "mongo" | "postgres" | "s3";
   /** What it needs; `undefined`: nothing. */
   readonly server?: ServerName;
   /** What it speaks. */

@@ -288,6 +288,42 @@ test("requests of MongoDB's protocol are named by their command and collection",
   ]);
 });
 
+test("requests of PostgreSQL's protocol are named by their statement, and end when the server is ready again", async () => {
+  const message = (type: string, text: string): string => {
+    const body = Buffer.from(text);
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(4 + body.length);
+    return Buffer.concat([Buffer.from(type), length, body]).toString("latin1");
+  };
+  const ready = message("Z", "I");
+  const { proxy, received } = await openBench(
+    (text) => (/Q\0\0\0|S\0\0\0\u0004|user/u.test(text) ? ready : ""),
+    "postgres",
+  );
+  const client = await dial(proxy);
+  const startup = message("", "\0\u0003\0\0user\0postgres\0\0");
+  client.write(startup, "latin1");
+  expect(await nextText(client)).toBe(ready);
+  const sync = message("S", "");
+  const statement = (text: string) =>
+    message("P", `\0${text}\0\0\0`) + message("B", "\0\0\0\0") + message("E", "\0") + sync;
+  const update = statement("WITH stamp AS (SELECT), part AS (UPDATE t SET a = 1) SELECT");
+  for (const request of [message("Q", "BEGIN\0"), update]) {
+    client.write(request.slice(0, 9), "latin1");
+    await new Promise((resolve) => setImmediate(resolve));
+    client.write(request.slice(9), "latin1");
+    expect(await nextText(client)).toBe(ready);
+  }
+  expect(proxy.takeRequests().map(({ name }) => name)).toEqual(["STARTUP", "BEGIN", "UPDATE"]);
+  const happened = proxy.cutAfterRequest({ match: ({ name }) => name === "UPDATE" });
+  client.write(statement("SELECT 1"), "latin1");
+  expect(await nextText(client)).toBe(ready);
+  client.write(update, "latin1");
+  expect(await happened).toEqual({ name: "UPDATE", target: "" });
+  expect(await untilClosed(client)).toBe("");
+  expect(received().endsWith(update)).toBe(true);
+});
+
 test("requests of HTTP are told apart on one connection, with bodies of a length, in chunks and without", async () => {
   const { proxy, received } = await openBench(
     (text) => (/ HTTP\/1.1\r\n/.test(text) ? "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n" : ""),

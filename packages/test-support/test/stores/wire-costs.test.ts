@@ -15,8 +15,8 @@ const TOPICS = 10;
 const PARTITIONS = 100;
 const DOCUMENT = fileURLToPath(new URL("../../../../docs/costs.md", import.meta.url));
 
-/** Of MongoDB's driver: what it asks by itself, on its own connections or when one is made or left. */
-const HOUSEKEEPING = new Set(["hello", "ismaster", "isMaster", "ping", "endSessions"]);
+/** Of MongoDB's driver: what it asks by itself, on its own connections or when one is made or left. PostgreSQL's beginning. */
+const HOUSEKEEPING = new Set(["hello", "ismaster", "isMaster", "ping", "endSessions", "STARTUP"]);
 
 const IN_TRANSACTION = "commit in a transaction of yours";
 const WHAT = [

@@ -6,7 +6,7 @@ import { defineRecovery } from "./recovery.ts";
 import { defineSilence } from "./silence.ts";
 
 /** Declares the tests of one store, on a server of their own. A file for each store: they wait more than they work. */
-export async function declareOutages(name: "redis" | "mongo" | "s3"): Promise<void> {
+export async function declareOutages(name: "redis" | "mongo" | "postgres" | "s3"): Promise<void> {
   const tested = testedRemoteStores.find((store) => store.name === name);
   if (tested === undefined) throw new RangeError(`there is no store ${name}`);
   await describeOnOwnServer(tested, (server) => {

@@ -1,0 +1,3 @@
+import { declareOutages } from "./declare-outages.ts";
+
+await declareOutages("postgres");
