@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { OffsetKey } from "../../../key.ts";
 import { untilClockTicks } from "../clock.ts";
 import type { ConformanceCase } from "../conformance-case.ts";
+import { untilExpired } from "../expiry-times.ts";
 import {
   claim,
   claimed,
@@ -85,6 +86,31 @@ export const clockCases: readonly ConformanceCase[] = [
         assert.ok(again.epoch > epoch, `an epoch went back from ${epoch} to ${again.epoch}, given ${hasSkew}`);
         await store.delete({ keys: [other] });
       }
+    },
+  },
+  {
+    id: "clock/set-back",
+    clause: "3.5b",
+    title: "a holder whose clock is set back meanwhile finds its expired record absent all the same",
+    run: async (context) => {
+      if (context.connection === "embedded") return;
+      const ttl = Math.max(400, 2 * context.capabilities.expiry.granularityMs);
+      const { store: holder } = await context.openAnother();
+      const [key, token] = [keyOf(), newToken()];
+      await claim(holder, key, token);
+      await committed(holder, key, token, 1n, { ttl: 3_600_000 });
+      // The short time to live comes last, in one step.
+      await committed(holder, key, token, undefined, { ttl });
+      const sentAt = Date.now();
+      await untilExpired(context, [key], ttl);
+      const setRight = await context.setClientClock(sentAt + ttl / 2 - Date.now());
+      try {
+        const outcome = await commit(holder, key, token, 2n);
+        assert.deepEqual(outcome, { status: "fenced", reason: "absent" }, "a commit of an expired record is written");
+      } finally {
+        await setRight();
+      }
+      assert.equal(await fetched(context.store, key), undefined);
     },
   },
 ];
