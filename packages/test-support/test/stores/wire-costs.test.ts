@@ -2,11 +2,14 @@ import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import type { OffsetKey, OffsetStore } from "@tidemark/core";
 import { openMongoStore } from "@tidemark/store-mongo";
+import { openPostgresStore } from "@tidemark/store-postgres";
 import { expectGenerated } from "@tidemark/test-support/documents";
 import { openTcpProxy, type WireProtocolName, type WireRequest } from "@tidemark/test-support/faults";
+import { describeWithServer } from "@tidemark/test-support/servers";
 import { describeEachStore, type StoreBackend, testedRemoteStores, testedStores } from "@tidemark/test-support/stores";
 import { describeWithTransactions, type TransactionalMongo } from "@tidemark/test-support/transaction-gateway";
 import { MongoClient } from "mongodb";
+import { Client } from "pg";
 import { describe, expect, it } from "vitest";
 
 const RECORDS = 10_000;
@@ -41,7 +44,7 @@ type Costs = Record<(typeof WHAT)[number], string>;
 const NONE = "–";
 
 const measured = new Map<string, Costs>();
-let inTransaction: string | undefined;
+const inTransaction = new Map<string, string>();
 
 describe("calls on the wire", async () => {
   await describeEachStore(testedRemoteStores, ({ name, protocol }, openBackend) => {
@@ -54,7 +57,13 @@ describe("calls on the wire", async () => {
 
   await describeWithTransactions((mongo) => {
     it("are counted", { timeout: 60_000 }, async () => {
-      inTransaction = await measureTransaction(mongo);
+      inTransaction.set("mongo", await measureMongoTransaction(mongo));
+    });
+  });
+
+  await describeWithServer("postgres", ({ url }) => {
+    it("are counted", { timeout: 60_000 }, async () => {
+      inTransaction.set("postgres", await measurePostgresTransaction(url));
     });
   });
 
@@ -65,8 +74,10 @@ describe("calls on the wire", async () => {
     measured.set("sqlite", nothing);
     const names = testedStores.map(({ name }) => name).filter((name) => measured.has(name));
     // A server that is missing here is missing in the table: then there is nothing to compare it with.
-    if (names.length < testedStores.length || inTransaction === undefined) return;
-    measured.set("mongo", { ...(measured.get("mongo") as Costs), [IN_TRANSACTION]: inTransaction });
+    if (names.length < testedStores.length || inTransaction.size < 2) return;
+    for (const [name, costs] of inTransaction) {
+      measured.set(name, { ...(measured.get(name) as Costs), [IN_TRANSACTION]: costs });
+    }
     const lines = [
       ["", ...names],
       ["---", ...names.map(() => "---")],
@@ -158,7 +169,7 @@ const measureUse: Measure = async (store, counted) => {
 };
 
 /** What the store adds to a transaction, whatever the caller writes in it. */
-async function measureTransaction({ url }: TransactionalMongo): Promise<string> {
+async function measureMongoTransaction({ url }: TransactionalMongo): Promise<string> {
   const { hostname, port } = new URL(url);
   await using proxy = await openTcpProxy({ host: hostname, port: Number(port), protocol: "mongo" });
   await using client = new MongoClient(`mongodb://${proxy.host}:${proxy.port}/?directConnection=true`);
@@ -177,6 +188,30 @@ async function measureTransaction({ url }: TransactionalMongo): Promise<string> 
     );
   } finally {
     await client.db(database).dropDatabase();
+  }
+}
+
+/** The same in PostgreSQL. */
+async function measurePostgresTransaction(url: string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  await using proxy = await openTcpProxy({ host: hostname, port: Number(port), protocol: "postgres" });
+  const through = new URL(url);
+  through.host = `${proxy.host}:${proxy.port}`;
+  const client = new Client({ connectionString: through.href });
+  await client.connect();
+  try {
+    await using store = await openPostgresStore({ url, namespace: `costs-${randomBytes(6).toString("hex")}` });
+    const [key] = keysOf("one", 1) as [OffsetKey];
+    await answered(store.claim([{ key, token, owner: "o" }]), "claimed");
+    await client.query("BEGIN");
+    proxy.takeRequests();
+    await answered(store.commit([{ key, token, nextOffset: 1n }], { transaction: client }), "committed");
+    const costs = summaryOf(proxy.takeRequests());
+    await client.query("COMMIT");
+    await store.delete({ keys: [key] });
+    return costs;
+  } finally {
+    await client.end();
   }
 }
 
