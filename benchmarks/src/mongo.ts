@@ -5,9 +5,9 @@ import { compareGrowth } from "./growth.ts";
 import { type Comparison, compare, type Side } from "./paired.ts";
 import { withServer } from "./server.ts";
 
-const ROUNDS = 15;
-const SINGLE_CALLS = 200;
-const FLUSHES = 10;
+const ROUNDS = 41;
+const SINGLE_CALLS = 100;
+const FLUSHES = 5;
 const PARTITIONS = 100;
 /** As many characters as a version has. */
 const VERSION_LENGTH = 12;

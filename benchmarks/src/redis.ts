@@ -6,7 +6,7 @@ import { type Comparison, compare } from "./paired.ts";
 import { withServer } from "./server.ts";
 import { byWayOf, openSlowNetwork } from "./slow-network.ts";
 
-const ROUNDS = 15;
+const ROUNDS = 41;
 const PARTITIONS = 128;
 const NETWORK_MS = 0.5;
 
@@ -16,8 +16,8 @@ interface Calls {
   readonly flushes: number;
 }
 
-const ON_LOOPBACK: Calls = { single: 2_000, flushes: 200 };
-const ON_NETWORK: Calls = { single: 400, flushes: 100 };
+const ON_LOOPBACK: Calls = { single: 1_000, flushes: 100 };
+const ON_NETWORK: Calls = { single: 150, flushes: 50 };
 
 /** Commits through the Redis store against bare SETs by the same client, which compare and guard nothing. */
 export async function compareRedis(): Promise<Comparison[]> {

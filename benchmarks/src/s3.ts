@@ -7,8 +7,8 @@ import { type Comparison, compare, type Side } from "./paired.ts";
 import { withServer } from "./server.ts";
 import { byWayOf, openSlowNetwork } from "./slow-network.ts";
 
-const ROUNDS = 15;
-const CALLS = 50;
+const ROUNDS = 41;
+const CALLS = 20;
 const PARTITIONS = 100;
 const MANY_PARTITIONS = 10_000;
 const NETWORK_MS = 20;
@@ -36,7 +36,7 @@ export async function compareS3(): Promise<Comparison[]> {
           bucket: "large",
           about: `${version}, ${NETWORK_MS} ms away`,
           partitions: MANY_PARTITIONS,
-          calls: 5,
+          calls: 3,
         }),
         await compareGrowth({
           name: "S3 store",
