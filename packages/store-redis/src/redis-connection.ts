@@ -1,4 +1,4 @@
-import { ClientClosedError } from "redis";
+import { ClientClosedError, ConnectionTimeoutError } from "redis";
 import type {
   RedisClusterClient,
   RedisCommandOptions,
@@ -43,11 +43,14 @@ export function connectionOf(client: RedisStoreClient): RedisConnection | undefi
   return "sendCommand" in client ? new SingleConnection(client) : undefined;
 }
 
-/** The store's own deadline takes the place of the client's, and its types that of the client's mapping. */
+/** How long a command waits until there is a connection that it can be sent on. */
+const MAX_WAIT_MS = 5_000;
+
+/** The store's types take the place of the client's mapping, and its deadline that of the client's for what is sent. */
 const UNTIMED: RedisCommandOptions = Object.freeze({ typeMapping: {}, timeout: 0 });
 
 function options(signal: AbortSignal): RedisCommandOptions {
-  return { ...UNTIMED, abortSignal: signal };
+  return { typeMapping: {}, timeout: MAX_WAIT_MS, abortSignal: signal };
 }
 
 /** Which of a client's sockets is in use: another one after each time it connected again. */
@@ -197,27 +200,48 @@ class SentinelConnection implements RedisConnection {
   async #onMaster<Result>(run: (client: RedisSingleClient) => Promise<Result>, signal: AbortSignal): Promise<Result> {
     // The client has no words for it.
     if (!this.#client.isOpen) throw new ClientClosedError();
-    // The client gives each command that begins in the same moment a connection of its own, one after the other. Behind
-    // the first one they all share its.
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      reject(new ConnectionTimeoutError());
+    }, MAX_WAIT_MS);
+    const running = this.#onLease(async (client) => {
+      clearTimeout(timer);
+      try {
+        if (isLate) throw new ConnectionTimeoutError();
+        signal.throwIfAborted();
+        return { result: await run(client) };
+      } catch (error) {
+        // Of a broken connection the client is not told: it would send again what may have been carried out.
+        if (isReadOnly(error)) throw error;
+        return { error };
+      }
+    });
+    try {
+      const outcome = await Promise.race([running, late]);
+      if ("error" in outcome) throw outcome.error;
+      return outcome.result;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /**
+   * The client gives each command that begins in the same moment a connection of its own, one after the other. Behind the
+   * first one they all share its.
+   */
+  async #onLease<Outcome>(run: (client: RedisSingleClient) => Promise<Outcome>): Promise<Outcome> {
     const { promise, resolve } = Promise.withResolvers<void>();
     if (this.#inFlight === 0) this.#begun = promise;
     else await this.#begun;
     this.#inFlight += 1;
     try {
       // oxlint-disable-next-line no-underscore-dangle -- what is public takes commands, and sends them again by itself
-      const outcome = await this.#client._execute(false, async (client) => {
+      return await this.#client._execute(false, (client) => {
         resolve();
-        try {
-          signal.throwIfAborted();
-          return { result: await run(client) };
-        } catch (error) {
-          // Of a broken connection the client is not told: it would send again what may have been carried out.
-          if (isReadOnly(error)) throw error;
-          return { error };
-        }
+        return run(client);
       });
-      if ("error" in outcome) throw outcome.error;
-      return outcome.result;
     } finally {
       resolve();
       this.#inFlight -= 1;

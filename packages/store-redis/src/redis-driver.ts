@@ -87,7 +87,9 @@ export class RedisDriver implements OffsetStoreDriver {
   }
 
   write(changes: readonly Change[], context: WriteContext): Promise<WriteAnswer> {
-    return this.#wait === undefined ? this.#write(changes, context) : this.#writeAcknowledged(changes, context);
+    const answer = this.#wait === undefined ? this.#write(changes, context) : this.#writeAcknowledged(changes, context);
+    if (this.capabilities.atomicBatch) return answer;
+    return answer.then((given) => this.#writeSkipped(given, changes, context));
   }
 
   async *list(filter: ListFilter, { signal }: Pick<DriverContext, "signal">): AsyncGenerator<ListPage> {
@@ -114,6 +116,19 @@ export class RedisDriver implements OffsetStoreDriver {
     const hasFailure = answer.changes?.some((each) => typeof each === "object") === true;
     if (!hasFailure) this.#unacknowledged.acknowledged(changes);
     return answer;
+  }
+
+  /** Where batches are not atomic a conflict keeps no other change from being written. */
+  async #writeSkipped(answer: WriteAnswer, changes: readonly Change[], context: WriteContext): Promise<WriteAnswer> {
+    if (answer.changes?.includes("skipped") !== true) return answer;
+    const skipped = changes.filter((_, place) => answer.changes?.[place] === "skipped");
+    const rest = await this.write(skipped, context);
+    const answers = (rest.changes ?? skipped.map(() => "written" as const)).values();
+    return {
+      // What was written before has another time.
+      writtenAt: answer.changes.includes("written") ? undefined : rest.writtenAt,
+      changes: answer.changes.map((each) => (each === "skipped" ? (answers.next().value ?? each) : each)),
+    };
   }
 
   #write(changes: readonly Change[], context: WriteContext): Promise<WriteAnswer> {

@@ -1,4 +1,4 @@
-import { testOffsetStore } from "@tidemark/core/conformance";
+import { type StoreHarness, testOffsetStore, testOffsetStoreDriver } from "@tidemark/core/conformance";
 import { describeWithServer, type ServerName } from "@tidemark/test-support/servers";
 import { describe, it } from "vitest";
 import { type HarnessOptions, openHarness } from "./redis-harness.ts";
@@ -14,14 +14,14 @@ const variants: readonly { server: ServerName; kind: HarnessOptions["kind"]; RES
 
 for (const { server: name, kind, RESP } of variants) {
   await describeWithServer(name, (server) => {
-    testOffsetStore(
-      // One after the other: the cases are quick, and side by side they only keep each other from renewing in time.
-      { describe, it },
-      {
-        name: `redis store on ${server.version}, RESP${RESP}`,
-        connection: "remote",
-        open: (options) => openHarness(options, { server, kind, RESP }),
-      },
-    );
+    // One after the other: the cases are quick, and side by side they only keep each other from renewing in time.
+    const runner = { describe, it };
+    const harness: StoreHarness<never> = {
+      name: `redis store on ${server.version}, RESP${RESP}`,
+      connection: "remote",
+      open: (options) => openHarness(options, { server, kind, RESP }),
+    };
+    testOffsetStoreDriver(runner, harness);
+    testOffsetStore(runner, harness);
   });
 }

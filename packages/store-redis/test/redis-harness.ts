@@ -1,6 +1,11 @@
 import type { OffsetKey } from "@tidemark/core";
-import type { OpenedStore, OpenStoreOptions } from "@tidemark/core/conformance";
-import { openTcpProxy, type TcpProxy } from "@tidemark/test-support/faults";
+import {
+  connectionFaults,
+  type OpenedStore,
+  type OpenStoreOptions,
+  openTcpProxy,
+  type TcpProxy,
+} from "@tidemark/core/conformance";
 import type { RunningServer } from "@tidemark/test-support/servers";
 import { createClient, createCluster, createSentinel } from "redis";
 import { openRedisStore, type RedisStoreClient } from "../src/index.ts";
@@ -106,6 +111,7 @@ export async function openHarness(opening: OpenStoreOptions, options: HarnessOpt
   return {
     store,
     close,
+    ...connectionFaults(...proxies.all),
     async reopen() {
       await close();
       return openHarness(opening, options);
@@ -115,18 +121,6 @@ export async function openHarness(opening: OpenStoreOptions, options: HarnessOpt
     },
     async corrupt(key) {
       await direct.send(hash(key), ["HSET", hash(key), String(key.partition), "7;what is this"]);
-    },
-    async interrupt() {
-      for (const proxy of proxies.all) proxy.cut();
-      return async () => {
-        for (const proxy of proxies.all) proxy.restore();
-      };
-    },
-    async silence() {
-      for (const proxy of proxies.all) proxy.silence();
-      return async () => {
-        for (const proxy of proxies.all) proxy.restore();
-      };
     },
   };
 }
