@@ -26,7 +26,7 @@ async function withBench(records: number, use: (bench: Bench) => Promise<void>):
   const folder = await mkdtemp(join(tmpdir(), "tidemark-expiry-"));
   const storeFile = join(folder, "positions.db");
   const source = await openLocalLog({ file: join(folder, "log.db"), synchronous: "normal" });
-  const store = await openSqliteStore({ file: storeFile, timeout: 200 });
+  const store = await openSqliteStore({ file: storeFile, timeout: 1_000 });
   try {
     await source.admin.createTopic(key.topic, { partitions: 1 });
     await produce(source, records);
