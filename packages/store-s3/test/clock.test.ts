@@ -34,6 +34,18 @@ await describeWithServer("minio", ({ s3 }) => {
     expect(await Array.fromAsync(store.list())).toEqual([]);
   });
 
+  it("goes by the earliest of several answers, whichever comes last", async () => {
+    const place = await placeOn(s3);
+    const store = await place.open();
+    const keys = ["t1", "t2"].map((topic) => ({ ...key, topic }));
+    for (const each of keys) await claim(store, each, TEN_MINUTES_MS / 2);
+    for (const { topic } of [...keys, ...keys]) {
+      place.proxy.intercept = (request) =>
+        request.path.includes(`/${topic}/`) ? shiftDate(TEN_MINUTES_MS)(request) : undefined;
+      expect(await store.fetch(keys)).toMatchObject([{ status: "found" }, { status: "found" }]);
+    }
+  });
+
   it("partitions that a write merely carries along keep their own expiry and times", async () => {
     const place = await placeOn(s3);
     const [mine, theirs] = [await place.open(), await place.openDirect()];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { describeWithServer } from "@tidemark/test-support/servers";
 import { claim, fetched, key, placeOn } from "./support/open-store.ts";
-import { type Fault, isWrite, once } from "./support/s3-proxy.ts";
+import { type Fault, isWrite, once, type ProxiedRequest } from "./support/s3-proxy.ts";
 import { temporaryClient } from "./support/s3-servers.ts";
 
 const COMMITTED = [{ status: "committed" }];
@@ -142,6 +142,22 @@ await describeWithServer("minio", ({ s3 }) => {
     late.resolve();
     await expect.poll(() => place.proxy.answered()).toBe(answered + 1);
     expect(await fetched(store)).toBeUndefined();
+  });
+
+  it("of several topics that are read together, one without an answer is read again, and one that is denied fails alone", async () => {
+    const place = await placeOn(s3);
+    const store = await place.open();
+    const keys = ["t1", "t2"].map((topic) => ({ ...key, topic }));
+    for (const each of keys) await claim(store, each);
+    const isSecond = ({ method, path }: ProxiedRequest): boolean => method === "GET" && path.includes("/t2/");
+    place.proxy.intercept = once(isSecond, { kind: "lose-answer" });
+    expect(await store.fetch(keys)).toMatchObject([{ status: "found" }, { status: "found" }]);
+    place.proxy.intercept = (request) =>
+      isSecond(request) ? { kind: "refuse", status: 403, code: "AccessDenied" } : undefined;
+    expect(await store.fetch(keys)).toMatchObject([
+      { status: "found" },
+      { status: "failed", error: { code: "PERMISSION_DENIED", keys: [keys[1]] } },
+    ]);
   });
 
   it("a server that goes on failing is UNAVAILABLE, and nothing is told that is not known", async () => {

@@ -1,6 +1,8 @@
 import { expect, it, vi } from "vitest";
 import { describeWithServer } from "@tidemark/test-support/servers";
 import { claim, key, placeOn } from "./support/open-store.ts";
+import { change, driverOn, never } from "./support/s3-driver.ts";
+import { temporaryClient } from "./support/s3-servers.ts";
 
 await describeWithServer("minio", ({ s3 }) => {
   it("opens with six requests, and leaves nothing behind", async () => {
@@ -52,6 +54,19 @@ await describeWithServer("minio", ({ s3 }) => {
     place.proxy.requests.length = 0;
     expect(await store.commit([{ key, token, nextOffset: 1n }])).toEqual([{ status: "committed" }]);
     expect(place.proxy.requests.map((request) => request.split(" ")[0])).toEqual(["PUT", "GET", "PUT"]);
+  });
+
+  it("looks again before it refuses a version that it does not know, and before it takes one that is gone", async () => {
+    const place = await placeOn(s3);
+    const [one, other] = [place.access, place.direct].map((at) => driverOn(temporaryClient(at), place.bucket));
+    const mine = change(key);
+    await one?.write([mine], { signal: never() });
+    const theirs = change(key, { expected: [mine.version] });
+    await other?.write([theirs], { signal: never() });
+    const next = change(key, { expected: [theirs.version] });
+    expect((await one?.write([next], { signal: never() }))?.changes).toBeUndefined();
+    const late = change(key, { expected: [theirs.version] });
+    expect((await other?.write([late], { signal: never() }))?.changes).toEqual(["conflict"]);
   });
 
   it("stores what is asked for at the same time with one PUT", async () => {
