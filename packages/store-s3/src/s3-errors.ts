@@ -95,7 +95,7 @@ function classifyAnswer(error: unknown, place: string): ErrorClassification | un
   if (name === "RequestTimeTooSkewed") {
     return unavailable(true, `this machine's clock is too far off to sign requests (${said}); set it`);
   }
-  if (status === 401 || status === 403 || DENIALS.has(name)) {
+  if (status === 401 || status === 403 || DENIAL.test(name)) {
     return denied(
       `${said} for ${place}; check the credentials, and that they allow s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket`,
     );
@@ -106,15 +106,8 @@ function classifyAnswer(error: unknown, place: string): ErrorClassification | un
   return { code: "UNKNOWN", retryable: false, message: `${said} for ${place}` };
 }
 
-const DENIALS: ReadonlySet<string> = new Set([
-  "AccessDenied",
-  "InvalidAccessKeyId",
-  "SignatureDoesNotMatch",
-  "ExpiredToken",
-  "InvalidToken",
-  "TokenRefreshRequired",
-  "AllAccessDisabled",
-]);
+const DENIAL =
+  /^(?:AccessDenied|AllAccessDisabled|ExpiredToken|InvalidAccessKeyId|InvalidToken|SignatureDoesNotMatch|TokenRefreshRequired)$/u;
 
 function classifyConnection(error: unknown, place: string): ErrorClassification {
   const fault = connectionFaultOf(error);
