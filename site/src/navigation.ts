@@ -26,6 +26,7 @@ const GUIDE: readonly { readonly text: string; readonly pages: readonly (readonl
       text: "Stores",
       pages: [
         ["packages/store-sqlite", "SQLite"],
+        ["packages/store-postgres", "PostgreSQL"],
         ["packages/store-redis", "Redis, Valkey"],
         ["packages/store-mongo", "MongoDB"],
         ["packages/store-s3", "S3"],

@@ -7,6 +7,7 @@ import type { InstallablePackage, PluginSources, UrlRegistry } from "./url-regis
 import { findUrlOpener, lacksText } from "./url-registry.ts";
 
 const redis: InstallablePackage = { name: "@tidemark/store-redis", peers: ["redis"] };
+const postgres: InstallablePackage = { name: "@tidemark/store-postgres", peers: ["pg"] };
 const mongo: InstallablePackage = { name: "@tidemark/store-mongo", peers: ["mongodb"] };
 const s3: InstallablePackage = { name: "@tidemark/store-s3", peers: ["@aws-sdk/client-s3"] };
 
@@ -18,9 +19,9 @@ export const storeRegistry: UrlRegistry<StoreUrlOpener> = {
     sqlite: async () => (await import("@tidemark/store-sqlite")).storeUrl,
     memory: async () => (await import("@tidemark/store-memory")).storeUrl,
   },
-  installable: { redis, rediss: redis, mongodb: mongo, "mongodb+srv": mongo, s3 },
+  installable: { postgres, postgresql: postgres, redis, rediss: redis, mongodb: mongo, "mongodb+srv": mongo, s3 },
   packagePrefix: "tidemark-store-",
-  usage: "sqlite:FILE, memory:, redis://HOST, mongodb://HOST or s3://BUCKET/PREFIX",
+  usage: "sqlite:FILE, memory:, postgres://HOST, redis://HOST, mongodb://HOST or s3://BUCKET/PREFIX",
 };
 
 /** Opens the store that a URL names. */

@@ -40,7 +40,7 @@ const usage: readonly (readonly [args: readonly string[], message: RegExp])[] = 
   [["topic", "create"], /missing required argument 'name'/],
   [
     ["consume", "t", "--store", "foo:bar", "-c", "c1"],
-    /unknown store scheme "foo:": known are sqlite:, memory:, redis:/,
+    /unknown store scheme "foo:": known are sqlite:, memory:, postgres:/,
   ],
   // Not told to install what a slip of the hand names: whose package that is, nobody knows.
   [
@@ -208,13 +208,20 @@ describe.each([
 });
 
 test.each([
+  ["postgres://user:secret@host/db", "@tidemark/store-postgres pg"],
+  ["postgresql://user:secret@host/db", "@tidemark/store-postgres pg"],
   ["redis://user:secret@host", "@tidemark/store-redis redis"],
   ["rediss://user:secret@host", "@tidemark/store-redis redis"],
   ["mongodb://user:secret@host/db", "@tidemark/store-mongo mongodb"],
   ["mongodb+srv://user:secret@host/db", "@tidemark/store-mongo mongodb"],
   ["s3://bucket/prefix", "@tidemark/store-s3 @aws-sdk/client-s3"],
 ])("the store of %s is not installed: what to install is said", async (store, packages) => {
-  const environment = withoutPackages("@tidemark/store-redis", "@tidemark/store-mongo", "@tidemark/store-s3");
+  const environment = withoutPackages(
+    "@tidemark/store-postgres",
+    "@tidemark/store-redis",
+    "@tidemark/store-mongo",
+    "@tidemark/store-s3",
+  );
   const finished = await workspace.run(["consume", "t", "-c", "c1", "--store", store], { environment });
   expect(finished).toEqual({
     code: 1,
@@ -234,6 +241,7 @@ test("the log of kafka:// is not installed: what to install is said", async () =
 });
 
 test.each([
+  ["postgres://user:secret@host/db", "@tidemark/store-postgres", "pg"],
   ["redis://user:secret@host", "@tidemark/store-redis", "redis"],
   ["mongodb://user:secret@host/db", "@tidemark/store-mongo", "mongodb"],
   ["s3://bucket/prefix", "@tidemark/store-s3", "@aws-sdk/client-s3"],

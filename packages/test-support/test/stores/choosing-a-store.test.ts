@@ -21,6 +21,8 @@ await describeWithTransactions((mongo) => {
     await using replicated = await openMongoStore({ url: mongo.url, onEvent: () => undefined });
     const table = capabilityTable([
       { variant: "SQLite", capabilities: sqlite.capabilities },
+      // The servers of the tests do not sync, to be fast.
+      { variant: "PostgreSQL", capabilities: { ...(await declaredBy("postgres")), durability: "synced" } },
       { variant: "Redis", capabilities: await declaredBy("redis") },
       { variant: "MongoDB", capabilities: replicated.capabilities },
       { variant: "S3", capabilities: await declaredBy("s3") },

@@ -2,6 +2,7 @@ import { openKafkaLog } from "@tidemark/source-kafka";
 import { openLocalLog } from "@tidemark/source-local";
 import { createMemoryStore } from "@tidemark/store-memory";
 import { openMongoStore } from "@tidemark/store-mongo";
+import { openPostgresStore } from "@tidemark/store-postgres";
 import { openRedisStore } from "@tidemark/store-redis";
 import { openS3Store } from "@tidemark/store-s3";
 import { openSqliteStore } from "@tidemark/store-sqlite";
@@ -13,6 +14,7 @@ const opening: readonly (readonly [string, (options: object | undefined) => unkn
   ["sqlite", (options) => openSqliteStore(options as never)],
   ["redis", (options) => openRedisStore(options as never)],
   ["mongo", (options) => openMongoStore(options as never)],
+  ["postgres", (options) => openPostgresStore(options as never)],
   ["s3", (options) => openS3Store(options as never)],
 ];
 
