@@ -22,4 +22,5 @@ export const contractSections: Readonly<Record<string, string>> = {
   "3.17": "Secrets",
   "3.18": "Capabilities",
   "3.19": "Errors",
+  "3.22": "Late creates",
 };
