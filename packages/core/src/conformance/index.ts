@@ -1,6 +1,8 @@
 export { driverConformanceCases } from "./driver/cases/index.ts";
 export type { DriverConformanceCase, DriverVerb } from "./driver/driver-case.ts";
-export type { DriverConformanceContext } from "./driver/driver-context.ts";
+export type { AnyDriver, DriverConformanceContext } from "./driver/driver-context.ts";
+export { type CaseClient, CaseClients, type CaseHarness } from "./case-clients.ts";
+export type { Peer, PeerStatuses, PeerTask } from "./store/peer-process.ts";
 export { runDriverCase, testOffsetStoreDriver } from "./driver/test-offset-store-driver.ts";
 export { type ConnectionFaults, connectionFaults } from "./faults/connection-faults.ts";
 export { openTcpProxy, type TcpProxy, type TcpProxyOptions } from "./faults/tcp-proxy.ts";

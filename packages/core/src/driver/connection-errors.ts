@@ -44,8 +44,8 @@ export function connectionFaultOf(error: unknown): ConnectionFault | undefined {
 /**
  * The classification of a connection that failed, the same for every store: the network is worth another attempt, TLS is not.
  *
- * @param what What was to be reached, for example `"the server"`.
- * @param tlsAdvice What to do about TLS, as a clause.
+ * @param what - What was to be reached, for example `"the server"`.
+ * @param tlsAdvice - What to do about TLS, as a clause.
  */
 export function classifyConnectionError(
   error: unknown,

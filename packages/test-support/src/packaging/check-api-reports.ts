@@ -78,9 +78,11 @@ function remarksOn(
   reports: ReadonlyMap<EntryPoint, ApiReport>,
 ): readonly string[] {
   const { manifest } = workspacePackage;
-  // What is closed in itself is "."; the others may speak of what those above them export.
-  const above = [...reports].filter(([other]) => specifier.startsWith(`${other.specifier}/`));
-  const reachable = new Set([report, ...above.map(([, other]) => other)].flatMap(({ exported }) => exported));
+  // What is closed in itself is "."; the others may speak of what any of the package exports.
+  const others = [...reports].filter(
+    ([other]) => other.workspacePackage === workspacePackage && specifier !== manifest.name,
+  );
+  const reachable = new Set([report, ...others.map(([, other]) => other)].flatMap(({ exported }) => exported));
   const unexported = report.unexported.filter((name) => !reachable.has(name));
   const mayName = (module: string): boolean =>
     module.startsWith("node:") ||
