@@ -87,7 +87,8 @@ export class SqliteDriver implements OffsetStoreDriver<SqliteTransaction> {
     if (transaction !== undefined) return this.#writeWithin(transaction, changes);
     return this.#connection.write(context, () => {
       const answer = this.#writeKnown(changes, timed === true) ?? this.#writeAny(changes);
-      this.#expired.takeBack();
+      // Whoever removes what has expired is told the keys: taken back beside it, they would be told to nobody.
+      if (changes.some(({ value }) => value !== undefined)) this.#expired.takeBack();
       return answer;
     });
   }
