@@ -13,7 +13,7 @@ import { type Verb, type VerbContext, VerbRun } from "./verb-run.ts";
 /** After so many time-outs nothing of a call that was given up is under way any more. */
 const LATE_TIMEOUTS = 2;
 /** Times by a clock of coarse steps are rounded: by so many steps a write in time may seem later than it is. */
-const CLOCK_STEPS = 2;
+const CLOCK_STEPS = 3;
 
 /** An entry of any verb, and its answer. */
 type Keyed = { readonly key: OffsetKey };

@@ -32,7 +32,7 @@ export const throughCoreCases: readonly DriverConformanceCase[] = [
       );
       if (!rejected || held === undefined) wrong("write", "a claim whose write does not end was answered");
       // Twice the time-out of the store: nothing is under way for so long. Times by a clock of steps are rounded.
-      const lateMs = 3 * TIMEOUT_MS + 2 * driver.capabilities.expiry.granularityMs;
+      const lateMs = 3 * TIMEOUT_MS + 3 * driver.capabilities.expiry.granularityMs;
       while ((await read(driver, [key])).now <= calledAt + lateMs) {
         await new Promise((resolve) => setTimeout(resolve, TIMEOUT_MS / 5));
       }
