@@ -85,7 +85,10 @@ export type ChangeAnswer = "written" | "conflict" | "skipped" | DriverFailure;
 
 /** The answer to a write. */
 export interface WriteAnswer {
-  /** The time with which all of this call was stamped; needed where the context is `timed`. */
+  /**
+   * The time with which all of this call was stamped; needed where the context is `timed`. Left out where not all has one:
+   * positions of several topics may lie in several places.
+   */
   readonly writtenAt?: number | undefined;
   /** One for each change, in the order asked. `undefined`: all are written. */
   readonly changes: readonly ChangeAnswer[] | undefined;
