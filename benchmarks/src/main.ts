@@ -10,6 +10,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Comparison[]>>> = {
   consumer: async () => (await import("./consumer.ts")).compareConsumer(),
   memory: async () => (await import("./memory.ts")).compareMemory(),
   sqlite: async () => (await import("./sqlite.ts")).compareSqlite(),
+  postgres: async () => (await import("./postgres.ts")).comparePostgres(),
   redis: async () => (await import("./redis.ts")).compareRedis(),
   mongo: async () => (await import("./mongo.ts")).compareMongo(),
   s3: async () => (await import("./s3.ts")).compareS3(),
