@@ -37,7 +37,9 @@ export const connectionCases: readonly DriverConformanceCase[] = [
       await put(driver, [change(key)]);
       const restore = await context.interrupt(opened);
       try {
-        for (const [verb, call] of callsOf(driver)) await expectFailure(driver, verb, call, "without a connection");
+        await Promise.all(
+          callsOf(driver).map(([verb, call]) => expectFailure(driver, verb, call, "without a connection")),
+        );
       } finally {
         await restore();
       }

@@ -67,7 +67,7 @@ export const wholeBatchCases: readonly ConformanceCase[] = [
     clause: "3.1g",
     title: "where batches are atomic, one that its caller gives up, or is cut off from, is written whole or not at all",
     run: async (context) => {
-      const writer = await context.openAnother({ timeout: 2_000 });
+      const writer = await context.openAnother({ timeout: 1_000 });
       const { store: reader } = context;
       for (const [what, write] of Object.entries(WRITES)) {
         const keys = await claimedKeys(context, what);
@@ -76,7 +76,7 @@ export const wholeBatchCases: readonly ConformanceCase[] = [
           const call = write(writer.store, keys, round, controller.signal).catch(() => undefined);
           // A little later each time, so that some are given up before, some while, and some after they are written.
           for (let turns = 1; turns < round; turns += 1) await new Promise((resolve) => setImmediate(resolve));
-          if (round % 4 === 0 && writer.interrupt !== undefined) {
+          if (round % 6 === 0 && writer.interrupt !== undefined) {
             const restore = await context.interrupt(writer);
             await call;
             await restore();
