@@ -166,7 +166,7 @@ export const galleryOfWrites: readonly DriverExhibit[] = [
   {
     fault: "each change of a call has a time of its own",
     caseId: "driver/write-many",
-    says: /write is wrong: it was answered to be at \d+, and stamped \d+/,
+    says: /write is wrong: a call was stamped \d+ and \d+, and answered at \d+/,
     spoil: (driver) => ({
       write: async (changes, context) => {
         const answer = await driver.write(changes, context);
