@@ -93,15 +93,20 @@ export class PostgresDriver implements OffsetStoreDriver<PostgresClient> {
   }
 
   async read(keys: readonly DriverKey[], context: DriverContext<PostgresClient>): Promise<ReadAnswer> {
+    const { transaction } = context;
     const parameters = new Parameters();
     const namespace = parameters.add(this.#namespace, "text");
-    const items = keys.map((key, at) => ({ ...columnsOf(key), at }));
+    const items = keys.map((key, at) => ({ ...columnsOf(key), at })).toSorted(inKeyOrder);
     const given = new Given(items, { ...KEY_TYPES, at: "integer" }, parameters);
     const columns = [`${given.column("at")} AS at`, ENTRY_COLUMNS, `${milliseconds(clockOf(context))} AS now`];
-    const { transaction } = context;
-    if (transaction !== undefined) columns.push(`(SELECT ${this.#marking})`);
     const matches = `t.namespace = ${namespace} AND ${sameKey(given)}`;
-    const text = `SELECT ${columns.join(", ")} FROM ${given.table ?? "(SELECT) AS g"} LEFT JOIN ${this.#table} AS t ON ${matches}`;
+    let found = `LEFT JOIN ${this.#table} AS t ON ${matches}`;
+    if (transaction !== undefined) {
+      columns.push(`(SELECT ${this.#marking})`);
+      // What is decided by it holds until it is written: of several positions all are written, or none.
+      found = `LEFT JOIN LATERAL (SELECT * FROM ${this.#table} AS t WHERE ${matches} FOR UPDATE) AS t ON true`;
+    }
+    const text = `SELECT ${columns.join(", ")} FROM ${given.table ?? "(SELECT) AS g"} ${found}`;
     const rows = await this.#run(context, text, parameters.values);
     if (transaction !== undefined) this.#marked.add(transaction);
     const entries: ReadEntry[] = keys.map(() => undefined);

@@ -1,6 +1,8 @@
 import { describeWithServer } from "@tidemark/test-support/servers";
+import type { OffsetKey } from "@tidemark/core";
 import { expect, it } from "vitest";
-import { keysOf, key, newName, openClient, openStore, ownSchema, positionsOf } from "./open-store.ts";
+import type { PostgresClient } from "../src/index.ts";
+import { keysOf, key, newName, openClient, openStore, ownSchema, ownUser, positionsOf } from "./open-store.ts";
 
 const PARTITIONS = 500;
 const ROUNDS = 40;
@@ -82,6 +84,47 @@ await describeWithServer("postgres", ({ url }) => {
     expect(await countRows(url, namespace)).toBe(20);
   });
 
+  it("gives way to a transaction of the user's that wants what a flush has locked", async () => {
+    const keys = keysOf(2);
+    const { store } = await openStore({ url });
+    await store.claim(keys.map((each) => ({ key: each, token: "t", owner: "o" })));
+    const [first, second] = keys;
+    if (first === undefined || second === undefined) throw new Error("no key");
+    const within = (transaction: PostgresClient, one: OffsetKey) =>
+      store.commit([{ key: one, token: "t", nextOffset: 5n }], { transaction });
+    for (let round = 0; round < 5; round += 1) {
+      const transaction = await openClient(url);
+      await transaction.query("BEGIN");
+      await within(transaction, second);
+      // It writes the first, and waits for the second, while the transaction wants the first.
+      const flushing = store.commit(keys.map((each) => ({ key: each, token: "t", nextOffset: 1n })));
+      await expect.poll(() => positionsOf(store, [first])).toEqual([1n]);
+      expect(await within(transaction, first)).toEqual([{ status: "committed" }]);
+      await transaction.query("COMMIT");
+      expect(await flushing).toMatchObject([{ status: "committed" }, { status: "behind" }]);
+      expect(await positionsOf(store, keys)).toEqual([5n, 5n]);
+      await store.commit(keys.map((each) => ({ key: each, token: "t", nextOffset: 0n, rewind: true })));
+    }
+  });
+
+  it("takes a user whose transactions are serializable by default: nobody is told of what the server gives up", async () => {
+    const own = await ownUser(url, "SUPERUSER");
+    const admin = await openClient(url);
+    await admin.query(`ALTER ROLE ${own.user} SET default_transaction_isolation = 'serializable'`);
+    const namespace = newName();
+    const events: unknown[] = [];
+    const open = () => openStore({ url: own.url, namespace, onEvent: (event) => events.push(event) });
+    const [{ store: one }, { store: other }] = [await open(), await open()];
+    const keys = keysOf(20);
+    await one.claim(keys.map((each) => ({ key: each, token: "t", owner: "o" })));
+    for (let round = 1n; round <= 20n; round += 1n) {
+      const entries = keys.map((each) => ({ key: each, token: "t", nextOffset: round }));
+      const outcomes = await Promise.all([one.commit(entries), other.commit(entries)]);
+      expect(new Set(outcomes.flat().map(({ status }) => status))).toEqual(new Set(["committed"]));
+    }
+    expect(events).toEqual([]);
+  });
+
   it("removes what nobody has locked, and the rest when it is free", async () => {
     const keys = keysOf(5);
     const { store, namespace } = await openStore({ url });
@@ -100,7 +143,9 @@ await describeWithServer("postgres", ({ url }) => {
     const schema = await ownSchema(url);
     const { store } = await openStore({ url, schema });
     const keys = keysOf(1_000);
-    await store.claim(keys.map((each) => ({ key: each, token: "t", owner: "o" })));
+    for (const consumer of ["c1", "c2", "c3"]) {
+      await store.claim(keys.map((each) => ({ key: { ...each, consumer }, token: "t", owner: "o" })));
+    }
     const client = await openClient(url);
     await client.query(`ANALYZE ${schema}.tidemark_offsets`);
     const explained: string[] = [];
@@ -114,8 +159,11 @@ await describeWithServer("postgres", ({ url }) => {
       },
     };
     const { store: explainedStore } = await openStore({ client: explaining, schema, namespace: store.namespace });
-    await explainedStore.claim(keys.map((each) => ({ key: each, token: "t", owner: "o" })));
-    await explainedStore.commit(keys.map((each) => ({ key: each, token: "t", nextOffset: 1n })));
+    const flushed = keys.slice(0, 100);
+    await explainedStore.claim(flushed.map((each) => ({ key: each, token: "t", owner: "o" })));
+    await explainedStore.commit(
+      flushed.map((each) => ({ key: each, token: "t", nextOffset: 1n, metadata: "m".repeat(100) })),
+    );
     expect(explained.length).toBeGreaterThan(0);
     // Each row of the table against each one given: a join filter with the function inside.
     for (const plan of explained) expect(plan).not.toMatch(/"Nested Loop".*"Join Filter"/u);

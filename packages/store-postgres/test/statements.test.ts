@@ -1,5 +1,5 @@
 import { describeWithServer } from "@tidemark/test-support/servers";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { collect, key, keysOf, openClient, openStore, ownSchema } from "./open-store.ts";
 
 await describeWithServer("postgres", ({ url }) => {
@@ -68,6 +68,27 @@ await describeWithServer("postgres", ({ url }) => {
     await expect.poll(async () => (await updates())?.all).toBe("50");
     // Unless a minute ends meanwhile, and with it the place in the index by which expired rows are found.
     expect(Number((await updates())?.hot)).toBeGreaterThanOrEqual(49);
+  });
+
+  it("removes expired rows of its namespace once a minute", async () => {
+    const { store, statementsOf, client, table } = await watchedStore();
+    const { store: elsewhere } = await openStore({ url, schema: table.split(".")[0] });
+    const mortal = keysOf(3).map((one) => ({ key: one, token: "t", owner: "o", ttl: 1 }));
+    await store.claim(mortal);
+    await elsewhere.claim(mortal);
+    // The server takes them for expired for long; the first one is not.
+    await client.query(`UPDATE ${table} SET reclaim_at = now() - interval '1 hour' WHERE partition > 0`);
+    const other = { key: { ...key, partition: 9 }, token: "t", owner: "o" };
+    expect(await statementsOf(() => store.claim([other]))).toEqual(["SELECT", "INSERT"]);
+    const realNow = performance.now.bind(performance);
+    vi.spyOn(performance, "now").mockImplementation(() => realNow() + 61_000);
+    onTestFinished(() => void vi.restoreAllMocks());
+    const commit = (nextOffset: bigint) => statementsOf(() => store.commit([{ ...other, nextOffset }]));
+    expect(await commit(1n)).toEqual(["DELETE", "UPDATE"]);
+    expect(await commit(2n)).toEqual(["UPDATE"]);
+    const left = `SELECT partition FROM ${table} WHERE namespace = $1 ORDER BY partition`;
+    expect((await client.query(left, [store.namespace])).rows).toEqual([{ partition: 0 }, { partition: 9 }]);
+    expect((await client.query(left, [elsewhere.namespace])).rows).toHaveLength(3);
   });
 
   it("has the server find what may be removed by an index", async () => {

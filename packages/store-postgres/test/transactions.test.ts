@@ -103,6 +103,35 @@ await describeWithServer("postgres", ({ url }) => {
     expect(new Set(await positionsOf(store, keys))).toEqual(new Set([60n]));
   });
 
+  it("is not refused in part by who writes between its look and its write: they wait", async () => {
+    const { store, schema, begin } = await setUp();
+    const keys = keysOf(2);
+    await store.claim(keys.map((each) => ({ key: each, token: "t", owner: "o" })));
+    const { store: other } = await openStore({ url, schema, namespace: store.namespace });
+    const [transaction, looker] = [await begin(), await openClient(url)];
+    let others: Promise<unknown> | undefined;
+    let isDone = false;
+    const interrupted: PostgresClient = {
+      async query(text, values) {
+        if (text.startsWith("UPDATE")) {
+          others = other.commit([{ key: { ...key, partition: 1 }, token: "t", nextOffset: 50n }]);
+          void others.then(() => (isDone = true));
+          const waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1";
+          const isWaiting = async () => isDone || (await looker.query(waiting, [`%${schema}%`])).rows.length > 0;
+          await expect.poll(isWaiting, { interval: 5 }).toBe(true);
+        }
+        return transaction.query(text, values);
+      },
+    };
+    await store.commit(
+      keys.map((each) => ({ key: each, token: "t", nextOffset: 5n })),
+      { transaction: interrupted },
+    );
+    await transaction.query("COMMIT");
+    expect(await others).toEqual([{ status: "committed" }]);
+    expect(await positionsOf(store, keys)).toEqual([5n, 50n]);
+  });
+
   it("leaves the settings of the user's transaction alone, and goes with its savepoints", async () => {
     const { store, begin } = await setUp();
     const transaction = await begin();
