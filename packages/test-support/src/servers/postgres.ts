@@ -44,14 +44,14 @@ export function debianPostgres(): string | undefined {
   return newest === undefined ? undefined : join("/", VERSIONS, newest, "bin", "postgres");
 }
 
-/** Starts PostgreSQL as it comes. */
+/** Starts PostgreSQL as it comes, with room for the clients of many test files. */
 export async function launchPostgres(
   name: ServerName,
   programs: PostgresPrograms,
   scope: ServerScope,
 ): Promise<OwnServer> {
   const [port = 0] = await freePorts(1);
-  const node = await startPostgres("server", programs, port, scope, {});
+  const node = await startPostgres("server", programs, port, scope, { max_connections: "500" });
   const { url } = node;
   return ownServer({ name, version: await postgresVersion(url), url, urls: [url] }, scope, [node]);
 }
