@@ -66,7 +66,7 @@ describe("a server of one's own", () => {
     assert.deepEqual(foldersOf(process.pid), before);
   });
 
-  it.for(["minio", "versitygw", "ceph", "mongo"] as const)(
+  it.for(["minio", "versitygw", "ceph", "mongo", "postgres", "postgres-newest", "pgbouncer"] as const)(
     "of %s answers again after a kill",
     async (name, { skip }) => {
       const server = await launchOrSkip(name, skip);
@@ -83,7 +83,7 @@ describe("a server of one's own", () => {
 });
 
 describe("a launcher that is killed", () => {
-  it.for(["redis", "valkey", "mongo"] as const)(
+  it.for(["redis", "valkey", "mongo", "postgres", "pgbouncer"] as const)(
     "takes its %s with it, and the next one its folder",
     async (name, { skip }) => {
       await (await launchOrSkip(name, skip)).stop();
