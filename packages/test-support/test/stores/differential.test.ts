@@ -6,7 +6,7 @@ import { harnessOf } from "./store-harness.ts";
 /** `TIDEMARK_TEST_EFFORT=20` makes twenty times as many histories. */
 const EFFORT = Number(process.env["TIDEMARK_TEST_EFFORT"] ?? 1);
 
-// One model, five stores compared with it, and so with each other.
+// One model, six stores compared with it, and so with each other.
 await describeEachStore(testedStores, (tested, openBackend) => {
   it("answers random commands as the model of the contract does", { timeout: 60_000 * EFFORT }, async () => {
     const backend = await openBackend();
