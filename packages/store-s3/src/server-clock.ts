@@ -25,9 +25,12 @@ export interface ObservedTime {
 export class ServerClock {
   /** By how much the clock that answers was seen to lag behind the one that stamps objects; some keep a `Date` for a second. */
   #lagMs = 0;
+  /** The latest `Last-Modified` of all that was read: by then at least it was so late. */
+  #latest = 0;
 
   /** Reads the clock from the answers to a command, refusals included. */
   observe(command: { readonly middlewareStack: unknown }): ObservedTime {
+    const before = this.#latest;
     let date: number | undefined;
     let tookMs = 0;
     // The command's own stack, so that the caller's client stays as it is. Each command types it in its own way.
@@ -49,7 +52,9 @@ export class ServerClock {
       now: (lastModified = 0) => {
         if (date === undefined) throw new NoDateError("the answer has no Date header");
         this.#lagMs = Math.min(CLOCK_STEP_MS, Math.max(this.#lagMs, lastModified - date));
-        return Math.max(date, lastModified) - CLOCK_STEP_MS;
+        this.#latest = Math.max(this.#latest, lastModified);
+        // Of a clock that was set back since nothing is believed but its lag.
+        return Math.max(date, Math.min(Math.max(before, lastModified), date + CLOCK_STEP_MS)) - CLOCK_STEP_MS;
       },
       slackMs: () => tookMs,
     };

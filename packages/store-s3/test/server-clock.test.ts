@@ -29,6 +29,15 @@ describe("ServerClock", () => {
     expect(time.slackMs()).toBe(250);
   });
 
+  it("takes for passed what was found before it asked, as far as a Date may lag behind", async () => {
+    const clock = new ServerClock();
+    const asked = await observed(clock, NOON);
+    (await observed(clock, NOON)).now(NOON + 1_000);
+    expect(asked.now()).toBe(NOON - 1_000);
+    expect((await observed(clock, NOON)).now()).toBe(NOON);
+    expect((await observed(clock, NOON - 60_000)).now()).toBe(NOON - 60_000);
+  });
+
   it("has no write earlier than its object where Date lags behind Last-Modified, as on fasthttp's servers", async () => {
     const clock = new ServerClock();
     expect((await observed(clock, NOON)).writtenAt()).toBe(NOON);
