@@ -3,7 +3,8 @@ export const urlsHelp = `
 Stores for --store:
   sqlite:FILE                 sqlite:positions.db, or sqlite:///var/lib/app/positions.db?synchronous=normal
   memory:                     gone when the command ends
-  postgres://HOST/DATABASE    postgres://user:password@db.example.com/app?sslmode=verify-full, ?schema=app&table=offsets
+  postgres://HOST/DATABASE    postgres://user:password@db.example.com/app?sslmode=verify-full, or postgresql://;
+                              ?schema=app&table=offsets for a table of your own
                               npm install @tidemark/store-postgres pg
   redis://HOST:PORT/NUMBER    redis://user:password@cache.example.com:6379/0, or rediss:// for TLS;
                               ?cluster=true for a Cluster, ?sentinel=NAME for a Sentinel set
