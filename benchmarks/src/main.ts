@@ -31,13 +31,14 @@ if (unknown === undefined) {
   console.log(`${minutes} min; load average at the end: ${minute.toFixed(1)}, over 15 min ${quarter.toFixed(1)}`);
   console.table(
     Object.fromEntries(
-      comparisons.map(({ name, subject, baseline, ratio, lowestRatio, highestRatio, cpuMicros }) => [
+      comparisons.map(({ name, subject, baseline, ratio, lowestRatio, highestRatio, fastestRatio, cpuMicros }) => [
         name,
         {
           "per second": Math.round(subject),
           "held against": Math.round(baseline),
           ratio: Number(ratio.toFixed(3)),
           "lowest to highest": `${lowestRatio.toFixed(3)} to ${highestRatio.toFixed(3)}`,
+          "fastest tenths": Number(fastestRatio.toFixed(3)),
           ...(cpuMicros !== undefined && {
             "CPU us each": Number(cpuMicros.subject.toFixed(2)),
             "the other's": Number(cpuMicros.baseline.toFixed(2)),

@@ -7,8 +7,8 @@ import { type Comparison, compare, type Side } from "./paired.ts";
 import { withServer } from "./server.ts";
 import { byWayOf, openSlowNetwork } from "./slow-network.ts";
 
-const ROUNDS = 41;
-const CALLS = 20;
+const ROUNDS = 61;
+const CALLS = 5;
 const PARTITIONS = 100;
 const MANY_PARTITIONS = 10_000;
 const NETWORK_MS = 20;
