@@ -11,7 +11,8 @@ const { host, port, delayMs } = workerData as SlowNetworkSettings;
 /** What a server has said, and when that is to arrive. */
 interface Answer {
   readonly to: Socket;
-  readonly bytes: Buffer;
+  /** `undefined`: it has closed the connection. */
+  readonly bytes: Buffer | undefined;
   readonly dueAt: number;
 }
 
@@ -25,29 +26,29 @@ async function deliver(): Promise<void> {
     const leftMs = next.dueAt - performance.now();
     if (leftMs <= 0) {
       underWay.shift();
-      if (!next.to.destroyed) next.to.write(next.bytes);
+      if (next.bytes === undefined) next.to.destroySoon();
+      else if (!next.to.destroyed) next.to.write(next.bytes);
     } else if (leftMs > TIMER_SLACK_MS) await pause(leftMs - TIMER_SLACK_MS);
     else await new Promise((resolve) => setImmediate(resolve));
   }
   isDelivering = false;
 }
 
+function answer(to: Socket, bytes: Buffer | undefined): void {
+  underWay.push({ to, bytes, dueAt: performance.now() + delayMs });
+  if (!isDelivering) void deliver();
+}
+
 const listener = createServer((client) => {
   const server = connect({ host, port });
-  for (const [one, other] of [
-    [client, server],
-    [server, client],
-  ] as const) {
-    one.setNoDelay(true);
-    one.on("error", () => other.destroy());
-    one.on("close", () => other.destroy());
-  }
+  for (const socket of [client, server]) socket.setNoDelay(true).on("error", () => socket.destroy());
   client.on("data", (bytes) => server.write(bytes));
-  server.on("data", (bytes) => {
-    underWay.push({ to: client, bytes, dueAt: performance.now() + delayMs });
-    if (!isDelivering) void deliver();
-  });
+  client.on("close", () => server.destroy());
+  server.on("data", (bytes) => answer(client, bytes));
+  // What it has said before comes first.
+  server.on("close", () => answer(client, undefined));
 });
-// A port of a thread has no origin.
-// oxlint-disable-next-line require-post-message-target-origin
-listener.listen(0, "127.0.0.1", () => parentPort?.postMessage((listener.address() as AddressInfo).port));
+listener.listen(0, "127.0.0.1", () => {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port, not a window
+  parentPort?.postMessage((listener.address() as AddressInfo).port);
+});
