@@ -1,5 +1,9 @@
 export { OffsetFencedError, type OffsetFencedErrorOptions } from "./errors/offset-fenced-error.ts";
-export { OffsetOutOfRangeError, type OffsetOutOfRangeErrorOptions } from "./errors/offset-out-of-range-error.ts";
+export {
+  OffsetOutOfRangeError,
+  type OffsetOutOfRangeErrorOptions,
+  type OutOfRangeReason,
+} from "./errors/offset-out-of-range-error.ts";
 export {
   LOG_SOURCE_ERROR_CODES,
   LogSourceError,

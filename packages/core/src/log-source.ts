@@ -29,6 +29,11 @@ export interface FetchRequest extends CallOptions {
   readonly maxBytes: number;
   /** Milliseconds to wait for a record at the end of the log before the answer is empty. */
   readonly maxWait: number;
+  /**
+   * The mark that was stored with `offset`, where reading resumes there. A log that finds that it is another log by now, or
+   * that it was truncated below `offset`, rejects with an `OffsetOutOfRangeError` that says so. Omitted: any log takes it.
+   */
+  readonly mark?: string | undefined;
 }
 
 /** The answer to a {@link FetchRequest}. */
@@ -39,6 +44,11 @@ export interface FetchResult {
   readonly nextOffset: bigint;
   /** The offset after the log's last record, as of this answer. */
   readonly highWatermark: bigint;
+  /**
+   * Which log all of `records` are of, in the log's own words: 1 to 255 UTF-8 bytes. It is stored with a position after
+   * them and comes back as {@link FetchRequest.mark}. Absent: the log has no marks.
+   */
+  readonly mark?: string;
 }
 
 /** The timestamp that asks ListOffsets for the first offset that the log still has. As in Kafka's protocol. */
@@ -59,6 +69,8 @@ export interface ListedOffset {
   readonly partition: number;
   /** The first offset whose record is not older than the timestamp. Absent: no record is that late. */
   readonly offset?: bigint;
+  /** The mark of a position at `offset`, as in {@link FetchResult.mark}. Absent: none; any log takes the position. */
+  readonly mark?: string;
 }
 
 /** How a topic is made. */

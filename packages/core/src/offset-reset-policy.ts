@@ -1,11 +1,12 @@
+import type { OutOfRangeReason } from "./errors/offset-out-of-range-error.ts";
 import { EARLIEST_TIMESTAMP } from "./log-source.ts";
 
 /** What a policy knows when it is asked where to go on. */
 export interface OffsetResetContext {
   readonly topic: string;
   readonly partition: number;
-  /** `out-of-range`: the log refused the offset. `start`: no position is stored. */
-  readonly reason: "out-of-range" | "start";
+  /** `start`: no position is stored. Else why the log refused the offset. */
+  readonly reason: OutOfRangeReason | "start";
   /** The offset that the log refused; -1n as `start`. */
   readonly requested: bigint;
   /** The offset of the fetch that failed; -1n as `start`, and on the very first fetch of a consumer without a stored position. */

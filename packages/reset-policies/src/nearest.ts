@@ -3,13 +3,13 @@ import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, type OffsetResetContext, type Off
 const policy: OffsetResetPolicy = Object.freeze({
   name: "nearest",
   timestamp: ({ reason, requested, latest }: OffsetResetContext): number =>
-    reason === "out-of-range" && requested > latest ? LATEST_TIMESTAMP : EARLIEST_TIMESTAMP,
+    (reason === "beyond-log" || reason === "truncated") && requested > latest ? LATEST_TIMESTAMP : EARLIEST_TIMESTAMP,
 });
 
 /**
  * Goes on at the end of the log that is nearer to the lost position: below the log at its first record (retention removed
- * what was there), beyond it at its end (the log was cut or made anew). As `start`, and where the log has grown past the
- * position since the fetch failed, it goes on at the first record: nothing is skipped.
+ * what was there), beyond it at its end (the log was truncated). As `start`, on a topic that was recreated, and where the log has
+ * grown past the position since the fetch failed, it goes on at the first record: nothing is skipped.
  */
 export function nearest(): OffsetResetPolicy {
   return policy;

@@ -26,3 +26,9 @@ test("as a start it takes the first record", () => {
     EARLIEST_TIMESTAMP,
   );
 });
+
+test("on a topic that was recreated it takes the first record, wherever the position was", () => {
+  for (const requested of [9n, 15n, 21n]) {
+    expect(nearest().timestamp(contextOf({ reason: "other-log", requested }))).toBe(EARLIEST_TIMESTAMP);
+  }
+});

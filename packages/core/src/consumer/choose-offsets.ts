@@ -1,7 +1,7 @@
 import { backoffMs, delay } from "../driver/deadline.ts";
 import { OffsetOutOfRangeError } from "../errors/offset-out-of-range-error.ts";
 import type { ListOffsetsEntry, LogSource } from "../log-source.ts";
-import type { OffsetResetPolicy } from "../offset-reset-policy.ts";
+import type { OffsetResetContext, OffsetResetPolicy } from "../offset-reset-policy.ts";
 import { type LogBounds, lookUpBounds, lookUpTimestamps } from "./log-bounds.ts";
 
 const MAX_ATTEMPTS = 5;
@@ -35,7 +35,7 @@ export async function chooseOffsets(
   source: LogSource,
   topic: string,
   policy: OffsetResetPolicy,
-  reason: "out-of-range" | "start",
+  reason: OffsetResetContext["reason"],
   questions: readonly OffsetQuestion[],
   signal: AbortSignal,
   decide: OffsetDecision,

@@ -163,7 +163,7 @@ export class PartitionFetcher {
       lastOffsetFetched: refusedOffset,
     }));
     try {
-      await chooseOffsets(source, topic, resetPolicy, "out-of-range", questions, signal, (partition, choice) => {
+      await chooseOffsets(source, topic, resetPolicy, "beyond-log", questions, signal, (partition, choice) => {
         const reader = undecided.get(partition);
         // An answer that comes late is for a loop that is over, or a partition that is not read any more.
         if (reader === undefined || signal.aborted) return;

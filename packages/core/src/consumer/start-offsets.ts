@@ -55,7 +55,7 @@ export async function startOffsets(
   if (start.kind !== "offset" || outside.length === 0) return { choices, resets: [] };
   // As in Kafine, the first fetch of a consumer without a stored position reports -1.
   const questions = outside.map((partition) => ({ partition, requested: start.offset, lastOffsetFetched: -1n }));
-  await chooseOffsets(source, topic, resetPolicy, "out-of-range", questions, signal, decide);
+  await chooseOffsets(source, topic, resetPolicy, "beyond-log", questions, signal, decide);
   return { choices, resets: outside.map((partition) => ({ partition, requested: start.offset })) };
 }
 

@@ -1,6 +1,13 @@
 import { brandOf, isBranded } from "./brand.ts";
 import { helpUrlOf, withHelp } from "./error-help.ts";
 
+/**
+ * Why a log does not have an offset: it lies before the first record (`below-log`) or beyond the end (`beyond-log`), the
+ * log is another than the one that the position belongs to (`other-log`: a topic that was deleted and recreated), or the
+ * log was truncated below the position (`truncated`: an unclean leader election).
+ */
+export type OutOfRangeReason = "below-log" | "beyond-log" | "other-log" | "truncated";
+
 /** What an {@link OffsetOutOfRangeError} is made from. */
 export interface OffsetOutOfRangeErrorOptions {
   readonly topic: string;
@@ -11,15 +18,25 @@ export interface OffsetOutOfRangeErrorOptions {
   readonly earliest?: bigint | undefined;
   /** The offset after the log's last record, where it is known. */
   readonly latest?: bigint | undefined;
+  /** Default: `below-log` if `requested` lies before `earliest`, else `beyond-log`. */
+  readonly reason?: OutOfRangeReason | undefined;
+  /** With `truncated`: the first offset at which the log differs from what was read. */
+  readonly divergedAt?: bigint | undefined;
   /** What to add to the message, a clause without a full stop. */
   readonly detail?: string;
   readonly cause?: unknown;
 }
 
 const CODE = "OFFSET_OUT_OF_RANGE";
+const WHY: Readonly<Record<OutOfRangeReason, string>> = {
+  "below-log": "is out of range",
+  "beyond-log": "is out of range",
+  "other-log": "belongs to another log: the topic was recreated",
+  truncated: "is out of range: the log was truncated below it",
+};
 const brand = brandOf("OffsetOutOfRangeError");
 
-/** The log has no record at the offset asked for: it lies before the first one or beyond the end. */
+/** The log has no record at the offset asked for, or another one than the position belongs to: `reason` tells which. */
 export class OffsetOutOfRangeError extends Error {
   override readonly name: string = "OffsetOutOfRangeError";
   readonly code = CODE;
@@ -28,18 +45,23 @@ export class OffsetOutOfRangeError extends Error {
   readonly requested: bigint;
   readonly earliest: bigint | undefined;
   readonly latest: bigint | undefined;
+  readonly reason: OutOfRangeReason;
+  readonly divergedAt: bigint | undefined;
 
   constructor(options: OffsetOutOfRangeErrorOptions) {
-    const { topic, partition, requested, earliest, latest, detail } = options;
+    const { topic, partition, requested, earliest, latest, divergedAt, detail } = options;
+    const { reason = earliest !== undefined && requested < earliest ? "below-log" : "beyond-log" } = options;
     const bounds =
       earliest === undefined || latest === undefined ? "" : `: the log has offsets from ${earliest} to ${latest}`;
-    const message = `offset ${requested} of topic ${JSON.stringify(topic)} partition "${partition}" is out of range${bounds}${detail === undefined ? "" : `; ${detail}`}`;
+    const message = `offset ${requested} of topic ${JSON.stringify(topic)} partition "${partition}" ${WHY[reason]}${bounds}${detail === undefined ? "" : `; ${detail}`}`;
     super(withHelp(message, CODE), options.cause === undefined ? undefined : { cause: options.cause });
     this.topic = topic;
     this.partition = partition;
     this.requested = requested;
     this.earliest = earliest;
     this.latest = latest;
+    this.reason = reason;
+    this.divergedAt = divergedAt;
     Object.defineProperty(this, brand, { value: true });
   }
 

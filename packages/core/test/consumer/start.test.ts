@@ -98,7 +98,7 @@ test("a policy as start gets -1, one for an absolute start outside gets -1 too (
   expect(asked).toEqual([
     ["start", -1n, -1n],
     [-1n, 2n],
-    ["out-of-range", 50n, -1n],
+    ["beyond-log", 50n, -1n],
     [-1n, 2n],
   ]);
   expect(events.of("reset")).toMatchObject([{ from: 50n, to: 2n, reason: "beyond-log" }]);

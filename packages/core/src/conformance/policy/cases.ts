@@ -43,8 +43,8 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
     run(create) {
       const policy = create();
       for (const { log, failed } of situations) {
-        askTimestamp(policy, contextOf(log, "out-of-range", failed));
-        askTimestamp(policy, contextOf(log, "start", noFetch));
+        askTimestamp(policy, contextOf(log, failed));
+        askTimestamp(policy, contextOf(log, noFetch));
       }
     },
   },
@@ -55,7 +55,7 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
     run(create) {
       const policy = create();
       for (const { log, failed } of situations) {
-        const context = contextOf(log, "out-of-range", failed);
+        const context = contextOf(log, failed);
         const first = askTimestamp(policy, context);
         const second = askTimestamp(policy, context);
         const isTime = first !== undefined && second !== undefined && first >= 0;
@@ -82,10 +82,11 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
   {
     id: "ends-in-log",
     clause: "6.3",
-    title: "after an offset out of range the consumer is back in the log within five attempts, or is told a refusal",
+    title:
+      "after an offset that the log refused the consumer is back in the log within five attempts, or is told a refusal",
     run(create) {
       const policy = create();
-      for (const { log, failed } of situations) simulateReset(policy, log, "out-of-range", failed);
+      for (const { log, failed } of situations) simulateReset(policy, log, failed);
     },
   },
   {
@@ -94,7 +95,7 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
     title: "as a start the policy gives a position in the log within five attempts, or a refusal",
     run(create) {
       const policy = create();
-      for (const log of simulatedLogs) simulateReset(policy, log, "start", noFetch);
+      for (const log of simulatedLogs) simulateReset(policy, log, noFetch);
     },
   },
   {
@@ -104,7 +105,7 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
     run(create) {
       const policy = create();
       for (const { log, failed } of situations) {
-        const context = contextOf(log, "out-of-range", failed);
+        const context = contextOf(log, failed);
         if (askTimestamp(policy, context) !== undefined) continue;
         assert.throws(() => policy.timestamp(context), {
           topic: context.topic,
@@ -132,6 +133,6 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
 ];
 
 function offsetAfter(policy: OffsetResetPolicy, log: SimulatedLog, failed: FailedFetch): bigint | undefined {
-  const timestamp = askTimestamp(policy, contextOf(log, "out-of-range", failed));
+  const timestamp = askTimestamp(policy, contextOf(log, failed));
   return timestamp === undefined ? undefined : askOffset(policy, failed.lastOffsetFetched, listOffset(log, timestamp));
 }

@@ -12,8 +12,7 @@ export type ResetOutcome = { readonly nextOffset: bigint; readonly attempts: num
 /** What a policy is told. Frozen: a policy that writes to it fails. */
 export function contextOf(
   log: SimulatedLog,
-  reason: OffsetResetContext["reason"],
-  { requested, lastOffsetFetched }: FailedFetch,
+  { reason, requested, lastOffsetFetched }: FailedFetch,
 ): OffsetResetContext {
   const { earliest, latest } = log;
   return Object.freeze({ topic: "conformance", partition: 0, reason, requested, lastOffsetFetched, earliest, latest });
@@ -53,12 +52,11 @@ export function askOffset(policy: OffsetResetPolicy, lastOffsetFetched: bigint, 
 export function simulateReset(
   policy: OffsetResetPolicy,
   log: SimulatedLog,
-  reason: OffsetResetContext["reason"],
-  { requested, lastOffsetFetched: failedAt }: FailedFetch,
+  { reason, requested, lastOffsetFetched: failedAt }: FailedFetch,
 ): ResetOutcome {
   let lastOffsetFetched = failedAt;
   for (let attempts = 1; attempts <= maxAttempts; attempts += 1) {
-    const timestamp = askTimestamp(policy, contextOf(log, reason, { requested, lastOffsetFetched }));
+    const timestamp = askTimestamp(policy, contextOf(log, { reason, requested, lastOffsetFetched }));
     if (timestamp === undefined) return "refused";
     const nextOffset = askOffset(policy, lastOffsetFetched, listOffset(log, timestamp));
     if (nextOffset >= log.earliest && nextOffset <= log.latest) return { nextOffset, attempts };

@@ -1,3 +1,5 @@
+import type { OutOfRangeReason } from "../../errors/offset-out-of-range-error.ts";
+import type { OffsetResetContext } from "../../offset-reset-policy.ts";
 import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP } from "../../log-source.ts";
 
 /** One partition of a log as far as a reset needs it: its bounds, and when its records were written. */
@@ -29,6 +31,8 @@ export const simulatedLogs: readonly SimulatedLog[] = [
 
 /** The fetch that led to a reset. */
 export interface FailedFetch {
+  /** Why the log refused the offset; `start` where nothing was fetched yet. */
+  readonly reason: OffsetResetContext["reason"];
   /** The offset that the log refused. */
   readonly requested: bigint;
   /** The same; -1n on the first fetch of a consumer without a stored position. */
@@ -36,17 +40,26 @@ export interface FailedFetch {
 }
 
 /** What a policy is told of as a start, where nothing was fetched yet. */
-export const noFetch: FailedFetch = Object.freeze({ requested: -1n, lastOffsetFetched: -1n });
+export const noFetch: FailedFetch = Object.freeze({ reason: "start", requested: -1n, lastOffsetFetched: -1n });
 
-/** Fetches that this log would refuse: below it and beyond it, of a consumer with a stored position and of one without. */
+/**
+ * Fetches that this log would refuse: below it, beyond it, and anywhere with the position of another log or one that was
+ * truncated; of a consumer with a stored position and of one without.
+ */
 export function failedFetches({ earliest, latest }: SimulatedLog): readonly FailedFetch[] {
-  const candidates = new Set([0n, earliest - 1n, latest + 1n, latest + 100n, 2n ** 53n, int64Max]);
+  const candidates = new Set([0n, earliest - 1n, earliest, latest, latest + 1n, latest + 100n, 2n ** 53n, int64Max]);
   return [...candidates]
-    .filter((offset) => offset >= 0n && offset <= int64Max && (offset < earliest || offset > latest))
-    .flatMap((requested) => [
-      { requested, lastOffsetFetched: requested },
-      { requested, lastOffsetFetched: -1n },
+    .filter((offset) => offset >= 0n && offset <= int64Max)
+    .flatMap((requested) => reasonsOf(requested, earliest, latest).map((reason) => ({ reason, requested })))
+    .flatMap((fetch) => [
+      { ...fetch, lastOffsetFetched: fetch.requested },
+      { ...fetch, lastOffsetFetched: -1n },
     ]);
+}
+
+function reasonsOf(requested: bigint, earliest: bigint, latest: bigint): readonly OutOfRangeReason[] {
+  if (requested < earliest) return ["below-log", "other-log"];
+  return requested > latest ? ["beyond-log", "other-log", "truncated"] : ["other-log", "truncated"];
 }
 
 const firstRecordMs = Date.UTC(2026, 0, 1);
