@@ -6,7 +6,7 @@ testLogSource(
   { describe, it },
   {
     name: "the memory source",
-    can: ["admin", "deleteRecords", "advanceTo", "advanceFar"],
+    can: ["admin", "marks", "deleteRecords", "advanceTo", "advanceFar", "changeLeader", "truncate"],
     async open() {
       const source = createMemorySource();
       let topics = 0;
@@ -20,6 +20,12 @@ testLogSource(
         produce: (topic, partition, records) => source.producer.produce(topic, partition, records),
         async deleteRecords(topic, partition, before) {
           source.deleteRecords(topic, partition, before);
+        },
+        async changeLeader(topic, partition) {
+          source.changeLeader(topic, partition);
+        },
+        async truncate(topic, partition, from) {
+          source.changeLeader(topic, partition, from);
         },
         async advanceTo(topic, partition, offset) {
           source.advanceTo(topic, partition, offset);
@@ -68,9 +74,13 @@ describe("the memory source's levers", () => {
       asked.push(...entries.map(({ partition }) => partition));
       source.deleteRecords("t", 0, 5n);
     });
-    expect(await source.listOffsets("t", [{ partition: 0, timestamp: -2 }])).toEqual([{ partition: 0, offset: 0n }]);
+    expect(await source.listOffsets("t", [{ partition: 0, timestamp: -2 }])).toMatchObject([
+      { partition: 0, offset: 0n },
+    ]);
     source.delayListOffsets(undefined);
-    expect(await source.listOffsets("t", [{ partition: 0, timestamp: -2 }])).toEqual([{ partition: 0, offset: 5n }]);
+    expect(await source.listOffsets("t", [{ partition: 0, timestamp: -2 }])).toMatchObject([
+      { partition: 0, offset: 5n },
+    ]);
     expect(asked).toEqual([0]);
   });
 
@@ -78,12 +88,15 @@ describe("the memory source's levers", () => {
     const source = await sourceWith(5);
     source.recreateTopic("t");
     expect(await source.partitions("t")).toEqual([0, 1]);
-    expect(await source.listOffsets("t", [{ partition: 0, timestamp: -1 }])).toEqual([{ partition: 0, offset: 0n }]);
+    expect(await source.listOffsets("t", [{ partition: 0, timestamp: -1 }])).toMatchObject([
+      { partition: 0, offset: 0n },
+    ]);
   });
 
   it("refuses to delete beyond the end and to go back", async () => {
     const source = await sourceWith(5);
     expect(() => source.deleteRecords("t", 0, 6n)).toThrow(/out of range/);
     expect(() => source.advanceTo("t", 0, 5n)).toThrow(RangeError);
+    expect(() => source.changeLeader("t", 0, 6n)).toThrow(RangeError);
   });
 });

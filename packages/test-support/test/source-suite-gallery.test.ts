@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 function harnessOf(breakSource: (source: MemorySource) => Partial<LogSource>): SourceHarness {
   return {
     name: "broken",
-    can: ["admin", "deleteRecords", "advanceTo", "advanceFar"],
+    can: ["admin", "marks", "deleteRecords", "advanceTo", "advanceFar", "changeLeader", "truncate"],
     async open() {
       const whole = createMemorySource();
       const source: LogSource = {
@@ -32,6 +32,12 @@ function harnessOf(breakSource: (source: MemorySource) => Partial<LogSource>): S
         produce: (topic, partition, records) => whole.producer.produce(topic, partition, records),
         async deleteRecords(topic, partition, before) {
           whole.deleteRecords(topic, partition, before);
+        },
+        async changeLeader(topic, partition) {
+          whole.changeLeader(topic, partition);
+        },
+        async truncate(topic, partition, from) {
+          whole.changeLeader(topic, partition, from);
         },
         async advanceTo(topic, partition, offset) {
           whole.advanceTo(topic, partition, offset);
@@ -182,6 +188,114 @@ const gallery: readonly [fault: string, caseId: string, breakSource: (source: Me
     "topic/partitions",
     (source) => ({
       partitions: async (topic) => (await source.partitions(topic)).map((partition) => partition + 1),
+    }),
+  ],
+  [
+    "answers without a mark where there is no record",
+    "marks/every-answer",
+    (source) => ({
+      fetch: async (request) => {
+        const { mark, ...result } = await source.fetch(request);
+        return result.records.length > 0 && mark !== undefined ? { ...result, mark } : result;
+      },
+    }),
+  ],
+  [
+    "lists offsets without a mark",
+    "marks/listed",
+    (source) => ({
+      listOffsets: async (topic, entries) =>
+        (await source.listOffsets(topic, entries)).map(({ partition, offset }) =>
+          offset === undefined ? { partition } : { partition, offset },
+        ),
+    }),
+  ],
+  [
+    "has marks that no store keeps",
+    "marks/every-answer",
+    (source) => changingAnswers(source, () => ({ mark: "x".repeat(256) })),
+  ],
+  [
+    "takes a position without a mark for another log's",
+    "marks/absent",
+    (source) => ({
+      fetch: (request) => source.fetch(request.offset > 0n ? { mark: "none", ...request } : request),
+    }),
+  ],
+  [
+    "takes a position of a topic that was recreated, where its offset is in range",
+    "marks/recreated",
+    (source) => ({ fetch: (request) => source.fetch({ ...request, mark: undefined }) }),
+  ],
+  [
+    "tells beyond-log of a position of a topic that was recreated",
+    "marks/recreated",
+    (source) => ({
+      fetch: async ({ mark, ...request }) => {
+        const { highWatermark } = await source.fetch({ ...request, offset: 0n, maxWait: 0 });
+        return source.fetch(request.offset > highWatermark || mark === undefined ? request : { ...request, mark });
+      },
+    }),
+  ],
+  [
+    "takes a mark that it cannot read for none",
+    "marks/unknown",
+    (source) => ({
+      fetch: async ({ mark, ...request }) =>
+        source.fetch(mark === undefined || !mark.includes("/") ? request : { ...request, mark }),
+    }),
+  ],
+  [
+    "answers with records of two marks at once",
+    "marks/changed",
+    (source) => ({
+      fetch: async (request) => {
+        const first = await source.fetch(request);
+        if (first.records.length === 0 || first.nextOffset === first.highWatermark) return first;
+        const second = await source.fetch({ ...request, offset: first.nextOffset });
+        return { ...second, records: [...first.records, ...second.records] };
+      },
+    }),
+  ],
+  [
+    "takes the log of the next leader for another one",
+    "marks/changed",
+    (source) => ({
+      fetch: async (request) => {
+        const { mark: now } = await source.fetch({ ...request, maxWait: 0 });
+        return source.fetch(
+          request.mark === undefined || request.mark === now ? request : { ...request, mark: "other" },
+        );
+      },
+    }),
+  ],
+  [
+    "reads on at an offset that was used again after a truncation",
+    "marks/truncated",
+    (source) => ({
+      fetch: async (request) => {
+        try {
+          return await source.fetch(request);
+        } catch (error) {
+          if (!(error instanceof OffsetOutOfRangeError && error.requested <= (error.latest ?? 0n))) throw error;
+          return source.fetch({ ...request, mark: undefined });
+        }
+      },
+    }),
+  ],
+  [
+    "tells a truncation without where",
+    "marks/truncated",
+    (source) => ({
+      fetch: async (request) => {
+        try {
+          return await source.fetch(request);
+        } catch (error) {
+          if (!(error instanceof OffsetOutOfRangeError)) throw error;
+          const { topic, partition, requested, earliest, latest, reason } = error;
+          throw new OffsetOutOfRangeError({ topic, partition, requested, earliest, latest, reason });
+        }
+      },
     }),
   ],
   ["still answers after close", "lifecycle/closed", () => ({ close: async () => undefined })],

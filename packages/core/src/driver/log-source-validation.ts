@@ -21,6 +21,7 @@ export function validateFetchRequest(request: FetchRequest): void {
   if (!(maxWait >= 0 && maxWait <= MAX_WAIT_MS)) {
     throw new RangeError(`maxWait must be from 0 to ${MAX_WAIT_MS} ms, not ${maxWait}`);
   }
+  if (request.mark !== undefined) validateName("mark", request.mark);
 }
 
 /** Checks what is asked of ListOffsets. */

@@ -2,9 +2,19 @@ import {
   EARLIEST_TIMESTAMP,
   type FetchResult,
   LATEST_TIMESTAMP,
+  type ListedOffset,
   type LogRecord,
   type RecordInput,
 } from "@tidemark/core";
+
+/** What one leader wrote: the offsets from `start` to the next leader's. */
+interface LeaderEpoch {
+  readonly epoch: number;
+  readonly start: bigint;
+}
+
+/** What a log says of a mark: it is another log's, or of this one, which holds the mark's records up to and without `end`. */
+export type MarkFinding = "other-log" | { readonly end: bigint };
 
 /** The records of one partition, in an array that fetches are slices of. */
 export class MemoryPartition {
@@ -16,15 +26,19 @@ export class MemoryPartition {
   start = 0n;
   /** The offset of the next record. */
   end = 0n;
+  readonly #topicId: string;
   #records: LogRecord[] = [];
   /** For each record the bytes of all records ever written up to and with it, so that a cut is a search, not a sum. */
   #bytesUpTo: number[] = [];
   #bytesWritten = 0;
   #bytesDeleted = 0;
+  #epochs: LeaderEpoch[] = [{ epoch: 0, start: 0n }];
+  #lastEpoch = 0;
 
-  constructor(topic: string, partition: number) {
+  constructor(topic: string, partition: number, topicId: string) {
     this.topic = topic;
     this.partition = partition;
+    this.#topicId = topicId;
   }
 
   append(inputs: readonly RecordInput[]): bigint {
@@ -58,18 +72,33 @@ export class MemoryPartition {
     const from = this.#indexOf(offset);
     const bytesBefore = this.#bytesUpTo[from - 1] ?? this.#bytesDeleted;
     const cut = firstIndex(this.#bytesUpTo, from, (bytes) => bytes > bytesBefore + maxBytes);
-    const records = this.#records.slice(from, Math.max(cut, from + 1));
+    const nextEpochAt = this.#epochs.find(({ start }) => start > offset)?.start ?? this.end;
+    const epochCut = this.#indexOf(nextEpochAt);
+    const records = this.#records.slice(from, Math.min(Math.max(cut, from + 1), epochCut));
     const last = records.at(-1);
-    // With every record read, what lies between the last one and the end is a gap and is passed over too.
-    const nextOffset =
-      last === undefined || from + records.length === this.#records.length ? this.end : last.offset + 1n;
-    return { records, nextOffset, highWatermark: this.end };
+    // With every record of the epoch read, what lies between the last one and its end is a gap and is passed over too.
+    const nextOffset = last === undefined || from + records.length === epochCut ? nextEpochAt : last.offset + 1n;
+    return { records, nextOffset, highWatermark: this.end, mark: this.markAt(offset) };
   }
 
-  offsetAt(timestamp: number): bigint | undefined {
-    if (timestamp === EARLIEST_TIMESTAMP) return this.start;
-    if (timestamp === LATEST_TIMESTAMP) return this.end;
-    return this.#records.find((record) => record.timestampMs >= timestamp)?.offset;
+  /** The mark of what lies at an offset, or will. */
+  markAt(offset: bigint): string {
+    const { epoch } = this.#epochs.findLast(({ start }) => start <= offset) ?? { epoch: 0 };
+    return `${this.#topicId}/${epoch}`;
+  }
+
+  /** Looks for the log of a mark in this one. */
+  find(mark: string): MarkFinding {
+    const [, topicId, epochText] = /^(.*)\/(\d+)$/.exec(mark) ?? [];
+    if (topicId !== this.#topicId) return "other-log";
+    const next = this.#epochs.find(({ epoch }) => epoch > Number(epochText));
+    return { end: next?.start ?? this.end };
+  }
+
+  list(timestamp: number): ListedOffset {
+    const { partition } = this;
+    const offset = this.#offsetAt(timestamp);
+    return offset === undefined ? { partition } : { partition, offset, mark: this.markAt(offset) };
   }
 
   deleteBefore(offset: bigint): void {
@@ -88,8 +117,30 @@ export class MemoryPartition {
     this.wake();
   }
 
+  changeLeader(keepBefore = this.end): void {
+    if (keepBefore < this.start || keepBefore > this.end) {
+      throw new RangeError(`the log has offsets from ${this.start} to ${this.end}, it cannot end at ${keepBefore}`);
+    }
+    const index = this.#indexOf(keepBefore);
+    this.#records = this.#records.slice(0, index);
+    this.#bytesUpTo = this.#bytesUpTo.slice(0, index);
+    this.#bytesWritten = this.#bytesUpTo.at(-1) ?? this.#bytesDeleted;
+    this.#lastEpoch += 1;
+    // As in Kafka, an epoch that wrote nothing, or of which nothing is left, is forgotten.
+    this.#epochs = this.#epochs.filter(({ start }) => start < keepBefore);
+    this.#epochs.push({ epoch: this.#lastEpoch, start: keepBefore });
+    this.end = keepBefore;
+    this.wake();
+  }
+
   wake(): void {
     for (const wake of this.waiters) wake();
+  }
+
+  #offsetAt(timestamp: number): bigint | undefined {
+    if (timestamp === EARLIEST_TIMESTAMP) return this.start;
+    if (timestamp === LATEST_TIMESTAMP) return this.end;
+    return this.#records.find((record) => record.timestampMs >= timestamp)?.offset;
   }
 
   #indexOf(offset: bigint): number {

@@ -10,13 +10,14 @@ export function checkTopic(topic: unknown): void {
 }
 
 /** Refuses a fetch that makes no sense. */
-export function checkFetch({ topic, partition, offset, maxBytes, maxWait }: FetchRequest): void {
+export function checkFetch({ topic, partition, offset, maxBytes, maxWait, mark }: FetchRequest): void {
   checkTopic(topic);
   validatePartition(partition);
   validateOffset("offset", offset);
   validateWholeNumber("maxBytes", maxBytes, 1, Number.MAX_SAFE_INTEGER);
   if (typeof maxWait !== "number") throw new TypeError(`maxWait must be a number, not ${typeof maxWait}`);
   if (!(maxWait >= 0 && maxWait < 2 ** 31)) throw new RangeError(`maxWait must be 0 to 2^31 - 1 ms, not ${maxWait}`);
+  if (mark !== undefined) validateName("mark", mark);
 }
 
 /** Refuses a question for offsets that makes no sense. */

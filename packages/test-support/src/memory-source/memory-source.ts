@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import {
   type FetchRequest,
   type FetchResult,
@@ -8,6 +9,7 @@ import {
   type LogSource,
   LogSourceError,
   OffsetOutOfRangeError,
+  type OffsetOutOfRangeErrorOptions,
   type TopicConfig,
   type TopicDescription,
 } from "@tidemark/core";
@@ -23,6 +25,11 @@ export interface MemorySource extends LogSource {
   deleteRecords(topic: string, partition: number, before: bigint): void;
   /** Deletes a topic and makes it again, with the same settings unless others are given. Its offsets start at 0. */
   recreateTopic(topic: string, config?: TopicConfig): void;
+  /**
+   * Lets another leader go on with the partition: what it writes has another mark. With `keepBefore`, it is one that does not
+   * know the records from there on: the log is truncated, as by an unclean election, and those offsets are used again.
+   */
+  changeLeader(topic: string, partition: number, keepBefore?: bigint): void;
   /** Gives the next record this offset: what lies between is a gap, as compaction and transactions leave them. */
   advanceTo(topic: string, partition: number, offset: bigint): void;
   /** Fails one fetch of this partition, of any topic: the one that waits, else the next. Several calls fail several fetches. */
@@ -45,6 +52,7 @@ export function createMemorySource(): MemorySource {
 }
 
 interface Topic {
+  readonly id: string;
   config: TopicConfig;
   readonly partitions: MemoryPartition[];
 }
@@ -78,7 +86,8 @@ class ArrayLogSource implements MemorySource {
         const count = topic.partitions.length;
         const { partitions = count, ...settings } = alteration;
         if (partitions < count) throw new RangeError(`${named(name)} has ${count} partitions; they can only grow`);
-        for (let next = count; next < partitions; next += 1) topic.partitions.push(new MemoryPartition(name, next));
+        for (let next = count; next < partitions; next += 1)
+          topic.partitions.push(new MemoryPartition(name, next, topic.id));
         const merged = Object.entries({ ...topic.config, ...dropUndefined(settings) });
         topic.config = {
           partitions,
@@ -110,18 +119,17 @@ class ArrayLogSource implements MemorySource {
 
   async fetch(request: FetchRequest): Promise<FetchResult> {
     checkFetch(request);
-    const { topic, partition, offset, maxBytes, maxWait, signal } = request;
+    const { topic, partition, offset, maxBytes, maxWait, mark, signal } = request;
     let waitedSince: number | undefined;
     for (;;) {
       this.#assertUsable(signal);
       const log = this.#partition(topic, partition);
       const failures = this.#failures.get(partition);
       if (failures !== undefined && failures.length > 0) throw failures.shift();
-      if (offset < log.start || offset > log.end) throw this.#outOfRange(log, offset);
-      if (offset < log.end) return log.read(offset, maxBytes);
+      refuseOutOfRange(log, offset, mark);
       waitedSince ??= performance.now();
       const leftMs = maxWait - (performance.now() - waitedSince);
-      if (leftMs <= 0) return { records: [], nextOffset: offset, highWatermark: log.end };
+      if (offset < log.end || leftMs <= 0) return log.read(offset, maxBytes);
       await changeOf(log, leftMs, signal);
     }
   }
@@ -134,10 +142,7 @@ class ArrayLogSource implements MemorySource {
     checkTopic(topic);
     checkListOffsets(entries);
     this.#assertUsable(options.signal);
-    const answers = entries.map(({ partition, timestamp }): ListedOffset => {
-      const offset = this.#partition(topic, partition).offsetAt(timestamp);
-      return offset === undefined ? { partition } : { partition, offset };
-    });
+    const answers = entries.map(({ partition, timestamp }) => this.#partition(topic, partition).list(timestamp));
     await this.#hook?.(topic, entries);
     this.#assertUsable(options.signal);
     return answers;
@@ -155,13 +160,17 @@ class ArrayLogSource implements MemorySource {
   deleteRecords(topic: string, partition: number, before: bigint): void {
     validateOffset("before", before);
     const log = this.#partition(topic, partition);
-    if (before > log.end) throw this.#outOfRange(log, before);
+    if (before > log.end) throw outOfRange(log, before);
     log.deleteBefore(before);
   }
 
   recreateTopic(topic: string, config: TopicConfig = this.#topic(topic).config): void {
     this.#deleteTopic(topic);
     this.#createTopic(topic, config, undefined);
+  }
+
+  changeLeader(topic: string, partition: number, keepBefore?: bigint): void {
+    this.#partition(topic, partition).changeLeader(keepBefore);
   }
 
   advanceTo(topic: string, partition: number, offset: bigint): void {
@@ -191,8 +200,10 @@ class ArrayLogSource implements MemorySource {
         topic: name,
       });
     }
-    const partitions = Array.from({ length: config.partitions }, (_, number) => new MemoryPartition(name, number));
+    const id = randomUUID();
+    const partitions = Array.from({ length: config.partitions }, (_, number) => new MemoryPartition(name, number, id));
     this.#topics.set(name, {
+      id,
       config: { partitions: config.partitions, ...dropUndefined(config) },
       partitions,
     });
@@ -229,14 +240,28 @@ class ArrayLogSource implements MemorySource {
     return log;
   }
 
-  #outOfRange({ topic, partition, start, end }: MemoryPartition, requested: bigint): OffsetOutOfRangeError {
-    return new OffsetOutOfRangeError({ topic, partition, requested, earliest: start, latest: end });
-  }
-
   #assertUsable(signal: AbortSignal | undefined): void {
     if (this.#closed) throw new LogSourceError("the memory log is closed", { code: "CLOSED" });
     signal?.throwIfAborted();
   }
+}
+
+function refuseOutOfRange(log: MemoryPartition, offset: bigint, mark: string | undefined): void {
+  const found = mark === undefined ? undefined : log.find(mark);
+  if (found === "other-log") throw outOfRange(log, offset, { reason: "other-log" });
+  if (offset < log.start) throw outOfRange(log, offset);
+  if (found !== undefined && offset > found.end) {
+    throw outOfRange(log, offset, { reason: "truncated", divergedAt: found.end });
+  }
+  if (offset > log.end) throw outOfRange(log, offset);
+}
+
+function outOfRange(
+  { topic, partition, start, end }: MemoryPartition,
+  requested: bigint,
+  why: Pick<OffsetOutOfRangeErrorOptions, "reason" | "divergedAt"> = {},
+): OffsetOutOfRangeError {
+  return new OffsetOutOfRangeError({ topic, partition, requested, earliest: start, latest: end, ...why });
 }
 
 /** Waits until the partition changes or the time is up; an abort rejects with the signal's reason. */

@@ -52,18 +52,23 @@ export async function rejectsWithCode(call: Promise<unknown>, code: LogSourceErr
   return error;
 }
 
-/** Asserts that a call rejects with an `OffsetOutOfRangeError` of these offsets. */
+/** Asserts that a call rejects with an `OffsetOutOfRangeError` of these offsets, and of this reason. */
 export async function rejectsOutOfRange(
   call: Promise<unknown>,
-  expected: { readonly requested: bigint; readonly earliest: bigint; readonly latest: bigint },
+  expected: Pick<OffsetOutOfRangeError, "requested" | "earliest" | "latest" | "reason"> & {
+    readonly divergedAt?: bigint;
+  },
 ): Promise<void> {
   const error = await rejectionOf(call);
   assert.ok(
     error instanceof OffsetOutOfRangeError,
     `rejected with ${String(error)}, not with an OffsetOutOfRangeError`,
   );
-  const { requested, earliest, latest } = error;
-  assert.deepEqual({ requested, earliest, latest }, expected);
+  const { requested, earliest, latest, reason, divergedAt } = error;
+  assert.deepEqual(
+    { requested, earliest, latest, reason, divergedAt },
+    { ...expected, divergedAt: expected.divergedAt },
+  );
 }
 
 /** What a call rejects with; that it resolves is an `AssertionError`. */

@@ -11,6 +11,13 @@ export interface OpenedSource {
   deleteRecords?(topic: string, partition: number, before: bigint): Promise<unknown>;
   /** Gives the next record of a partition this offset, leaving a gap. Where absent, the cases that need it are named but not run. */
   advanceTo?(topic: string, partition: number, offset: bigint): Promise<unknown>;
+  /** Lets what is written next have another mark, as a new leader in Kafka does. Where absent, the cases that need it are named but not run. */
+  changeLeader?(topic: string, partition: number): Promise<unknown>;
+  /**
+   * Loses the records of a partition from an offset on, as a leader that did not know them: what is written next takes their
+   * offsets. Where absent, the cases that need it are named but not run.
+   */
+  truncate?(topic: string, partition: number, from: bigint): Promise<unknown>;
   /** Closes the source, if the case has not, and what the harness opened around it. */
   close(): Promise<void>;
 }
@@ -26,7 +33,15 @@ export interface SourceHarness {
 }
 
 /**
- * `admin`: the source has one. `deleteRecords`, `advanceTo`: the opened source has the function of this name. `advanceFar`: its
- * `advanceTo` takes any offset; without this one it is asked for gaps of a few offsets only.
+ * `admin`: the source has one. `marks`: its answers have marks. `deleteRecords`, `advanceTo`, `changeLeader`, `truncate`: the
+ * opened source has the function of this name. `advanceFar`: its `advanceTo` takes any offset; without this one it is asked
+ * for gaps of a few offsets only.
  */
-export type SourceAbility = "admin" | "deleteRecords" | "advanceTo" | "advanceFar";
+export type SourceAbility =
+  | "admin"
+  | "marks"
+  | "deleteRecords"
+  | "advanceTo"
+  | "advanceFar"
+  | "changeLeader"
+  | "truncate";

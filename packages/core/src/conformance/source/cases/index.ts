@@ -2,6 +2,7 @@ import type { SourceConformanceCase } from "../source-case.ts";
 import { fetchCases } from "./fetch.ts";
 import { lifecycleCases } from "./lifecycle.ts";
 import { listOffsetsCases } from "./list-offsets.ts";
+import { markCases } from "./marks.ts";
 import { rangeCases } from "./range.ts";
 import { recordCases } from "./record.ts";
 import { topicCases } from "./topic.ts";
@@ -15,5 +16,6 @@ export const sourceConformanceCases: readonly SourceConformanceCase[] = [
   ...waitCases,
   ...rangeCases,
   ...listOffsetsCases,
+  ...markCases,
   ...lifecycleCases,
 ];

@@ -15,12 +15,14 @@ export const rangeCases: readonly SourceConformanceCase[] = [
         requested: 1n,
         earliest: 0n,
         latest: 0n,
+        reason: "beyond-log",
       });
       await opened.produce(topic, 0, [textRecord("a"), textRecord("b")]);
       await rejectsOutOfRange(source.fetch(fetchOf(topic, { offset: 2n ** 53n + 1n })), {
         requested: 2n ** 53n + 1n,
         earliest: 0n,
         latest: 2n,
+        reason: "beyond-log",
       });
     },
   },
@@ -43,6 +45,7 @@ export const rangeCases: readonly SourceConformanceCase[] = [
           requested,
           earliest: 3n,
           latest: 4n,
+          reason: "below-log",
         });
       }
       assert.deepEqual((await readRecords(source, topic, 1, { offset: 3n })).map(textOf), ["d"]);

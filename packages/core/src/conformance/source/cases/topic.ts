@@ -82,9 +82,8 @@ export const topicCases: readonly SourceConformanceCase[] = [
       await source.admin?.deleteTopic(topic);
       await rejectsWithCode(source.fetch(fetchOf(topic)), "UNKNOWN_TOPIC");
       await source.admin?.createTopic(topic, { partitions: 1 });
-      assert.deepEqual(await source.listOffsets(topic, [{ partition: 0, timestamp: -1 }]), [
-        { partition: 0, offset: 0n },
-      ]);
+      const [end] = await source.listOffsets(topic, [{ partition: 0, timestamp: -1 }]);
+      assert.equal(end?.offset, 0n);
       await opened.produce(topic, 0, [textRecord("new")]);
       const records = await readRecords(source, topic, 1);
       assert.deepEqual(
