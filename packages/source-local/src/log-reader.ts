@@ -81,7 +81,7 @@ export class LogReader {
         const start = this.#states.startAt(state, Date.now());
         if (isDue(state, start)) due.push(partition);
         const offset = this.#offsetAt(state, start, timestamp);
-        return offset === undefined ? { partition } : { partition, offset };
+        return offset === undefined ? { partition } : { partition, offset, mark: state.mark };
       });
     });
     for (const partition of due) this.#retention.sweepOnRead(topic, partition);
@@ -94,13 +94,15 @@ export class LogReader {
     return this.#states.firstNotOlder(state, start, timestamp);
   }
 
-  #read({ topic, partition, offset, maxBytes }: FetchRequest): { result: FetchResult; due: boolean } {
+  #read({ topic, partition, offset, maxBytes, mark }: FetchRequest): { result: FetchResult; due: boolean } {
     const state = this.#states.get(topic, partition);
     const start = this.#states.startAt(state, Date.now());
     const { next: highWatermark } = state;
-    if (offset < start || offset > highWatermark) {
+    const isOtherLog = mark !== undefined && mark !== state.mark;
+    if (isOtherLog || offset < start || offset > highWatermark) {
       if (isDue(state, start)) queueMicrotask(() => this.#retention.sweepOnRead(topic, partition));
-      throw new OffsetOutOfRangeError({ topic, partition, requested: offset, earliest: start, latest: highWatermark });
+      const refusal = { topic, partition, requested: offset, earliest: start, latest: highWatermark };
+      throw new OffsetOutOfRangeError({ ...refusal, ...(isOtherLog && { reason: "other-log" }) });
     }
     const records: LogRecord[] = [];
     let nextOffset = highWatermark;
@@ -127,7 +129,7 @@ export class LogReader {
       }
     }
     this.#counted(records.length);
-    return { result: { records, nextOffset, highWatermark }, due: isDue(state, start) };
+    return { result: { records, nextOffset, highWatermark, mark: state.mark }, due: isDue(state, start) };
   }
 
   #counted(rows: number): void {

@@ -4,6 +4,7 @@ import { LogSourceError } from "@tidemark/core";
 const VERSION = "1";
 
 // Names are kept as UTF-8 bytes: as TEXT a NUL would end them in SQLite's own functions.
+// mark tells a topic from every other one that ever had its name, in whatever file: topic_id is unique within one file only.
 // max_timestamp_ms is the latest timestamp up to and with the record, where that is not its own: it never falls as offsets
 // rise, so that a time is found by halving, however the producers' clocks went.
 const TABLES = `
@@ -11,6 +12,7 @@ const TABLES = `
   CREATE TABLE IF NOT EXISTS tidemark_log_topic (
     topic_id INTEGER PRIMARY KEY AUTOINCREMENT,
     name BLOB NOT NULL UNIQUE,
+    mark TEXT NOT NULL,
     partitions INTEGER NOT NULL,
     consumer_ttl_ms INTEGER,
     retention_ms INTEGER,
@@ -44,7 +46,7 @@ const TABLES = `
 /** Names every column, so that tables of our names but of another shape are found out before anything is written to them. */
 const SHAPE = [
   "SELECT name, value FROM tidemark_log_meta",
-  "SELECT topic_id, name, partitions, consumer_ttl_ms, retention_ms, retention_bytes FROM tidemark_log_topic",
+  "SELECT topic_id, name, mark, partitions, consumer_ttl_ms, retention_ms, retention_bytes FROM tidemark_log_topic",
   `SELECT topic_id, partition, start_offset, swept_offset, next_offset, bytes, max_timestamp_ms
     FROM tidemark_log_partition`,
   `SELECT topic_id, partition, offset, timestamp_ms, max_timestamp_ms, key, value, headers FROM tidemark_log_record`,

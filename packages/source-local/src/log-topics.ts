@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { LogSourceError, type TopicAlteration, type TopicConfig, type TopicDescription } from "@tidemark/core";
 import type { LogChanges } from "./log-changes.ts";
 import type { LogDatabase } from "./log-database.ts";
@@ -35,8 +36,8 @@ export class LogTopics {
     this.#one = database.prepare(`${select} WHERE name = ?`);
     this.#all = database.prepare(select);
     this.#insert = database.prepare(
-      `INSERT INTO tidemark_log_topic (name, partitions, consumer_ttl_ms, retention_ms, retention_bytes)
-        VALUES (?, ?, ?, ?, ?) RETURNING topic_id`,
+      `INSERT INTO tidemark_log_topic (name, mark, partitions, consumer_ttl_ms, retention_ms, retention_bytes)
+        VALUES (?, ?, ?, ?, ?, ?) RETURNING topic_id`,
     );
     this.#insertPartition = database.prepare("INSERT INTO tidemark_log_partition (topic_id, partition) VALUES (?, ?)");
     this.#update = database.prepare(
@@ -60,6 +61,7 @@ export class LogTopics {
       const { partitions, consumerTtl, retentionMs, retentionBytes } = config;
       const [topicId] = this.#insert.get(
         Buffer.from(name),
+        randomUUID(),
         partitions,
         consumerTtl ?? null,
         retentionMs ?? null,

@@ -4,6 +4,8 @@ import { unknownPartition, unknownTopic } from "./log-errors.ts";
 /** What the log keeps of a partition beside its records, as of one transaction. */
 export interface PartitionState {
   readonly topicId: bigint;
+  /** The topic's own, unlike that of any other topic in any file. */
+  readonly mark: string;
   readonly partition: number;
   /** The first offset that can be read, by what was deleted so far. */
   readonly start: bigint;
@@ -20,9 +22,9 @@ export interface PartitionState {
 }
 
 const COLUMNS = `p.topic_id, p.partition, p.start_offset, p.swept_offset, p.next_offset, p.bytes, p.max_timestamp_ms,
-  t.retention_ms, t.retention_bytes`;
+  t.retention_ms, t.retention_bytes, t.mark`;
 
-type Row = [bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint | null, bigint | null];
+type Row = [bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint | null, bigint | null, string];
 
 /** Looks partitions up, and times in them. To be called within a transaction. */
 export class PartitionStates {
@@ -102,9 +104,10 @@ export class PartitionStates {
 type Probe = [offset: bigint, timestampMs: bigint, maxTimestampMs: bigint];
 
 function toState(row: Row): PartitionState {
-  const [topicId, partition, start, swept, next, bytes, maxTimestampMs, retentionMs, retentionBytes] = row;
+  const [topicId, partition, start, swept, next, bytes, maxTimestampMs, retentionMs, retentionBytes, mark] = row;
   return {
     topicId,
+    mark,
     partition: Number(partition),
     start,
     swept,

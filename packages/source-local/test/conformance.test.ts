@@ -10,7 +10,7 @@ testLogSource(
   { describe, it },
   {
     name: "the local log",
-    can: ["admin", "deleteRecords", "advanceTo", "advanceFar"],
+    can: ["admin", "marks", "deleteRecords", "advanceTo", "advanceFar"],
     async open() {
       const folder = await mkdtemp(join(tmpdir(), "tidemark-log-"));
       const file = join(folder, "log.db");

@@ -73,3 +73,20 @@ describe.skipIf(process.platform === "win32")("a file that is removed while it i
     expect(ended).toMatchObject({ status: "rejected", reason: { code: "UNAVAILABLE", topic, partition: 0 } });
   });
 });
+
+it("knows a position of a file that was removed and made again, though topic and offset are there (contract 7.11)", async () => {
+  const { log, file } = await logWithOneRecord();
+  const request = { topic, partition: 0, offset: 1n, maxBytes: 1_000, maxWait: 0 };
+  const { mark } = await log.fetch({ ...request, offset: 0n });
+  await log.close();
+  await rm(file);
+  const { log: again } = await temporaryLog({ file });
+  await again.admin.createTopic(topic, { partitions: 1 });
+  await again.producer.produce(topic, 0, texts("new", "also new"));
+  await expect(again.fetch({ ...request, mark })).rejects.toMatchObject({
+    code: "OFFSET_OUT_OF_RANGE",
+    reason: "other-log",
+    earliest: 0n,
+    latest: 2n,
+  });
+});
