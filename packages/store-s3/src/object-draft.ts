@@ -1,4 +1,4 @@
-import type { Change, ChangeAnswer } from "@tidemark/core/driver";
+import { type Change, type ChangeAnswer, Pace } from "@tidemark/core/driver";
 import {
   type DamagedEntry,
   type DocumentEntry,
@@ -9,7 +9,6 @@ import {
   type Stamp,
 } from "./offsets-document.ts";
 import type { ObjectState } from "./object-state.ts";
-import { Pace } from "./pace.ts";
 
 /** What an object is to become: changes are compared with it one by one, then it is stored whole or not at all. */
 export class ObjectDraft {

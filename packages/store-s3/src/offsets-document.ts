@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type DriverKey, MAX_PARTITION, UnreadableRecordError } from "@tidemark/core/driver";
-import { Pace } from "./pace.ts";
+import { type DriverKey, MAX_PARTITION, Pace, UnreadableRecordError } from "@tidemark/core/driver";
 
 /** What an entry is found by within its object: a partition, or a member. */
 export type EntryName = number | string;

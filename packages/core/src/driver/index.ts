@@ -23,6 +23,7 @@ export {
 } from "./driver.ts";
 export { KeyMap } from "./key-map.ts";
 export { openDriver, type OpeningOptions } from "./open-driver.ts";
+export { Pace } from "./pace.ts";
 export { escapeName, unescapeName } from "./escaped-names.ts";
 export {
   validateFetchRequest,

@@ -14,17 +14,19 @@ const FORM = 1;
 export function recordText(stored: StoredOffset): string {
   const { nextOffset, metadata, mark, acknowledged, resetFrom, ttl, committedAt, notAfter } = stored;
   let text = nextOffset === undefined ? '{"v":1' : `{"v":1,"nextOffset":"${nextOffset}"`;
-  if (committedAt !== undefined) text += `,"committedAt":${timeText(committedAt)}`;
+  // One text and not two put together: this is the way of every commit, and each part of a text is dear.
+  if (committedAt === AT_WRITE) text += ',"committedAt":"write"';
+  else if (committedAt !== undefined) text += `,"committedAt":${committedAt}`;
   if (metadata !== "") text += `,"metadata":${JSON.stringify(metadata)}`;
   if (mark !== undefined) text += `,"mark":${JSON.stringify(mark)}`;
   if (acknowledged !== undefined) text += `,"acknowledged":${rangesText(acknowledged)}`;
   if (resetFrom !== undefined) text += `,"resetFrom":${resetText(resetFrom)}`;
   if (ttl !== undefined) text += `,"ttl":${ttl}`;
   if (notAfter !== undefined) text += `,"notAfter":${notAfter}`;
-  return `${text}${claimText(stored.claim)}}`;
+  return text + claimText(stored.claim);
 }
 
-/** A claim's text is the same for every commit under it: made once. */
+/** A claim's text, which ends the record's, is the same for every commit under it: made once. */
 const claimTexts = new WeakMap<StoredClaim, string>();
 let lastClaim: StoredClaim | undefined;
 let lastClaimText = "";
@@ -39,7 +41,7 @@ function claimText(claim: StoredClaim): string {
     if (owner !== undefined) text += `,"owner":${JSON.stringify(owner)}`;
     if (member !== undefined) text += `,"member":${JSON.stringify(member)}`;
     if (claimedAt !== undefined) text += `,"claimedAt":${timeText(claimedAt)}`;
-    if (released) text += ',"released":true';
+    text += released ? ',"released":true}' : "}";
     claimTexts.set(claim, text);
   }
   lastClaim = claim;

@@ -2,15 +2,25 @@ import type { OffsetKey } from "../key.ts";
 import { KeyMap } from "./key-map.ts";
 import type { StoredOffset } from "./stored-offset.ts";
 
+/** When something was sent, by both clocks: a computer that sleeps stops the one, somebody may set the other. */
+export class Sent {
+  readonly at: number;
+  readonly wall: number;
+
+  constructor(agoMs = 0) {
+    this.at = performance.now() - agoMs;
+    this.wall = Date.now() - agoMs;
+  }
+}
+
 /** What a store knows of a record that it has written itself. */
 export interface RememberedRecord {
   /** `[version]`, one array for all that was written together. */
   readonly expected: readonly [string];
   /** The record; a time that this store was not told is `UNKNOWN_TIME`. */
   readonly stored: StoredOffset;
-  /** When the write was sent, by both clocks: a computer that sleeps stops the one, somebody may set the other. */
-  readonly sentAt: number;
-  readonly sentAtWall: number;
+  /** When the write was sent: one for all that was written together. */
+  readonly sent: Sent;
 }
 
 const MAX_RECORDS = 100_000;
@@ -26,8 +36,10 @@ export class RememberedRecords {
   get(key: OffsetKey): RememberedRecord | undefined {
     const known = this.#records.get(key);
     if (known?.stored.ttl === undefined) return known;
-    const wallMs = Date.now() - known.sentAtWall;
-    const isThere = performance.now() - known.sentAt < known.stored.ttl && wallMs >= 0 && wallMs < known.stored.ttl;
+    const { sent } = known;
+    const { ttl } = known.stored;
+    const wallMs = Date.now() - sent.wall;
+    const isThere = performance.now() - sent.at < ttl && wallMs >= 0 && wallMs < ttl;
     return isThere ? known : undefined;
   }
 

@@ -89,3 +89,13 @@ export function stamped(stored: StoredOffset, time: number): StoredOffset {
     writtenAt: time,
   };
 }
+
+/** The record of a write whose time nobody told. In place: nobody else has it yet. */
+export function untimed(stored: StoredOffset): StoredOffset {
+  const own = stored as { -readonly [Field in keyof StoredOffset]: StoredOffset[Field] };
+  if (own.committedAt === AT_WRITE) own.committedAt = UNKNOWN_TIME;
+  own.notAfter = undefined;
+  if (own.claim.claimedAt === AT_WRITE) own.claim = { ...own.claim, claimedAt: UNKNOWN_TIME };
+  if (own.resetFrom?.at === AT_WRITE) own.resetFrom = { ...own.resetFrom, at: UNKNOWN_TIME };
+  return own;
+}

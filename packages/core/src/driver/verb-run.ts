@@ -4,11 +4,12 @@ import type { FailedOutcome } from "../offset-store.ts";
 import type { BoundedCall } from "./deadline.ts";
 import type { Decide } from "./decisions.ts";
 import type { Change, OffsetStoreDriver, ReadEntry, WriteAnswer } from "./driver.ts";
-import type { RememberedRecords } from "./remembered-records.ts";
+import { Pace } from "./pace.ts";
+import { type RememberedRecords, Sent } from "./remembered-records.ts";
 import type { Retries } from "./retries.ts";
 import { isTimed, Step } from "./step.ts";
 import type { StoreErrors } from "./store-errors.ts";
-import { AT_WRITE, stamped, type StoredOffset, UNKNOWN_TIME } from "./stored-offset.ts";
+import { stamped, untimed } from "./stored-offset.ts";
 import { newVersion } from "./version.ts";
 
 /** One verb: how its entries are decided. */
@@ -30,6 +31,9 @@ export interface VerbContext<Transaction> {
   /** How long after a read a record counts that is written where none was. */
   readonly lateMs: number;
 }
+
+/** More entries than this are decided in parts, between which everything else in the process has its turn. */
+const AT_ONCE = 1_000;
 
 /** What a write came to: its answer, or the error that came instead of one. */
 interface Written {
@@ -67,7 +71,7 @@ export class VerbRun<
 
   /** Gives the answers, in the order asked. */
   outcomes(): Promise<(Outcome | FailedOutcome)[]> {
-    return this.#writeAtOnce() ?? this.#carryOut();
+    return (this.#steps.length > AT_ONCE ? undefined : this.#writeAtOnce()) ?? this.#carryOut();
   }
 
   /** The call has ended early: what got no answer is read before it is written again. */
@@ -125,7 +129,7 @@ export class VerbRun<
     for (;;) {
       if (written === undefined) {
         await this.#readUnknown(retries);
-        if (!this.#decideAll()) continue;
+        if (!(await this.#decideAll())) continue;
       }
       const writing = this.#steps.filter(({ change, outcome }) => change !== undefined && outcome === undefined);
       if (writing.length === 0) return;
@@ -157,7 +161,12 @@ export class VerbRun<
         const { now, entries } = await driver.read(keys, this.#call);
         this.#call.check();
         errors.checkAnswers(this.#verb.operation, keys, entries);
-        for (const [at, step] of unknown.entries()) this.#readOne(step, entries[at], now);
+        const pace = new Pace();
+        for (const [at, step] of unknown.entries()) {
+          const rest = pace.step();
+          if (rest !== undefined) await rest;
+          this.#readOne(step, entries[at], now);
+        }
         return;
       } catch (error) {
         await this.#failed(keys, error, retries);
@@ -191,11 +200,14 @@ export class VerbRun<
   }
 
   /** Gives false if something has to be read first. */
-  #decideAll(): boolean {
+  async #decideAll(): Promise<boolean> {
     const version = newVersion();
     const isInTransaction = this.#call.transaction !== undefined;
     let isDecided = true;
+    const pace = new Pace();
     for (const step of this.#steps) {
+      const rest = pace.step();
+      if (rest !== undefined) await rest;
       if (step.outcome !== undefined || step.change !== undefined) continue;
       step.decide(this.#verb.decide, version, this.#context.lateMs, isInTransaction);
       if (step.isUnknown) isDecided = false;
@@ -236,7 +248,10 @@ export class VerbRun<
     if (changes !== undefined) errors.checkAnswers(this.#verb.operation, keysOf(writing), changes);
     let hasConflict = false;
     let failure: OffsetStoreError | undefined;
+    const pace = new Pace();
     for (const [at, step] of writing.entries()) {
+      const rest = pace.step();
+      if (rest !== undefined) await rest;
       const answer = changes === undefined ? "written" : changes[at];
       if (answer === "written") {
         step.written();
@@ -270,7 +285,7 @@ export class VerbRun<
     { key, next }: Step<Entry, Outcome>,
     expected: readonly [string],
     time: number | undefined,
-    { at, wall }: Sent,
+    sent: Sent,
   ): void {
     const { remembered } = this.#context;
     // Without a claim nobody commits: there is nothing to save a read for.
@@ -278,31 +293,10 @@ export class VerbRun<
     const { notAfter } = next;
     if (notAfter !== undefined && time !== undefined && time >= notAfter) return remembered.forget(key);
     const stored = time === undefined ? untimed(next) : stamped(next, time);
-    remembered.set(key, { expected, stored, sentAt: at, sentAtWall: wall });
-  }
-}
-
-/** When something was sent, by both clocks of this process. */
-class Sent {
-  readonly at: number;
-  readonly wall: number;
-
-  constructor(agoMs = 0) {
-    this.at = performance.now() - agoMs;
-    this.wall = Date.now() - agoMs;
+    remembered.set(key, { expected, stored, sent });
   }
 }
 
 function keysOf(steps: readonly { readonly key: OffsetKey }[]): OffsetKey[] {
   return steps.map(({ key }) => key);
-}
-
-/** The record of a write whose time nobody told. In place: nobody else has it yet. */
-function untimed(stored: StoredOffset): StoredOffset {
-  const own = stored as { -readonly [Field in keyof StoredOffset]: StoredOffset[Field] };
-  if (own.committedAt === AT_WRITE) own.committedAt = UNKNOWN_TIME;
-  own.notAfter = undefined;
-  if (own.claim.claimedAt === AT_WRITE) own.claim = { ...own.claim, claimedAt: UNKNOWN_TIME };
-  if (own.resetFrom?.at === AT_WRITE) own.resetFrom = { ...own.resetFrom, at: UNKNOWN_TIME };
-  return own;
 }
