@@ -22,7 +22,7 @@ const memoryCapabilities: StoreCapabilities = Object.freeze({
   transactions: false,
   durability: "none",
   expiry: Object.freeze({ reclaim: "on-write", granularityMs: 1 }),
-  maxBatch: 1_000,
+  maxBatch: 10_000,
 });
 
 /** The driver over one table. Each verb is one synchronous run: in one process that is an atomic step (contract 3.1a). */

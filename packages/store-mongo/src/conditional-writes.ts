@@ -12,8 +12,10 @@ import {
 
 /** The code of an upsert that found a document with another version. */
 const DUPLICATE_KEY = 11_000;
-/** How many characters, of three bytes at most, go in one command: a server takes 16 MiB. */
-const MAX_COMMAND_LENGTH = 4_000_000;
+/** How many bytes go in one command: a server takes 16 MiB. */
+const MAX_COMMAND_BYTES = 16_000_000;
+/** More than all that a statement says beside ids, names and the value. */
+const STATEMENT_BYTES = 400;
 
 /** What a request goes with. */
 export interface RequestOptions {
@@ -114,13 +116,14 @@ async function send(
 /** As a rule one part. */
 function partsOf(changes: readonly PlacedChange[]): PlacedChange[][] {
   const parts: PlacedChange[][] = [];
-  let length = Number.POSITIVE_INFINITY;
+  let bytes = Number.POSITIVE_INFINITY;
   for (const each of changes) {
-    const own = 2 * each.id.length + (each.change.value?.length ?? 0);
-    length += own;
-    if (length > MAX_COMMAND_LENGTH) {
+    // The id is ASCII, and has in it the names that go beside it.
+    const own = 3 * each.id.length + Buffer.byteLength(each.change.value ?? "") + STATEMENT_BYTES;
+    bytes += own;
+    if (bytes > MAX_COMMAND_BYTES) {
       parts.push([]);
-      length = own;
+      bytes = own;
     }
     parts.at(-1)?.push(each);
   }

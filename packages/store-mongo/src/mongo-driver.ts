@@ -19,7 +19,7 @@ import { ENTRY_FIELDS, EXPIRED, readEntry, type StoredDocument } from "./stored-
 import { validateTransaction } from "./validate-transaction.ts";
 
 /** The most changes of one command. */
-const MAX_BATCH = 1_000;
+const MAX_BATCH = 10_000;
 /** The most documents of one page of a listing. */
 const PAGE_DOCUMENTS = 1_000;
 

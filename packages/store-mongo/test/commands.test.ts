@@ -48,6 +48,26 @@ await describeWithServer("mongo", ({ url }) => {
     expect(await commandsOf(() => store.delete({ keys }))).toEqual(["find", "update", "delete"]);
   });
 
+  it("claims 10,000 entries and flushes them in as many commands as one", { timeout: 60_000 }, async () => {
+    const { store, commandsOf } = await watchedStore();
+    const each = (more: object) => keysOf(10_000).map((one) => ({ key: one, token: "t", owner: "o", ...more }));
+    expect(await commandsOf(() => store.claim(each({})))).toEqual(["find", "hello", "update", "find"]);
+    expect(await commandsOf(() => store.commit(each({ nextOffset: 1n })))).toEqual(["update"]);
+    expect(await commandsOf(() => store.commit(each({ nextOffset: 2n, ttl: 60_000 })))).toEqual(["update"]);
+  });
+
+  it("cuts a flush only where it is larger than what a server takes", { timeout: 60_000 }, async () => {
+    const { store, commandsOf } = await watchedStore();
+    const keys = keysOf(5_000);
+    await store.claim(keys.map((one) => ({ key: one, token: "t", owner: "o" })));
+    const flush = (metadata: string) => async () => {
+      const outcomes = await store.commit(keys.map((one) => ({ key: one, token: "t", nextOffset: 1n, metadata })));
+      expect(new Set(outcomes.map(({ status }) => status))).toEqual(new Set(["committed"]));
+    };
+    expect(await commandsOf(flush("x".repeat(2_000)))).toEqual(["update"]);
+    expect(await commandsOf(flush("é".repeat(2_000)))).toEqual(["update", "update"]);
+  });
+
   it("calls a pool whose connections are all in use an outage that may pass", async () => {
     const { hostname, port } = new URL(url);
     await using proxy = await openTcpProxy({ host: hostname, port: Number(port) });

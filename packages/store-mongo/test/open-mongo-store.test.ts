@@ -209,7 +209,7 @@ await describeWithServer("mongo", ({ url }) => {
         transactions,
         durability: "synced",
         expiry: { reclaim: "native", granularityMs: 1 },
-        maxBatch: 1_000,
+        maxBatch: 10_000,
       });
       const { store: lax } = await openStore(url, { writeConcern: { w: 1, journal: false } });
       expect(lax.capabilities.durability).toBe(transactions ? "async" : "process");

@@ -50,12 +50,15 @@ export class Given<Name extends string> {
   }
 }
 
-/** An array as PostgreSQL writes it: clients differ in what they make of one of JavaScript's. */
+/**
+ * An array as PostgreSQL writes it: clients differ in what they make of one of JavaScript's. JSON writes the same, but for what
+ * it escapes beside quotes and backslashes, and is many times as fast.
+ */
 function arrayText(items: readonly (string | number | null)[]): string {
-  let text = "";
-  for (const item of items) {
-    const shown = typeof item === "string" ? `"${item.replaceAll(/["\\]/gu, String.raw`\$&`)}"` : String(item);
-    text += text === "" ? shown : `,${shown}`;
-  }
-  return `{${text}}`;
+  const json = JSON.stringify(items);
+  if (!/\\[^"\\]/u.test(json)) return `{${json.slice(1, -1)}}`;
+  const texts = items.map((item) =>
+    typeof item === "string" ? `"${item.replaceAll(/["\\]/gu, String.raw`\$&`)}"` : String(item),
+  );
+  return `{${texts.join(",")}}`;
 }

@@ -88,7 +88,7 @@ export class PostgresDriver implements OffsetStoreDriver<PostgresClient> {
       transactions: true,
       durability: options.durability,
       expiry: Object.freeze({ reclaim: "on-write", granularityMs: 1 }),
-      maxBatch: 1_000,
+      maxBatch: 10_000,
     });
   }
 

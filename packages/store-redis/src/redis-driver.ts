@@ -60,7 +60,7 @@ export class RedisDriver implements OffsetStoreDriver {
       transactions: false,
       durability: "async",
       expiry: Object.freeze({ reclaim: "native", granularityMs: 1 }),
-      maxBatch: 1_000,
+      maxBatch: 10_000,
     });
   }
 

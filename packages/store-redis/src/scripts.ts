@@ -17,6 +17,28 @@ export const FOREVER = "-";
 export const WRITTEN = 1;
 /** What the answer of a script begins with that has written nothing; a digit for each change follows. */
 export const REFUSED = "!";
+/** So many values go to one command of a script: Lua's stack holds 8,000. Even, because fields go with their values. */
+const PART = 4_000;
+
+/** A function that reads n fields of a hash, which follow ARGV[before]. */
+const FIELDS = `
+local function fields(call, key, before, n)
+  local values = call('HMGET', key, unpack(ARGV, before + 1, before + math.min(n, ${PART})))
+  for first = ${PART + 1}, values.err and 0 or n, ${PART} do
+    local part = call('HMGET', key, unpack(ARGV, before + first, before + math.min(n, first + ${PART - 1})))
+    for i = 1, #part do values[first - 1 + i] = part[i] end
+  end
+  return values
+end`;
+
+/** A function that gives a command all that is in a list, in as many calls as it takes. */
+const SPREAD = `
+local function spread(command, key, list)
+  for first = 1, #list, ${PART} do
+    redis.call(command, key, unpack(list, first, math.min(#list, first + ${PART - 1})))
+  end
+end`;
+
 /** What the digits of an answer say. */
 export const CONFLICT = "0";
 export const FOREIGN = "2";
@@ -37,7 +59,7 @@ const EXPIRE = (life: string, count: string): string => `
  * Then, of one: the field, version and text. Of several: what all of their versions and texts begin with, what they end
  * with, the fields, what is between. Answers 1, or `!` and a digit for each field: 1 as expected, 0 not.
  */
-export const STEADY = script(`
+export const STEADY = script(`${FIELDS}${SPREAD}
 local call, find, key, life, all = redis.call, string.find, KEYS[1], ARGV[1], ARGV[2]
 local n = 1
 if #ARGV == 4 then
@@ -48,7 +70,7 @@ if #ARGV == 4 then
 else
   n = (#ARGV - 4) / (all == '' and 3 or 2)
   local argv, one, texts, clash = ARGV, all ~= '' and all, #ARGV - n, false
-  local stored = call('HMGET', key, unpack(argv, 5, 4 + n))
+  local stored = fields(call, key, 4, n)
   for i = 1, n do
     local value = stored[i]
     if not value or find(value, one or argv[4 + n + i], 1, true) ~= 1 then clash, stored[i] = true, '0' end
@@ -63,7 +85,7 @@ else
     stored[i * 2] = head .. argv[texts + i] .. tail
     stored[i * 2 - 1] = argv[4 + i]
   end
-  call('HSET', key, unpack(stored, 1, 2 * n))
+  spread('HSET', key, stored)
 end
 if life ~= '' then ${EXPIRE("life", "n")}
 end
@@ -80,13 +102,13 @@ return 1
  * even if the key is gone by its own doing. Answers `;` seconds `;` microseconds, or `!` and a digit for each change: 1 as expected, 0 not, 2
  * what is there is no hash.
  */
-export const WRITE = script(`
+export const WRITE = script(`${FIELDS}${SPREAD}
 local call, sub, find = redis.call, string.sub, string.find
 local hashes = tonumber(ARGV[1])
 local index, at, clash, fits, foreign = KEYS[hashes + 1], 2, false, {}, {}
 for h = 1, hashes do
   local n = tonumber(ARGV[at + 1])
-  local stored = redis.pcall('HMGET', KEYS[h], unpack(ARGV, at + 3, at + 2 + n))
+  local stored = fields(redis.pcall, KEYS[h], at + 2, n)
   if stored.err and not find(stored.err, '^WRONGTYPE') then return stored end
   foreign[h] = stored.err
   for i = 1, n do
@@ -119,13 +141,13 @@ for h = 1, hashes do
       named[#named + 1], named[#named + 2] = '0', name .. '/' .. field
     end
   end
-  if #gone > 0 then removals[#removals + 1] = foreign[h] and { 'DEL', key } or { 'HDEL', key, unpack(gone) } end
+  if #gone > 0 then removals[#removals + 1] = { key = key, foreign = foreign[h], gone = gone } end
   if #writes > 0 then
-    call('HSET', key, unpack(writes))
+    spread('HSET', key, writes)
     if life == '${FOREVER}' then call('PERSIST', key) elseif life ~= '' then ${EXPIRE("life", "#writes / 2")}
     end
     if index then
-      call('ZADD', index, unpack(named))
+      spread('ZADD', index, named)
       if call('ZLEXCOUNT', index, '[' .. name .. '/', '(' .. name .. '0') < call('HLEN', key) then
         for _, field in ipairs(call('HKEYS', key)) do call('ZADD', index, 0, name .. '/' .. field) end
       end
@@ -133,15 +155,17 @@ for h = 1, hashes do
   end
   at = at + 3 + 3 * n
 end
-for _, removal in ipairs(removals) do call(unpack(removal)) end
-if index and #unnamed > 0 then call('ZREM', index, unpack(unnamed)) end
+for _, removal in ipairs(removals) do
+  if removal.foreign then call('DEL', removal.key) else spread('HDEL', removal.key, removal.gone) end
+end
+if index then spread('ZREM', index, unnamed) end
 return now
 `);
 
 /** Fields of one hash, ARGV: the time, and their values; nil in place of those if there is no hash but something else. */
-export const READ = script(`
+export const READ = script(`${FIELDS}
 local clock = redis.call('TIME')
-local values = redis.pcall('HMGET', KEYS[1], unpack(ARGV))
+local values = fields(redis.pcall, KEYS[1], 0, #ARGV)
 if values.err then
   if not string.find(values.err, '^WRONGTYPE') then return values end
   values = false

@@ -14,6 +14,9 @@ const RETRY_MAX_MS = 20;
 /** How long calls may follow one another before everything else in the process has its turn. */
 const TURN_MS = 2;
 
+/** How many pages the log has when it is moved into the file: 16 MB. SQLite's own 1,000 wait for the disk four times as often. */
+const LOG_PAGES = 4_000;
+
 /** What a write survives: `full` a power cut, `normal` the end of the process. */
 export type Synchronous = "full" | "normal";
 
@@ -46,6 +49,7 @@ export class Connection {
       // Several processes may do each of these at once, on a file that none of them had before.
       await whenFree({ signal }, () => useWriteAheadLog(database, file));
       database.exec(`PRAGMA synchronous = ${synchronous === "full" ? "FULL" : "NORMAL"}`);
+      database.exec(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`);
       const connection = new Connection(database);
       await whenFree({ signal }, () => {
         if (hasSchema(database)) validateSchema(database);

@@ -63,7 +63,7 @@ export class SqliteDriver implements OffsetStoreDriver<SqliteTransaction> {
       transactions: true,
       durability,
       expiry: Object.freeze({ reclaim: "on-write", granularityMs: 1 }),
-      maxBatch: 1_000,
+      maxBatch: 10_000,
     });
   }
 

@@ -25,6 +25,7 @@ const IN_TRANSACTION = "commit in a transaction of yours";
 const WHAT = [
   "first claim of 1 partition",
   "first claim of 100 partitions",
+  "first claim of 10,000 partitions",
   "flush of 1 partition",
   "flush of 100 partitions",
   "flush of 10,000 partitions",
@@ -32,6 +33,7 @@ const WHAT = [
   "renewal of 100 partitions, each further one",
   IN_TRANSACTION,
   "fetch of 100 partitions",
+  "fetch of 10,000 partitions",
   "reset of 100 partitions",
   "expire of 100 partitions",
   "delete of 100 keys",
@@ -143,17 +145,22 @@ const measureUse: Measure = async (store, counted) => {
   await store.delete({ keys: warm });
 
   const [one, hundred, many] = [keysOf("one", 1), keysOf("hundred", 100), keysOf("many", RECORDS)];
-  await claim(many);
   const costs = {
     "first claim of 1 partition": await counted(() => claim(one)),
     "first claim of 100 partitions": await counted(() => claim(hundred)),
+    "first claim of 10,000 partitions": await counted(() => claim(many)),
     "flush of 1 partition": await counted(() => flush(one, 1n)),
     "flush of 100 partitions": await counted(() => flush(hundred, 1n)),
     "flush of 10,000 partitions": await counted(() => flush(many, 1n)),
     "renewal of 100 partitions, the first after a flush": await counted(() => flush(hundred)),
     "renewal of 100 partitions, each further one": await counted(() => flush(hundred)),
     "fetch of 100 partitions": await counted(() => answered(store.fetch(hundred), "found")),
+    "fetch of 10,000 partitions": await counted(() => answered(store.fetch(many), "found")),
   };
+  const calls = /^1 \(\w+\)$/u;
+  for (const partitions of ["1 partition", "100 partitions", "10,000 partitions"] as const) {
+    expect(costs[`flush of ${partitions}`], partitions).toMatch(calls);
+  }
   // The next flush costs what the first did.
   expect(await counted(() => flush(one, 2n))).toBe(costs["flush of 1 partition"]);
   expect(await counted(() => flush(hundred, 2n))).toBe(costs["flush of 100 partitions"]);
