@@ -11,15 +11,24 @@ const PREFIX = "tidemark-import-from-folder:";
  * folder does not see what a package exports to `import` alone.
  */
 export async function importFromFolder(folder: string, specifier: string): Promise<unknown> {
+  return (await importWithUrl(folder, specifier)).module;
+}
+
+/** The same, with the URL at which the module lies. */
+export async function importWithUrl(folder: string, specifier: string): Promise<{ module: unknown; url: string }> {
   const parentURL = pathToFileURL(join(folder, "/")).href;
+  let url = "";
   const hooks = registerHooks({
-    resolve: (wanted, context, nextResolve) =>
-      wanted.startsWith(PREFIX)
-        ? nextResolve(wanted.slice(PREFIX.length), { ...context, parentURL })
-        : nextResolve(wanted, context),
+    resolve: (wanted, context, nextResolve) => {
+      if (!wanted.startsWith(PREFIX)) return nextResolve(wanted, context);
+      const found = nextResolve(wanted.slice(PREFIX.length), { ...context, parentURL });
+      ({ url } = found);
+      return found;
+    },
   });
   try {
-    return (await import(PREFIX + specifier)) as unknown;
+    const module: unknown = await import(PREFIX + specifier);
+    return { module, url };
   } finally {
     hooks.deregister();
   }

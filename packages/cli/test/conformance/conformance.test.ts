@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { storeConformanceCases } from "@tidemark/core/conformance";
+import { driverConformanceCases, storeConformanceCases } from "@tidemark/core/conformance";
 import { expect, test } from "vitest";
 import { contractSections } from "../../src/commands/conformance/contract-sections.ts";
 import type { ConformanceReport } from "../../src/commands/conformance/report.ts";
@@ -44,15 +44,16 @@ test("a store that keeps the contract passes every case, and the report has a ro
   await using workspace = await workspaceWith(memoryModule({}));
   const { code, stdout, stderr } = await workspace.run(["conformance", "./my-store.js"]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  const count = storeConformanceCases.length;
+  const count = driverConformanceCases.length + storeConformanceCases.length;
   expect(stdout.trimEnd().split("\n").at(-1)).toBe(`my memory: ${count} of ${count} passed`);
   for (const [section, about] of Object.entries(contractSections)) expect(stdout).toContain(`\n${section} ${about} `);
 });
 
 test("what the sections are about is what the contract says", () => {
   const contract = readFileSync(new URL("../../../../docs/contract.md", import.meta.url), "utf8");
-  const headings = [...contract.matchAll(/^### (?<section>3\.\d+) (?<about>.+)$/gm)];
-  const tested = new Set(storeConformanceCases.map(({ clause }) => clause.replace(/[a-z]$/, "")));
+  const headings = [...contract.matchAll(/^### (?<section>[34]\.\d+) (?<about>.+)$/gm)];
+  const cases = [...storeConformanceCases, ...driverConformanceCases];
+  const tested = new Set(cases.map(({ clause }) => clause.replace(/[a-z]$/, "")));
   const expected = headings.flatMap(([, section = "", about]) => (tested.has(section) ? [[section, about]] : []));
   expect(Object.entries(contractSections)).toEqual(expected);
 });
@@ -75,11 +76,75 @@ test("-O json gives every case as data", async () => {
   const { code, stdout } = await workspace.run(args);
   expect(code).toBe(1);
   const report = JSON.parse(stdout) as ConformanceReport;
-  expect(report).toMatchObject({ store: "my memory", passed: 1, failed: 1, deviations: 0 });
+  expect(report).toMatchObject({ store: "my memory", passed: 1, failed: 1, deviations: 0, hasDriver: true });
   expect(report.cases.map(({ id, clause, status }) => [id, clause, status])).toEqual([
     ["fence/superseded", "3.1d", "failed"],
     ["delete/empty-selector", "3.13b", "passed"],
   ]);
+});
+
+test("a wrong driver fails the driver's cases, which come first and name the verb", async () => {
+  const core = JSON.stringify(import.meta.resolve("@tidemark/core/driver"));
+  await using workspace = await workspaceWith(`
+    import { createOffsetStore } from ${core};
+    const driver = {
+      name: "forgetful",
+      capabilities: { atomicBatch: false, transactions: false, durability: "none",
+        expiry: { reclaim: "on-write", granularityMs: 1 }, maxBatch: 10 },
+      read: async (keys) => ({ now: Date.now(), entries: keys.map(() => undefined) }),
+      write: async () => ({ writtenAt: Date.now(), changes: undefined }),
+      list: async function* () {},
+      classify: () => ({ code: "UNKNOWN", retryable: false, message: "?" }),
+      close: async () => {},
+    };
+    export const storeHarness = { name: "forgetful", connection: "embedded", async open(options) {
+      const store = createOffsetStore(driver, options);
+      return { store, close: () => store.close() };
+    } };`);
+  const args = ["conformance", "./my-store.js", "--case", "commit/forward", "--case", "driver/read-in-order"];
+  const { code, stdout } = await workspace.run(args);
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/^FAILED 4\.1a driver\/read-in-order\n[^]+read is wrong[^]+^FAILED 3\.\w+ commit\/forward/m);
+  expect(stdout).toMatch(/^3\.\d+ [^]+^4\.1 Reading +1 +0 +1$/m);
+});
+
+test("a store without a driver is tested as a store, and the report says so", async () => {
+  // As somebody writes one who implements all verbs.
+  const open = `const own = {};
+    for (const name of ["claim", "commit", "fetch", "reset", "expire", "delete", "list", "close"]) {
+      own[name] = store[name].bind(store);
+    }
+    const { name, namespace, capabilities } = store;
+    return { store: { ...own, name, namespace, capabilities }, close: () => store.close() };`;
+  await using workspace = await workspaceWith(memoryModule({ open }));
+  const cases = ["driver/read-in-order", "commit/forward"].flatMap((id) => ["--case", id]);
+  const { code, stdout } = await workspace.run(["conformance", "./my-store.js", ...cases]);
+  expect(code).toBe(0);
+  expect(stdout).toContain(
+    "my memory: 1 of 1 passed; the store does not come from createOffsetStore, so there was no driver to test\n",
+  );
+  const nothing = await workspace.run(["conformance", "./my-store.js", "--case", "driver"]);
+  expect(nothing).toMatchObject({ code: 2, stdout: "" });
+  expect(nothing.stderr).toContain("there is no driver to test: the store does not come from createOffsetStore");
+});
+
+test("a store that keeps its data is opened in a second process too", async () => {
+  await using workspace = await workspaceWith(`
+    import { mkdtempSync, rmSync } from "node:fs";
+    import { openSqliteStore } from ${JSON.stringify(import.meta.resolve("@tidemark/store-sqlite"))};
+    const folder = (process.env.MY_STORE_FOLDER ??= mkdtempSync("data-"));
+    console.log("imported");
+    const open = async ({ namespace, ...options }) => {
+      const store = await openSqliteStore({ ...options, namespace, file: folder + "/offsets.db", synchronous: "normal" });
+      const close = () => store.close();
+      const reopen = async () => { await close(); return open({ namespace, ...options }); };
+      return { store, close, reopen };
+    };
+    export const storeHarness = { name: "my sqlite", connection: "embedded", open };`);
+  const args = ["conformance", "./my-store.js", "--case", "race/two-processes"];
+  const { code, stdout, stderr } = await workspace.run(args);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("my sqlite: 1 of 1 passed\n") });
+  expect(stderr.match(/^imported$/gm)).toHaveLength(2);
 });
 
 test("a known deviation is printed with its reason and is no failure; once it passes it is one", async () => {

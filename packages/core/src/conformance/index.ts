@@ -3,7 +3,7 @@ export type { DriverConformanceCase, DriverVerb } from "./driver/driver-case.ts"
 export type { AnyDriver, DriverConformanceContext } from "./driver/driver-context.ts";
 export { type CaseClient, CaseClients, type CaseHarness } from "./case-clients.ts";
 export type { Peer, PeerStatuses, PeerTask } from "./store/peer-process.ts";
-export { runDriverCase, testOffsetStoreDriver } from "./driver/test-offset-store-driver.ts";
+export { hasDriver, runDriverCase, testOffsetStoreDriver } from "./driver/test-offset-store-driver.ts";
 export { type ConnectionFaults, connectionFaults } from "./faults/connection-faults.ts";
 export { openTcpProxy, type TcpProxy, type TcpProxyOptions } from "./faults/tcp-proxy.ts";
 export { findHistoryFault, type HistoryFault } from "./history/find-history-fault.ts";

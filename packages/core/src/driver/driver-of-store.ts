@@ -1,13 +1,14 @@
 import type { OffsetStoreDriver } from "./driver.ts";
 
-const drivers = new WeakMap<object, OffsetStoreDriver<unknown>>();
+/** Under this symbol, which all copies of this package share, a store has the driver that it was made from. */
+const driverOfStore = Symbol.for("@tidemark/core/driver-of-store");
 
 /** Notes which driver a store was made from. */
 export function noteDriver(store: object, driver: OffsetStoreDriver<never>): void {
-  drivers.set(store, driver);
+  Object.defineProperty(store, driverOfStore, { value: driver });
 }
 
 /** The driver that a store was made from, for the conformance kit: who tests a store has no other way to it. */
 export function driverOf(store: object): OffsetStoreDriver<unknown> | undefined {
-  return drivers.get(store);
+  return (store as { readonly [driverOfStore]?: OffsetStoreDriver<unknown> })[driverOfStore];
 }

@@ -1,6 +1,6 @@
 /** What the command asks of the process that runs the cases. */
 export type CaseRequest =
-  /** Opens a store and closes it again. */
+  /** Opens a store and closes it again, to see what it is. */
   | { readonly type: "try" }
   | { readonly type: "run"; readonly id: string }
   /** Closes all that is open, and ends. */
@@ -13,5 +13,5 @@ export type CaseAnswer =
   | { readonly type: "unusable"; readonly message: string }
   /** Something was thrown where nobody waits for it; the process ends. */
   | { readonly type: "broken"; readonly message: string }
-  /** The one request is done; without a message it went well. */
-  | { readonly type: "done"; readonly message?: string };
+  /** The one request is done; without a message it went well. After `try`: whether the store has a driver to test. */
+  | { readonly type: "done"; readonly message?: string; readonly hasDriver?: boolean };

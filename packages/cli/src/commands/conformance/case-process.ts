@@ -1,7 +1,15 @@
 // The process in which the cases run, one at a time, as the command asks for them: a store that hangs, or throws where nobody
 // waits for it, takes this process along, and not the report.
 import { inspect } from "node:util";
-import { storeConformanceCases, runStoreCase, type OpenedStore, type StoreHarness } from "@tidemark/core/conformance";
+import {
+  driverConformanceCases,
+  hasDriver,
+  type OpenedStore,
+  runDriverCase,
+  runStoreCase,
+  storeConformanceCases,
+  type StoreHarness,
+} from "@tidemark/core/conformance";
 import type { CaseAnswer, CaseRequest } from "./case-messages.ts";
 import { failureText } from "./failure-text.ts";
 import { importHarness } from "./harness-module.ts";
@@ -50,7 +58,10 @@ function tracked(harness: StoreHarness<unknown>): StoreHarness<unknown> {
   return { ...harness, open: async (options) => track(await harness.open(options)) };
 }
 
-async function perform(harness: StoreHarness<unknown>, request: CaseRequest): Promise<void> {
+async function perform(
+  harness: StoreHarness<unknown>,
+  request: CaseRequest,
+): Promise<{ readonly hasDriver?: boolean }> {
   if (request.type === "stop") {
     await Promise.allSettled([...open].map((opened) => opened.close()));
     process.exit();
@@ -58,11 +69,14 @@ async function perform(harness: StoreHarness<unknown>, request: CaseRequest): Pr
   if (request.type === "try") {
     const opened = await harness.open({ namespace: `conformance-${process.pid}` });
     await opened.close();
-    return;
+    return { hasDriver: hasDriver(opened.store) };
   }
-  const conformanceCase = storeConformanceCases.find(({ id }) => id === request.id);
-  if (conformanceCase === undefined) throw new Error(`there is no case ${request.id}`);
-  await runStoreCase(harness, conformanceCase);
+  const ofDriver = driverConformanceCases.find(({ id }) => id === request.id);
+  const ofStore = storeConformanceCases.find(({ id }) => id === request.id);
+  if (ofDriver !== undefined) await runDriverCase(harness, ofDriver);
+  else if (ofStore !== undefined) await runStoreCase(harness, ofStore);
+  else throw new Error(`there is no case ${request.id}`);
+  return {};
 }
 
 try {
@@ -70,7 +84,7 @@ try {
   const harness = tracked(storeHarness);
   process.on("message", (request: CaseRequest) => {
     perform(harness, request).then(
-      () => answer({ type: "done" }),
+      (seen) => answer({ type: "done", ...seen }),
       (error: unknown) => answer({ type: "done", message: textOf(error) }),
     );
   });

@@ -23,8 +23,8 @@ export interface CaseRunner {
   /** The store's name, as its harness says. */
   readonly name: string;
   readonly knownDeviations: Readonly<Record<string, string>>;
-  /** Opens a store and closes it again. Gives what went wrong, if anything did. */
-  tryOpen(): Promise<string | undefined>;
+  /** Opens a store and closes it again. Gives what went wrong, if anything did, and whether the store has a driver to test. */
+  tryOpen(): Promise<{ readonly message?: string | undefined; readonly hasDriver: boolean }>;
   /** Runs one case. Gives what went wrong, if anything did. */
   run(id: string): Promise<string | undefined>;
   /** Closes what is open and ends the process. A case that runs comes to no end. */
@@ -40,28 +40,35 @@ export async function startCaseRunner(options: CaseRunnerOptions): Promise<CaseR
   let child = startProcess(options);
   const { name, knownDeviations } = await readyOf(child, options.timeout);
   let isStopped = false;
-  const ask = async (request: CaseRequest): Promise<string | undefined> => {
+  const ask = async (request: CaseRequest): Promise<Done> => {
     if (hasEnded(child)) {
       child = startProcess(options);
       await readyOf(child, options.timeout);
     }
     const answer = await answerTo(child, request, options.timeout);
-    if (answer?.type === "done") return answer.message;
+    if (answer?.type === "done") return answer;
     if (!isStopped) await end(child);
-    if (answer?.type === "broken") return answer.message;
-    return `not done within ${formatDuration(options.timeout)}: a call of the store, or of its harness, hangs`;
+    if (answer?.type === "broken") return { message: answer.message };
+    return {
+      message: `not done within ${formatDuration(options.timeout)}: a call of the store, or of its harness, hangs`,
+    };
   };
   return {
     name,
     knownDeviations,
-    tryOpen: () => ask({ type: "try" }),
-    run: (id) => ask({ type: "run", id }),
+    async tryOpen() {
+      const { message, hasDriver = false } = await ask({ type: "try" });
+      return { message, hasDriver };
+    },
+    run: async (id) => (await ask({ type: "run", id })).message,
     async stop() {
       isStopped = true;
       await end(child);
     },
   };
 }
+
+type Done = Pick<CaseAnswer & { readonly type: "done" }, "message" | "hasDriver">;
 
 function startProcess({ folder, specifier, verbose }: CaseRunnerOptions): ChildProcess {
   // Beside this file, with the ending that it has: .ts in the workspace, .js in the package.

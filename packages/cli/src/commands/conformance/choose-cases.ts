@@ -1,5 +1,20 @@
-import type { ConformanceCase } from "@tidemark/core/conformance";
+import { driverConformanceCases, storeConformanceCases } from "@tidemark/core/conformance";
 import { UsageError } from "../../failure/usage-error.ts";
+
+/** What the command needs of a case. */
+export interface NamedCase {
+  readonly id: string;
+  readonly clause: string;
+  readonly title: string;
+  /** Whether it asks the driver, and not the store. */
+  readonly isOfDriver: boolean;
+}
+
+/** All cases, the driver's first: a fault of the driver shows there most plainly. */
+export const allCases: readonly NamedCase[] = [
+  ...driverConformanceCases.map(({ id, clause, title }) => ({ id, clause, title, isOfDriver: true })),
+  ...storeConformanceCases.map(({ id, clause, title }) => ({ id, clause, title, isOfDriver: false })),
+];
 
 /**
  * Picks cases: by id (`fence/superseded`), by theme (`race`), or by clause (`3.5b`, or `3.5` for all of its clauses). None
@@ -7,22 +22,19 @@ import { UsageError } from "../../failure/usage-error.ts";
  *
  * @throws UsageError if a name is that of no case.
  */
-export function chooseCases(
-  cases: readonly ConformanceCase[],
-  names: readonly string[] | undefined,
-): readonly ConformanceCase[] {
-  if (names === undefined) return cases;
+export function chooseCases(names: readonly string[] | undefined): readonly NamedCase[] {
+  if (names === undefined) return allCases;
   for (const name of names) {
-    if (cases.some((each) => isNamed(each, name))) continue;
-    const themes = [...new Set(cases.map(({ id }) => themeOf(id)))].join(", ");
+    if (allCases.some((each) => isNamed(each, name))) continue;
+    const themes = [...new Set(allCases.map(({ id }) => themeOf(id)))].join(", ");
     throw new UsageError(
       `there is no case ${JSON.stringify(name)}: name an id like fence/superseded, a clause like 3.5b, or a theme: ${themes}`,
     );
   }
-  return cases.filter((each) => names.some((name) => isNamed(each, name)));
+  return allCases.filter((each) => names.some((name) => isNamed(each, name)));
 }
 
-function isNamed({ id, clause }: ConformanceCase, name: string): boolean {
+function isNamed({ id, clause }: NamedCase, name: string): boolean {
   return id === name || themeOf(id) === name || clause === name || sectionOf(clause) === name;
 }
 

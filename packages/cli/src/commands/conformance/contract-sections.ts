@@ -23,4 +23,12 @@ export const contractSections: Readonly<Record<string, string>> = {
   "3.18": "Capabilities",
   "3.19": "Errors",
   "3.22": "Late creates",
+  "4.1": "Reading",
+  "4.2": "Writing",
+  "4.3": "Listing",
+  "4.4": "Reclaiming",
+  "4.5": "Values and versions",
+  "4.6": "Keys",
+  "4.7": "Errors",
+  "4.8": "Giving up and closing",
 };

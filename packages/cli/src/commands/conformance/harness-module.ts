@@ -1,6 +1,6 @@
 import type { StoreHarness } from "@tidemark/core/conformance";
 import { messageOf } from "../../failure/report-failure.ts";
-import { importFromFolder, isNotInstalled } from "../../registry/import-from-folder.ts";
+import { importWithUrl, isNotInstalled } from "../../registry/import-from-folder.ts";
 
 /** What a module has for the kit. */
 export interface HarnessModule {
@@ -14,15 +14,18 @@ export class UnusableModule extends Error {
 }
 
 /**
- * Imports a module, as a file in that folder would, and takes its exports `storeHarness` and `knownDeviations`.
+ * Imports a module, as a file in that folder would, and takes its exports `storeHarness`, whose `module` it is, and `knownDeviations`.
  *
  * @throws UnusableModule if it is not there, cannot be loaded, or exports something else.
  */
 export async function importHarness(folder: string, specifier: string): Promise<HarnessModule> {
   const named = JSON.stringify(specifier);
   let module: Record<string, unknown>;
+  let url: string;
   try {
-    module = (await importFromFolder(folder, specifier)) as Record<string, unknown>;
+    const imported = await importWithUrl(folder, specifier);
+    module = imported.module as Record<string, unknown>;
+    url = imported.url;
   } catch (error) {
     if (!isNotInstalled(error, specifier))
       throw new UnusableModule(`${named} could not be loaded: ${messageOf(error)}`);
@@ -44,7 +47,8 @@ export async function importHarness(folder: string, specifier: string): Promise<
   if (!isTextByName(knownDeviations)) {
     throw new UnusableModule(`knownDeviations of ${named} must be an object: the id of a case, and the reason as text`);
   }
-  return { storeHarness: storeHarness as StoreHarness<unknown>, knownDeviations };
+  // With it the kit opens the store in a second process too.
+  return { storeHarness: { module: url, ...(storeHarness as StoreHarness<unknown>) }, knownDeviations };
 }
 
 function faultOf(harness: unknown): string | undefined {

@@ -1,3 +1,4 @@
+import { driverOf } from "../../driver/driver-of-store.ts";
 import { CASE_TIMEOUT_MS, withinLimit } from "../case-limit.ts";
 import type { ConformanceRunner } from "../store/test-offset-store.ts";
 import { driverConformanceCases } from "./cases/index.ts";
@@ -27,6 +28,11 @@ export function testOffsetStoreDriver<Transaction = unknown>(
       );
     }
   });
+}
+
+/** Whether a store comes from `createOffsetStore`, so that it has a driver to test. */
+export function hasDriver(store: object): boolean {
+  return driverOf(store) !== undefined;
 }
 
 /** Runs one case with a namespace and clients of its own, and closes them. Rejects with what the case found wrong. */

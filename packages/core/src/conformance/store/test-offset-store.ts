@@ -1,4 +1,5 @@
 import { CASE_TIMEOUT_MS, withinLimit } from "../case-limit.ts";
+import { driverConformanceCases } from "../driver/cases/index.ts";
 import { storeConformanceCases } from "./cases/index.ts";
 import type { ConformanceCase } from "./conformance-case.ts";
 import { ConformanceContext } from "./conformance-context.ts";
@@ -15,7 +16,7 @@ export interface ConformanceRunner {
 export interface TestOffsetStoreOptions {
   /**
    * Case id to reason: where the store is known to break the contract. Such a case MUST fail and is printed; once it passes
-   * the test fails, so that the list never outlives its reasons. An id that no case has is an error.
+   * the test fails, so that the list never outlives its reasons. An id that no case has, of stores or of drivers, is an error.
    */
   readonly knownDeviations?: Readonly<Record<string, string>>;
   /** For cases that choose at random: the seed that a failure told. Default: another one each time. */
@@ -38,7 +39,8 @@ export function testOffsetStore<Transaction = unknown>(
 ): void {
   const { knownDeviations = {}, seed } = options;
   const deviations = new Map(Object.entries(knownDeviations));
-  const ids = new Set(storeConformanceCases.map(({ id }) => id));
+  // `tidemark conformance` takes the same list for the cases of both.
+  const ids = new Set([...storeConformanceCases, ...driverConformanceCases].map(({ id }) => id));
   for (const id of deviations.keys()) {
     if (!ids.has(id)) throw new TypeError(`knownDeviations names ${JSON.stringify(id)}, which is no conformance case`);
   }
