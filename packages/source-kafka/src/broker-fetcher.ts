@@ -29,6 +29,8 @@ export interface PartitionFetch {
    */
   readonly leaderEpoch: number;
   readonly offset: bigint;
+  /** Of the leader that wrote the record before the offset, where it is to be compared with the log: else -1. */
+  readonly formerEpoch: number;
   readonly maxBytes: number;
   /** The monotonic time until which an answer without a batch is not given. */
   readonly waitUntil: number;
@@ -175,7 +177,9 @@ export class BrokerFetcher {
       waiter.reject(new BrokerRefusal(-1, "the broker's answer left out a partition"));
       return;
     }
-    const leftOut = answer.errorCode === 0 && answer.damage === undefined && !reaches(answer, waiter.offset);
+    const { errorCode, damage, formerEnd } = answer;
+    const isSaid = errorCode !== 0 || damage !== undefined || formerEnd !== undefined;
+    const leftOut = !isSaid && !reaches(answer, waiter.offset);
     // Records that are there may have found no room behind those of other partitions: they go first the next time.
     const crowdedOut =
       leftOut && endOf(answer, this.#isolationLevel) > waiter.offset && waiter.poll?.waiters.size !== 1;
@@ -245,7 +249,7 @@ function oncePerPartition(waiters: readonly Waiter[]): Waiter[][] {
 
 function topicsOf(waiters: readonly Waiter[]): TopicFetch[] {
   const topics = new Map<string, TopicFetch>();
-  for (const { topic: name, topicId: id, partition, leaderEpoch, offset, maxBytes } of waiters) {
+  for (const { topic: name, topicId: id, partition, leaderEpoch, offset, formerEpoch, maxBytes } of waiters) {
     const identity = `${id} ${name}`;
     const topic = topics.get(identity) ?? { name, id, partitions: [] };
     topics.set(identity, topic);
@@ -253,7 +257,7 @@ function topicsOf(waiters: readonly Waiter[]): TopicFetch[] {
       partition,
       currentLeaderEpoch: leaderEpoch,
       fetchOffset: offset,
-      lastFetchedEpoch: -1,
+      lastFetchedEpoch: formerEpoch,
       partitionMaxBytes: Math.min(maxBytes, MAX_INT32),
     });
   }

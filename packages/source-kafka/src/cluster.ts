@@ -15,13 +15,12 @@ import {
   UNKNOWN_TOPIC_OR_PARTITION,
 } from "./kafka-errors.ts";
 import type { LogCall } from "./log-call.ts";
+import { KnownLeaders, type KnownTopic } from "./known-leaders.ts";
 import { closedLog, toLogError, unknownPartition, unknownTopic } from "./log-errors.ts";
 
 const RETRY_BASE_MS = 20;
 const RETRY_MAX_MS = 1_000;
 const AGREEMENT_POLL_MS = 20;
-/** The id of topics where the cluster gives them none. */
-const NO_TOPIC_ID = "00000000-0000-0000-0000-000000000000";
 
 /** How a cluster is reached. */
 export interface ClusterOptions extends ConnectionSettings {
@@ -40,25 +39,21 @@ export interface PartitionLeader {
   readonly broker: Broker;
   /** Counts the leaders of this partition: what is asked with it is refused where another one leads by now. */
   readonly epoch: number;
-}
-
-interface KnownLeader {
-  readonly brokerId: number;
-  readonly epoch: number;
+  /** Of the topic, and no other that has its name. Absent where the cluster gives none. */
+  readonly topicId: string | undefined;
 }
 
 /** Knows the brokers of a cluster and who leads which partition, and holds a connection to each for short calls. */
 export class Cluster {
   readonly options: ClusterOptions;
   readonly #connections = new Map<string, Promise<BrokerConnection>>();
-  readonly #leaders = new Map<string, ReadonlyMap<number, KnownLeader>>();
-  readonly #topicIds = new Map<string, string>();
-  readonly #refreshes = new Map<string, Promise<ReadonlyMap<number, KnownLeader>>>();
+  readonly #leaders = new KnownLeaders((topic) => this.topic(topic));
   /** When brokers failed last, by address. */
   readonly #failures = new Map<string, number>();
   readonly #closing = new AbortController();
   #brokers: ReadonlyMap<number, Broker> = new Map();
   #controller: Broker | undefined;
+  #asked = 0;
 
   constructor(options: ClusterOptions) {
     this.options = options;
@@ -85,7 +80,7 @@ export class Cluster {
       } catch (error) {
         this.closing.throwIfAborted();
         signal?.throwIfAborted();
-        if (topic !== undefined) this.#leaders.delete(topic);
+        if (topic !== undefined) this.#leaders.doubt(topic);
         this.#controller = undefined;
         failedSince ??= performance.now();
         const timeIsUp = performance.now() - failedSince > this.options.timeoutMs;
@@ -104,29 +99,32 @@ export class Cluster {
     }
   }
 
-  /** The broker that leads a partition, as far as is known. Rejects if there is no such topic or partition. */
-  async leaderOf(topic: string, partition: number): Promise<PartitionLeader> {
-    const known = this.#leaders.get(topic);
-    const leaders = known?.has(partition) === true ? known : await this.#refresh(topic);
+  /**
+   * The broker that leads a partition, as far as is known, not older than the age if one is given. Rejects if there is no such
+   * topic or partition.
+   */
+  async leaderOf(topic: string, partition: number, longestAgeMs?: number): Promise<PartitionLeader> {
+    const { topicId, leaders } = await this.#leaders.find(topic, partition, longestAgeMs);
     const leader = leaders.get(partition);
     if (leader === undefined) throw unknownPartition(topic, partition, leaders.size);
     const broker = this.#brokers.get(leader.brokerId);
     if (broker === undefined) throw new BrokerRefusal(LEADER_NOT_AVAILABLE);
-    return { broker, epoch: leader.epoch };
+    return { broker, epoch: leader.epoch, topicId };
   }
 
-  /** The id of a topic, as it was last heard. Absent where the cluster gives none. */
-  topicIdOf(topic: string): string | undefined {
-    const id = this.#topicIds.get(topic);
-    return id === NO_TOPIC_ID ? undefined : id;
+  /** Looks up who leads a topic's partitions. */
+  async refresh(topic: string): Promise<KnownTopic> {
+    return this.#leaders.refresh(topic);
   }
 
   /** What the cluster says of one topic now. Rejects if there is none. */
   async topic(name: string): Promise<TopicMetadata> {
     const { topics } = await this.metadata([name]);
-    const topic = knownTopic(name, topics[0]);
-    this.#topicIds.set(name, topic.topicId);
-    return topic;
+    if (isMissing(topics[0]) && this.#brokers.size > 1) {
+      // The broker that was asked may be cut off, and have never heard of it.
+      return knownTopic(name, (await this.metadata([name])).topics[0]);
+    }
+    return knownTopic(name, topics[0]);
   }
 
   /** Asks any broker that answers about topics, about all for `null`. */
@@ -171,7 +169,7 @@ export class Cluster {
       const { topics } = await this.#metadataFrom(broker, [topic]);
       return topics[0] !== undefined && expected(topics[0]);
     });
-    this.#leaders.delete(topic);
+    this.#leaders.doubt(topic);
   }
 
   /** Asks every broker again and again until it agrees, is not there, or the time is up. */
@@ -200,28 +198,6 @@ export class Cluster {
     for (const result of connections) if (result.status === "fulfilled") result.value.close();
   }
 
-  #refresh(topic: string): Promise<ReadonlyMap<number, KnownLeader>> {
-    // What fails at the same moment for many partitions is looked up once.
-    let refresh = this.#refreshes.get(topic);
-    if (refresh === undefined) {
-      refresh = this.#lookUpLeaders(topic).finally(() => this.#refreshes.delete(topic));
-      this.#refreshes.set(topic, refresh);
-    }
-    return refresh;
-  }
-
-  async #lookUpLeaders(topic: string): Promise<ReadonlyMap<number, KnownLeader>> {
-    const { partitions } = await this.topic(topic);
-    const leaders = new Map(
-      partitions.map(({ partitionIndex, leaderId, leaderEpoch }) => [
-        partitionIndex,
-        { brokerId: leaderId, epoch: leaderEpoch },
-      ]),
-    );
-    this.#leaders.set(topic, leaders);
-    return leaders;
-  }
-
   async #metadataFrom(broker: Broker, topics: string[] | null): Promise<MetadataResponse> {
     // A broker that is silent is not waited for as long as others may know.
     const { timeoutMs, connectTimeoutMs } = this.options;
@@ -233,12 +209,15 @@ export class Cluster {
     return metadata;
   }
 
-  /** All brokers that are known, those that failed last at the end. */
+  /** All brokers that are known, each time with another one first, and those that failed last at the end. */
   #candidates(): Broker[] {
     const known = [...this.#brokers.values(), ...this.options.brokers];
-    const byAddress = new Map(known.map((broker) => [addressOf(broker), broker]));
+    const byAddress = [...new Map(known.map((broker) => [addressOf(broker), broker]))];
     const failedAt = ([address]: readonly [string, Broker]): number => this.#failures.get(address) ?? 0;
-    return [...byAddress].sort((a, b) => failedAt(a) - failedAt(b)).map(([, broker]) => broker);
+    const first = this.#asked % byAddress.length;
+    this.#asked += 1;
+    const inTurn = [...byAddress.slice(first), ...byAddress.slice(0, first)];
+    return inTurn.sort((a, b) => failedAt(a) - failedAt(b)).map(([, broker]) => broker);
   }
 
   #someBroker(): Broker {
@@ -262,11 +241,14 @@ export class Cluster {
   }
 }
 
+function isMissing(topic: TopicMetadata | undefined): boolean {
+  // A name that Kafka allows for no topic is that of none.
+  return topic?.errorCode === UNKNOWN_TOPIC_OR_PARTITION || topic?.errorCode === INVALID_TOPIC_EXCEPTION;
+}
+
 /** The topic, if the cluster has it. */
 function knownTopic(name: string, topic: TopicMetadata | undefined): TopicMetadata {
-  // A name that Kafka allows for no topic is that of none.
-  const missing = topic?.errorCode === UNKNOWN_TOPIC_OR_PARTITION || topic?.errorCode === INVALID_TOPIC_EXCEPTION;
-  if (topic === undefined || missing) throw unknownTopic(name);
+  if (topic === undefined || isMissing(topic)) throw unknownTopic(name);
   // While its leader is elected the rest is known.
   if (topic.errorCode !== LEADER_NOT_AVAILABLE) throwIfRefused(topic.errorCode);
   return topic;

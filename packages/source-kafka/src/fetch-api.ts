@@ -1,4 +1,4 @@
-import { createAPI, fetchV12, fetchV13, type Reader } from "@platformatic/kafka";
+import { createAPI, fetchV11, fetchV12, fetchV13, fetchV4, fetchV9, type Reader } from "@platformatic/kafka";
 import { type RecordBatch, splitBatches } from "./record-batches.ts";
 
 /** What a broker answers for one partition. */
@@ -13,6 +13,11 @@ export interface PartitionAnswer {
   readonly batches: readonly RecordBatch[];
   /** Why what comes after the batches could not be read. The other partitions of the answer can be, all the same. */
   readonly damage?: Error;
+  /**
+   * Where what former leaders wrote, up to the one of the position, ends in this log, if it is not told by the position itself:
+   * that leader is not known here, or its records end before the position. Nothing else is answered then.
+   */
+  readonly formerEnd?: bigint;
 }
 
 /** A producer's transaction that was aborted, and where it began. */
@@ -46,62 +51,103 @@ interface FetchAnswer {
   readonly topics: readonly { readonly topic: string; readonly partitions: readonly PartitionAnswer[] }[];
 }
 
+// The versions in which something was added that we read or send.
+const SESSIONS = 7;
+const LOG_START = 5;
+const PREFERRED_REPLICA = 11;
+const FLEXIBLE = 12;
+const TOPIC_IDS = 13;
+/** The number of the tagged field that tells where a position's log differs. */
+const DIVERGING_EPOCH = 0;
+
 // The client's own reading of the answer takes most of the time that a record needs, on its way through arrays of pieces.
 
-/** By the topic's id: of one that was deleted and made again under the same name nothing is given. */
-const fetchById = createAPI<[FetchQuestion], FetchAnswer>(
-  1,
-  13,
-  (question: FetchQuestion) => fetchV13.createRequest(...partsOf(question, ({ id, name }) => id ?? name)),
-  (_correlationId, _key, _version, reader) => ({ ...readAnswer(reader, () => reader.readUUID()), isById: true }),
-);
+/** By the topic's id: of one that was recreated under the same name nothing is given. */
+const fetchById = fetchApi(TOPIC_IDS, fetchV13.createRequest);
 
-/** By its name, where it has no id, or the broker is of before Kafka 3.1. */
-const fetchByName = createAPI<[FetchQuestion], FetchAnswer>(
-  1,
-  12,
-  (question: FetchQuestion) => fetchV12.createRequest(...partsOf(question, ({ name }) => name)),
-  (_correlationId, _key, _version, reader) => ({ ...readAnswer(reader, () => reader.readString()), isById: false }),
-);
+/** By its name, where it has no id, or the broker is of before Kafka 3.1; without a former leader's epoch before 2.7. */
+const fetchByName = [
+  fetchApi(FLEXIBLE, fetchV12.createRequest),
+  fetchApi(PREFERRED_REPLICA, fetchV11.createRequest),
+  fetchApi(9, fetchV9.createRequest),
+  fetchApi(4, fetchV4.createRequest),
+];
 
 /** Fetch, in the versions that can ask for these topics. */
 export function fetchApis(topics: readonly TopicFetch[]) {
-  return topics.every(({ id }) => id !== undefined) ? [fetchById, fetchByName] : [fetchByName];
+  return topics.every(({ id }) => id !== undefined) ? [fetchById, ...fetchByName] : fetchByName;
 }
 
-function partsOf(
-  { waitMs, maxBytes, isolationLevel, topics }: FetchQuestion,
-  idOf: (topic: TopicFetch) => string,
-): fetchV13.FetchRequest {
+function fetchApi(version: number, createRequest: (...parts: fetchV13.FetchRequest) => unknown) {
+  const isFlexible = version >= FLEXIBLE;
+  const isById = version >= TOPIC_IDS;
+  return createAPI<[FetchQuestion], FetchAnswer>(
+    1,
+    version,
+    ((question: FetchQuestion) => createRequest(...partsOf(question, isById))) as Parameters<typeof createAPI>[2],
+    (_correlationId, _key, _version, reader) => ({ ...readAnswer(reader, version), isById }),
+    isFlexible,
+    isFlexible,
+  );
+}
+
+function partsOf({ waitMs, maxBytes, isolationLevel, topics }: FetchQuestion, isById: boolean): fetchV13.FetchRequest {
+  const asked = topics.map(({ id, name, partitions }) => ({ topicId: isById ? (id ?? name) : name, partitions }));
   // No session: each request stands alone.
-  const asked = topics.map((topic) => ({ topicId: idOf(topic), partitions: topic.partitions }));
   return [waitMs, 1, maxBytes, isolationLevel, 0, -1, asked, [], ""];
 }
 
-function readAnswer(reader: Reader, readTopic: () => string): Omit<FetchAnswer, "isById"> {
+function readAnswer(reader: Reader, version: number): Omit<FetchAnswer, "isById"> {
+  const isFlexible = version >= FLEXIBLE;
   const throttleMs = reader.readInt32();
-  const errorCode = reader.readInt16();
+  const errorCode = version >= SESSIONS ? reader.readInt16() : 0;
   // The number of a fetch session, which we do not begin.
-  reader.readInt32();
-  const topics = reader.readArray(() => ({ topic: readTopic(), partitions: reader.readArray(readPartition) }));
-  reader.readTaggedFields();
+  if (version >= SESSIONS) reader.readInt32();
+  const topics = reader.readArray(
+    () => ({
+      topic: version >= TOPIC_IDS ? reader.readUUID() : reader.readString(isFlexible),
+      partitions: reader.readArray(() => readPartition(reader, version), isFlexible, false),
+    }),
+    isFlexible,
+    isFlexible,
+  );
+  if (isFlexible) reader.readTaggedFields();
   return { errorCode, throttleMs, topics };
 }
 
-function readPartition(reader: Reader): PartitionAnswer {
+function readPartition(reader: Reader, version: number): PartitionAnswer {
+  const isFlexible = version >= FLEXIBLE;
   const partition = reader.readInt32();
   const errorCode = reader.readInt16();
   const highWatermark = reader.readInt64();
   const lastStableOffset = reader.readInt64();
   // Where the log starts: whoever needs it asks for it.
-  reader.readInt64();
-  const abortedTransactions = reader.readArray((transaction) => ({
-    producerId: transaction.readInt64(),
-    firstOffset: transaction.readInt64(),
-  }));
+  if (version >= LOG_START) reader.readInt64();
+  const abortedTransactions = reader.readArray(
+    () => ({ producerId: reader.readInt64(), firstOffset: reader.readInt64() }),
+    isFlexible,
+    isFlexible,
+  );
   // The replica that is better read from.
-  reader.readInt32();
+  if (version >= PREFERRED_REPLICA) reader.readInt32();
   // One piece, which the records that are made of it share.
-  const bytes = reader.readBytes();
-  return { partition, errorCode, highWatermark, lastStableOffset, abortedTransactions, ...splitBatches(bytes) };
+  const bytes = reader.readBytes(isFlexible);
+  const formerEnd = isFlexible ? readFormerEnd(reader) : undefined;
+  const answer = { partition, errorCode, highWatermark, lastStableOffset, abortedTransactions, ...splitBatches(bytes) };
+  return formerEnd === undefined ? answer : { ...answer, formerEnd };
+}
+
+function readFormerEnd(reader: Reader): bigint | undefined {
+  let end: bigint | undefined;
+  for (let fields = reader.readUnsignedVarInt(); fields > 0; fields -= 1) {
+    const tag = reader.readUnsignedVarInt();
+    const next = reader.readUnsignedVarInt() + reader.position;
+    if (tag === DIVERGING_EPOCH) {
+      // The leader whose records end there.
+      reader.readInt32();
+      end = reader.readInt64();
+    }
+    reader.skip(next - reader.position);
+  }
+  return end;
 }

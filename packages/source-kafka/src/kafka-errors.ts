@@ -5,6 +5,10 @@ export const OFFSET_OUT_OF_RANGE = 1;
 export const UNKNOWN_TOPIC_OR_PARTITION = 3;
 export const LEADER_NOT_AVAILABLE = 5;
 export const INVALID_TOPIC_EXCEPTION = 17;
+export const OUT_OF_ORDER_SEQUENCE_NUMBER = 45;
+export const UNKNOWN_PRODUCER_ID = 59;
+export const UNKNOWN_LEADER_EPOCH = 76;
+export const OFFSET_NOT_AVAILABLE = 78;
 export const TOPIC_ALREADY_EXISTS = 36;
 
 const AUTHORIZATION_FAILURES: ReadonlySet<string> = new Set([

@@ -1,5 +1,11 @@
 import type { ConnectionOptions as TlsConnectionOptions } from "node:tls";
-import type { CallOptions, LogAdmin, LogProducer, LogSource } from "@tidemark/core";
+import {
+  type CallOptions,
+  type LogAdmin,
+  type LogProducer,
+  type LogSource,
+  OffsetOutOfRangeError,
+} from "@tidemark/core";
 import {
   validateFetchRequest,
   validateListOffsets,
@@ -125,13 +131,12 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> 
     },
     async fetch(request) {
       validateFetchRequest(request);
-      const { topicId, ...result } = await reader.fetch(request);
-      if (positions.isLost(request, topicId)) {
-        const error = await reader.ofFormerTopic(request);
-        positions.told(request);
+      const mark = request.mark ?? positions.markOf(request);
+      const result = await reader.fetch({ ...request, mark }).catch((error: unknown) => {
+        if (error instanceof OffsetOutOfRangeError) positions.refused(request);
         throw error;
-      }
-      positions.handedOut(request, result, topicId);
+      });
+      positions.handedOut(request, result);
       return result;
     },
     async listOffsets(topic, entries, call) {

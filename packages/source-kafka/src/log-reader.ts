@@ -7,25 +7,30 @@ import {
   type ListedOffset,
   type ListOffsetsEntry,
   OffsetOutOfRangeError,
+  type OffsetOutOfRangeErrorOptions,
 } from "@tidemark/core";
 import { addressOf } from "./broker-connection.ts";
 import { BrokerFetcher, endOf } from "./broker-fetcher.ts";
 import { untilAborted } from "./cancellation.ts";
-import type { Cluster } from "./cluster.ts";
+import type { Cluster, PartitionLeader } from "./cluster.ts";
 import type { PartitionAnswer } from "./fetch-api.ts";
 import { LIST_OFFSETS } from "./kafka-apis.ts";
-import { BrokerConnectionError, BrokerRefusal, OFFSET_OUT_OF_RANGE, throwIfRefused } from "./kafka-errors.ts";
+import {
+  BrokerConnectionError,
+  BrokerRefusal,
+  OFFSET_NOT_AVAILABLE,
+  OFFSET_OUT_OF_RANGE,
+  throwIfRefused,
+} from "./kafka-errors.ts";
+import { formatMark } from "./kafka-marks.ts";
+import { knownEpoch } from "./known-leaders.ts";
 import type { LogCall } from "./log-call.ts";
+import { PositionCheck } from "./position-check.ts";
 import { decodeRecords, UnsupportedBatchError } from "./record-batches.ts";
 
 const CONSUMER = -1;
-const ANY_EPOCH = -1;
-const OFFSET_NOT_AVAILABLE = 78;
-
-/** What a fetch brought, and of which topic: its name may be that of another one by now. */
-export interface TopicFetchResult extends FetchResult {
-  readonly topicId: string | undefined;
-}
+const LONGEST_WAIT_MS = 5_000;
+const LISTING_AGE_MS = 1_000;
 
 /** Reads records and tells where partitions stand. */
 export class LogReader {
@@ -39,51 +44,44 @@ export class LogReader {
   }
 
   /** Reads from an offset on; at the end of the log it waits until there is something or the time is up. */
-  async fetch(request: FetchRequest): Promise<TopicFetchResult> {
-    const { topic, partition, offset, maxBytes, maxWait, signal } = request;
-    const waitUntil = performance.now() + maxWait;
+  async fetch(request: FetchRequest): Promise<FetchResult> {
+    const { topic, partition, offset, maxWait, signal } = request;
+    const endsAt = performance.now() + maxWait;
+    const check = new PositionCheck(request.mark);
     const call = { topic, partition, signal, repeatable: true };
-    return this.#cluster.attempt(call, async () => {
-      const { broker, epoch: leaderEpoch } = await this.#cluster.leaderOf(topic, partition);
-      const topicId = this.#cluster.topicIdOf(topic);
-      const fetch = { topic, topicId, partition, leaderEpoch, offset, maxBytes, waitUntil };
-      const { answer, abandon } = this.#fetcher(broker).fetch(fetch);
-      const answered = await untilAborted(answer, this.#cluster.closing, signal).catch((error: unknown) => {
-        abandon();
-        throw error;
-      });
-      if (answered.errorCode === OFFSET_OUT_OF_RANGE) await this.#throwOutOfRange(request);
-      throwIfRefused(answered.errorCode);
-      return { ...this.#result(request, answered, broker), topicId };
-    });
+    for (;;) {
+      // Whoever waits for longer looks between for another leader.
+      const waitUntil = Math.min(endsAt, performance.now() + LONGEST_WAIT_MS);
+      const result = await this.#cluster.attempt(call, () => this.#fetchOnce(request, check, waitUntil));
+      if (result.nextOffset > offset || performance.now() >= endsAt) return result;
+    }
   }
 
   /** Tells the first, the last or a time's offset of partitions. */
   async listOffsets(topic: string, entries: readonly ListOffsetsEntry[], call: LogCall): Promise<ListedOffset[]> {
     return this.#cluster.attempt({ ...call, topic, repeatable: true }, async () => {
       if (entries.length === 0) await this.#cluster.topic(topic);
-      const offsets = new Map<ListOffsetsEntry, bigint>();
+      const found = new Map<ListOffsetsEntry, ListedOffset>();
       const questions = await this.#groupByLeader(topic, entries);
-      await Promise.all(questions.map((question) => this.#ask(topic, question, offsets)));
-      return entries.map((entry) => {
-        const offset = offsets.get(entry);
-        return { partition: entry.partition, ...(offset !== undefined && offset >= 0n && { offset }) };
-      });
+      await Promise.all(questions.map((question) => this.#ask(topic, question, found)));
+      return entries.map((entry) => found.get(entry) ?? { partition: entry.partition });
     });
   }
 
   /** The error that an offset is refused with. If the log has it after all by now, one that is tried again. */
-  async outOfRange(topic: string, partition: number, requested: bigint, signal?: AbortSignal): Promise<Error> {
-    const { earliest, latest } = await this.#bounds(topic, partition, signal);
-    if (requested >= earliest && requested <= latest) return new BrokerRefusal(OFFSET_NOT_AVAILABLE);
-    return new OffsetOutOfRangeError({ topic, partition, requested, earliest, latest });
-  }
-
-  /** The error of a position in a topic that was deleted and made again meanwhile: it is none of this log, wherever it lies. */
-  async ofFormerTopic({ topic, partition, offset, signal }: FetchRequest): Promise<Error> {
-    const bounds = await this.#bounds(topic, partition, signal);
-    const detail = "the topic was deleted and made again, and the offset is of the former one";
-    return new OffsetOutOfRangeError({ topic, partition, requested: offset, ...bounds, detail });
+  async outOfRange(
+    topic: string,
+    partition: number,
+    requested: bigint,
+    signal: AbortSignal | undefined,
+    why: RefusalReason = {},
+  ): Promise<Error> {
+    const entries = [EARLIEST_TIMESTAMP, LATEST_TIMESTAMP].map((timestamp) => ({ partition, timestamp }));
+    const listed = await this.listOffsets(topic, entries, { topic, partition, signal });
+    const [earliest = 0n, latest = 0n] = listed.map(({ offset }) => offset);
+    const isInRange = requested >= earliest && requested <= latest;
+    if (why.reason === undefined && isInRange) return new BrokerRefusal(OFFSET_NOT_AVAILABLE);
+    return new OffsetOutOfRangeError({ topic, partition, requested, earliest, latest, ...why });
   }
 
   /** Drops all connections. */
@@ -91,21 +89,58 @@ export class LogReader {
     for (const fetcher of this.#fetchers.values()) fetcher.close();
   }
 
-  async #bounds(topic: string, partition: number, signal: AbortSignal | undefined) {
-    const entries = [EARLIEST_TIMESTAMP, LATEST_TIMESTAMP].map((timestamp) => ({ partition, timestamp }));
-    const listed = await this.listOffsets(topic, entries, { topic, partition, signal });
-    const [earliest = 0n, latest = 0n] = listed.map(({ offset }) => offset);
-    return { earliest, latest };
+  async #fetchOnce(request: FetchRequest, check: PositionCheck, waitUntil: number): Promise<FetchResult> {
+    const { topic, partition, offset, signal } = request;
+    for (;;) {
+      const leader = await this.#cluster.leaderOf(topic, partition);
+      let why: RefusalReason = { reason: "other-log" };
+      if (!check.isOfOtherLog(leader)) {
+        const answer = await this.#fetchFrom(leader, request, check, waitUntil);
+        const { errorCode, formerEnd } = answer;
+        const isOutOfRange = errorCode === OFFSET_OUT_OF_RANGE;
+        if (formerEnd === undefined && !isOutOfRange) {
+          throwIfRefused(errorCode);
+          return this.#result(request, answer, leader);
+        }
+        why = formerEnd === undefined ? {} : { reason: "truncated", divergedAt: formerEnd };
+        // Out of range is also what a broker says that knows nothing of former leaders.
+        if (formerEnd === undefined || formerEnd >= offset) check.settle(leader);
+        if (formerEnd !== undefined && formerEnd >= offset) continue;
+      }
+      if (check.isConfirmed) throw await this.outOfRange(topic, partition, offset, signal, why);
+      check.isConfirmed = true;
+      await this.#cluster.refresh(topic);
+    }
   }
 
-  async #throwOutOfRange({ topic, partition, offset, signal }: FetchRequest): Promise<never> {
-    throw await this.outOfRange(topic, partition, offset, signal);
+  async #fetchFrom(
+    leader: PartitionLeader,
+    { topic, partition, offset, maxBytes, signal }: FetchRequest,
+    check: PositionCheck,
+    waitUntil: number,
+  ): Promise<PartitionAnswer> {
+    const { broker, epoch: leaderEpoch, topicId } = leader;
+    const formerEpoch = check.formerEpochFor(leader);
+    const fetch = { topic, topicId, partition, leaderEpoch, offset, formerEpoch, maxBytes, waitUntil };
+    const { answer, abandon } = this.#fetcher(broker).fetch(fetch);
+    try {
+      return await untilAborted(answer, this.#cluster.closing, signal);
+    } catch (error) {
+      abandon();
+      throw error;
+    }
   }
 
-  #result({ topic, partition, offset }: FetchRequest, answer: PartitionAnswer, leader: Broker): FetchResult {
-    const { records, nextOffset } = this.#decode(topic, partition, offset, answer, leader);
+  #result(
+    { topic, partition, offset }: FetchRequest,
+    answer: PartitionAnswer,
+    { broker, epoch: ledBy, topicId }: PartitionLeader,
+  ): FetchResult {
+    const { records, nextOffset, leaderEpoch = ledBy } = this.#decode(topic, partition, offset, answer, broker);
     const end = endOf(answer, this.#isolationLevel);
-    return { records, nextOffset, highWatermark: end > nextOffset ? end : nextOffset };
+    const result = { records, nextOffset, highWatermark: end > nextOffset ? end : nextOffset };
+    const mark = markOf(topicId, ledBy, leaderEpoch);
+    return mark === undefined ? result : { ...result, mark };
   }
 
   #decode(topic: string, partition: number, offset: bigint, answer: PartitionAnswer, leader: Broker) {
@@ -134,35 +169,48 @@ export class LogReader {
   async #groupByLeader(topic: string, entries: readonly ListOffsetsEntry[]): Promise<Question[]> {
     const questions: Question[] = [];
     for (const entry of entries) {
-      const { broker: leader } = await this.#cluster.leaderOf(topic, entry.partition);
-      const question = questions.find((known) => known.leader === leader && !known.entries.has(entry.partition));
-      if (question === undefined) questions.push({ leader, entries: new Map([[entry.partition, entry]]) });
-      else question.entries.set(entry.partition, entry);
+      const { partition } = entry;
+      // Of a topic that was recreated meanwhile the answer would be taken for the former one's.
+      const leader = await this.#cluster.leaderOf(topic, partition, LISTING_AGE_MS);
+      const address = addressOf(leader.broker);
+      const question = questions.find((known) => known.address === address && !known.asked.has(partition));
+      if (question !== undefined) question.asked.set(partition, { entry, leader });
+      else questions.push({ address, broker: leader.broker, asked: new Map([[partition, { entry, leader }]]) });
     }
     return questions;
   }
 
-  async #ask(name: string, { leader, entries }: Question, offsets: Map<ListOffsetsEntry, bigint>): Promise<void> {
-    const partitions = [...entries.values()].map(({ partition, timestamp }) => ({
-      partitionIndex: partition,
-      currentLeaderEpoch: ANY_EPOCH,
-      timestamp: BigInt(timestamp),
+  async #ask(name: string, { broker, asked }: Question, found: Map<ListOffsetsEntry, ListedOffset>): Promise<void> {
+    const partitions = [...asked.values()].map(({ entry, leader }) => ({
+      partitionIndex: entry.partition,
+      currentLeaderEpoch: leader.epoch,
+      timestamp: BigInt(entry.timestamp),
     }));
     const question: [number, number, { name: string; partitions: typeof partitions }[]] = [
       CONSUMER,
       this.#isolationLevel,
       [{ name, partitions }],
     ];
-    const { topics } = await this.#cluster.call(leader, LIST_OFFSETS, question);
-    for (const { partitionIndex, errorCode, offset } of topics[0]?.partitions ?? []) {
+    const { topics } = await this.#cluster.call(broker, LIST_OFFSETS, question);
+    for (const { partitionIndex: partition, errorCode, offset, leaderEpoch } of topics[0]?.partitions ?? []) {
       throwIfRefused(errorCode);
-      const entry = entries.get(partitionIndex);
-      if (entry !== undefined) offsets.set(entry, offset);
+      const { entry, leader } = asked.get(partition) ?? {};
+      if (entry === undefined || leader === undefined || offset < 0n) continue;
+      const mark = markOf(leader.topicId, leader.epoch, knownEpoch(leaderEpoch) ?? leader.epoch);
+      found.set(entry, { partition, offset, ...(mark !== undefined && { mark }) });
     }
   }
 }
 
+type RefusalReason = Pick<OffsetOutOfRangeErrorOptions, "reason" | "divergedAt">;
+
 interface Question {
-  readonly leader: Broker;
-  readonly entries: Map<number, ListOffsetsEntry>;
+  readonly address: string;
+  readonly broker: Broker;
+  readonly asked: Map<number, { readonly entry: ListOffsetsEntry; readonly leader: PartitionLeader }>;
+}
+
+/** The mark of what the leader of an epoch wrote; without its epoch where the cluster does not count its leaders. */
+function markOf(topicId: string | undefined, ledBy: number, wroteIt: number): string | undefined {
+  return formatMark({ topicId, epoch: knownEpoch(ledBy) === undefined ? undefined : knownEpoch(wroteIt) });
 }

@@ -3,7 +3,13 @@ import type { RecordInput } from "@tidemark/core";
 import { untilAborted } from "./cancellation.ts";
 import type { Cluster } from "./cluster.ts";
 import { DELETE_RECORDS, INIT_PRODUCER_ID, PRODUCE } from "./kafka-apis.ts";
-import { BrokerRefusal, OFFSET_OUT_OF_RANGE, throwIfRefused } from "./kafka-errors.ts";
+import {
+  BrokerRefusal,
+  OFFSET_OUT_OF_RANGE,
+  OUT_OF_ORDER_SEQUENCE_NUMBER,
+  throwIfRefused,
+  UNKNOWN_PRODUCER_ID,
+} from "./kafka-errors.ts";
 import type { LogCall } from "./log-call.ts";
 import type { LogReader } from "./log-reader.ts";
 
@@ -79,13 +85,21 @@ export class LogWriter {
     let identity: ProducerIdentity | undefined;
     try {
       const offset = await this.#cluster.attempt({ ...call, repeatable: true }, async () => {
-        identity ??= await this.#identify();
-        const { broker } = await this.#cluster.leaderOf(topic, partition);
-        const produced = await this.#cluster.call(broker, PRODUCE, [ProduceAcks.ALL, timeoutMs, messages, identity]);
-        const [answer] = typeof produced === "boolean" ? [] : (produced.responses[0]?.partitionResponses ?? []);
-        if (answer === undefined) throw new BrokerRefusal(-1, "the broker's answer left out the partition");
-        throwIfRefused(answer.errorCode, answer.errorMessage);
-        return answer.baseOffset;
+        for (let isRenewed = false; ; isRenewed = true) {
+          identity ??= await this.#identify();
+          const { broker } = await this.#cluster.leaderOf(topic, partition);
+          const produced = await this.#cluster.call(broker, PRODUCE, [ProduceAcks.ALL, timeoutMs, messages, identity]);
+          const [answer] = typeof produced === "boolean" ? [] : (produced.responses[0]?.partitionResponses ?? []);
+          if (answer === undefined) throw new BrokerRefusal(-1, "the broker's answer left out the partition");
+          if (!isRenewed && isOutOfOrder(answer.errorCode)) {
+            // The log lost the batch before this one, and with it this one, if it ever had it.
+            this.#identity = undefined;
+            identity = undefined;
+            continue;
+          }
+          throwIfRefused(answer.errorCode, answer.errorMessage);
+          return answer.baseOffset;
+        }
       });
       const key = `${topic}:${partition}`;
       identity?.sequences.set(key, (identity.sequences.getWithDefault(key, 0) + messages.length) % SEQUENCES);
@@ -134,6 +148,11 @@ export class LogWriter {
   #forgetTurn(turn: string, settled: Promise<unknown>): void {
     if (this.#turns.get(turn) === settled) this.#turns.delete(turn);
   }
+}
+
+/** Whether the broker misses the producer's batch before: an unclean election, or retention, took it away. */
+function isOutOfOrder(errorCode: number): boolean {
+  return errorCode === OUT_OF_ORDER_SEQUENCE_NUMBER || errorCode === UNKNOWN_PRODUCER_ID;
 }
 
 function validateTimes(records: readonly RecordInput[]): void {

@@ -6,6 +6,7 @@ import { RecordReader } from "./record-reader.ts";
 
 // Where the fields of a batch of version 2 are, the only one since Kafka 0.11.
 const LENGTH_AT = 8;
+const LEADER_EPOCH_AT = 12;
 const VERSION_AT = 16;
 const ATTRIBUTES_AT = 21;
 const LAST_OFFSET_DELTA_AT = 23;
@@ -43,6 +44,8 @@ export interface RecordBatch {
   readonly firstOffset: bigint;
   /** Of the last record that it had when it was written; compaction may have taken that one out. */
   readonly lastOffset: bigint;
+  /** Of the leader that wrote it. */
+  readonly leaderEpoch: number;
   readonly bytes: Buffer;
 }
 
@@ -51,6 +54,8 @@ interface DecodedRecords {
   readonly records: LogRecord[];
   /** Past all that was looked at: records, what compaction left of batches, and the markers of transactions. */
   readonly nextOffset: bigint;
+  /** Of the leader that wrote all that was looked at. Absent: nothing was. */
+  readonly leaderEpoch?: number;
 }
 
 /** The batches of an answer, and why what comes after them could not be read, if it could not. */
@@ -85,13 +90,14 @@ function batchOf(bytes: Buffer): RecordBatch {
   if (lastOffset < firstOffset) throw new Error("a batch ends before it begins: it is damaged");
   if (firstOffset < 0n || lastOffset >= LARGEST_OFFSET)
     throw new Error("a batch has no offsets of a log: it is damaged");
-  return { firstOffset, lastOffset, bytes };
+  return { firstOffset, lastOffset, leaderEpoch: bytes.readInt32BE(LEADER_EPOCH_AT), bytes };
 }
 
 /**
  * Reads the records from `offset` on. Batches come whole and may begin earlier. Markers of transactions are no records, and
- * of the aborted transactions that the answer tells (with the isolation `read_committed`) no record is given. Ends before a
- * batch that cannot be read, and throws if that is the first one: nobody has to pass over what comes before it.
+ * of the aborted transactions that the answer tells (with the isolation `read_committed`) no record is given. Ends where
+ * another leader began to write, and before a batch that cannot be read; if that is the first one it throws: nobody has to pass
+ * over what comes before it.
  */
 export function decodeRecords(
   topic: string,
@@ -102,19 +108,24 @@ export function decodeRecords(
   const records: LogRecord[] = [];
   const aborted = new AbortedProducers(answer.abortedTransactions);
   let nextOffset = offset;
+  let leaderEpoch: number | undefined;
   for (const batch of answer.batches) {
+    if (batch.lastOffset >= offset && leaderEpoch !== undefined && batch.leaderEpoch !== leaderEpoch) break;
     const before = records.length;
     try {
       if (!aborted.hides(batch) && batch.lastOffset >= offset) readBatch(topic, partition, offset, batch, records);
     } catch (error) {
       if (nextOffset === offset) throw error;
       records.length = before;
-      return { records, nextOffset };
+      break;
     }
-    if (batch.lastOffset >= nextOffset) nextOffset = batch.lastOffset + 1n;
+    if (batch.lastOffset >= nextOffset) {
+      nextOffset = batch.lastOffset + 1n;
+      leaderEpoch = batch.leaderEpoch;
+    }
   }
   if (answer.damage !== undefined && nextOffset === offset) throw answer.damage;
-  return { records, nextOffset };
+  return { records, nextOffset, ...(leaderEpoch !== undefined && { leaderEpoch }) };
 }
 
 function readBatch(topic: string, partition: number, offset: bigint, batch: RecordBatch, records: LogRecord[]): void {

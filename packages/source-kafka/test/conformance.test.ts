@@ -43,7 +43,7 @@ await describeWithServer("kafka", (server) => {
     {
       name: `the log of ${server.version}`,
       // A broker gives offsets in order: a gap as large as 2^53 cannot be made. See int64.test.ts.
-      can: ["admin", "deleteRecords", "advanceTo"],
+      can: ["admin", "marks", "deleteRecords", "advanceTo"],
       async open() {
         const source = await openKafkaLog({ brokers: brokersOf(server) });
         const other = await openKafkaLog({ brokers: brokersOf(server) });

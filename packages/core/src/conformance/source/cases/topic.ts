@@ -73,7 +73,7 @@ export const topicCases: readonly SourceConformanceCase[] = [
   {
     id: "topic/recreated",
     clause: "7.1",
-    title: "a topic that is deleted and made again starts at offset 0, and knows nothing of its former records",
+    title: "a topic that is deleted and recreated starts at offset 0, and knows nothing of its former records",
     needs: ["admin"],
     async run(opened) {
       const { source } = opened;
