@@ -45,7 +45,7 @@ async function declareFailureTests(examples: ClientExamples): Promise<void> {
         await bench.produce(10);
         await bench.log.deleteRecords(bench.topic, 0, 5n);
         await store.reset([{ key: { consumer: bench.consumer, topic: bench.topic, partition: 0 }, nextOffset: 2n }]);
-        const env = { ...examples.env, POLICY: "refuse" };
+        const env = { ...examples.env, POLICY: "none" };
         const refusing = startAtLeastOnce(servers, { ...examples, env }, bench);
         expect(await refusing.ended()).toBe(1);
         expect(refusing.errors).toContain("OffsetOutOfRangeError");
@@ -53,6 +53,35 @@ async function declareFailureTests(examples: ClientExamples): Promise<void> {
         expect(await storedPositions(store, bench)).toEqual([2]);
       },
     );
+
+    it("goes on at a time where the policy names one", options, async () => {
+      const bench = await openBench(servers.kafka);
+      const store = await openPositions(servers.redis.url, bench.consumer);
+      const { log, topic, consumer } = bench;
+      const minutesAgo = (minutes: number) => Date.now() - minutes * 60_000;
+      const values = Array.from({ length: 10 }, (_, index) => Buffer.from(String(index)));
+      await log.producer.produce(
+        topic,
+        0,
+        values.map((value, index) => ({ value, timestampMs: minutesAgo(100 - index * 10) })),
+      );
+      await log.deleteRecords(topic, 0, 5n);
+      await store.reset([{ key: { consumer, topic, partition: 0 }, nextOffset: 2n }]);
+      const env = { ...examples.env, POLICY: "by_duration:PT25M" };
+      const example = startAtLeastOnce(servers, { ...examples, env }, bench);
+      await example.until("the rest is handled", () => example.offsetsOf(0).at(-1) === 9);
+      expect(example.offsetsOf(0)).toEqual([8, 9]);
+      expect(example.errors).toContain(`${topic}/0: no offset 2 any more; on at 8, 6 offsets skipped`);
+      expect(await example.end("SIGTERM")).toBe(0);
+      // No record is as late: the log's end.
+      await store.reset([{ key: { consumer, topic, partition: 0 }, nextOffset: 2n }]);
+      const late = startAtLeastOnce(servers, { ...examples, env: { ...env, POLICY: "by_duration:PT5M" } }, bench);
+      await late.until("it has said so", () =>
+        late.errors.includes("no offset 2 any more; on at 10, 8 offsets skipped"),
+      );
+      expect(await late.end("SIGTERM")).toBe(0);
+      expect(await storedPositions(store, bench)).toEqual([10]);
+    });
 
     it("goes on behind transactions and values of nothing", options, async () => {
       const bench = await openBench(servers.kafka);

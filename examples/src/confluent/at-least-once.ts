@@ -4,10 +4,10 @@
  *
  *     BROKERS=127.0.0.1:9092 REDIS_URL=redis://127.0.0.1:6379 node at-least-once.ts TOPIC CONSUMER 0,1
  */
+import { setTimeout as pause } from "node:timers/promises";
 import type { Message } from "@confluentinc/kafka-javascript";
 import { type OffsetStore, openOffsetSession } from "@tidemark/core";
 import { openRedisStore } from "@tidemark/store-redis";
-import { nearest, refuse } from "../kafka-clients/where-to-read.ts";
 import { readPartitions, type ReadPartitionsOptions } from "./read-partitions.ts";
 
 type Options = Omit<ReadPartitionsOptions, "session"> & {
@@ -27,6 +27,7 @@ export async function consumeAtLeastOnce(options: Options): Promise<void> {
   const { store, consumer, topic, partitions, flushInterval, handle } = options;
   const fenced = new AbortController();
   const signal = AbortSignal.any([options.signal, fenced.signal]);
+  let isStalled = false;
   const session = await openOffsetSession({
     store,
     consumer,
@@ -34,8 +35,11 @@ export async function consumeAtLeastOnce(options: Options): Promise<void> {
     partitions,
     flushInterval,
     signal,
-    // Also while no record comes: a session learns of it when it renews its claim.
-    onEvent: ({ type }) => void (type === "fenced" && fenced.abort()),
+    onEvent({ type }) {
+      // Also while no record comes: a session learns of it when it looks at its claim.
+      if (type === "fenced") fenced.abort();
+      if (type === "stalled" || type === "recovered") isStalled = type === "stalled";
+    },
   });
   try {
     for await (const message of readPartitions({ ...options, session, signal })) {
@@ -43,7 +47,7 @@ export async function consumeAtLeastOnce(options: Options): Promise<void> {
       // Local and instant; the flush writes it. What `handle` threw at is not committed, and comes again.
       session.commit({ partition: message.partition, offset: BigInt(message.offset) });
       // The store is away for a minute already: read on when it is back.
-      if (session.stalled) await session.whenReady({ signal });
+      while (isStalled && !signal.aborted) await pause(100);
     }
   } finally {
     // The last flush.
@@ -63,7 +67,8 @@ if (import.meta.main) {
     consumer,
     store,
     partitions: partitions.split(",").map(Number),
-    policy: process.env["POLICY"] === "refuse" ? refuse : nearest,
+    start: "earliest",
+    resetPolicy: process.env["POLICY"] ?? "nearest",
     signal: stop.signal,
     flushInterval: Number(process.env["FLUSH_MS"] ?? 3_000),
     handle: ({ partition, offset, value }) => console.log(partition, offset, value?.toString()),

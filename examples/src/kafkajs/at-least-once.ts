@@ -7,7 +7,6 @@
  */
 import type { KafkaMessage } from "kafkajs";
 import { openRedisStore } from "@tidemark/store-redis";
-import { nearest, refuse } from "../kafka-clients/where-to-read.ts";
 import { followGroup, type FollowGroupOptions } from "./follow-group.ts";
 
 type Options = Omit<FollowGroupOptions<never>, "eachBatch"> & {
@@ -55,7 +54,8 @@ async function main(): Promise<void> {
     consumer,
     store,
     group: process.env["GROUP"],
-    policy: process.env["POLICY"] === "refuse" ? refuse : nearest,
+    start: "earliest",
+    resetPolicy: process.env["POLICY"] ?? "nearest",
     signal: stop.signal,
     handle: ({ offset, value }, partition) => console.log(partition, offset, value?.toString()),
   });

@@ -8,7 +8,6 @@
 import type { KafkaMessage } from "kafkajs";
 import { type ClientSession, MongoClient } from "mongodb";
 import { openMongoStore } from "@tidemark/store-mongo";
-import { nearest } from "../kafka-clients/where-to-read.ts";
 import { followGroup, type FollowGroupOptions } from "./follow-group.ts";
 
 type Options = Omit<FollowGroupOptions<ClientSession>, "eachBatch"> & {
@@ -63,7 +62,7 @@ async function main(): Promise<void> {
     store,
     client,
     group: process.env["GROUP"],
-    policy: nearest,
+    resetPolicy: "nearest",
     signal: stop.signal,
     async write(messages, partition, session) {
       const rows = messages.map(({ offset, value }) => ({ partition, offset, value: value?.toString() ?? null }));

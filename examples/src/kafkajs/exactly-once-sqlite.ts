@@ -6,7 +6,6 @@
 import { DatabaseSync } from "node:sqlite";
 import type { KafkaMessage } from "kafkajs";
 import { openSqliteStore } from "@tidemark/store-sqlite";
-import { nearest } from "../kafka-clients/where-to-read.ts";
 import { followGroup, type FollowGroupOptions } from "./follow-group.ts";
 
 type Options = Omit<FollowGroupOptions<DatabaseSync>, "eachBatch"> & {
@@ -61,7 +60,7 @@ async function main(): Promise<void> {
     store,
     database,
     group: process.env["GROUP"],
-    policy: nearest,
+    resetPolicy: "nearest",
     signal: stop.signal,
     write: ({ offset, value }, partition) => insert.run(partition, offset, value?.toString() ?? null),
   });

@@ -1,4 +1,5 @@
 import {
+  type ListOffsetsEntry,
   OffsetFencedError,
   OffsetOutOfRangeError,
   type OffsetSession,
@@ -6,19 +7,18 @@ import {
   openOffsetSession,
 } from "@tidemark/core";
 import { type Batch, type EachBatchPayload, Kafka, logLevel } from "kafkajs";
-import { type ResetPolicy, whereToRead } from "../kafka-clients/where-to-read.ts";
+import { type Policies, settlePositions } from "../kafka-clients/where-to-read.ts";
 
 // Longer than kafkajs needs to notice that its group has changed: one heartbeat of 3 s, one fetch.
 const GROUP_NOTICES_WITHIN_MS = 6_000;
 
-export interface FollowGroupOptions<Transaction> {
+export interface FollowGroupOptions<Transaction> extends Policies {
   readonly brokers: string[];
   readonly topic: string;
   readonly consumer: string;
   /** The Kafka group that shares the partitions out. Default: the consumer's name. */
   readonly group?: string | undefined;
   readonly store: OffsetStore<Transaction>;
-  readonly policy: ResetPolicy;
   /** Ends reading; what is committed is flushed. */
   readonly signal: AbortSignal;
   readonly eachBatch: (payload: EachBatchPayload, session: OffsetSession<Transaction>) => Promise<void>;
@@ -30,7 +30,7 @@ export interface FollowGroupOptions<Transaction> {
  * refuses, or when the store or the broker is away at a rebalance. What `eachBatch` throws is tried again by kafkajs, for ever.
  */
 export async function followGroup<Transaction>(options: FollowGroupOptions<Transaction>): Promise<void> {
-  const { brokers, topic, consumer, store, policy, signal, eachBatch } = options;
+  const { brokers, topic, consumer, store, start, resetPolicy, signal, eachBatch } = options;
   const kafka = new Kafka({ clientId: consumer, brokers, logLevel: logLevel.WARN });
   const admin = kafka.admin();
   // While all partitions are paused kafkajs sleeps this long: it is the pause before the first batch.
@@ -43,14 +43,17 @@ export async function followGroup<Transaction>(options: FollowGroupOptions<Trans
   let changing = Promise.resolve();
 
   const seek = (partition: number, offset: bigint) => group.seek({ topic, partition, offset: String(offset) });
-  const choose = async (of: OffsetSession<Transaction>, partitions: readonly number[]) => {
-    const ranges = await admin.fetchTopicOffsets(topic);
-    return partitions.map((partition) => {
-      const range = ranges.find((one) => one.partition === partition);
-      if (range === undefined) throw new Error(`partition ${partition} of topic ${topic} is gone`);
-      return whereToRead(of, partition, { earliest: BigInt(range.low), latest: BigInt(range.high) }, policy);
+  const listOffsets = async (entries: readonly ListOffsetsEntry[]) => {
+    const times = [...new Set(entries.map(({ timestamp }) => timestamp))];
+    // Kafka's -2 and -1, a log's beginning and end, are times to it.
+    const found = await Promise.all(times.map((time) => admin.fetchTopicOffsetsByTimestamp(topic, time)));
+    return entries.map(({ partition, timestamp }) => {
+      const offset = found[times.indexOf(timestamp)]?.find((one) => one.partition === partition)?.offset;
+      return offset === undefined ? { partition } : { partition, offset: BigInt(offset) };
     });
   };
+  const settle = (of: OffsetSession<Transaction>, partitions: readonly number[]) =>
+    settlePositions(of, { listOffsets, start, resetPolicy, signal }, partitions);
 
   // A session for each generation of the group: it claims what the group has given, and those who had it are fenced.
   const change = async (partitions: number[], to: number) => {
@@ -64,17 +67,15 @@ export async function followGroup<Transaction>(options: FollowGroupOptions<Trans
       consumer,
       topic,
       partitions,
-      strategy: "manual",
       onEvent: (event) => {
         if (event.type === "fenced") stopUnlessGroupChanges(next);
       },
     });
     session = next;
-    const offsets = await choose(next, partitions);
-    await next.flush();
+    const positions = await settle(next, partitions);
     // The group has changed once more meanwhile: all stays paused until that is dealt with.
     if (to !== generation) return;
-    partitions.forEach((partition, index) => seek(partition, offsets[index] ?? 0n));
+    for (const { partition, nextOffset } of positions) seek(partition, nextOffset);
     group.resume([{ topic, partitions }]);
   };
 
@@ -93,10 +94,9 @@ export async function followGroup<Transaction>(options: FollowGroupOptions<Trans
     if (first === position) return true;
     // A gap: compaction or markers made it. Or kafkajs met OFFSET_OUT_OF_RANGE: it then goes to the log's beginning by
     // itself (`fromBeginning`), with an error in its log and no event. The log's range tells which.
-    const [next = position] = await choose(of, [batch.partition]);
-    if (next === position && first > position) return true;
-    await of.flush();
-    seek(batch.partition, next);
+    const [next] = await settle(of, [batch.partition]);
+    if (next?.reason === undefined && first > position) return true;
+    seek(batch.partition, next?.nextOffset ?? position);
     return false;
   };
 

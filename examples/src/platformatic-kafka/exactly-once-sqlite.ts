@@ -7,7 +7,6 @@ import { DatabaseSync } from "node:sqlite";
 import type { Message } from "@platformatic/kafka";
 import { type OffsetStore, openOffsetSession } from "@tidemark/core";
 import { openSqliteStore } from "@tidemark/store-sqlite";
-import { nearest } from "../kafka-clients/where-to-read.ts";
 import { readPartitions, type ReadPartitionsOptions } from "./read-partitions.ts";
 
 type Options = Omit<ReadPartitionsOptions, "session"> & {
@@ -33,7 +32,6 @@ export async function consumeExactlyOnce(options: Options): Promise<void> {
     topic,
     partitions,
     signal,
-    strategy: "manual",
     onEvent: ({ type }) => void (type === "fenced" && fenced.abort()),
   });
   try {
@@ -72,7 +70,7 @@ if (import.meta.main) {
     store,
     database,
     partitions: partitions.split(",").map(Number),
-    policy: nearest,
+    resetPolicy: "nearest",
     signal: stop.signal,
     write: ({ partition, offset, value }) => insert.run(partition, offset, value?.toString() ?? null),
   });

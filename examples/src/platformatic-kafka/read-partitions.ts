@@ -1,20 +1,19 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { Consumer, findErrorBy, type Message } from "@platformatic/kafka";
-import type { OffsetSession } from "@tidemark/core";
-import { type ResetPolicy, whereToRead } from "../kafka-clients/where-to-read.ts";
+import type { ListOffsetsEntry, OffsetSession } from "@tidemark/core";
+import { type Policies, settlePositions } from "../kafka-clients/where-to-read.ts";
 
-export interface ReadPartitionsOptions {
+export interface ReadPartitionsOptions extends Policies {
   readonly brokers: string[];
   /** Its partitions are read, each from its position. */
   readonly session: OffsetSession<never>;
-  readonly policy: ResetPolicy;
   readonly signal: AbortSignal;
 }
 
 /** The records of a session's partitions from their positions on, until the signal. Commit a record before you ask on. */
 export async function* readPartitions(options: ReadPartitionsOptions): AsyncGenerator<Message> {
-  const { brokers, session, policy, signal } = options;
+  const { brokers, session, start, resetPolicy, signal } = options;
   const { topic, partitions } = session;
   const consumer = new Consumer({
     clientId: session.consumer,
@@ -26,19 +25,19 @@ export async function* readPartitions(options: ReadPartitionsOptions): AsyncGene
     ],
     autocommit: false,
   });
-  const listOffsets = async (timestamp: bigint) =>
-    (await consumer.listOffsets({ topics: [topic], partitions: { [topic]: [...partitions] }, timestamp })).get(topic) ??
-    [];
+  const listOffsets = (entries: readonly ListOffsetsEntry[]) =>
+    Promise.all(
+      entries.map(async ({ partition, timestamp }) => {
+        const asked = { topics: [topic], partitions: { [topic]: [partition] }, timestamp: BigInt(timestamp) };
+        const offset = (await consumer.listOffsets(asked)).get(topic)?.[partition] ?? -1n;
+        return offset < 0n ? { partition } : { partition, offset };
+      }),
+    );
   try {
     while (!signal.aborted) {
       try {
-        const earliest = await listOffsets(-2n);
-        const latest = await listOffsets(-1n);
-        const offsets = partitions.map((partition) => {
-          const range = { earliest: earliest[partition] ?? 0n, latest: latest[partition] ?? 0n };
-          return { topic, partition, offset: whereToRead(session, partition, range, policy) };
-        });
-        await session.flush({ signal });
+        const positions = await settlePositions(session, { listOffsets, start, resetPolicy, signal });
+        const offsets = positions.map(({ partition, nextOffset }) => ({ topic, partition, offset: nextOffset }));
         // `fail`: an offset that the log does not have ends the stream, instead of a silent jump.
         const stream = await consumer.consume({ topics: [topic], mode: "manual", offsets, fallbackMode: "fail" });
         const close = () => void stream.close();

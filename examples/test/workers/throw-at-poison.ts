@@ -4,7 +4,6 @@
  *     throw-at-poison.ts FOLDER TOPIC CONSUMER
  */
 import { openRedisStore } from "@tidemark/store-redis";
-import { nearest } from "../../src/kafka-clients/where-to-read.ts";
 
 const [folder = "", topic = "", consumer = ""] = process.argv.slice(2);
 const { consumeAtLeastOnce } = await import(`../../src/${folder}/at-least-once.ts`);
@@ -16,7 +15,7 @@ await consumeAtLeastOnce({
   group: process.env["GROUP"],
   store,
   partitions: [0],
-  policy: nearest,
+  resetPolicy: "nearest",
   signal: new AbortController().signal,
   handle({ offset, value }: { offset: bigint | number | string; value: Buffer }) {
     console.log(0, String(offset), value.toString());

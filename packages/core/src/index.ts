@@ -1,3 +1,8 @@
+export {
+  CONSUMER_STATE_ERROR_CODES,
+  ConsumerStateError,
+  type ConsumerStateErrorCode,
+} from "./errors/consumer-state-error.ts";
 export { OffsetFencedError, type OffsetFencedErrorOptions } from "./errors/offset-fenced-error.ts";
 export {
   OffsetOutOfRangeError,
@@ -28,4 +33,6 @@ export type { LogUrlOpener, StoreUrlOpener, StoreUrlOptions } from "./url-opener
 export type * from "./consumer/consumer.ts";
 export type * from "./session/offset-session.ts";
 export { createConsumer } from "./consumer/create-consumer.ts";
+export { type ReadPosition, whereToRead, type WhereToReadOptions } from "./consumer/where-to-read.ts";
+export type { LogPoint, OffsetLookup } from "./consumer/log-bounds.ts";
 export { openOffsetSession } from "./session/open-offset-session.ts";

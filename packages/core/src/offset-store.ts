@@ -106,6 +106,8 @@ export interface CommittedOutcome {
   readonly status: "committed";
   /** The claim's new epoch; with `rewind`. */
   readonly epoch?: number;
+  /** Milliseconds that the record lives after this write. Absent: it never expires. */
+  readonly ttl?: number;
 }
 
 /** What is stored is ahead of what was sent; nothing was written. */

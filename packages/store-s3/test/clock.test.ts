@@ -82,7 +82,9 @@ await describeWithServer("minio", ({ s3 }) => {
     const token = await claim(holder, key, TEN_MINUTES_MS);
     const { expiresAt } = (await fetched(holder)) ?? {};
     const renewal = async (): Promise<void> => {
-      expect(await holder.commit([{ key, token, nextOffset: 1n, ttl: HOUR_MS }])).toEqual([{ status: "committed" }]);
+      expect(await holder.commit([{ key, token, nextOffset: 1n, ttl: HOUR_MS }])).toEqual([
+        { status: "committed", ttl: HOUR_MS },
+      ]);
     };
     place.proxy.intercept = once(({ method }) => method === "GET", {
       kind: "headers",
@@ -138,7 +140,7 @@ await describeWithServer("minio", ({ s3 }) => {
     const client = temporaryClient(place.direct, { systemClockOffset: 5 * HOUR_MS });
     const store = await openS3Store({ bucket: place.bucket, client });
     const token = await claim(store, key, HOUR_MS);
-    expect(await store.commit([{ key, token, nextOffset: 1n }])).toEqual([{ status: "committed" }]);
+    expect(await store.commit([{ key, token, nextOffset: 1n }])).toEqual([{ status: "committed", ttl: HOUR_MS }]);
     const { claimedAt, committedAt, expiresAt } = (await fetched(store)) ?? {};
     for (const time of [claimedAt, committedAt]) expect(Math.abs(Number(time) - Date.now())).toBeLessThan(HOUR_MS / 2);
     expect(Number(expiresAt) - Number(committedAt)).toBe(HOUR_MS);

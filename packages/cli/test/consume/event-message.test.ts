@@ -6,6 +6,8 @@ const key = { consumer: "c1", topic: "t", partition: 0 };
 const at = { topic: "t", partition: 0 };
 const below = { type: "reset", ...at, reason: "below-log", from: 5n, earliest: 9n, latest: 20n } as const;
 const beyond = { type: "reset", ...at, policy: "nearest", reason: "beyond-log", from: 9n, earliest: 0n } as const;
+const other = { ...beyond, policy: "latest", reason: "other-log" } as const;
+const truncated = { ...beyond, reason: "truncated", latest: 30n, to: 6n, skipped: 0n } as const;
 
 const cases: readonly (readonly [event: ConsumerEvent, message: string])[] = [
   [
@@ -22,15 +24,27 @@ const cases: readonly (readonly [event: ConsumerEvent, message: string])[] = [
   ],
   [
     { ...beyond, latest: 30n, to: 30n, skipped: 30n },
-    'topic "t" partition "0": offset 9 belongs to a log that this one has replaced; policy nearest goes on at 30, the 30 records before it are not read',
+    'topic "t" partition "0": offset 9 lay beyond the log\'s end, now at 30; policy nearest goes on at 30, the 30 records before it are not read',
   ],
   [
     { ...beyond, latest: 1n, to: 1n, skipped: 1n },
     'topic "t" partition "0": offset 9 lies beyond the log\'s end at 1; policy nearest goes on at 1, the record before it is not read',
   ],
   [
+    { ...other, latest: 30n, to: 0n, skipped: 0n },
+    'topic "t" partition "0": offset 9 belongs to another log: the topic was recreated; policy latest goes on at 0',
+  ],
+  [
+    { ...other, latest: 30n, to: 30n, skipped: 30n },
+    'topic "t" partition "0": offset 9 belongs to another log: the topic was recreated; policy latest goes on at 30, the 30 records before it are not read',
+  ],
+  [
+    truncated,
+    'topic "t" partition "0": offset 9 is no longer there: the log was truncated; policy nearest goes on at 6',
+  ],
+  [
     { type: "flush-failed", keys: [key, { ...key, partition: 1 }], error: storeError("no answer") },
-    'consumer "c1" on topic "t" partition "0" and 1 more could not be written yet, and is tried again: no answer; see https://github.com/tidemark-js/tidemark/blob/main/docs/errors.md#unavailable',
+    'consumer "c1" on topic "t" partition "0" and 1 more could not be written yet; trying again: no answer; see https://github.com/tidemark-js/tidemark/blob/main/docs/errors.md#unavailable',
   ],
   [
     {

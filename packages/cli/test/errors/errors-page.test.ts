@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import {
+  CONSUMER_STATE_ERROR_CODES,
   type ConsumerEvent,
   type FencedReason,
   LOG_SOURCE_ERROR_CODES,
@@ -21,6 +22,7 @@ const codes: readonly ErrorCode[] = [
   ...new Set<ErrorCode>([
     ...OFFSET_STORE_ERROR_CODES,
     ...LOG_SOURCE_ERROR_CODES,
+    ...CONSUMER_STATE_ERROR_CODES,
     new OffsetFencedError({ key, reason: "reset" }).code,
     new OffsetOutOfRangeError({ topic: "orders", partition: 0, requested: 1n }).code,
   ]),

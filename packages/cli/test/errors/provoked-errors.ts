@@ -3,7 +3,10 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import {
+  type ConsumerStateErrorCode,
+  createConsumer,
   type LogSourceErrorCode,
+  type ManualConsumer,
   type OffsetFencedError,
   type OffsetOutOfRangeError,
   type OffsetStoreErrorCode,
@@ -12,12 +15,14 @@ import {
 import { createMemoryStore } from "@tidemark/store-memory";
 import { openRedisStore } from "@tidemark/store-redis";
 import { openSqliteStore } from "@tidemark/store-sqlite";
+import { createMemorySource, type MemorySource } from "@tidemark/test-support";
 import type { Workspace } from "../support/workspace.ts";
 
 /** Every code that an error of Tidemark's can have. */
 export type ErrorCode =
   | OffsetStoreErrorCode
   | LogSourceErrorCode
+  | ConsumerStateErrorCode
   | OffsetFencedError["code"]
   | OffsetOutOfRangeError["code"];
 
@@ -25,6 +30,7 @@ export type ErrorCode =
 export type Provocation = (workspace: Workspace) => Promise<string>;
 
 const key = { consumer: "billing", topic: "orders", partition: 0 };
+const billing = { consumer: "billing", topic: "orders", partitions: [0] };
 // Whatever the machine has of AWS's: no profile of this name, and no cloud to ask.
 const WITHOUT_CREDENTIALS = { AWS_PROFILE: "nobody", AWS_EC2_METADATA_DISABLED: "true" };
 const claimOf = (token: string) => ({ key, token, owner: "node-2:812" });
@@ -61,7 +67,7 @@ export const provocations: Readonly<Record<ErrorCode, Provocation>> = {
   },
   async FENCED() {
     await using store = createMemoryStore();
-    const options = { store, consumer: "billing", topic: "orders", partitions: [0], strategy: "manual" } as const;
+    const options = { ...billing, store };
     await using session = await openOffsetSession(options);
     await using newer = await openOffsetSession({ ...options, owner: "node-2:812" });
     session.commit({ partition: 0, offset: 41n });
@@ -92,6 +98,34 @@ export const provocations: Readonly<Record<ErrorCode, Provocation>> = {
     await store.close();
     return await failingCall(() => store.fetch([key]));
   },
+  async ALREADY_READING() {
+    await using log = await ordersLog();
+    await using consumer = await createConsumer({ source: log, topic: "orders" });
+    const loop = consumer[Symbol.asyncIterator]();
+    await loop.next();
+    return await failingCall(async () => consumer[Symbol.asyncIterator]());
+  },
+  async NEEDS_MANUAL() {
+    await using log = await ordersLog();
+    await using store = createMemoryStore();
+    await using consumer = await createConsumer({ source: log, store, topic: "orders", consumer: "billing" });
+    const inJavaScript = consumer as unknown as ManualConsumer;
+    return await failingCall(async () => inJavaScript.acknowledge({ partition: 0, offset: 0n }));
+  },
+  async NOT_NEXT() {
+    await using store = createMemoryStore();
+    await using session = await openOffsetSession({ ...billing, store });
+    session.resetTo(0, 41n, "below-log");
+    return await failingCall(() => session.commitWithin({} as never, { partition: 0, offset: 41n }));
+  },
+  async NOT_HELD() {
+    await using store = createMemoryStore();
+    await using session = await openOffsetSession({ ...billing, store });
+    const record = { partition: 0, offset: 17n };
+    session.deliver(record);
+    session.resetTo(0, 41n, "below-log");
+    return await failingCall(() => session.commitWithin({} as never, record));
+  },
   async UNKNOWN({ folder }) {
     const file = join(folder, "emptied.db");
     await using store = await openSqliteStore({ file });
@@ -100,6 +134,13 @@ export const provocations: Readonly<Record<ErrorCode, Provocation>> = {
     return (await failingCall(() => store.fetch([key]))).replaceAll(folder, "/home/you");
   },
 };
+
+async function ordersLog(): Promise<MemorySource> {
+  const source = createMemorySource();
+  await source.admin.createTopic("orders", { partitions: 1 });
+  await source.producer.produce("orders", 0, [{ value: Buffer.from("one") }]);
+  return source;
+}
 
 function failingCommand(command: string): Provocation {
   return async (workspace) => {

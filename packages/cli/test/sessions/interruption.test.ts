@@ -97,7 +97,7 @@ test("of two processes with one name the older stops and names the newer", async
   expect(await storedOffset(workspace, "c1")).toBe(6);
 });
 
-test("a topic made again shorter: the position goes back once, what it says is counted, and it goes on", async () => {
+test("a topic recreated and shorter: the position goes back once, what it says is counted, and it goes on", async () => {
   await using workspace = await createWorkspace();
   const { out, run } = workspace;
   await out("topic create t");
@@ -111,7 +111,7 @@ test("a topic made again shorter: the position goes back once, what it says is c
   expect(again).toEqual({
     code: 0,
     stdout: numberedLines(101, 103),
-    stderr: `topic "t" partition "0": offset 10 lies beyond the log's end at 3; policy earliest goes on at 0\n`,
+    stderr: `topic "t" partition "0": offset 10 belongs to another log: the topic was recreated; policy earliest goes on at 0\n`,
   });
   await out("produce t", numberedLines(104, 104));
   expect(await out("consume t -c c1 --until-end --store sqlite:s.db")).toBe(numberedLines(104, 104));

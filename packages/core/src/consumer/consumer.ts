@@ -1,7 +1,14 @@
 import type { LogRecord, LogSource } from "../log-source.ts";
 import type { OffsetResetPolicy } from "../offset-reset-policy.ts";
 import type { CallOptions, OffsetStore } from "../offset-store.ts";
-import type { CommitStrategy, OffsetSessionEvent, RecordPosition } from "../session/offset-session.ts";
+import type { OutOfRangeReason } from "../errors/offset-out-of-range-error.ts";
+import type { CommitRecordOptions, OffsetSessionEvent, RecordPosition } from "../session/offset-session.ts";
+
+/**
+ * Who commits: `auto` (asking for the next record commits the previous one), `manual` (the caller does), or `none` (the
+ * stored position is read, nothing is ever claimed or written).
+ */
+export type CommitStrategy = "auto" | "manual" | "none";
 
 /**
  * Where to begin while no position is stored: a policy or its name, an absolute offset, the first record not older than a
@@ -23,19 +30,20 @@ export type ConsumerEvent =
   /** No position was stored; `start` gave this one, and it is durable now. */
   | { readonly type: "started"; readonly topic: string; readonly partition: number; readonly nextOffset: bigint }
   /**
-   * The position `from` no longer existed; the policy gave `to`, on a log that reaches from `earliest` up to `latest`.
+   * The position `from` no longer existed; the policy gave `to`, on a log that reaches from `earliest` up to `latest`. With a
+   * store it is durable before the next record of the partition is handed out.
    *
    * `skipped` counts the offsets that will not be read: below the log those from `from` up to `to`, of which the ones before
-   * `earliest` are gone and the others still there; beyond the log, which was made anew or cut, those from `earliest` up to
-   * `to`. It is the number of records where each offset has one; what compaction removed and the markers of transactions
-   * count too. Nothing is committed by a reset.
+   * `earliest` are gone and the others still there; in a log that was recreated or is shorter those from `earliest` up to
+   * `to`; in one that was truncated none. It is the number of records where each offset has one; what compaction removed and
+   * the markers of transactions count too.
    */
   | {
       readonly type: "reset";
       readonly topic: string;
       readonly partition: number;
       readonly policy: string;
-      readonly reason: "below-log" | "beyond-log";
+      readonly reason: OutOfRangeReason;
       readonly from: bigint;
       readonly to: bigint;
       readonly skipped: bigint;
@@ -105,21 +113,28 @@ export interface ConsumerOptions<Transaction = never> {
 }
 
 /** Reads the records of a topic from where its name left off. One loop at a time; a second one goes on from the committed position. */
-export interface Consumer<Transaction = never> extends AsyncIterable<LogRecord, void, undefined>, AsyncDisposable {
+export interface Consumer extends AsyncIterable<LogRecord, void, undefined>, AsyncDisposable {
   readonly topic: string;
   readonly strategy: CommitStrategy;
   /** The partitions that are read, ascending. */
   readonly partitions: readonly number[];
   /** The committed position of a partition, flushed or not. */
   position(partition: number): bigint | undefined;
-  /** As `OffsetSession.commit`. Throws with strategy `none`. */
-  commit(record?: RecordPosition): void;
-  /** As `OffsetSession.acknowledge`. */
-  acknowledge(record: RecordPosition): void;
-  /** As `OffsetSession.commitWithin`. */
-  commitWithin(transaction: Transaction, record: RecordPosition, options?: CallOptions): Promise<void>;
+  /** As `OffsetSession.epoch`: a fencing token for what you write elsewhere. `undefined` with strategy `none`. */
+  epoch(partition: number): number | undefined;
+  /** As `OffsetSession.commit`; with `auto` the record in hand. Throws with strategy `none`. */
+  commit(record?: RecordPosition, options?: CommitRecordOptions): void;
   /** As `OffsetSession.flush`. Throws with strategy `none`. */
   flush(options?: CallOptions): Promise<void>;
   /** Ends the loop, flushes and releases everything. Leaves the store and the source open: the caller opened them. */
   close(): Promise<void>;
+}
+
+/** A consumer with strategy `manual`: nothing is committed but by a call. */
+export interface ManualConsumer<Transaction = never> extends Consumer {
+  readonly strategy: "manual";
+  /** As `OffsetSession.acknowledge`. */
+  acknowledge(record: RecordPosition): void;
+  /** As `OffsetSession.commitWithin`. */
+  commitWithin(transaction: Transaction, record: RecordPosition, options?: CallOptions): Promise<void>;
 }

@@ -1,6 +1,8 @@
 import { LogSourceError } from "../errors/log-source-error.ts";
-import { openOffsetSession } from "../session/open-offset-session.ts";
-import type { Consumer, ConsumerOptions } from "./consumer.ts";
+import type { OffsetRecord } from "../offset-record.ts";
+import { openStoreOffsetSession } from "../session/open-offset-session.ts";
+import { sessionListener } from "../session/session-listener.ts";
+import type { Consumer, ConsumerOptions, ManualConsumer } from "./consumer.ts";
 import { resolveConsumerOptions } from "./consumer-options.ts";
 import { LogConsumer } from "./log-consumer.ts";
 
@@ -11,11 +13,13 @@ import { LogConsumer } from "./log-consumer.ts";
  * store that cannot answer an `OffsetStoreError`, a start that does not exist an `OffsetOutOfRangeError`.
  */
 export async function createConsumer<Transaction = never>(
-  options: ConsumerOptions<Transaction>,
-): Promise<Consumer<Transaction>> {
+  options: ConsumerOptions<Transaction> & { readonly strategy: "manual" },
+): Promise<ManualConsumer<Transaction>>;
+export async function createConsumer<Transaction = never>(options: ConsumerOptions<Transaction>): Promise<Consumer>;
+export async function createConsumer<Transaction>(options: ConsumerOptions<Transaction>): Promise<Consumer> {
   const { source, store, signal, onEvent } = options;
   const resolved = await resolveConsumerOptions(options);
-  const { topic, consumer, session: sessionOptions } = resolved;
+  const { topic, consumer, strategy, session: sessionOptions } = resolved;
   signal?.throwIfAborted();
   const existing = await source.partitions(topic, { signal });
   const partitions = resolved.partitions ?? existing;
@@ -26,17 +30,19 @@ export async function createConsumer<Transaction = never>(
       { code: "UNKNOWN_PARTITION", topic, partition },
     );
   }
-  const logConsumer = new LogConsumer<Transaction>(source, resolved, onEvent, signal);
+  const logConsumer = new LogConsumer<Transaction>(source, resolved, sessionListener(onEvent), signal);
   try {
-    let stored: ReadonlyMap<number, bigint> | undefined;
+    let stored: ReadonlyMap<number, OffsetRecord> | undefined;
     if (store !== undefined && consumer !== undefined) {
-      if (sessionOptions.strategy === "none") {
+      if (strategy === "none") {
         stored = await storedPositions(options, partitions);
       } else {
         const heard = logConsumer.heard.bind(logConsumer);
         logConsumer.attach(
-          await openOffsetSession({ ...sessionOptions, store, consumer, topic, partitions, signal, onEvent: heard }),
-          store.capabilities.transactions,
+          await openStoreOffsetSession({
+            ...{ ...sessionOptions, store, consumer, topic, partitions, signal },
+            onEvent: heard,
+          }),
         );
       }
     }
@@ -54,17 +60,15 @@ export async function createConsumer<Transaction = never>(
 async function storedPositions<Transaction>(
   { store, consumer = "", topic, signal }: ConsumerOptions<Transaction>,
   partitions: readonly number[],
-): Promise<ReadonlyMap<number, bigint>> {
-  const positions = new Map<number, bigint>();
+): Promise<ReadonlyMap<number, OffsetRecord>> {
+  const positions = new Map<number, OffsetRecord>();
   const outcomes = await store?.fetch(
     partitions.map((partition) => ({ consumer, topic, partition })),
     { signal },
   );
   for (const outcome of outcomes ?? []) {
     if (outcome.status === "failed") throw outcome.error;
-    if (outcome.status === "found" && outcome.record.nextOffset !== undefined) {
-      positions.set(outcome.record.partition, outcome.record.nextOffset);
-    }
+    if (outcome.status === "found") positions.set(outcome.record.partition, outcome.record);
   }
   return positions;
 }

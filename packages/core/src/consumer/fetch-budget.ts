@@ -1,4 +1,4 @@
-import type { PartitionReader } from "./partition-reader.ts";
+import type { ConsumedPartition } from "./consumed-partition.ts";
 
 /**
  * Bounds what all partitions of a loop hold together: records that are fetched and not handed out, and what is asked for.
@@ -17,23 +17,23 @@ export class FetchBudget {
     this.#bytesPerFetch = bytesPerFetch;
   }
 
-  /** Takes bytes for a reader's next fetch; what it held before is free again. */
-  take(reader: PartitionReader, readers: number): number {
-    this.release(reader);
-    const share = Math.floor(this.#totalBytes / Math.max(1, readers));
-    const kept = share * Math.max(0, readers - this.#holders - 1);
+  /** Takes bytes for a partition's next fetch; what it held before is free again. */
+  take(partition: ConsumedPartition, partitions: number): number {
+    this.release(partition);
+    const share = Math.floor(this.#totalBytes / Math.max(1, partitions));
+    const kept = share * Math.max(0, partitions - this.#holders - 1);
     const free = this.#totalBytes - this.#heldBytes - kept;
-    reader.heldBytes = Math.max(1, Math.min(this.#bytesPerFetch, free));
-    this.#heldBytes += reader.heldBytes;
+    partition.heldBytes = Math.max(1, Math.min(this.#bytesPerFetch, free));
+    this.#heldBytes += partition.heldBytes;
     this.#holders += 1;
-    return reader.heldBytes;
+    return partition.heldBytes;
   }
 
-  /** The reader holds nothing any more. */
-  release(reader: PartitionReader): void {
-    if (reader.heldBytes === 0) return;
-    this.#heldBytes -= reader.heldBytes;
+  /** The partition holds nothing any more. */
+  release(partition: ConsumedPartition): void {
+    if (partition.heldBytes === 0) return;
+    this.#heldBytes -= partition.heldBytes;
     this.#holders -= 1;
-    reader.heldBytes = 0;
+    partition.heldBytes = 0;
   }
 }

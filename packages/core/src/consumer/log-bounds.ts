@@ -1,36 +1,47 @@
-import {
-  EARLIEST_TIMESTAMP,
-  LATEST_TIMESTAMP,
-  type ListedOffset,
-  type ListOffsetsEntry,
-  type LogSource,
-} from "../log-source.ts";
+import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, type ListedOffset, type ListOffsetsEntry } from "../log-source.ts";
 import type { CallOptions } from "../offset-store.ts";
+
+/** Who can tell where the partitions of a topic stand: all that a choice of a position needs of a log. */
+export interface OffsetLookup {
+  readonly topic: string;
+  /** As `LogSource.listOffsets`, of the one topic. */
+  readonly listOffsets: (
+    entries: readonly ListOffsetsEntry[],
+    options: CallOptions,
+  ) => Promise<readonly ListedOffset[]> | readonly ListedOffset[];
+}
+
+/** A place in a log. */
+export interface LogPoint {
+  readonly offset: bigint;
+  /** The mark of a position there, in the log's own words. */
+  readonly mark: string | undefined;
+}
 
 /** Where a partition's log begins and ends. */
 export interface LogBounds {
-  /** The first offset that the log still has. */
-  readonly earliest: bigint;
-  /** The offset after the last record. */
-  readonly latest: bigint;
+  /** The first record that the log still has. */
+  readonly earliest: LogPoint;
+  /** The place after the last record. */
+  readonly latest: LogPoint;
 }
 
 /** Looks up the bounds of several partitions in one call. */
 export async function lookUpBounds(
-  source: LogSource,
-  topic: string,
+  log: OffsetLookup,
   partitions: readonly number[],
-  options: CallOptions,
+  signal: AbortSignal | undefined,
 ): Promise<Map<number, LogBounds>> {
+  if (partitions.length === 0) return new Map();
   const entries = partitions.flatMap((partition): ListOffsetsEntry[] => [
     { partition, timestamp: EARLIEST_TIMESTAMP },
     { partition, timestamp: LATEST_TIMESTAMP },
   ]);
-  const listed = await source.listOffsets(topic, entries, options);
+  const listed = await log.listOffsets(entries, { signal });
   return new Map(
     partitions.map((partition, index) => {
-      const earliest = offsetOf(listed[index * 2], partition);
-      const latest = offsetOf(listed[index * 2 + 1], partition);
+      const earliest = pointOf(listed[index * 2], partition);
+      const latest = pointOf(listed[index * 2 + 1], partition);
       return [partition, { earliest, latest }];
     }),
   );
@@ -38,32 +49,34 @@ export async function lookUpBounds(
 
 /** Looks up where partitions stand at times, in one call; a partition without a record that late stands at its end. */
 export async function lookUpTimestamps(
-  source: LogSource,
-  topic: string,
+  log: OffsetLookup,
   entries: readonly ListOffsetsEntry[],
   bounds: ReadonlyMap<number, LogBounds>,
-  options: CallOptions,
-): Promise<Map<number, bigint>> {
-  const answers = new Map<number, bigint>();
+  signal: AbortSignal | undefined,
+): Promise<Map<number, LogPoint>> {
+  const answers = new Map<number, LogPoint>();
   const unknown: ListOffsetsEntry[] = [];
-  for (const entry of entries) {
-    const known = bounds.get(entry.partition);
-    if (known !== undefined && entry.timestamp === EARLIEST_TIMESTAMP) answers.set(entry.partition, known.earliest);
-    else if (known !== undefined && entry.timestamp === LATEST_TIMESTAMP) answers.set(entry.partition, known.latest);
-    else unknown.push(entry);
+  for (const { partition, timestamp } of entries) {
+    const known = bounds.get(partition);
+    if (known !== undefined && timestamp === EARLIEST_TIMESTAMP) answers.set(partition, known.earliest);
+    else if (known !== undefined && timestamp === LATEST_TIMESTAMP) answers.set(partition, known.latest);
+    else unknown.push({ partition, timestamp });
   }
   if (unknown.length === 0) return answers;
-  const listed = await source.listOffsets(topic, unknown, options);
+  const listed = await log.listOffsets(unknown, { signal });
   unknown.forEach(({ partition }, index) => {
-    const offset = listed[index]?.offset ?? bounds.get(partition)?.latest;
-    if (offset !== undefined) answers.set(partition, offset);
+    const answer = listed[index];
+    const point = answer?.offset === undefined ? bounds.get(partition)?.latest : pointOf(answer, partition);
+    if (point !== undefined) answers.set(partition, point);
   });
   return answers;
 }
 
-function offsetOf(listed: ListedOffset | undefined, partition: number): bigint {
-  if (listed?.offset === undefined) {
-    throw new TypeError(`the log source gave no bounds for partition ${partition}`);
+function pointOf(listed: ListedOffset | undefined, partition: number): LogPoint {
+  if (typeof listed?.offset !== "bigint") {
+    throw new TypeError(
+      `listOffsets gave no bounds for partition ${partition}: an offset must be a bigint, not ${typeof listed?.offset}`,
+    );
   }
-  return listed.offset;
+  return { offset: listed.offset, mark: listed.mark };
 }

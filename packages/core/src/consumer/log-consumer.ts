@@ -1,90 +1,82 @@
 import { backoffMs, delay } from "../driver/deadline.ts";
-import { emitter } from "../emitter.ts";
+import { ConsumerStateError } from "../errors/consumer-state-error.ts";
+import type { OffsetOutOfRangeError } from "../errors/offset-out-of-range-error.ts";
 import type { LogRecord, LogSource } from "../log-source.ts";
 import { defaultOffsetResetPolicy } from "../offset-reset-policy.ts";
+import type { OffsetRecord } from "../offset-record.ts";
 import type { CallOptions } from "../offset-store.ts";
-import type { OffsetSession, OffsetSessionEvent, RecordPosition } from "../session/offset-session.ts";
-import type { Consumer, ConsumerEvent } from "./consumer.ts";
-import { ConsumerLoop } from "./consumer-loop.ts";
-import type { ResolvedConsumerOptions, ResolvedStart } from "./consumer-options.ts";
-import { lookUpBounds } from "./log-bounds.ts";
-import { resetEvent } from "./partition-fetcher.ts";
-import { PartitionReader } from "./partition-reader.ts";
-import { type PositionKeeper, UntrackedPositions } from "./position-keeper.ts";
-import { startOffsets } from "./start-offsets.ts";
+import type { CommitRecordOptions, OffsetSessionEvent, RecordPosition } from "../session/offset-session.ts";
+import type { StoreOffsetSession } from "../session/store-offset-session.ts";
+import type { OffsetChoice } from "./ask-policy.ts";
+import { ConsumedPartition } from "./consumed-partition.ts";
+import type { CommitStrategy, Consumer, ConsumerEvent } from "./consumer.ts";
+import type { ResolvedConsumerOptions } from "./consumer-options.ts";
+import { lookUpBounds, type OffsetLookup } from "./log-bounds.ts";
+import { Reading, type ReadingOwner } from "./reading.ts";
+import { type LoopOwner, RecordLoop } from "./record-loop.ts";
+import { resetEvent } from "./reset-event.ts";
+import type { ResolvedStart } from "./start-position.ts";
 import { topicTtl } from "./topic-ttl.ts";
+import { startOffsets } from "./where-to-read.ts";
 
-// With flushInterval 0 a position that cannot be written is tried again after this, until the store is back.
+// A position that must be durable before reading goes on is tried again after this, until the store is back.
 const UNFLUSHED_RETRY_BASE_MS = 50;
 const UNFLUSHED_RETRY_MAX_MS = 1_000;
 
-/** A consumer over a log source: loops in front, a session (or nobody) behind. */
-export class LogConsumer<Transaction> implements Consumer<Transaction> {
+/** A consumer over a log source: a reading in front, a session (or nobody) behind. */
+export class LogConsumer<Transaction> implements Consumer, ReadingOwner, LoopOwner {
   readonly topic: string;
+  readonly strategy: CommitStrategy;
   readonly #source: LogSource;
+  readonly #log: OffsetLookup;
   readonly #options: ResolvedConsumerOptions;
-  readonly #isAuto: boolean;
   readonly #emit: (event: ConsumerEvent) => void;
   readonly #signal: AbortSignal | undefined;
-  readonly #untracked = new UntrackedPositions();
-  readonly #partitions = new Set<number>();
+  readonly #partitions = new Map<number, ConsumedPartition>();
   readonly #closed = new AbortController();
-  // Partitions whose position was gone once: what was handed out before may be of another log.
-  readonly #moved = new Set<number>();
-  readonly #refused = new Map<number, bigint>();
-  // Inside a transaction a position only goes forward: one that was moved is durable before the next record is handed out.
-  #commitsWithin = false;
-  #hasMovedPosition = false;
-  #unflushedAttempts = 0;
-  #session: OffsetSession<Transaction> | undefined;
-  #loop: ConsumerLoop | undefined;
+  #session: StoreOffsetSession<Transaction> | undefined;
+  #loop: RecordLoop | undefined;
   #refreshTimer: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(
     source: LogSource,
     options: ResolvedConsumerOptions,
-    onEvent: ((event: ConsumerEvent) => void) | undefined,
+    emit: (event: ConsumerEvent) => void,
     signal: AbortSignal | undefined,
   ) {
     this.topic = options.topic;
+    this.strategy = options.strategy;
     this.#source = source;
+    this.#log = { topic: options.topic, listOffsets: source.listOffsets.bind(source, options.topic) };
     this.#options = options;
-    this.#isAuto = options.session.strategy === "auto";
-    this.#emit = emitter(onEvent);
+    this.#emit = emit;
     this.#signal = signal;
     signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
 
-  get strategy(): ResolvedConsumerOptions["session"]["strategy"] {
-    return this.#options.session.strategy;
-  }
-
   get partitions(): readonly number[] {
-    return [...this.#partitions].toSorted((a, b) => a - b);
+    return [...this.#partitions.keys()].toSorted((a, b) => a - b);
   }
 
   position(partition: number): bigint | undefined {
-    return this.#keeper.position(partition);
+    return this.#session === undefined ? this.#partitions.get(partition)?.position : this.#session.position(partition);
   }
 
-  commit(record?: RecordPosition): void {
-    const session = this.#committing("commit");
-    if (!this.#isAuto) return session.commit(record);
-    // All but the record in hand is committed already, and it alone was not announced to the session.
-    const inHand = this.#loop?.inHand;
-    if (record !== undefined && this.#moved.has(record.partition)) {
-      if (record.partition !== inHand?.partition || record.offset !== inHand.offset) return;
-    }
-    session.commit(record ?? inHand);
+  epoch(partition: number): number | undefined {
+    return this.#session?.epoch(partition);
+  }
+
+  commit(record?: RecordPosition, options?: CommitRecordOptions): void {
+    this.#committing("commit").commit(record, options);
   }
 
   acknowledge(record: RecordPosition): void {
-    this.#committing("acknowledge").acknowledge(record);
+    this.#manual("acknowledge").acknowledge(record);
   }
 
   async commitWithin(transaction: Transaction, record: RecordPosition, options?: CallOptions): Promise<void> {
-    await this.#committing("commitWithin").commitWithin(transaction, record, options);
+    await this.#manual("commitWithin").commitWithin(transaction, record, options);
   }
 
   async flush(options?: CallOptions): Promise<void> {
@@ -96,7 +88,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
       this.#signal?.removeEventListener("abort", this.#onAbort);
       clearInterval(this.#refreshTimer);
       this.#closed.abort();
-      this.#loop?.end();
+      this.#loop?.reading.end();
       await this.#session?.close();
     })();
     return this.#closing;
@@ -107,107 +99,83 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<LogRecord, void, undefined> {
-    if (this.#closing !== undefined) throw new Error(`the consumer of topic ${JSON.stringify(this.topic)} is closed`);
-    if (this.#loop?.ended === false) {
-      throw new Error("one loop at a time: leave the first one, or create a second consumer");
+    const name = `the consumer of topic ${JSON.stringify(this.topic)}`;
+    if (this.#closing !== undefined) throw new ConsumerStateError(`${name} is closed`, { code: "CLOSED" });
+    if (this.#loop?.reading.isOver === false) {
+      const message = `${name} is being read: leave that loop first, or create a second consumer`;
+      throw new ConsumerStateError(message, { code: "ALREADY_READING" });
     }
-    this.#loop = new ConsumerLoop(
-      {
-        before: (previous) => this.#before(previous),
-        blocked: () => this.#blocked(),
-        unblocked: (signal) => this.#unblocked(signal),
-        delivered: (record) => {
-          if (!this.#isAuto) this.#keeper.deliver(record);
-        },
-        moved: (partition, to) => {
-          this.#moved.add(partition);
-          if (this.#commitsWithin) {
-            this.#session?.reposition(partition, to, { durable: true });
-            this.#hasMovedPosition = true;
-          } else this.#keeper.reposition(partition, to);
-        },
-        left: () => this.#left(),
-      },
-      {
-        source: this.#source,
-        topic: this.topic,
-        maxBytes: this.#options.maxBytes,
-        maxBufferedBytes: this.#options.maxBufferedBytes,
-        maxWait: this.#options.maxWait,
-        resetPolicy: this.#options.resetPolicy,
-        refused: this.#refused,
-        emit: this.#emit,
-      },
-      (signal) => this.#openReaders(signal),
-    );
+    const { maxBytes, maxBufferedBytes, maxWait, resetPolicy } = this.#options;
+    const options = { source: this.#source, topic: this.topic, maxBytes, maxBufferedBytes, maxWait, resetPolicy };
+    this.#loop = new RecordLoop(new Reading({ ...options, emit: this.#emit }, this), this);
     return this.#loop;
   }
 
   /** Takes the session over; its events come through {@link LogConsumer.heard}. */
-  attach(session: OffsetSession<Transaction>, hasTransactions: boolean): void {
+  attach(session: StoreOffsetSession<Transaction>): void {
     this.#session = session;
-    this.#commitsWithin = hasTransactions && session.strategy === "manual";
   }
 
   /** Hears what the session tells. */
   heard(event: OffsetSessionEvent): void {
     this.#emit(event);
+    const reading = this.#loop?.reading;
     if (event.type === "flush-failed") {
       for (const { partition } of event.keys) {
-        const refusal = this.#session?.refusal(partition);
-        if (refusal !== undefined) this.#loop?.refuse(partition, refusal);
+        const refusal = this.#session?.held(partition)?.refusal;
+        const consumed = this.#partitions.get(partition);
+        if (refusal !== undefined && consumed !== undefined) reading?.refuse(consumed, refusal);
       }
-      return;
-    }
-    if (event.type !== "fenced") return;
-    if (this.#session?.fenced !== undefined) this.#loop?.wake();
-    else {
-      this.#partitions.delete(event.key.partition);
-      this.#loop?.drop(event.key.partition);
+    } else if (event.type === "fenced") {
+      const { partition } = event.key;
+      const consumed = this.#partitions.get(partition);
+      if (this.#session?.fenced !== undefined || consumed === undefined) return reading?.wake();
+      this.#partitions.delete(partition);
+      reading?.drop(consumed);
     }
   }
 
   /**
-   * Begins to read partitions: from what is stored, or from `start`; a position that was resolved is durable when this
-   * resolves. `storedPositions` are those of a consumer that only reads them.
+   * Takes partitions in: from what is stored, or from `start`; a position that was resolved is durable when this resolves.
+   * `storedPositions` are those of a consumer that only reads them.
    */
   async begin(
     partitions: readonly number[],
     start: ResolvedStart,
-    storedPositions?: ReadonlyMap<number, bigint>,
+    storedPositions?: ReadonlyMap<number, OffsetRecord>,
   ): Promise<void> {
     const { topic } = this;
-    for (const [partition, nextOffset] of storedPositions ?? []) this.#untracked.reposition(partition, nextOffset);
-    const fresh = partitions.filter((partition) => this.#keeper.position(partition) === undefined);
+    const session = this.#session;
+    const positionOf = (partition: number): bigint | undefined =>
+      session === undefined ? storedPositions?.get(partition)?.nextOffset : session.position(partition);
+    const fresh = partitions.filter((partition) => positionOf(partition) === undefined);
+    const { resetPolicy } = this.#options;
     const signal =
       this.#signal === undefined ? this.#closed.signal : AbortSignal.any([this.#signal, this.#closed.signal]);
-    const { choices, resets } = await startOffsets(
-      this.#source,
-      topic,
-      start,
-      this.#options.resetPolicy,
-      fresh,
-      signal,
-    );
+    const choices = await startOffsets(this.#log, start, resetPolicy, fresh, signal);
     // All or nothing: a start that one partition lacks must not be stored for the others.
     for (const choice of choices.values()) if (choice instanceof Error) throw choice;
-    const wantsTopicTtl = fresh.length > 0 && this.#session !== undefined && this.#options.session.ttl === undefined;
+    const wantsTopicTtl = fresh.length > 0 && session !== undefined && this.#options.session.ttl === undefined;
     const ttl = wantsTopicTtl ? await topicTtl(this.#source, topic, { signal }) : undefined;
+    const started = new Map<number, bigint>();
+    const marks = new Map<number, string | undefined>();
     for (const partition of fresh) {
       const choice = choices.get(partition);
       if (choice === undefined || choice instanceof Error) throw new Error(`partition ${partition} got no start`);
-      if (this.#session === undefined) this.#untracked.reposition(partition, choice.offset);
-      else this.#session.startAt(partition, choice.offset, { ttl });
-      const reset = resets.find((candidate) => candidate.partition === partition);
-      if (reset === undefined) continue;
-      const policy = this.#options.resetPolicy.name;
-      this.#emit(resetEvent({ topic, partition, policy, from: reset.requested, to: choice.offset, ...choice.bounds }));
+      const { nextOffset, mark, bounds, requested: from } = choice;
+      session?.startAt(partition, nextOffset, { ttl, mark });
+      started.set(partition, nextOffset);
+      marks.set(partition, mark);
+      if (from === undefined) continue;
+      const reason = from < bounds.earliest.offset ? "below-log" : "beyond-log";
+      this.#emit(resetEvent({ topic, partition, policy: resetPolicy.name, reason, from, choice }));
     }
-    if (fresh.length > 0) await this.#session?.flush({ signal });
+    if (fresh.length > 0) await session?.flush({ signal });
     for (const partition of partitions) {
-      this.#partitions.add(partition);
-      const nextOffset = this.#keeper.position(partition) ?? 0n;
-      this.#emit({ type: fresh.includes(partition) ? "started" : "resumed", topic, partition, nextOffset });
+      const nextOffset = positionOf(partition) ?? started.get(partition) ?? 0n;
+      const mark = storedPositions?.get(partition)?.mark ?? marks.get(partition);
+      this.#partitions.set(partition, new ConsumedPartition(partition, nextOffset, mark));
+      this.#emit({ type: started.has(partition) ? "started" : "resumed", topic, partition, nextOffset });
     }
   }
 
@@ -230,89 +198,123 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
     this.#refreshTimer.unref();
   }
 
-  async #addPartitions(): Promise<void> {
-    const { signal } = this.#closed;
-    const current = await this.#source.partitions(this.topic, { signal });
-    // The session tells a partition that it lost from one that it never had.
-    const isAdded = (partition: number): boolean =>
-      !this.#partitions.has(partition) && this.#session?.hasLost(partition) !== true;
-    const added = current.filter(isAdded);
-    if (added.length === 0) return;
-    await this.#session?.claim(added, { signal });
-    await this.begin(added, { kind: "policy", policy: defaultOffsetResetPolicy });
-    for (const partition of added) {
-      this.#emit({ type: "partition-added", topic: this.topic, partition });
-      const position = this.#keeper.position(partition);
-      if (position !== undefined && !this.#options.untilEnd) {
-        this.#loop?.add(new PartitionReader(partition, position, undefined));
-      }
-    }
-  }
-
-  readonly #onAbort = (): void => {
-    this.#loop?.fail(this.#signal?.reason);
-  };
-
-  get #keeper(): PositionKeeper {
-    return this.#session ?? this.#untracked;
-  }
-
-  #before(previous: LogRecord | undefined): void {
+  check(): void {
     if (this.#signal?.aborted === true) throw this.#signal.reason;
-    const session = this.#session;
-    if (session === undefined) return;
-    if (session.fenced !== undefined) throw session.fenced;
-    if (previous !== undefined && this.#isAuto) session.commit(previous);
+    if (this.#session?.fenced !== undefined) throw this.#session.fenced;
   }
 
-  #blocked(): boolean {
+  isBlocked(): boolean {
     const session = this.#session;
     if (session === undefined) return false;
-    if (this.#hasMovedPosition && !session.unflushed) this.#hasMovedPosition = false;
-    const flushesFirst = this.#hasMovedPosition || this.#options.session.flushInterval === 0;
-    return session.stalled || (flushesFirst && session.unflushed);
+    return session.isStalled || (this.#options.session.flushInterval === 0 && session.hasUnflushed);
   }
 
-  async #unblocked(signal: AbortSignal): Promise<void> {
-    const session = this.#session;
-    if (session === undefined) return;
-    if (session.stalled) return session.whenReady({ signal });
-    try {
-      await session.flush({ signal });
-      this.#unflushedAttempts = 0;
-    } catch {
-      // A failed write is an event; what it means for the loop is decided when the wait is over.
-      const pauseMs = backoffMs(this.#unflushedAttempts, UNFLUSHED_RETRY_BASE_MS, UNFLUSHED_RETRY_MAX_MS);
-      this.#unflushedAttempts += 1;
-      await delay(session.fenced === undefined ? pauseMs : 0, signal);
+  async unblocked(signal: AbortSignal): Promise<void> {
+    if (this.#session?.isStalled === true) return this.#session.whenReady({ signal });
+    await this.#untilDurable(() => this.#session?.hasUnflushed === false, signal);
+  }
+
+  handedOut({ mark }: ConsumedPartition, record: LogRecord): void {
+    if (this.strategy === "manual") this.#session?.deliver(record, mark);
+    else this.#session?.handOut(record, mark);
+  }
+
+  caughtUp({ number, nextFetch }: ConsumedPartition): void {
+    this.#session?.passOver(number, nextFetch);
+  }
+
+  async moved(
+    partition: ConsumedPartition,
+    { reason, requested: from }: OffsetOutOfRangeError,
+    choice: OffsetChoice,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { topic } = this;
+    const { number } = partition;
+    this.#session?.resetTo(number, choice.nextOffset, reason, { mark: choice.mark });
+    this.#emit(resetEvent({ topic, partition: number, policy: this.#options.resetPolicy.name, reason, from, choice }));
+    await this.#untilSettled(partition, signal);
+  }
+
+  async open(reading: Reading): Promise<void> {
+    const { signal } = reading;
+    const ends = this.#options.untilEnd ? await lookUpBounds(this.#log, this.partitions, signal) : undefined;
+    const partitions = [...this.#partitions.values()];
+    for (const partition of partitions) {
+      const held = this.#session?.held(partition.number);
+      // What an earlier loop handed out and nobody committed comes again.
+      held?.reread();
+      const mark = this.#session === undefined ? partition.mark : held?.mark;
+      partition.begin(this.position(partition.number) ?? 0n, mark, ends?.get(partition.number)?.latest.offset);
     }
+    reading.add(partitions, (partition) => this.#untilSettled(partition, signal));
   }
 
-  async #left(): Promise<void> {
+  before(previous: LogRecord | undefined): void {
+    this.check();
+    if (previous !== undefined && this.strategy === "auto") this.#session?.commit(previous);
+  }
+
+  async left(): Promise<void> {
     const session = this.#session;
     // Whoever aborts does not wait for a store that may never answer.
     if (session === undefined || this.#closing !== undefined || this.#signal?.aborted === true) return;
     if (session.fenced === undefined) await session.flush({ signal: this.#signal });
   }
 
-  async #openReaders(signal: AbortSignal): Promise<PartitionReader[]> {
-    const ends = this.#options.untilEnd
-      ? await lookUpBounds(this.#source, this.topic, this.partitions, { signal })
-      : undefined;
-    // Partitions may have come and gone meanwhile.
-    const partitions = this.partitions.filter((partition) => ends === undefined || ends.has(partition));
-    return partitions.map((partition) => {
-      const position = this.#keeper.position(partition) ?? 0n;
-      // What an earlier loop handed out and nobody committed comes again.
-      this.#keeper.reposition(partition, position);
-      // Who moved the position past what was refused has decided already.
-      if ((this.#refused.get(partition) ?? position) < position) this.#refused.delete(partition);
-      return new PartitionReader(partition, position, ends?.get(partition)?.latest, this.#refused.get(partition));
-    });
+  /** A reset is durable before the next record is handed out. */
+  #untilSettled({ number }: ConsumedPartition, signal: AbortSignal): Promise<void> {
+    return this.#untilDurable(() => this.#session?.held(number)?.isMoving !== true, signal);
   }
 
-  #committing(verb: string): OffsetSession<Transaction> {
+  /** Flushes until something is durable; what fails is an event, and tried again. */
+  async #untilDurable(isDurable: () => boolean, signal: AbortSignal): Promise<void> {
+    for (let attempt = 0; !isDurable(); attempt += 1) {
+      try {
+        await this.#session?.flush({ signal });
+      } catch {
+        if (this.#session?.fenced !== undefined) return;
+      }
+      // Also a flush that says nothing may have left it out: a caller's transaction is open.
+      if (isDurable()) return;
+      await delay(backoffMs(attempt, UNFLUSHED_RETRY_BASE_MS, UNFLUSHED_RETRY_MAX_MS), signal);
+    }
+  }
+
+  async #addPartitions(): Promise<void> {
+    const { signal } = this.#closed;
+    const current = await this.#source.partitions(this.topic, { signal });
+    // One that was lost is not claimed back.
+    const added = current.filter(
+      (partition) => !this.#partitions.has(partition) && this.#session?.hasLost(partition) !== true,
+    );
+    if (added.length === 0) return;
+    await this.#session?.claim(added, { signal });
+    await this.begin(added, { kind: "policy", policy: defaultOffsetResetPolicy });
+    const reading = this.#loop?.reading;
+    for (const number of added) {
+      this.#emit({ type: "partition-added", topic: this.topic, partition: number });
+      const partition = this.#partitions.get(number);
+      if (partition === undefined || reading === undefined || reading.isOver || this.#options.untilEnd) continue;
+      partition.begin(this.position(number) ?? 0n, this.#session?.held(number)?.mark, undefined);
+      reading.add([partition]);
+    }
+  }
+
+  readonly #onAbort = (): void => {
+    this.#loop?.reading.fail(this.#signal?.reason);
+  };
+
+  #committing(verb: string): StoreOffsetSession<Transaction> {
     if (this.#session !== undefined) return this.#session;
-    throw new Error(`${verb} needs a consumer that commits: give store and consumer, and a strategy other than "none"`);
+    const message = `${verb} needs a consumer that commits: give store and consumer, and a strategy other than "none"`;
+    throw new ConsumerStateError(message, { code: "NEEDS_MANUAL" });
+  }
+
+  #manual(verb: string): StoreOffsetSession<Transaction> {
+    const session = this.#committing(verb);
+    if (this.strategy === "manual") return session;
+    const message = `${verb} needs strategy "manual": with "auto" the next record commits the previous one`;
+    throw new ConsumerStateError(message, { code: "NEEDS_MANUAL" });
   }
 }

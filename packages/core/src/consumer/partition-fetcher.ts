@@ -3,211 +3,172 @@ import { LogSourceError } from "../errors/log-source-error.ts";
 import { OffsetOutOfRangeError } from "../errors/offset-out-of-range-error.ts";
 import type { LogSource } from "../log-source.ts";
 import type { OffsetResetPolicy } from "../offset-reset-policy.ts";
-import { chooseOffsets, type OffsetChoice } from "./choose-offsets.ts";
+import { askPolicy, type OffsetChoice, type OffsetQuestion } from "./ask-policy.ts";
+import type { ConsumedPartition } from "./consumed-partition.ts";
 import type { ConsumerEvent } from "./consumer.ts";
 import { FetchBudget } from "./fetch-budget.ts";
-import type { PartitionReader } from "./partition-reader.ts";
 
 const RETRY_BASE_MS = 100;
 const RETRY_MAX_MS = 5_000;
-// A topic that is being made again is unknown for a moment; one that stays unknown is an error.
+// A topic that is being recreated is unknown for a moment; one that stays unknown is an error.
 const MAX_UNKNOWN_ATTEMPTS = 6;
 // A log that refuses again and again what its own bounds allow is not asked for ever (section 6).
 const MAX_RESETS = 5;
 // How long a refused partition waits for those that are being fetched with it, to be looked up together.
 const MAX_GATHERING_MS = 500;
 
-/** What a fetcher works on. */
-export interface FetcherContext {
+/** How a fetcher reads its log. */
+export interface FetcherOptions {
   readonly source: LogSource;
   readonly topic: string;
   readonly maxBytes: number;
   readonly maxBufferedBytes: number;
   readonly maxWait: number;
-  /** How many partitions the loop reads. */
-  readonly readers: () => number;
   readonly resetPolicy: OffsetResetPolicy;
-  /** The offsets that the log refused and that are not decided yet, by partition: they outlive a loop. */
-  readonly refused: Map<number, bigint>;
-  /** Reading goes on elsewhere, because the position no longer exists. */
-  readonly moved: (partition: number, to: bigint) => void;
-  /** Ends all fetches of the loop. */
-  readonly signal: AbortSignal;
   readonly emit: (event: ConsumerEvent) => void;
-  /** Something changed that the loop may be waiting for. */
-  readonly wake: () => void;
+}
+
+/** Whom a fetcher answers. */
+export interface FetcherOwner {
+  /** The partitions that are read now. */
+  readonly partitions: ReadonlySet<ConsumedPartition>;
+  /** The log has answered: with records, with none, or with an error that does not pass. */
+  answered(partition: ConsumedPartition): void;
+  /** The position no longer exists; reading goes on as chosen, as soon as the owner fetches again. */
+  moved(partition: ConsumedPartition, refused: OffsetOutOfRangeError, choice: OffsetChoice): void;
 }
 
 /** Partitions that the log refused at about the same time, to be looked up in one call. */
 interface Refusals {
-  readonly readers: PartitionReader[];
+  readonly partitions: ConsumedPartition[];
   /** Those that were being fetched when the first was refused: the log refuses each in an answer of its own. */
-  readonly awaited: Set<PartitionReader>;
+  readonly awaited: Set<ConsumedPartition>;
 }
 
-/** Fetches for the readers of one loop; sends those whose offset the log refuses to the reset policy, together. */
+/** Fetches the partitions of one loop; sends those whose offset the log refuses to the reset policy, together. */
 export class PartitionFetcher {
-  readonly #context: FetcherContext;
+  readonly #options: FetcherOptions;
+  readonly #owner: FetcherOwner;
+  readonly #signal: AbortSignal;
   readonly #budget: FetchBudget;
-  readonly #fetching = new Set<PartitionReader>();
+  readonly #fetching = new Set<ConsumedPartition>();
   #refusals: Refusals | undefined;
 
-  constructor(context: FetcherContext) {
-    this.#context = context;
-    this.#budget = new FetchBudget(context.maxBufferedBytes, context.maxBytes);
+  constructor(options: FetcherOptions, owner: FetcherOwner, signal: AbortSignal) {
+    this.#options = options;
+    this.#owner = owner;
+    this.#signal = signal;
+    this.#budget = new FetchBudget(options.maxBufferedBytes, options.maxBytes);
   }
 
   /** The partition is not read any more. */
-  release(reader: PartitionReader): void {
-    this.#budget.release(reader);
+  release(partition: ConsumedPartition): void {
+    this.#budget.release(partition);
   }
 
-  /** Begins one fetch; the reader is busy until its answer is there. */
-  fetch(reader: PartitionReader): void {
-    const { source, topic, maxWait, signal } = this.#context;
-    const { partition, nextFetch: offset } = reader;
-    reader.busy = true;
+  /** Begins one fetch. The owner begins no other before it is answered. */
+  fetch(partition: ConsumedPartition): void {
     // What was refused is not asked for again before it is decided: by then a new log may have grown past it.
-    if (reader.refusedOffset !== undefined) return this.#refuse(reader);
-    this.#fetching.add(reader);
-    const maxBytes = this.#budget.take(reader, this.#context.readers());
+    if (partition.refused !== undefined) return this.#refuse(partition);
+    const { source, topic, maxWait } = this.#options;
+    const { nextFetch: offset, mark } = partition;
+    this.#fetching.add(partition);
+    const maxBytes = this.#budget.take(partition, this.#owner.partitions.size);
     source
-      .fetch({ topic, partition, offset, maxBytes, maxWait, signal })
+      .fetch({ topic, partition: partition.number, offset, maxBytes, maxWait, mark, signal: this.#signal })
       .then((result) => {
-        reader.fill(result.records, result.nextOffset);
-        reader.busy = false;
-        reader.answered = true;
-        this.#context.wake();
+        // An answer that comes late is for a loop that is over, or a partition that is not read any more.
+        if (this.#signal.aborted || !this.#owner.partitions.has(partition)) return;
+        partition.fill(result);
+        this.#owner.answered(partition);
       })
-      .catch((error: unknown) => this.#failed(reader, offset, error))
+      .catch((error: unknown) => this.#failed(partition, error))
       .finally(() => {
-        this.#fetching.delete(reader);
-        this.#refusals?.awaited.delete(reader);
+        this.#fetching.delete(partition);
+        this.#refusals?.awaited.delete(partition);
         if (this.#refusals?.awaited.size === 0) this.#lookUp(this.#refusals);
       });
   }
 
-  #failed(reader: PartitionReader, offset: bigint, error: unknown): void {
-    const { refused, signal, wake } = this.#context;
-    if (signal.aborted) return;
-    if (error instanceof OffsetOutOfRangeError) refused.set(reader.partition, offset);
-    if (error instanceof OffsetOutOfRangeError && reader.resets < MAX_RESETS) {
-      reader.refusedOffset = offset;
-      if (reader.resets === 0) this.#refuse(reader);
-      else {
-        delay(backoffMs(reader.resets - 1, RETRY_BASE_MS, RETRY_MAX_MS), signal).then(
-          () => this.#refuse(reader),
-          () => undefined,
-        );
+  #failed(partition: ConsumedPartition, error: unknown): void {
+    if (this.#signal.aborted || !this.#owner.partitions.has(partition)) return;
+    if (error instanceof OffsetOutOfRangeError) {
+      partition.refused = { offset: partition.nextFetch, error };
+      if (partition.resets < MAX_RESETS) {
+        if (partition.resets === 0) this.#refuse(partition);
+        else this.#later(backoffMs(partition.resets - 1, RETRY_BASE_MS, RETRY_MAX_MS), () => this.#refuse(partition));
+        return;
       }
-      return;
     }
-    reader.busy = false;
-    reader.answered = true;
     const known = error instanceof Error ? error : new Error(String(error), { cause: error });
-    if (this.#isWorthRetrying(reader, known)) this.#retryLater(reader, known);
-    else reader.error = known;
-    wake();
+    partition.hasAnswered = true;
+    if (isWorthRetrying(partition, known)) this.#retryLater(partition, known);
+    else partition.error = known;
+    this.#owner.answered(partition);
   }
 
-  #refuse(reader: PartitionReader): void {
+  #retryLater(partition: ConsumedPartition, error: Error): void {
+    const { topic, emit } = this.#options;
+    const retryInMs = Math.round(backoffMs(partition.failures, RETRY_BASE_MS, RETRY_MAX_MS));
+    partition.failures += 1;
+    emit({ type: "fetch-failed", topic, partition: partition.number, error, retryInMs });
+    this.#later(retryInMs, () => this.fetch(partition));
+  }
+
+  #later(milliseconds: number, then: () => void): void {
+    delay(milliseconds, this.#signal).then(then, () => undefined);
+  }
+
+  #refuse(partition: ConsumedPartition): void {
     this.#refusals ??= this.#gather();
-    this.#refusals.readers.push(reader);
+    this.#refusals.partitions.push(partition);
     if (this.#refusals.awaited.size === 0) this.#lookUp(this.#refusals);
   }
 
   #gather(): Refusals {
-    const refusals: Refusals = { readers: [], awaited: new Set(this.#fetching) };
+    const refusals: Refusals = { partitions: [], awaited: new Set(this.#fetching) };
     // Others may wait at the log's end, with nothing to say.
-    delay(MAX_GATHERING_MS, this.#context.signal).then(
-      () => this.#lookUp(refusals),
-      () => undefined,
-    );
+    this.#later(MAX_GATHERING_MS, () => this.#lookUp(refusals));
     return refusals;
   }
 
   #lookUp(refusals: Refusals): void {
     if (this.#refusals !== refusals) return;
     this.#refusals = undefined;
-    void this.#reset(refusals.readers);
-  }
-
-  #isWorthRetrying(reader: PartitionReader, error: Error): boolean {
-    if (!(error instanceof LogSourceError)) return false;
-    const unknown = error.code === "UNKNOWN_TOPIC" || error.code === "UNKNOWN_PARTITION";
-    return error.retryable || (unknown && reader.failures + 1 < MAX_UNKNOWN_ATTEMPTS);
-  }
-
-  #retryLater(reader: PartitionReader, error: Error): void {
-    const { topic, signal, emit, wake } = this.#context;
-    const retryInMs = Math.round(backoffMs(reader.failures, RETRY_BASE_MS, RETRY_MAX_MS));
-    reader.failures += 1;
-    reader.retryAt = performance.now() + retryInMs;
-    emit({ type: "fetch-failed", topic, partition: reader.partition, error, retryInMs });
-    delay(retryInMs, signal).then(
-      () => {
-        reader.retryAt = 0;
-        wake();
-      },
-      () => undefined,
-    );
+    void this.#reset(refusals.partitions);
   }
 
   /** Asks the reset policy for all refused partitions in one lookup. Those refused later have one of their own. */
-  async #reset(readers: readonly PartitionReader[]): Promise<void> {
-    const { source, topic, resetPolicy, signal, wake } = this.#context;
-    const undecided = new Map(readers.map((reader) => [reader.partition, reader]));
-    const questions = readers.map(({ partition, refusedOffset = -1n }) => ({
-      partition,
-      requested: refusedOffset,
-      lastOffsetFetched: refusedOffset,
-    }));
+  async #reset(partitions: readonly ConsumedPartition[]): Promise<void> {
+    const { source, topic, resetPolicy } = this.#options;
+    const undecided = new Map(partitions.map((partition) => [partition.number, partition]));
+    const questions = partitions.flatMap(({ number, refused }): OffsetQuestion[] => {
+      if (refused === undefined) return [];
+      const { offset, error } = refused;
+      const { reason, divergedAt } = error;
+      return [{ partition: number, reason, divergedAt, requested: offset, lastOffsetFetched: offset }];
+    });
+    const log = { topic, listOffsets: source.listOffsets.bind(source, topic) };
     try {
-      await chooseOffsets(source, topic, resetPolicy, "beyond-log", questions, signal, (partition, choice) => {
-        const reader = undecided.get(partition);
-        // An answer that comes late is for a loop that is over, or a partition that is not read any more.
-        if (reader === undefined || signal.aborted) return;
-        undecided.delete(partition);
-        reader.busy = false;
-        if (choice instanceof Error) reader.error = choice;
-        else if (!reader.dropped) this.#moved(reader, choice);
-        wake();
+      await askPolicy(log, resetPolicy, questions, this.#signal, (number, choice) => {
+        const partition = undecided.get(number);
+        const refused = partition?.refused;
+        undecided.delete(number);
+        if (partition === undefined || refused === undefined) return;
+        if (this.#signal.aborted || !this.#owner.partitions.has(partition)) return;
+        if (choice instanceof Error) {
+          partition.error = choice;
+          this.#owner.answered(partition);
+        } else this.#owner.moved(partition, refused.error, choice);
       });
     } catch (error) {
-      for (const reader of undecided.values()) this.#failed(reader, reader.nextFetch, error);
+      for (const partition of undecided.values()) this.#failed(partition, error);
     }
-  }
-
-  #moved(reader: PartitionReader, choice: OffsetChoice): void {
-    const { topic, resetPolicy, refused, moved, emit } = this.#context;
-    const { offset: to, bounds } = choice;
-    const { partition, refusedOffset: from = -1n } = reader;
-    reader.moveTo(to, bounds.latest);
-    refused.delete(partition);
-    moved(partition, to);
-    emit(resetEvent({ topic, partition, policy: resetPolicy.name, from, to, ...bounds }));
   }
 }
 
-/**
- * What is told of a reset. Below the log all offsets from the old to the new position are skipped. A log that ends before
- * the old position was made anew or cut: as far as anybody can tell, none of what it has was read.
- */
-export function resetEvent(reset: {
-  readonly topic: string;
-  readonly partition: number;
-  readonly policy: string;
-  readonly from: bigint;
-  readonly to: bigint;
-  readonly earliest: bigint;
-  readonly latest: bigint;
-}): ConsumerEvent {
-  const { from, to, earliest } = reset;
-  const isBelow = from < earliest;
-  return {
-    type: "reset",
-    ...reset,
-    reason: isBelow ? "below-log" : "beyond-log",
-    skipped: isBelow ? to - from : to - earliest,
-  };
+function isWorthRetrying({ failures }: ConsumedPartition, error: Error): boolean {
+  if (!(error instanceof LogSourceError)) return false;
+  const unknown = error.code === "UNKNOWN_TOPIC" || error.code === "UNKNOWN_PARTITION";
+  return error.retryable || (unknown && failures + 1 < MAX_UNKNOWN_ATTEMPTS);
 }

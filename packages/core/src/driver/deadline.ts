@@ -174,17 +174,17 @@ export function withinDeadline<Result, Transaction = never>(
 }
 
 /** Waits, unless the signal ends it earlier; then rejects with its reason. */
-export async function delay(milliseconds: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
+export async function delay(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
   const waited = Promise.withResolvers<void>();
   const timer = setTimeout(waited.resolve, milliseconds);
-  const onAbort = (): void => waited.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
+  const onAbort = (): void => waited.reject(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
   try {
     await waited.promise;
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener("abort", onAbort);
+    signal?.removeEventListener("abort", onAbort);
   }
 }
 

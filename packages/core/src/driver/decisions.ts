@@ -73,28 +73,30 @@ export const decideCommit: Decide<CommitEntry, CommitOutcome> = (entry, found) =
   if (entry.epoch !== undefined && entry.epoch !== claim.epoch) {
     // The answer to the rewind was lost: it is stored (contract 3.4b).
     if (entry.rewind === true && nextOffset === position && claim.released === (entry.release === true)) {
-      return { outcome: { status: "committed", epoch: claim.epoch } };
+      return { outcome: committed(entry, claim, stored.ttl) };
     }
     return { outcome: claim.released ? fenced("released") : fenced("superseded", claim.owner) };
   }
   if (claim.released) {
     const isRepeated = entry.release === true && (nextOffset === undefined || nextOffset === position);
-    return { outcome: isRepeated ? committed(entry, claim) : fenced("released") };
+    return { outcome: isRepeated ? committed(entry, claim, stored.ttl) : fenced("released") };
   }
   if (nextOffset === undefined) {
-    const write = { ...stored, ttl: ttlOf(entry.ttl, stored), claim: claimAfter(entry, claim), notAfter: undefined };
-    return { write: { ...write, writtenAt: AT_WRITE }, outcome: COMMITTED };
+    const ttl = ttlOf(entry.ttl, stored);
+    const write = { ...stored, ttl, claim: claimAfter(entry, claim), notAfter: undefined, writtenAt: AT_WRITE };
+    return { write, outcome: committed(entry, claim, ttl) };
   }
   if (entry.rewind === true) {
     if (now === undefined) return undefined;
-    const epoch = nextEpoch(stored, now);
-    return { write: moved(entry, stored, { ...claim, epoch }), outcome: { status: "committed", epoch } };
+    const write = moved(entry, stored, { ...claim, epoch: nextEpoch(stored, now) });
+    return { write, outcome: committed(entry, write.claim, write.ttl) };
   }
   // Inside a transaction the same position again would be a second result for the same records.
   if (position !== undefined && (found.isInTransaction ? nextOffset <= position : nextOffset < position)) {
     return { outcome: { status: "behind", record: toOffsetRecord(found.key, stored) } };
   }
-  return { write: moved(entry, stored, claim), outcome: COMMITTED };
+  const write = moved(entry, stored, claim);
+  return { write, outcome: committed(entry, claim, write.ttl) };
 };
 
 /** An operator's write: it withdraws the claim, and tells where the position was (contract 3.2c). */
@@ -195,15 +197,17 @@ function recreated(entry: CommitEntry, now: number): Decision<CommitOutcome> {
     entry.rewind === true ? Math.max((entry.epoch ?? 0) + 1, Math.floor(now)) : (entry.epoch ?? Math.floor(now));
   const claim = { epoch, token, owner, member, claimedAt: AT_WRITE, released: false };
   if (entry.nextOffset !== undefined) {
-    return { write: moved(entry, EMPTY, claim), outcome: committed(entry, claim) };
+    const write = moved(entry, EMPTY, claim);
+    return { write, outcome: committed(entry, claim, write.ttl) };
   }
   const write = { ...EMPTY, ttl: ttlOf(entry.ttl, undefined), claim: claimAfter(entry, claim) };
-  return { write, outcome: COMMITTED };
+  return { write, outcome: committed(entry, claim, write.ttl) };
 }
 
-/** With a rewind the answer tells the epoch that has begun. */
-function committed(entry: CommitEntry, { epoch }: StoredClaim): CommitOutcome {
-  return entry.rewind === true ? { status: "committed", epoch } : COMMITTED;
+/** The answer tells the TTL, and with a rewind the epoch that has begun. */
+function committed({ rewind }: CommitEntry, { epoch }: StoredClaim, ttl: number | undefined): CommitOutcome {
+  if (rewind !== true) return ttl === undefined ? COMMITTED : { status: "committed", ttl };
+  return ttl === undefined ? { status: "committed", epoch } : { status: "committed", epoch, ttl };
 }
 
 function fenced(reason: FencedReason, owner?: string): CommitRefusal {

@@ -216,7 +216,8 @@ function validateResetFrom(value: unknown): asserts value is NonNullable<CommitE
   validateName("resetFrom.reason", reason);
 }
 
-function validateMetadata(value: unknown): asserts value is string | undefined {
+/** Checks the text that goes with a position. */
+export function validateMetadata(value: unknown): asserts value is string | undefined {
   if (value === undefined) return;
   if (typeof value !== "string") throw new TypeError(`metadata must be a string, not ${describe(value)}`);
   if (!value.isWellFormed()) throw new TypeError("metadata has an unpaired surrogate");

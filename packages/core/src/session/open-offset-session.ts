@@ -1,9 +1,9 @@
 import { validateContractOfStore } from "../contract-version.ts";
 import { validateKnownOptions, validateName, validateSignal } from "../driver/validation.ts";
 import type { OffsetSession, OffsetSessionOptions } from "./offset-session.ts";
+import { sessionListener } from "./session-listener.ts";
 import { resolveSessionOptions, SHARED_OPTION_NAMES, validatePartitions, validateStore } from "./session-options.ts";
 import { StoreOffsetSession } from "./store-offset-session.ts";
-import { newToken } from "./token.ts";
 
 /**
  * Opens a session: claims the positions of a consumer on some partitions of a topic, in one call, and reads what is stored.
@@ -14,6 +14,13 @@ import { newToken } from "./token.ts";
 export async function openOffsetSession<Transaction = never>(
   options: OffsetSessionOptions<Transaction>,
 ): Promise<OffsetSession<Transaction>> {
+  return openStoreOffsetSession(options);
+}
+
+/** The same, with what a consumer needs beyond the public face. */
+export async function openStoreOffsetSession<Transaction>(
+  options: OffsetSessionOptions<Transaction>,
+): Promise<StoreOffsetSession<Transaction>> {
   validateKnownOptions(options, SHARED_OPTION_NAMES);
   const { store, consumer, topic, partitions, onEvent, signal } = options;
   validateStore(store);
@@ -23,8 +30,7 @@ export async function openOffsetSession<Transaction = never>(
   validateSignal(signal);
   const wanted = validatePartitions(partitions);
   const resolved = resolveSessionOptions(options);
-  const token = newToken();
-  const session = new StoreOffsetSession(store, { consumer, topic, token }, resolved, onEvent);
+  const session = new StoreOffsetSession(store, { consumer, topic }, resolved, sessionListener(onEvent));
   try {
     await session.claim(wanted, { signal });
   } catch (error) {

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { validateMethods, validateName, validatePartition, validateTtl } from "../driver/validation.ts";
-import type { CommitStrategy, OffsetSessionOptions } from "./offset-session.ts";
+import type { OffsetSessionOptions } from "./offset-session.ts";
 
 const DEFAULT_FLUSH_INTERVAL_MS = 3_000;
 const DEFAULT_MAX_UNFLUSHED_AGE_MS = 60_000;
@@ -8,13 +8,12 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** The options that a session and a consumer share. */
 export const SHARED_OPTION_NAMES = [
-  ...["store", "consumer", "topic", "partitions", "strategy", "flushInterval", "ttl", "owner", "renewInterval"],
+  ...["store", "consumer", "topic", "partitions", "flushInterval", "ttl", "owner", "renewInterval"],
   ...["maxUnflushedAge", "onFenced", "onEvent", "signal"],
 ];
 
 /** A session's options, checked and complete. */
 export interface ResolvedSessionOptions {
-  readonly strategy: CommitStrategy;
   readonly flushInterval: number;
   readonly ttl: number | null | undefined;
   readonly owner: string;
@@ -28,7 +27,6 @@ export function resolveSessionOptions(
   options: Omit<OffsetSessionOptions, "store" | "consumer" | "topic" | "partitions" | "onEvent" | "signal">,
 ): ResolvedSessionOptions {
   const {
-    strategy = "auto",
     flushInterval = DEFAULT_FLUSH_INTERVAL_MS,
     ttl,
     owner = defaultOwner(),
@@ -36,7 +34,6 @@ export function resolveSessionOptions(
     maxUnflushedAge = DEFAULT_MAX_UNFLUSHED_AGE_MS,
     onFenced = "stop",
   } = options;
-  validateChoice("strategy", strategy, ["auto", "manual", "none"]);
   validateChoice("onFenced", onFenced, ["stop", "continue"]);
   validateDuration("flushInterval", flushInterval, 0);
   validateDuration("maxUnflushedAge", maxUnflushedAge, 0);
@@ -48,7 +45,7 @@ export function resolveSessionOptions(
     );
   }
   validateName("owner", owner);
-  return { strategy, flushInterval, ttl, owner, renewInterval, maxUnflushedAge, onFenced };
+  return { flushInterval, ttl, owner, renewInterval, maxUnflushedAge, onFenced };
 }
 
 /** Checks that an option is a store. */

@@ -1,227 +1,254 @@
 import { abortable } from "../abortable.ts";
+import { validateMetadata } from "../driver/entry-validation.ts";
 import { MAX_OFFSET, validateOffset } from "../driver/validation.ts";
-import { emitter } from "../emitter.ts";
+import { ConsumerStateError } from "../errors/consumer-state-error.ts";
 import { OffsetFencedError } from "../errors/offset-fenced-error.ts";
 import { OffsetStoreError } from "../errors/offset-store-error.ts";
 import type { CallOptions, FencedOutcome, OffsetStore } from "../offset-store.ts";
-import type { OffsetRecord } from "../offset-record.ts";
-import { Flusher } from "./flusher.ts";
-import { HeldPartitions } from "./held-partitions.ts";
-import type { OffsetSession, OffsetSessionEvent, RecordPosition, RepositionOptions } from "./offset-session.ts";
-import { PartitionState } from "./partition-state.ts";
-import { PositionWriter } from "./position-writer.ts";
-import { newToken } from "./token.ts";
+import { HeldPartition } from "./held-partition.ts";
+import type {
+  CommitRecordOptions,
+  OffsetSession,
+  OffsetSessionEvent,
+  PositionOptions,
+  RecordPosition,
+} from "./offset-session.ts";
+import { PositionFlusher } from "./position-flusher.ts";
+import { eraOf, stamp } from "./record-era.ts";
 import { type ResolvedSessionOptions, validatePartitions } from "./session-options.ts";
+import { newToken } from "./token.ts";
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
+// After this a caller's transaction that nobody told the end of is taken to be over.
+const TRANSACTION_MS = 60_000;
 
-/** Where a session's parts meet: claims, local commits, writes, and what the answers mean. */
+/** A session over a store. What a consumer needs beyond the public face is on the class alone. */
 export class StoreOffsetSession<Transaction> implements OffsetSession<Transaction> {
   readonly consumer: string;
   readonly topic: string;
   readonly #store: OffsetStore<Transaction>;
-  readonly #token: string;
+  readonly #token = newToken();
   readonly #options: ResolvedSessionOptions;
   readonly #emit: (event: OffsetSessionEvent) => void;
-  readonly #partitions = new HeldPartitions();
-  readonly #writer: PositionWriter;
-  readonly #flusher: Flusher;
+  readonly #held = new Map<number, HeldPartition>();
+  // Those that were claimed once and are not held any more.
+  readonly #former = new Set<number>();
+  readonly #flusher: PositionFlusher;
   // The partition of the last call: records come in batches of one partition.
-  #recent: PartitionState | undefined;
-  #fenced: OffsetFencedError | undefined;
+  #recent: HeldPartition | undefined;
   #closing: Promise<void> | undefined;
-  #lastWrite: Promise<void> | undefined;
 
   constructor(
     store: OffsetStore<Transaction>,
-    identity: { readonly consumer: string; readonly topic: string; readonly token: string },
+    { consumer, topic }: { readonly consumer: string; readonly topic: string },
     options: ResolvedSessionOptions,
-    onEvent: ((event: OffsetSessionEvent) => void) | undefined,
+    emit: (event: OffsetSessionEvent) => void,
   ) {
-    this.consumer = identity.consumer;
-    this.topic = identity.topic;
-    this.#token = identity.token;
+    this.consumer = consumer;
+    this.topic = topic;
     this.#store = store;
     this.#options = options;
-    this.#emit = emitter(onEvent);
-    const partitions = this.#partitions;
-    const { owner, renewInterval, flushInterval, maxUnflushedAge } = options;
-    const writer = new PositionWriter({
+    this.#emit = emit;
+    this.#flusher = new PositionFlusher({
       store,
-      owner,
-      partitions,
-      renewInterval,
-      emit: this.#emit,
-      onFenced: (state, outcome) => void this.#fence(state, outcome),
-      fenced: () => this.#fenced,
-      onTtlChanged: () => this.#flusher.wake(),
+      held: this.#held,
+      options,
+      emit,
+      onFenced: (partition, outcome) => void this.#fence(partition, outcome),
+      onReleased: (partition) => this.#drop(partition),
     });
-    this.#writer = writer;
-    this.#flusher = new Flusher(
-      {
-        hasDirty: () => partitions.anyDirty,
-        // What is refused for good is no reason for the others to wait.
-        dirtySince: () => partitions.earliest((state) => (state.refusal === undefined ? state.dirtySince : undefined)),
-        renewalDueAt: () => partitions.earliest((state) => writer.renewalDueAt(state)) ?? Number.POSITIVE_INFINITY,
-        write: (renew) => writer.write(renew),
-        onStalled: (unflushedForMs) => this.#emit({ type: "stalled", unflushedForMs }),
-        onRecovered: () => this.#emit({ type: "recovered" }),
-      },
-      flushInterval,
-      maxUnflushedAge,
-    );
-  }
-
-  get strategy(): ResolvedSessionOptions["strategy"] {
-    return this.#options.strategy;
   }
 
   get owner(): string {
     return this.#options.owner;
   }
 
-  get fenced(): Error | undefined {
-    return this.#fenced;
-  }
-
-  get stalled(): boolean {
-    return this.#flusher.stalled;
-  }
-
-  get unflushed(): boolean {
-    return this.#partitions.anyDirty;
+  get fenced(): OffsetFencedError | undefined {
+    return this.#flusher.fenced;
   }
 
   get partitions(): readonly number[] {
-    return this.#partitions.numbers;
+    return [...this.#held.keys()].toSorted((a, b) => a - b);
   }
 
+  /** Whether the oldest unflushed position is older than `maxUnflushedAge`: time to stop reading until the store is back. */
+  get isStalled(): boolean {
+    return this.#flusher.isStalled;
+  }
+
+  /** Whether something is committed that is not durable yet. */
+  get hasUnflushed(): boolean {
+    return this.#flusher.hasDirty;
+  }
+
+  /** A partition that the session holds; `undefined` for one that it lost or released. */
+  held(partition: number): HeldPartition | undefined {
+    if (this.#recent?.key.partition === partition) return this.#recent;
+    this.#recent = this.#held.get(partition);
+    return this.#recent;
+  }
+
+  /** Whether the session held a partition once and does not any more. */
   hasLost(partition: number): boolean {
-    return this.#partitions.hasLost(partition);
-  }
-
-  stored(partition: number): OffsetRecord | undefined {
-    return this.#partitions.get(partition)?.claimed;
-  }
-
-  refusal(partition: number): Error | undefined {
-    return this.#partitions.get(partition)?.refusal;
+    return this.#former.has(partition);
   }
 
   position(partition: number): bigint | undefined {
-    return this.#partitions.get(partition)?.position;
+    return this.held(partition)?.position;
+  }
+
+  refusal(partition: number): OffsetStoreError | undefined {
+    return this.held(partition)?.refusal;
+  }
+
+  epoch(partition: number): number | undefined {
+    return this.held(partition)?.epoch;
   }
 
   async claim(partitions: readonly number[], options: CallOptions = {}): Promise<void> {
-    const wanted = validatePartitions(partitions).filter((partition) => !this.#partitions.has(partition));
+    const wanted = validatePartitions(partitions).filter((partition) => !this.#held.has(partition));
     this.#refuseIfOver();
-    const keys = wanted.map((partition) => ({ consumer: this.consumer, topic: this.topic, partition }));
-    const { ttl, owner, strategy } = this.#options;
-    const claimedAt = performance.now();
-    // One token for all, also when a claim is tried again. What was lost once is claimed anew: writes of before are over.
-    const tokens = wanted.map((partition) => (this.#partitions.hasLost(partition) ? newToken() : this.#token));
-    const tokenOf = (index: number): string => tokens[index] ?? this.#token;
-    const outcomes =
-      strategy === "none"
-        ? await this.#store.fetch(keys, options)
-        : await this.#store.claim(
-            keys.map((key, index) => ({ key, token: tokenOf(index), owner, ttl })),
-            options,
-          );
-    outcomes.forEach((outcome, index) => {
-      const key = keys[index];
+    const { ttl, owner } = this.#options;
+    const entries = wanted.map((partition) => ({
+      key: { consumer: this.consumer, topic: this.topic, partition },
+      // One for all, also when a claim is tried again. What was held once is claimed anew: writes of before are over.
+      token: this.#former.has(partition) ? newToken() : this.#token,
+      ...{ owner, ttl },
+    }));
+    const outcomes = entries.length === 0 ? [] : await this.#store.claim(entries, options);
+    for (const [index, outcome] of outcomes.entries()) {
+      const entry = entries[index];
       if (outcome.status === "failed") throw outcome.error;
-      if (key === undefined) return;
-      const record = "record" in outcome ? outcome.record : undefined;
-      const epoch = "epoch" in outcome ? outcome.epoch : 0;
-      const knownTtl = ttl === undefined ? record?.ttl : (ttl ?? undefined);
-      const claim = { token: tokenOf(index), epoch };
-      this.#partitions.add(new PartitionState(key, claim, record, knownTtl, claimedAt, strategy === "manual"));
-    });
-    if (strategy !== "none") this.#flusher.wake();
+      if (entry === undefined) continue;
+      const { epoch, record } = outcome;
+      const { key, token } = entry;
+      const held = new HeldPartition(this, key, {
+        ...{ token, epoch, record },
+        ttl: ttl === undefined ? record?.ttl : (ttl ?? undefined),
+      });
+      this.#held.set(key.partition, held);
+      this.#former.delete(key.partition);
+      this.#flusher.watch(held);
+    }
+    this.#recent = undefined;
   }
 
-  startAt(partition: number, nextOffset: bigint, options: { readonly ttl?: number | undefined } = {}): void {
-    this.#refuseIfNotCommitting("startAt");
+  async release(partitions: readonly number[], options: CallOptions = {}): Promise<void> {
+    this.#refuseIfOver();
+    const held = validatePartitions(partitions).flatMap((partition) => this.#claimed(partition) ?? []);
+    await this.#settled(this.#flusher.release(held), options);
+  }
+
+  startAt(
+    partition: number,
+    nextOffset: bigint,
+    { ttl, mark }: PositionOptions & { readonly ttl?: number | undefined } = {},
+  ): void {
+    this.#refuseIfOver();
     validateOffset("nextOffset", nextOffset);
-    const state = this.#state(partition);
-    if (state === undefined) return;
-    state.startAt(nextOffset, options.ttl);
-    this.#dirtied(state);
+    const held = this.#claimed(partition);
+    if (held === undefined) return;
+    held.startAt(nextOffset, ttl, mark);
+    this.#flusher.dirtied(held);
   }
 
-  reposition(partition: number, nextOffset: bigint, { durable = false }: RepositionOptions = {}): void {
-    if (durable) this.#refuseIfNotCommitting("reposition");
+  resetTo(partition: number, nextOffset: bigint, reason: string, { mark }: PositionOptions = {}): void {
+    this.#refuseIfOver();
     validateOffset("nextOffset", nextOffset);
-    const state = this.#state(partition);
-    state?.reposition(nextOffset, durable);
-    if (state !== undefined && durable) this.#dirtied(state);
+    if (typeof reason !== "string" || reason === "") throw new TypeError("reason must be a text that says why");
+    const held = this.#claimed(partition);
+    if (held === undefined) return;
+    held.resetTo(nextOffset, reason, mark);
+    this.#flusher.dirtied(held);
   }
 
-  deliver(record: RecordPosition): void {
-    this.#state(record.partition)?.deliver(record.offset);
+  deliver(record: RecordPosition, mark?: string): void {
+    const held = this.#claimed(record.partition);
+    if (held === undefined) return;
+    stamp(record, held.era);
+    held.deliver(record.offset, mark);
   }
 
-  commit(record?: RecordPosition): void {
-    this.#refuseIfNotCommitting("commit");
+  /** Says that a record is handed out that only `commit` commits. */
+  handOut(record: RecordPosition, mark: string | undefined): void {
+    const held = this.held(record.partition);
+    if (held === undefined) return;
+    stamp(record, held.era);
+    held.handOut(record.offset, mark);
+  }
+
+  commit(record?: RecordPosition, { metadata }: CommitRecordOptions = {}): void {
+    this.#refuseIfOver();
+    if (metadata !== undefined) validateMetadata(metadata);
     if (record !== undefined) {
-      validateRecordOffset(record.offset);
-      const state = this.#state(record.partition);
-      if (state?.commit(record.offset) === true) this.#dirtied(state);
+      const held = this.#heldAsDelivered(record);
+      if (held === undefined) return;
+      const isDirtied = held.commit(record.offset);
+      if ((metadata !== undefined && held.describe(metadata)) || isDirtied) this.#flusher.dirtied(held);
       return;
     }
-    for (const state of this.#partitions) {
-      if (state.delivered !== undefined && state.commit(state.delivered)) this.#dirtied(state);
+    for (const held of this.#held.values()) {
+      if (held.delivered === undefined) continue;
+      const isDirtied = held.commit(held.delivered);
+      if ((metadata !== undefined && held.describe(metadata)) || isDirtied) this.#flusher.dirtied(held);
     }
   }
 
   acknowledge(record: RecordPosition): void {
-    this.#refuseIfNotManual("acknowledge");
-    validateRecordOffset(record.offset);
-    const state = this.#state(record.partition);
-    if (state?.acknowledge(record.offset) === true) this.#dirtied(state);
+    this.#refuseIfOver();
+    const held = this.#heldAsDelivered(record);
+    if (held?.acknowledge(record.offset) === true) this.#flusher.dirtied(held);
+  }
+
+  /** The log has no record between what was handed out last and this offset. */
+  passOver(partition: number, nextOffset: bigint): void {
+    const held = this.held(partition);
+    if (held?.passOver(nextOffset) === true) this.#flusher.dirtied(held);
   }
 
   async commitWithin(transaction: Transaction, record: RecordPosition, options: CallOptions = {}): Promise<void> {
-    this.#refuseIfNotManual("commitWithin");
+    this.#refuseIfOver();
     // Without one the store would write at once and for good, which is the opposite of what was asked.
     if (transaction === undefined || transaction === null) throw new TypeError("commitWithin needs a transaction");
-    validateRecordOffset(record.offset);
-    const state = this.#state(record.partition);
-    if (state === undefined) {
-      throw new RangeError(`partition ${record.partition} is not held by this session any more; roll back`);
+    const held = this.#heldAsDelivered(record);
+    const { partition, offset } = record;
+    if (held === undefined) {
+      const message = `partition ${partition} of topic ${JSON.stringify(this.topic)} was lost or reset after record ${offset} was handed out; roll back`;
+      throw new ConsumerStateError(message, { code: "NOT_HELD" });
     }
-    const nextOffset = record.offset + 1n;
-    const { owner } = this.#options;
     // Inside a transaction positions only go forward, and one that is open may keep the store from writing elsewhere.
-    if (state.mayGoBack) {
-      throw new Error(
-        `reading of partition ${record.partition} went back and the store does not know it: roll back, and before the ` +
-          "next transaction call reposition with { durable: true }, and flush()",
-      );
+    if (held.isMoving) {
+      const message = `partition ${partition} of topic ${JSON.stringify(this.topic)} was reset and the store does not know it; roll back, and call flush() before the next transaction begins`;
+      throw new ConsumerStateError(message, { code: "NOT_NEXT" });
     }
-    const recreate = this.#writer.mayHaveExpired(state) && { recreate: true, owner, ttl: state.ttl };
-    const entry = { key: state.key, nextOffset, ...state.claim, ...recreate };
+    const { owner } = this.#options;
+    const recreate = this.#flusher.mayHaveExpired(held) && { recreate: true, owner, ttl: held.ttl };
+    const entry = {
+      key: held.key,
+      nextOffset: offset + 1n,
+      mark: held.markAt(offset + 1n),
+      ...held.claim,
+      ...recreate,
+    };
+    held.inTransactionUntil = performance.now() + TRANSACTION_MS;
     try {
       await this.#store.commit([entry], { ...options, transaction });
     } catch (error) {
+      held.inTransactionUntil = 0;
       if (!(error instanceof OffsetStoreError) || error.refusal?.status !== "fenced") throw error;
-      const fenced = this.#fence(state, error.refusal, error);
-      // After what is in flight: one write at a time.
-      if (this.#fenced !== undefined) this.#lastWrite ??= this.#flusher.idle().then(() => this.#writer.writeLastTime());
-      throw fenced;
+      throw this.#fence(held, error.refusal, error);
     }
   }
 
   async flush(options: CallOptions = {}): Promise<void> {
-    this.#refuseIfNotCommitting("flush");
+    this.#refuseIfOver();
     options.signal?.throwIfAborted();
-    await abortable(this.#flusher.flush(), options.signal);
-    if (this.#fenced !== undefined) throw this.#fenced;
+    await this.#settled(this.#flusher.flush(), options);
   }
 
+  /** Resolves when the session is no longer stalled, is fenced or closed. */
   async whenReady(options: CallOptions = {}): Promise<void> {
-    if (!this.#flusher.stalled) return;
+    if (!this.isStalled) return;
     // Somebody waits: unlike the session's own timers, that keeps the process alive.
     const awake = setInterval(() => undefined, MAX_TIMER_MS);
     try {
@@ -241,71 +268,66 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   }
 
   async #close(): Promise<void> {
-    const wasFenced = this.#fenced !== undefined;
     try {
-      if (this.#options.strategy !== "none" && !wasFenced) await this.#flusher.flush();
+      if (this.fenced === undefined) await this.#settled(this.#flusher.release([...this.#held.values()]), {});
     } finally {
-      this.#flusher.stop();
-      this.#writer.stop();
-      await this.#flusher.idle();
-      await this.#lastWrite;
+      await this.#flusher.stop();
     }
-    if (!wasFenced && this.#fenced !== undefined) throw this.#fenced;
   }
 
-  #fence(state: PartitionState, outcome: FencedOutcome, cause?: unknown): OffsetFencedError {
-    const { reason, owner } = outcome;
-    const error = new OffsetFencedError({ key: state.key, reason, owner, cause });
-    this.#partitions.lose(state);
-    this.#recent = undefined;
-    if (this.#options.onFenced === "stop" || this.#partitions.size === 0) {
-      this.#fenced ??= error;
-      this.#flusher.stop();
+  /** Waits for a write; that the session was fenced is what its caller has to hear. */
+  async #settled(write: Promise<void>, { signal }: CallOptions): Promise<void> {
+    try {
+      await abortable(write, signal);
+    } catch (error) {
+      throw this.fenced ?? error;
     }
-    this.#emit({ type: "fenced", key: state.key, reason, owner });
+    if (this.fenced !== undefined) throw this.fenced;
+  }
+
+  #fence(held: HeldPartition, outcome: FencedOutcome, cause?: unknown): OffsetFencedError {
+    const { key } = held;
+    const { reason, owner } = outcome;
+    const error = new OffsetFencedError({ key, reason, owner, cause });
+    this.#drop(held);
+    if (this.#options.onFenced === "stop" || this.#held.size === 0) this.#flusher.fence(error);
+    this.#emit({ type: "fenced", key, reason, owner });
     return error;
   }
 
-  #dirtied(state: PartitionState): void {
-    state.dirtySince ??= performance.now();
-    this.#flusher.dirtied();
+  #drop(held: HeldPartition): void {
+    this.#held.delete(held.key.partition);
+    this.#former.add(held.key.partition);
+    this.#flusher.forget(held);
+    this.#recent = undefined;
   }
 
-  #state(partition: number): PartitionState | undefined {
-    if (this.#recent?.key.partition === partition) return this.#recent;
-    const state = this.#partitions.get(partition);
-    this.#recent = state;
-    // A partition that was dropped after it was fenced is an event already; one that was never claimed is a mistake.
-    if (state === undefined && !this.#partitions.hasLost(partition)) {
-      throw new RangeError(
-        `partition ${partition} of topic ${JSON.stringify(this.topic)} is not claimed by this session; it has ${this.partitions.join(", ")}`,
-      );
-    }
-    return state;
+  /** A partition that is held; `undefined` for one that was: its loss is an event. One that never was is a mistake. */
+  #claimed(partition: number): HeldPartition | undefined {
+    const held = this.held(partition);
+    if (held !== undefined || this.#former.has(partition)) return held;
+    throw new RangeError(
+      `partition ${partition} of topic ${JSON.stringify(this.topic)} is not claimed by this session; it has ${this.partitions.join(", ")}`,
+    );
+  }
+
+  /** The partition of a record, if it is held as it was when the record was handed out. */
+  #heldAsDelivered(record: RecordPosition): HeldPartition | undefined {
+    const { partition, offset } = record;
+    validateOffset("offset", offset);
+    if (offset === MAX_OFFSET)
+      throw new RangeError("offset must be at most 2^63 - 2: no position lies beyond 2^63 - 1");
+    const held = this.#claimed(partition);
+    const era = eraOf(record);
+    return era !== undefined && era.session === this && era !== held?.era ? undefined : held;
   }
 
   #refuseIfOver(): void {
-    if (this.#fenced !== undefined) throw this.#fenced;
+    if (this.fenced !== undefined) throw this.fenced;
     if (this.#closing !== undefined) {
-      throw new Error(`the session of consumer ${JSON.stringify(this.consumer)} is closed`);
+      throw new ConsumerStateError(`the session of consumer ${JSON.stringify(this.consumer)} is closed`, {
+        code: "CLOSED",
+      });
     }
   }
-
-  #refuseIfNotCommitting(verb: string): void {
-    this.#refuseIfOver();
-    if (this.#options.strategy !== "none") return;
-    throw new Error(`${verb} needs a session that commits: strategy "none" only reads`);
-  }
-
-  #refuseIfNotManual(verb: string): void {
-    this.#refuseIfNotCommitting(verb);
-    if (this.#options.strategy === "manual") return;
-    throw new Error(`${verb} needs strategy "manual": with "auto" the next record commits the previous one`);
-  }
-}
-
-/** A record's offset: the position after it must be one too (contract 3.8a). */
-function validateRecordOffset(offset: bigint): void {
-  validateOffset("offset", offset);
-  if (offset === MAX_OFFSET) throw new RangeError("offset must be at most 2^63 - 2: no position lies beyond 2^63 - 1");
 }

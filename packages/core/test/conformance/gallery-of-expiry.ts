@@ -95,4 +95,31 @@ export const galleryOfExpiry: readonly Exhibit[] = [
           : store.expire(entries, options),
     }),
   },
+  {
+    fault: "a commit tells the ttl that it was sent, not the one that is stored",
+    caseId: "ttl/told-by-commit",
+    says: /a commit without a ttl was answered with the ttl undefined; the record has 3600000/,
+    spoil: ({ store }) => ({
+      commit: async (entries, options) =>
+        (await store.commit(entries, options)).map((outcome, index) => {
+          if (outcome.status !== "committed") return outcome;
+          const { ttl: _, ...told } = outcome;
+          const ttl = entries[index]?.ttl ?? undefined;
+          return ttl === undefined ? told : { ...told, ttl };
+        }),
+    }),
+  },
+  {
+    fault: "a commit does not tell the ttl",
+    caseId: "ttl/told-by-commit",
+    says: /a commit with a ttl was answered with the ttl undefined; the record has 3600000/,
+    spoil: ({ store }) => ({
+      commit: async (entries, options) =>
+        (await store.commit(entries, options)).map((outcome) => {
+          if (outcome.status !== "committed") return outcome;
+          const { ttl: _, ...told } = outcome;
+          return told;
+        }),
+    }),
+  },
 ];

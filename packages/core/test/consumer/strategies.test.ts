@@ -93,7 +93,7 @@ test("a topic made again shorter: the position goes back once and then forward a
       topic: "orders",
       partition: 0,
       policy: "earliest",
-      reason: "beyond-log",
+      reason: "other-log",
       from: 10n,
       to: 0n,
       skipped: 0n,

@@ -1,16 +1,15 @@
-import { type OffsetSession, openOffsetSession } from "@tidemark/core";
+import { type OffsetSession, openOffsetSession, type RecordPosition } from "@tidemark/core";
 import { createMemoryStore } from "@tidemark/store-memory";
 import { expect, test } from "vitest";
 
-async function delivered(...offsets: bigint[]): Promise<OffsetSession> {
+async function delivered(...records: (bigint | RecordPosition)[]): Promise<OffsetSession> {
   const session = await openOffsetSession({
     store: createMemoryStore(),
     consumer: "c1",
     topic: "orders",
     partitions: [0],
-    strategy: "manual",
   });
-  for (const offset of offsets) session.deliver({ partition: 0, offset });
+  for (const each of records) session.deliver(typeof each === "bigint" ? { partition: 0, offset: each } : each);
   return session;
 }
 
@@ -37,31 +36,66 @@ test("commit(record) acknowledges all up to it, and what is acknowledged beyond 
   expect(session.position(0)).toBe(10n);
 });
 
-test("records of a log that is gone move nothing, until the new log gets there (contract 6.5)", async () => {
-  await using session = await delivered(0n, 1n, 2n, 3n, 4n);
-  session.commit({ partition: 0, offset: 1n });
+test("records of a log that is gone move nothing, also when the new log has got there (contract 6.5)", async () => {
+  const former = [0n, 1n, 2n, 3n, 4n].map((offset): RecordPosition => ({ partition: 0, offset }));
+  await using session = await delivered(...former);
+  session.commit(former[1]);
   await session.flush();
-  session.reposition(0, 0n);
-  session.commit({ partition: 0, offset: 4n });
-  session.acknowledge({ partition: 0, offset: 3n });
+  session.resetTo(0, 0n, "other-log");
+  const late = (): void => {
+    for (const record of former.slice(2)) {
+      session.acknowledge(record);
+      session.commit(record);
+    }
+  };
+  late();
   expect(session.position(0)).toBe(0n);
-  session.deliver({ partition: 0, offset: 0n });
+  await session.flush();
+  late();
+  for (let offset = 0n; offset < 5n; offset += 1n) session.deliver({ partition: 0, offset });
+  late();
+  expect(session.position(0)).toBe(0n);
+  await expect(session.commitWithin({} as never, { ...former[2], partition: 0, offset: 2n })).rejects.toMatchObject({
+    code: "UNSUPPORTED",
+  });
+  await expect(session.commitWithin({} as never, former[2] ?? { partition: 0, offset: 2n })).rejects.toMatchObject({
+    code: "NOT_HELD",
+  });
   session.commit();
-  expect(session.position(0)).toBe(1n);
+  expect(session.position(0)).toBe(5n);
   await session.flush();
 });
 
-test("commitWithin and acknowledge are for manual; a store without transactions refuses before it writes (contract 5.15)", async () => {
-  await using manual = await delivered(0n);
-  await expect(manual.commitWithin(undefined as never, { partition: 0, offset: 0n })).rejects.toThrow(TypeError);
-  await expect(manual.commitWithin({} as never, { partition: 0, offset: 5n })).rejects.toMatchObject({
+test("a record that was handed out before its partition was lost does not count after it is claimed again (contract 5.14)", async () => {
+  const store = createMemoryStore();
+  const options = { store, consumer: "c1", topic: "orders", partitions: [0, 1], onFenced: "continue" } as const;
+  await using session = await openOffsetSession(options);
+  const record = { partition: 0, offset: 0n };
+  session.deliver(record);
+  await store.reset([{ key: { consumer: "c1", topic: "orders", partition: 0 }, nextOffset: 0n }]);
+  session.commit({ partition: 0, offset: 0n });
+  await session.flush();
+  await session.claim([0]);
+  session.deliver({ partition: 0, offset: 0n });
+  session.acknowledge(record);
+  session.commit(record);
+  expect(session.position(0)).toBe(0n);
+});
+
+test("what was never delivered is not committed: a RangeError says what was (contract 5.14)", async () => {
+  await using session = await delivered(0n, 1n);
+  expect(() => session.commit({ partition: 0, offset: 2n })).toThrow(/never delivered: the last one was 1/u);
+  expect(() => session.acknowledge({ partition: 0, offset: 7n })).toThrow(RangeError);
+  expect(session.position(0)).toBeUndefined();
+});
+
+test("commitWithin: a store without transactions refuses before it writes (contract 5.15)", async () => {
+  await using session = await delivered(0n);
+  await expect(session.commitWithin(undefined as never, { partition: 0, offset: 0n })).rejects.toThrow(TypeError);
+  await expect(session.commitWithin({} as never, { partition: 0, offset: 0n })).rejects.toMatchObject({
     code: "UNSUPPORTED",
   });
-  expect(manual.position(0)).toBeUndefined();
-  const store = createMemoryStore();
-  await using auto = await openOffsetSession({ store, consumer: "c1", topic: "orders", partitions: [0] });
-  await expect(auto.commitWithin({} as never, { partition: 0, offset: 0n })).rejects.toThrow(/manual/);
-  expect(() => auto.acknowledge({ partition: 0, offset: 0n })).toThrow(/manual/);
+  expect(session.position(0)).toBeUndefined();
 });
 
 test("committing what is dirty already makes no promise and no timer (contract 5.19)", async () => {

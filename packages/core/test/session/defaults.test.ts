@@ -31,9 +31,8 @@ test("a session stalls when what is committed is 60 seconds old, unless told oth
   faulty.commitFault = fail;
   session.commit({ partition: 0, offset: 6n });
   await vi.advanceTimersByTimeAsync(59_000);
-  expect(session.stalled).toBe(false);
+  expect(events.of("stalled")).toEqual([]);
   await vi.advanceTimersByTimeAsync(7_000);
-  expect(session.stalled).toBe(true);
   expect(events.of("stalled")).toHaveLength(1);
   faulty.commitFault = undefined;
   await session.close();

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 const options = { consumer: "c1", topic: "orders", partitions: [0] };
 
 test("acknowledging where nothing was ever delivered is an error, and says what to call (contract 5.14)", async () => {
-  await using session = await openOffsetSession({ ...options, store: createMemoryStore(), strategy: "manual" });
+  await using session = await openOffsetSession({ ...options, store: createMemoryStore() });
   expect(() => session.acknowledge({ partition: 0, offset: 0n })).toThrow(/deliver\(record\)/);
   session.deliver({ partition: 0, offset: 0n });
   session.acknowledge({ partition: 0, offset: 0n });
@@ -13,7 +13,7 @@ test("acknowledging where nothing was ever delivered is an error, and says what 
 });
 
 test("a record at the last offset has no position after it: a RangeError before anything is kept (contract 3.8a)", async () => {
-  await using session = await openOffsetSession({ ...options, store: createMemoryStore(), strategy: "manual" });
+  await using session = await openOffsetSession({ ...options, store: createMemoryStore() });
   const record = { partition: 0, offset: 2n ** 63n - 1n };
   expect(() => session.commit(record)).toThrow(RangeError);
   session.deliver(record);

@@ -24,7 +24,7 @@ test("stop: a last flush of what is still owned, then nothing; all verbs reject 
   for (const flush of await flushes) {
     expect(flush).toMatchObject({ status: "rejected", reason: { key, reason: "superseded", owner: "the other" } });
   }
-  expect(faulty.commits.map((entries) => entries.map(({ key: { partition } }) => partition))).toEqual([
+  expect(faulty.commits.map((entries) => entries.map(({ key: { partition } }) => partition).toSorted())).toEqual([
     [0, 1],
     [1, 2],
   ]);
@@ -57,7 +57,7 @@ test("continue: only that partition is dropped, with an event (contract 5.4)", a
   session.commit({ partition: 1, offset: 5n });
   await session.flush();
   expect(session.partitions).toEqual([1, 2]);
-  expect(session.hasLost(0)).toBe(true);
+  expect(session.position(0)).toBeUndefined();
   expect(session.fenced).toBeUndefined();
   expect(await storedOffset(faulty.inner, key)).toBe(100n);
   expect(await storedOffset(faulty.inner, { ...key, partition: 1 })).toBe(6n);
@@ -82,7 +82,9 @@ test("a position that is ahead already counts as durable, with an event (contrac
   faulty.commitFault = undefined;
   session.commit({ partition: 0, offset: 9n });
   await session.flush();
-  expect(session.unflushed).toBe(false);
+  const before = faulty.commits.length;
+  await session.flush();
+  expect(faulty.commits).toHaveLength(before);
   expect(events.of("behind")).toMatchObject([{ key, sent: 10n, record: { nextOffset: 50n } }]);
 });
 

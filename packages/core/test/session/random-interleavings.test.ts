@@ -23,7 +23,6 @@ async function run(seed: number): Promise<void> {
     consumer: "c1",
     topic: "orders",
     partitions: [0],
-    strategy: "manual",
     flushInterval: 1,
   });
   // The model: what is handed out in this epoch, what of it is done, what was committed ever, how often reading moved.
@@ -71,8 +70,9 @@ async function run(seed: number): Promise<void> {
     } else if (dice < 0.93) {
       next = random() < 0.5 ? 0n : next + 50n;
       wentBack ||= next < (expected ?? 0n);
-      session.reposition(0, next);
+      session.resetTo(0, next, "beyond-log");
       expected = next;
+      committed.add(next);
       open = new Set();
       handedOut = [];
     } else {

@@ -5,22 +5,43 @@ import { createFaultyStore, fail, loseAnswer, storedOffset } from "./faulty-stor
 const key = { consumer: "c1", topic: "orders", partition: 0 };
 const options = { consumer: "c1", topic: "orders", partitions: [0] };
 
-test("going back commits nothing; the first commit after it is a rewind, the next ones are not (contract 6.5)", async () => {
+test("a reset is durable after flush(), with where the position was and why, and begins an epoch (contract 6.5)", async () => {
   const faulty = createFaultyStore();
   await using session = await openOffsetSession({ ...options, store: faulty.store });
   session.commit({ partition: 0, offset: 19n });
   await session.flush();
-  session.reposition(0, 0n);
+  const before = session.epoch(0) ?? 0;
+  session.resetTo(0, 5n, "below-log", { mark: "log-7" });
   await session.flush();
-  expect(faulty.commits).toHaveLength(1);
-  for (const offset of [0n, 1n]) {
-    session.commit({ partition: 0, offset });
-    await session.flush();
-  }
+  await session.flush();
+  session.commit({ partition: 0, offset: 5n });
+  await session.flush();
   expect(faulty.commits.slice(1).map(([entry]) => [entry?.nextOffset, entry?.rewind])).toEqual([
-    [1n, true],
-    [2n, undefined],
+    [5n, true],
+    [6n, undefined],
   ]);
+  expect(session.epoch(0)).toBeGreaterThan(before);
+  expect(await faulty.inner.fetch([key])).toMatchObject([
+    {
+      record: {
+        nextOffset: 6n,
+        epoch: session.epoch(0),
+        mark: "log-7",
+        resetFrom: { nextOffset: 20n, reason: "below-log" },
+      },
+    },
+  ]);
+});
+
+test("a reset forward is one too, and takes the place of what was committed before it (contract 6.5)", async () => {
+  const faulty = createFaultyStore();
+  await using session = await openOffsetSession({ ...options, store: faulty.store });
+  session.commit({ partition: 0, offset: 9n });
+  session.resetTo(0, 100n, "below-log");
+  expect(session.position(0)).toBe(100n);
+  await session.flush();
+  expect(faulty.commits.map(([entry]) => [entry?.nextOffset, entry?.rewind])).toEqual([[100n, true]]);
+  expect(await faulty.inner.fetch([key])).toMatchObject([{ record: { resetFrom: { nextOffset: 10n } } }]);
 });
 
 test.each([
@@ -35,38 +56,37 @@ test.each([
   faulty.commitFault = fault;
   await expect(session.flush()).rejects.toMatchObject({ code: "UNAVAILABLE" });
   faulty.commitFault = undefined;
-  session.reposition(0, 0n);
+  session.resetTo(0, 0n, "other-log");
   session.commit({ partition: 0, offset: 0n });
   await session.flush();
   expect(await storedOffset(faulty.inner, key)).toBe(1n);
 });
 
-test("a durable way back is what the next flush writes, and nothing of before comes after it (contract 5.15)", async () => {
+test("inside a transaction a position only goes forward: a reset has to be durable before it begins (contract 5.15)", async () => {
   const faulty = createFaultyStore();
-  await using session = await openOffsetSession({ ...options, store: faulty.store, strategy: "manual" });
-  session.commit({ partition: 0, offset: 9n });
-  await session.flush();
+  await using session = await openOffsetSession({ ...options, store: faulty.store });
   session.commit({ partition: 0, offset: 19n });
-  session.reposition(0, 5n, { durable: true });
-  await expect(session.commitWithin({} as never, { partition: 0, offset: 5n })).rejects.toThrow(/went back/u);
+  session.resetTo(0, 5n, "truncated");
+  const committing = session.commitWithin({} as never, { partition: 0, offset: 5n });
+  await expect(committing).rejects.toMatchObject({ name: "ConsumerStateError", code: "NOT_NEXT" });
   await session.flush();
-  await session.flush();
-  expect(faulty.commits.slice(1).map(([entry]) => [entry?.nextOffset, entry?.rewind])).toEqual([[5n, true]]);
   await session.commitWithin({} as never, { partition: 0, offset: 5n });
   expect(faulty.commits.at(-1)).toMatchObject([{ nextOffset: 6n }]);
 });
 
-test("a position that was committed before reading went elsewhere is still written (contract 6.5)", async () => {
+test("while a caller's transaction is open, flushes leave its partition out, until the caller tells its end (contract 5.15)", async () => {
   const faulty = createFaultyStore();
-  await using session = await openOffsetSession({ ...options, store: faulty.store });
-  session.commit({ partition: 0, offset: 9n });
-  session.reposition(0, 100n);
+  await using session = await openOffsetSession({ ...options, partitions: [0, 1], store: faulty.store });
+  for (const partition of [0, 1]) session.commit({ partition, offset: 0n });
+  await session.commitWithin({} as never, { partition: 0, offset: 1n });
   await session.flush();
-  expect(await storedOffset(faulty.inner, key)).toBe(10n);
-  expect(session.position(0)).toBe(100n);
+  expect(faulty.commits.at(-1)).toMatchObject([{ key: { partition: 1 }, nextOffset: 1n }]);
+  session.commit({ partition: 0, offset: 1n });
+  await session.flush();
+  expect(faulty.commits.at(-1)).toMatchObject([{ key: { partition: 0 }, nextOffset: 2n }]);
 });
 
-test("a write whose answer was lost and that arrives after the rewind changes nothing (contract 6.5)", async () => {
+test("a write whose answer was lost and that arrives after the reset changes nothing (contract 6.5)", async () => {
   const faulty = createFaultyStore();
   await using session = await openOffsetSession({ ...options, store: faulty.store });
   session.commit({ partition: 0, offset: 9n });
@@ -80,7 +100,7 @@ test("a write whose answer was lost and that arrives after the rewind changes no
   session.commit({ partition: 0, offset: 99n });
   await expect(session.flush()).rejects.toMatchObject({ code: "UNAVAILABLE" });
   faulty.commitFault = undefined;
-  session.reposition(0, 0n);
+  session.resetTo(0, 0n, "other-log");
   session.commit({ partition: 0, offset: 0n });
   await session.flush();
   expect(await storedOffset(faulty.inner, key)).toBe(1n);
@@ -94,20 +114,21 @@ test("a write whose answer was lost and that arrives after the rewind changes no
 test.each([
   ["was applied and its answer lost", loseAnswer],
   ["was not applied", fail],
-])("a session goes on after a rewind that %s, back once more too (contract 6.5)", async (_what, fault) => {
+])("a session goes on after a reset that %s, back once more too (contract 6.5)", async (_what, fault) => {
   const faulty = createFaultyStore();
   await using session = await openOffsetSession({ ...options, store: faulty.store });
   session.commit({ partition: 0, offset: 19n });
   await session.flush();
-  session.reposition(0, 5n);
-  session.commit({ partition: 0, offset: 5n });
+  session.resetTo(0, 5n, "other-log");
   faulty.commitFault = fault;
   await expect(session.flush()).rejects.toMatchObject({ code: "UNAVAILABLE" });
   faulty.commitFault = undefined;
-  session.reposition(0, 0n);
+  session.resetTo(0, 0n, "other-log");
   session.commit({ partition: 0, offset: 0n });
   await session.flush();
-  expect(await storedOffset(faulty.inner, key)).toBe(1n);
+  expect(await faulty.inner.fetch([key])).toMatchObject([
+    { record: { nextOffset: 1n, resetFrom: { nextOffset: 20n } } },
+  ]);
   for (const offset of [1n, 30n]) {
     session.commit({ partition: 0, offset });
     await session.flush();

@@ -154,7 +154,8 @@ class RoundCheck {
     this.#fenced += 1;
     const trace = session.partitions.get(entry.partition);
     if (trace !== undefined) trace.fencedAt = line;
-    if (entry.reason !== "superseded") about(`was fenced: ${entry.reason}`);
+    // A successor may have let go of it again by then.
+    if (entry.reason !== "superseded" && entry.reason !== "released") about(`was fenced: ${entry.reason}`);
     // A claim replaces what it has read: what was on its way before this session's came to nothing.
     const bySomebody = [...this.#sessions.values()].some(
       (other) => other !== session && !((other.claimedAt ?? other.killedAt ?? line) < session.claimingAt),

@@ -116,7 +116,7 @@ export class SessionCheck {
     for (const [index, [partition, nextOffset]] of commit.positions.entries()) {
       const status = statuses[index] ?? "nothing";
       this.#session.disturbed ||= OUTAGE_CODES.has(status);
-      if (status === "superseded" || OUTAGE_CODES.has(status)) continue;
+      if (status === "superseded" || status === "released" || OUTAGE_CODES.has(status)) continue;
       if (status === "committed") {
         if (nextOffset !== null) this.#isStored(partition, nextOffset, commit.storedBefore);
         continue;

@@ -2,9 +2,11 @@ import { setTimeout as pause } from "node:timers/promises";
 import {
   type Consumer,
   type ConsumerEvent,
+  type ConsumerOptions,
   createConsumer,
   type LogRecord,
   type LogSource,
+  type ManualConsumer,
   OffsetFencedError,
   OffsetStoreError,
 } from "@tidemark/core";
@@ -73,8 +75,9 @@ export async function consume(task: LifeTask, host: LifeHost): Promise<void> {
         break;
       }
       journal.write(who, { what: "broken", error: describe(error) });
-      if (host.isReplaced()) break;
+      // What was sent to this process while it was busy or frozen is heard only now.
       await pause(PAUSE_AFTER_ERROR_MS);
+      if (host.isReplaced()) break;
     } finally {
       await place?.close().catch(() => undefined);
     }
@@ -92,13 +95,12 @@ async function oneSession(
   const { life, name, flaw, untilEnd } = task;
   const { journal, source } = host;
   const store = flaw === undefined ? place.store : flaws[flaw](place.store);
-  const consumer = await createConsumer<unknown>({
+  const options: ConsumerOptions<unknown> = {
     source,
     store: journaledStore(store, journal, who, host.hooks),
     topic: name,
     consumer: name,
     partitions: Array.from({ length: task.partitions }, (_, partition) => partition),
-    strategy: life.strategy === "auto" ? "auto" : "manual",
     flushInterval: life.flushInterval,
     ttl: life.ttl,
     maxUnflushedAge: life.maxUnflushedAge,
@@ -111,7 +113,9 @@ async function oneSession(
       writeEvent(journal, who, event);
       state.isFenced ||= event.type === "fenced";
     },
-  });
+  };
+  const manual = life.strategy === "auto" ? undefined : await createConsumer({ ...options, strategy: "manual" });
+  const consumer = manual ?? (await createConsumer(options));
   // A loop that waits is ended by closing; one that has a record in hand ends by itself when that is worked on.
   const work = { inHand: false };
   const leave = (): void => {
@@ -121,7 +125,7 @@ async function oneSession(
   if (host.leaving.aborted) leave();
   try {
     host.notify("ready");
-    await loop(consumer, task, host, place, who, work);
+    await loop(consumer, manual, task, host, place, who, work);
   } finally {
     host.leaving.removeEventListener("abort", leave);
     await consumer.close();
@@ -129,7 +133,8 @@ async function oneSession(
 }
 
 async function loop(
-  consumer: Consumer<unknown>,
+  consumer: Consumer,
+  manual: ManualConsumer<unknown> | undefined,
   task: LifeTask,
   host: LifeHost,
   place: OpenedPlace,
@@ -150,15 +155,15 @@ async function loop(
     count += 1;
     if (count % life.recordsPerPause === 0) await pause(1);
     await host.gate();
-    if (life.strategy === "transaction") {
-      await transact(consumer, task, record, place);
+    if (life.strategy === "transaction" && manual !== undefined) {
+      await transact(manual, task, record, place);
       note("transacted");
     }
     // Nobody comes back for the next one: leaving commits nothing.
     if (life.strategy === "auto" && leaving.aborted) break;
-    if (life.strategy === "acknowledge") {
+    if (life.strategy === "acknowledge" && manual !== undefined) {
       taken.push(record);
-      if (taken.length === life.window) acknowledgeAll(consumer, taken.splice(0), journal, who);
+      if (taken.length === life.window) acknowledgeAll(manual, taken.splice(0), journal, who);
     } else {
       note("done");
       if (life.strategy !== "auto") consumer.commit(record);
@@ -167,12 +172,12 @@ async function loop(
     work.inHand = false;
   }
   // The end of the log may come before the window is full.
-  if (!leaving.aborted) acknowledgeAll(consumer, taken, journal, who);
+  if (!leaving.aborted && manual !== undefined) acknowledgeAll(manual, taken, journal, who);
 }
 
 /** In an order that has nothing to do with that of the records, and comes again. */
 function acknowledgeAll(
-  consumer: Consumer<unknown>,
+  consumer: ManualConsumer<unknown>,
   records: readonly LogRecord[],
   journal: Journal,
   who: string,
@@ -185,7 +190,7 @@ function acknowledgeAll(
 }
 
 async function transact(
-  consumer: Consumer<unknown>,
+  consumer: ManualConsumer<unknown>,
   { name, flaw, untilEnd }: LifeTask,
   record: LogRecord,
   place: OpenedPlace,

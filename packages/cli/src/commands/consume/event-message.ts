@@ -22,17 +22,17 @@ export function eventMessage(event: ConsumerEvent, { start, verbose }: EventMess
     case "reset":
       return `${place(event)}: offset ${event.from} ${whyGone(event)}; policy ${event.policy} goes on at ${event.to}${skippedText(event)}`;
     case "fetch-failed":
-      return `${place(event)}: cannot be read, next try in ${event.retryInMs} ms: ${event.error.message}`;
+      return `${place(event)}: cannot be read, next attempt in ${event.retryInMs} ms: ${event.error.message}`;
     case "refresh-failed":
-      return `new partitions of topic ${JSON.stringify(event.topic)} could not be looked up, later again: ${event.error.message}`;
+      return `new partitions of topic ${JSON.stringify(event.topic)} could not be looked up; trying again later: ${event.error.message}`;
     case "partition-added":
       return `${place(event)}: is new; read from its beginning`;
     case "flush-failed":
-      return `${keysText(event.keys)} could not be written yet, and is tried again: ${event.error.message}`;
+      return `${keysText(event.keys)} could not be written yet; trying again: ${event.error.message}`;
     case "behind":
       return `${keyText(event.key)}: the stored position ${event.record.nextOffset} is ahead of ${event.sent} and stays`;
     case "recreated":
-      return `${keyText(event.key)}: had expired while it could not be renewed, and is written anew`;
+      return `${keyText(event.key)}: expired while the store was away, and was written again`;
     case "stalled":
       return `the store has not taken a position for ${event.unflushedForMs} ms: waiting until it does`;
     case "recovered":
@@ -46,12 +46,20 @@ export function eventMessage(event: ConsumerEvent, { start, verbose }: EventMess
 type ResetEvent = ConsumerEvent & { readonly type: "reset" };
 
 function whyGone({ reason, from, latest }: ResetEvent): string {
-  if (reason === "below-log") return "is older than what the log keeps";
-  // A topic that was made again while it was read may have grown past it.
-  return from > latest ? `lies beyond the log's end at ${latest}` : "belongs to a log that this one has replaced";
+  switch (reason) {
+    case "below-log":
+      return "is older than what the log keeps";
+    case "beyond-log":
+      // A log that was recreated while it was read may have grown past it since.
+      return from > latest ? `lies beyond the log's end at ${latest}` : `lay beyond the log's end, now at ${latest}`;
+    case "other-log":
+      return "belongs to another log: the topic was recreated";
+    case "truncated":
+      return "is no longer there: the log was truncated";
+  }
 }
 
-/** Below the log they are gone, or the policy passed them over; beyond its end they belong to a log that was not read. */
+/** Below the log they are gone, or the policy passed them over; of another log nothing was read before. */
 function skippedText({ reason, from, to, skipped, earliest }: ResetEvent): string {
   if (skipped === 0n) return "";
   if (reason === "below-log") {

@@ -12,6 +12,9 @@ import {
   type WriteStatus,
 } from "./write-status.ts";
 
+// Small enough for progress to be seen, and for Ctrl-C to end it soon.
+const MOST_AT_ONCE = 1_000;
+
 /** Something that is to be written, or not, and what became of it. */
 export interface Writable {
   status: WriteStatus;
@@ -49,7 +52,7 @@ export async function writePositions<Row extends Writable>(options: WritePositio
     isInterrupted = true;
   });
   try {
-    const size = store.capabilities.maxBatch;
+    const size = Math.min(store.capabilities.maxBatch, MOST_AT_ONCE);
     for (let start = 0; start < rows.length && !isInterrupted; start += size) {
       const batch = rows.slice(start, start + size);
       const ended = await writeBatch(batch, entriesOf, write ? (entries) => store.reset(entries) : planned);

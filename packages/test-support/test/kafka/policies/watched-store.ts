@@ -7,7 +7,7 @@ export const CONSUMER = "c1";
 /** A store in memory that remembers what was asked of it. */
 export interface WatchedStore {
   readonly store: OffsetStore;
-  /** Every entry of every commit, in the order sent. */
+  /** Every position that was sent, in this order; claims that end without one are left out. */
   readonly commits: CommitEntry[];
   /** Writes a position as an operator would. */
   put(topic: string, nextOffset: bigint, partitions?: readonly number[]): Promise<void>;
@@ -21,7 +21,7 @@ export function watchedStore(): WatchedStore {
   const commits: CommitEntry[] = [];
   const commit = store.commit.bind(store);
   store.commit = (entries, options) => {
-    commits.push(...entries);
+    commits.push(...entries.filter(({ nextOffset }) => nextOffset !== undefined));
     return commit(entries, options);
   };
   return {

@@ -77,7 +77,6 @@ export async function askTidemark(
           consumer,
           topic: full,
           partitions: [0, 1],
-          strategy: "manual",
         })
       : undefined;
   const args = [

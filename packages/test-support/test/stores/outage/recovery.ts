@@ -16,7 +16,6 @@ export function defineRecovery(on: Declare): void {
         consumer: key.consumer,
         topic: key.topic,
         partitions: [0, 1],
-        strategy: "manual",
         flushInterval: 10,
         onEvent: ({ type }) => events.push(type),
       });
@@ -42,7 +41,7 @@ export function defineRecovery(on: Declare): void {
       proxy.silence();
       await work();
       proxy.restore();
-      await expect.poll(() => session.unflushed, { timeout: 20_000 }).toBe(false);
+      await expect.poll(() => session.flush().then(() => true, () => false), { timeout: 20_000 }).toBe(true);
       expect(session.fenced).toBeUndefined();
       expect(await stored(direct)).toMatchObject({ nextOffset: next });
       expect(await stored(direct, { ...key, partition: 1 })).toMatchObject({ nextOffset: next });

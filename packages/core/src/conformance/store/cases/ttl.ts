@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { inspect } from "node:util";
 
+import type { CommitEntry } from "../../../offset-store.ts";
 import type { ConformanceCase } from "../conformance-case.ts";
 import { eventually } from "../eventually.ts";
-import { claim, committed, expire, fetched, found, keyOf, listed, newToken, reset } from "../outcomes.ts";
+import { claim, commit, committed, expire, fetched, found, keyOf, listed, newToken, reset } from "../outcomes.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -45,6 +47,34 @@ export const ttlCases: readonly ConformanceCase[] = [
       await claim(store, key, token, { ttl: HOUR_MS });
       await claim(store, key, token, { ttl: null });
       assert.equal(await ttlNow(), undefined);
+    },
+  },
+  {
+    id: "ttl/told-by-commit",
+    clause: "3.5g",
+    title:
+      "the answer to a commit tells the ttl that the record has now, whoever set it, and none where it never expires",
+    run: async ({ store }) => {
+      const [key, token] = [keyOf(), newToken()];
+      const told = async (what: string, ttl: number | undefined, entry: Partial<CommitEntry>): Promise<void> => {
+        const { nextOffset, ...more } = entry;
+        const outcome = await commit(store, key, token, nextOffset, more);
+        if (outcome.status !== "committed") assert.fail(`${what} was not committed: ${inspect(outcome)}`);
+        assert.equal(outcome.ttl, ttl, `${what} was answered with the ttl ${outcome.ttl}; the record has ${ttl}`);
+        assert.equal((await found(store, key)).ttl, ttl, "the record itself has another ttl");
+      };
+      await claim(store, key, token);
+      await told("a commit of a record that never expires", undefined, { nextOffset: 1n });
+      await told("a commit with a ttl", HOUR_MS, { nextOffset: 2n, ttl: HOUR_MS });
+      await told("a commit without a ttl", HOUR_MS, { nextOffset: 3n });
+      await told("a renewal", HOUR_MS, {});
+      await expire(store, key, 2 * HOUR_MS);
+      await told("the first renewal after an expire", 2 * HOUR_MS, {});
+      await told("a rewind", 2 * HOUR_MS, { nextOffset: 1n, rewind: true });
+      await told("a commit that removes the ttl", undefined, { nextOffset: 4n, ttl: null });
+      await store.delete({ keys: [key] });
+      await told("a recreation", HOUR_MS, { nextOffset: 4n, ttl: HOUR_MS, recreate: true, owner: "owner-1" });
+      await told("a release", HOUR_MS, { release: true });
     },
   },
   {

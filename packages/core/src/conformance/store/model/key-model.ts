@@ -61,6 +61,7 @@ export interface KeyAnswer {
   readonly reason?: FencedReason;
   readonly owner?: string;
   readonly epoch?: number;
+  readonly ttl?: number;
   readonly record?: ShownState | undefined;
 }
 
@@ -135,7 +136,7 @@ function commitStep(state: KeyState | undefined, entry: CommitEntry, { stamp, ep
       ? entry.rewind === true && isThere && isEnded
       : isEnded && (nextOffset === undefined || isThere);
     const told = entry.rewind === true ? { epoch: now.epoch } : {};
-    if (isRepeated) return { state, answer: { status: "committed", ...told } };
+    if (isRepeated) return { state, answer: { status: "committed", ...told, ...ttlOf(now) } };
     return now.released ? fenced(state, "released") : fenced(state, "superseded", now.owner);
   }
   const isBack = nextOffset !== undefined && now.nextOffset !== undefined && nextOffset < now.nextOffset;
@@ -145,7 +146,7 @@ function commitStep(state: KeyState | undefined, entry: CommitEntry, { stamp, ep
   const renewed = { ttl: changed(now.ttl, ttl), updatedAt: stamp };
   return {
     state: { ...now, ...positionOf(now, entry, stamp), ...renewed, ...rewound, ...released },
-    answer: { status: "committed", ...rewound },
+    answer: { status: "committed", ...rewound, ...ttlOf(renewed) },
   };
 }
 
@@ -193,6 +194,10 @@ function fenced(state: KeyState | undefined, reason: FencedReason, owner?: strin
 
 function changed(kept: number | undefined, ttl: number | null | undefined): number | undefined {
   return ttl === undefined ? kept : (ttl ?? undefined);
+}
+
+function ttlOf({ ttl }: Pick<KeyState, "ttl">): Pick<KeyAnswer, "ttl"> {
+  return ttl === undefined ? {} : { ttl };
 }
 
 function shown(state: KeyState): ShownState {

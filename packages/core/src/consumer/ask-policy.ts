@@ -1,8 +1,8 @@
 import { backoffMs, delay } from "../driver/deadline.ts";
 import { OffsetOutOfRangeError } from "../errors/offset-out-of-range-error.ts";
-import type { ListOffsetsEntry, LogSource } from "../log-source.ts";
+import type { ListOffsetsEntry } from "../log-source.ts";
 import type { OffsetResetContext, OffsetResetPolicy } from "../offset-reset-policy.ts";
-import { type LogBounds, lookUpBounds, lookUpTimestamps } from "./log-bounds.ts";
+import { type LogBounds, type LogPoint, lookUpBounds, lookUpTimestamps, type OffsetLookup } from "./log-bounds.ts";
 
 const MAX_ATTEMPTS = 5;
 const RETRY_BASE_MS = 50;
@@ -11,15 +11,21 @@ const RETRY_MAX_MS = 1_000;
 /** A partition that needs a policy to say where to go on. */
 export interface OffsetQuestion {
   readonly partition: number;
+  /** `start`: no position is stored. Else why the log refused `requested`. */
+  readonly reason: OffsetResetContext["reason"];
   /** The offset that the log refused; -1n where none was asked for. */
   readonly requested: bigint;
   /** The offset of the failing fetch; -1n where there was none. */
   readonly lastOffsetFetched: bigint;
+  /** Where a truncated log differs from what was read: there reading goes on, unless the policy refuses to choose. */
+  readonly divergedAt?: bigint | undefined;
 }
 
 /** What a policy said, and the log that it said it of. */
 export interface OffsetChoice {
-  readonly offset: bigint;
+  readonly nextOffset: bigint;
+  /** The mark of a position there, in the log's own words. */
+  readonly mark: string | undefined;
   readonly bounds: LogBounds;
 }
 
@@ -31,66 +37,75 @@ export type OffsetDecision = (partition: number, choice: OffsetChoice | Error) =
  * A choice outside of the log counts as one more failing fetch; after five of them the partition is out of range for good.
  * Each partition is decided once, as soon as its answer is known: those that are asked again hold up no other.
  */
-export async function chooseOffsets(
-  source: LogSource,
-  topic: string,
+export async function askPolicy(
+  log: OffsetLookup,
   policy: OffsetResetPolicy,
-  reason: OffsetResetContext["reason"],
   questions: readonly OffsetQuestion[],
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
   decide: OffsetDecision,
 ): Promise<void> {
+  const { topic } = log;
   let open: readonly OffsetQuestion[] = questions;
   for (let attempt = 0; open.length > 0; attempt += 1) {
     if (attempt > 0) await delay(backoffMs(attempt - 1, RETRY_BASE_MS, RETRY_MAX_MS), signal);
     const bounds = await lookUpBounds(
-      source,
-      topic,
+      log,
       open.map(({ partition }) => partition),
-      { signal },
+      signal,
     );
     const asked: (OffsetQuestion & ListOffsetsEntry)[] = [];
     for (const question of open) {
       const { earliest, latest } = boundsOf(bounds, question.partition);
+      const { partition, reason, requested, lastOffsetFetched } = question;
       try {
-        const timestamp = policy.timestamp({ ...question, topic, reason, earliest, latest });
+        const context = { topic, partition, reason, requested, lastOffsetFetched, earliest: earliest.offset };
+        const timestamp = policy.timestamp({ ...context, latest: latest.offset });
         checkTimestamp(timestamp);
         asked.push({ ...question, timestamp });
       } catch (error) {
-        decide(question.partition, policyFailure(policy, topic, question.partition, error));
+        decide(partition, policyFailure(policy, topic, partition, error));
       }
     }
-    const listed = await lookUpTimestamps(source, topic, asked, bounds, { signal });
+    const listed = await lookUpTimestamps(log, asked, bounds, signal);
     open = asked.flatMap((question) => {
-      const { partition, lastOffsetFetched } = question;
+      const { partition, lastOffsetFetched, divergedAt } = question;
       const { earliest, latest } = boundsOf(bounds, partition);
+      const answer = listed.get(partition) ?? latest;
       let offset: bigint;
       try {
-        const answer = listed.get(partition) ?? latest;
-        const adjusted: unknown = policy.adjustOffset ? policy.adjustOffset(lastOffsetFetched, answer) : answer;
+        const adjusted: unknown = policy.adjustOffset
+          ? policy.adjustOffset(lastOffsetFetched, answer.offset)
+          : answer.offset;
         checkOffset(adjusted);
-        offset = adjusted;
+        // What was read up to there is what the log still has.
+        offset = divergedAt !== undefined && contains(earliest, latest, divergedAt) ? divergedAt : adjusted;
       } catch (error) {
         decide(partition, policyFailure(policy, topic, partition, error));
         return [];
       }
-      if (offset >= earliest && offset <= latest) {
-        decide(partition, { offset, bounds: { earliest, latest } });
+      if (contains(earliest, latest, offset)) {
+        const mark = offset === answer.offset ? answer.mark : undefined;
+        decide(partition, { nextOffset: offset, mark, bounds: { earliest, latest } });
         return [];
       }
       if (attempt + 1 < MAX_ATTEMPTS) return [{ ...question, lastOffsetFetched: offset }];
       // What was lost is what an operator looks for: the policy's choice alone tells nothing of it.
       const instead = question.requested < 0n ? "" : ` instead of ${question.requested}`;
       const detail = `reset policy ${JSON.stringify(policy.name)} chose offsets outside of it ${MAX_ATTEMPTS} times${instead}`;
-      decide(partition, new OffsetOutOfRangeError({ topic, partition, requested: offset, earliest, latest, detail }));
+      const range = { earliest: earliest.offset, latest: latest.offset };
+      decide(partition, new OffsetOutOfRangeError({ topic, partition, requested: offset, ...range, detail }));
       return [];
     });
   }
 }
 
+function contains(earliest: LogPoint, latest: LogPoint, offset: bigint): boolean {
+  return offset >= earliest.offset && offset <= latest.offset;
+}
+
 function boundsOf(bounds: ReadonlyMap<number, LogBounds>, partition: number): LogBounds {
   const found = bounds.get(partition);
-  if (found === undefined) throw new TypeError(`the log source gave no bounds for partition ${partition}`);
+  if (found === undefined) throw new TypeError(`listOffsets gave no bounds for partition ${partition}`);
   return found;
 }
 

@@ -1,0 +1,118 @@
+import type { OffsetOutOfRangeError } from "../errors/offset-out-of-range-error.ts";
+import type { FetchResult, LogRecord } from "../log-source.ts";
+
+const NO_RECORDS: readonly LogRecord[] = [];
+
+/** One partition of a consumer, for as long as it reads it: where reading stands, and what is fetched and not handed out. */
+export class ConsumedPartition {
+  readonly number: number;
+  /** The offset to fetch next. */
+  nextFetch = 0n;
+  /** Which log `nextFetch` belongs to. */
+  mark: string | undefined;
+  /** The offset at which a loop that reads until the end stops. */
+  endOffset: bigint | undefined;
+  /** What the log refused, until it is decided where to go on: it outlives a loop. */
+  refused: { readonly offset: bigint; readonly error: OffsetOutOfRangeError } | undefined;
+  /** How many fetches have failed in a row. */
+  failures = 0;
+  /** How many resets in a row gave an offset that the log refused again. */
+  resets = 0;
+  /** Whether the log has answered in this loop, or has failed to for now. */
+  hasAnswered = false;
+  /** Whether a record was handed out in this loop. */
+  hasBegun = false;
+  /** What it holds of the loop's budget, for the fetch under way or its answer. */
+  heldBytes = 0;
+  /** Why it cannot be read any more in this loop. */
+  error: Error | undefined;
+  #records = NO_RECORDS;
+  #index = 0;
+  // Without a session: the record handed out last, or the position where there was none yet.
+  #position: bigint;
+  #handedOut: bigint | undefined;
+  // A position beyond the end is not the end: the log has to refuse it first.
+  #isBeyondEnd = false;
+
+  constructor(number: number, position: bigint, mark: string | undefined) {
+    this.number = number;
+    this.#position = position;
+    this.mark = mark;
+  }
+
+  /** Where reading goes on, where no session knows it: a record that was handed out is behind it. */
+  get position(): bigint {
+    return this.#handedOut === undefined ? this.#position : this.#handedOut + 1n;
+  }
+
+  /** Whether a record waits to be handed out. */
+  get isFilled(): boolean {
+    return this.#index < this.#records.length;
+  }
+
+  /** Whether everything up to the end that was asked for is handed out. */
+  get isFinished(): boolean {
+    if (this.endOffset === undefined || this.#isBeyondEnd || this.refused !== undefined) return false;
+    const next = this.#records[this.#index];
+    return next === undefined ? this.nextFetch >= this.endOffset : next.offset >= this.endOffset;
+  }
+
+  /** A loop begins to read here. */
+  begin(position: bigint, mark: string | undefined, endOffset: bigint | undefined): void {
+    this.endOffset = endOffset;
+    this.#isBeyondEnd = endOffset !== undefined && position > endOffset;
+    this.hasAnswered = false;
+    this.hasBegun = false;
+    this.heldBytes = 0;
+    this.error = undefined;
+    this.resets = 0;
+    // Who moved the position past what was refused has decided already.
+    if (this.refused !== undefined && this.refused.offset < position) this.refused = undefined;
+    this.#goTo(position, mark);
+  }
+
+  /** Takes in what a fetch brought. */
+  fill({ records, nextOffset, mark }: FetchResult): void {
+    const asked = this.nextFetch;
+    // A log may answer with whole batches that begin earlier than what was asked for.
+    const isEarlier = (records[0]?.offset ?? asked) < asked;
+    this.#isBeyondEnd = false;
+    this.#records = isEarlier ? records.filter(({ offset }) => offset >= asked) : records;
+    this.#index = 0;
+    this.failures = 0;
+    this.resets = 0;
+    this.hasAnswered = true;
+    if (mark !== undefined) this.mark = mark;
+    if (nextOffset > asked) this.nextFetch = nextOffset;
+  }
+
+  /** Hands out the next record. */
+  take(): LogRecord | undefined {
+    const record = this.#records[this.#index];
+    if (record === undefined) return undefined;
+    this.#index += 1;
+    this.hasBegun = true;
+    this.#handedOut = record.offset;
+    return record;
+  }
+
+  /** Goes on elsewhere, on a log that may end earlier than the one before. */
+  moveTo(offset: bigint, mark: string | undefined, latest: bigint): void {
+    this.refused = undefined;
+    this.resets += 1;
+    this.#isBeyondEnd = false;
+    // A log that was recreated and is shorter never gets to the end of the former one.
+    if (this.endOffset !== undefined && this.endOffset > latest) this.endOffset = latest;
+    this.#goTo(offset, mark);
+  }
+
+  #goTo(offset: bigint, mark: string | undefined): void {
+    this.nextFetch = offset;
+    this.mark = mark;
+    this.#position = offset;
+    this.#handedOut = undefined;
+    this.#records = NO_RECORDS;
+    this.#index = 0;
+    this.failures = 0;
+  }
+}

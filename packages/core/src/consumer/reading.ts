@@ -1,0 +1,218 @@
+import type { LogRecord } from "../log-source.ts";
+import type { OffsetOutOfRangeError } from "../errors/offset-out-of-range-error.ts";
+import type { OffsetChoice } from "./ask-policy.ts";
+import type { ConsumedPartition } from "./consumed-partition.ts";
+import { type FetcherOptions, type FetcherOwner, PartitionFetcher } from "./partition-fetcher.ts";
+import { TurnClock } from "./turn-clock.ts";
+
+/** What a reading asks of its consumer. */
+export interface ReadingOwner {
+  /** Throws if the consumer may not go on. */
+  check(): void;
+  /** Whether something must be waited for before the next record. */
+  isBlocked(): boolean;
+  /** Waits for it, or for the signal. */
+  unblocked(signal: AbortSignal): Promise<void>;
+  /** A record is handed out. */
+  handedOut(partition: ConsumedPartition, record: LogRecord): void;
+  /** The log has no record before `partition.nextFetch` that was not handed out. */
+  caughtUp(partition: ConsumedPartition): void;
+  /** The position no longer exists. Resolves when reading may go on at the choice. */
+  moved(
+    partition: ConsumedPartition,
+    refused: OffsetOutOfRangeError,
+    choice: OffsetChoice,
+    signal: AbortSignal,
+  ): Promise<void>;
+}
+
+/**
+ * Reads partitions and hands out their records in turn, from its beginning to its end. Nothing is looked through: a
+ * partition is fetched again when it is empty, and comes into the queue when it has records.
+ */
+export class Reading implements FetcherOwner {
+  /** The partitions that are not read to their end. */
+  readonly partitions = new Set<ConsumedPartition>();
+  readonly #owner: ReadingOwner;
+  readonly #fetcher: PartitionFetcher;
+  readonly #abort = new AbortController();
+  readonly #clock = new TurnClock();
+  // Those with records to hand out, in the order in which these came.
+  readonly #filled = new Set<ConsumedPartition>();
+  #failed: ConsumedPartition | undefined;
+  #current: ConsumedPartition | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #wait: PromiseWithResolvers<void> | undefined;
+
+  constructor(options: FetcherOptions, owner: ReadingOwner) {
+    this.#owner = owner;
+    this.#fetcher = new PartitionFetcher(options, this, this.#abort.signal);
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  get isOver(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
+  /** Ends: what waits is told that there is nothing more. */
+  end(): void {
+    this.#abort.abort();
+    this.wake();
+  }
+
+  /** Ends: what waits, or the next call, rejects. */
+  fail(error: unknown): void {
+    if (this.isOver) return;
+    this.#failure = { error };
+    this.end();
+  }
+
+  /** Looks again: something happened that may be waited for. */
+  wake(): void {
+    this.#wait?.resolve();
+  }
+
+  /** Begins to read partitions, each as soon as it is ready. */
+  add(partitions: readonly ConsumedPartition[], ready?: (partition: ConsumedPartition) => Promise<void>): void {
+    // All of them first: what one may ask for depends on how many there are.
+    for (const partition of partitions) this.partitions.add(partition);
+    for (const partition of partitions) {
+      if (partition.isFinished) this.#finish(partition);
+      else if (ready === undefined) this.#fetch(partition);
+      else this.#fetchAfter(partition, ready(partition));
+    }
+  }
+
+  /** The store refuses the partition's position for good: nothing more of it is handed out, and reading ends with that. */
+  refuse(partition: ConsumedPartition, error: Error): void {
+    if (!this.partitions.has(partition)) return;
+    partition.error ??= error;
+    this.answered(partition);
+  }
+
+  /** A partition is not the consumer's any more. */
+  drop(partition: ConsumedPartition): void {
+    this.#finish(partition);
+    if (this.#failed === partition) this.#failed = [...this.partitions].find(({ error }) => error !== undefined);
+  }
+
+  /** A record, if one is there and may be handed out without waiting for anything. */
+  takeNow(): LogRecord | undefined {
+    if (this.isOver || this.#owner.isBlocked() || !this.#clock.hasTime()) return undefined;
+    return this.#take();
+  }
+
+  /** Waits for the next record; `undefined` when there is nothing more. */
+  async takeNext(): Promise<LogRecord | undefined> {
+    await this.#clock.letOthersRun();
+    for (;;) {
+      const failure = this.#failure;
+      this.#failure = undefined;
+      if (failure !== undefined) throw failure.error;
+      if (this.isOver) return undefined;
+      this.#owner.check();
+      this.#throwError();
+      if (this.#owner.isBlocked()) {
+        await this.#owner.unblocked(this.signal);
+        continue;
+      }
+      const record = this.#take();
+      if (record !== undefined) return record;
+      if (this.partitions.size === 0) return undefined;
+      this.#wait = Promise.withResolvers();
+      await this.#wait.promise;
+      this.#wait = undefined;
+      await this.#clock.letOthersRun();
+    }
+  }
+
+  answered(partition: ConsumedPartition): void {
+    if (partition.error !== undefined) {
+      this.#failed ??= partition;
+      if (this.#current === partition) this.#current = undefined;
+    } else if (partition.isFinished) this.#finish(partition);
+    else if (partition.isFilled) this.#filled.add(partition);
+    else if (partition.failures === 0) {
+      this.#owner.caughtUp(partition);
+      // Not at once: a log that has nothing to say and does not wait either would keep the event loop.
+      setImmediate(() => this.#fetch(partition));
+    }
+    this.wake();
+  }
+
+  moved(partition: ConsumedPartition, refused: OffsetOutOfRangeError, choice: OffsetChoice): void {
+    partition.moveTo(choice.nextOffset, choice.mark, choice.bounds.latest.offset);
+    this.#fetchAfter(partition, this.#owner.moved(partition, refused, choice, this.signal));
+  }
+
+  #fetchAfter(partition: ConsumedPartition, ready: Promise<void>): void {
+    ready.then(
+      () => {
+        if (partition.isFinished) this.#finish(partition);
+        else this.#fetch(partition);
+        this.wake();
+      },
+      // It ends with the reading, or with the session, and both are heard of elsewhere.
+      () => this.wake(),
+    );
+  }
+
+  #fetch(partition: ConsumedPartition): void {
+    if (!this.isOver && this.partitions.has(partition) && partition.error === undefined) this.#fetcher.fetch(partition);
+  }
+
+  #finish(partition: ConsumedPartition): void {
+    if (!partition.isFilled && partition.error === undefined) this.#owner.caughtUp(partition);
+    this.partitions.delete(partition);
+    this.#filled.delete(partition);
+    this.#fetcher.release(partition);
+    if (this.#current === partition) this.#current = undefined;
+    this.wake();
+  }
+
+  #take(): LogRecord | undefined {
+    let partition = this.#current;
+    if (partition === undefined) {
+      // Between two batches, so that a partition that fails is heard of however much the others have to say.
+      this.#throwError();
+      partition = this.#takeFilled();
+      this.#current = partition;
+    }
+    const record = partition?.take();
+    if (partition === undefined || record === undefined) return undefined;
+    this.#owner.handedOut(partition, record);
+    if (partition.isFinished) this.#finish(partition);
+    else if (!partition.isFilled) {
+      this.#owner.caughtUp(partition);
+      // After a batch it is the turn of the others, even if the next one is here in time.
+      this.#current = undefined;
+      // It is fetched while the last record of this one is worked on.
+      this.#fetcher.fetch(partition);
+    }
+    return record;
+  }
+
+  #takeFilled(): ConsumedPartition | undefined {
+    for (const partition of this.#filled) {
+      this.#filled.delete(partition);
+      if (partition.error === undefined) return partition;
+    }
+    return undefined;
+  }
+
+  /**
+   * A partition that cannot be read ends this reading; the next one tries it again. Not before every other partition had its
+   * turn: whoever loops again and again gets their records, and the failure too.
+   */
+  #throwError(): void {
+    const failed = this.#failed;
+    if (failed?.error === undefined) return;
+    for (const other of this.partitions) {
+      if (other.error === undefined && (!other.hasAnswered || (other.isFilled && !other.hasBegun))) return;
+    }
+    throw failed.error;
+  }
+}

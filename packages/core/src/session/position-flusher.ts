@@ -1,0 +1,392 @@
+import { backoffMs } from "../driver/deadline.ts";
+import type { OffsetFencedError } from "../errors/offset-fenced-error.ts";
+import { OffsetStoreError } from "../errors/offset-store-error.ts";
+import type { OffsetKey } from "../key.ts";
+import type { CommitOutcome, FencedOutcome, OffsetStore } from "../offset-store.ts";
+import type { HeldPartition, PartitionWrite } from "./held-partition.ts";
+import type { OffsetSessionEvent } from "./offset-session.ts";
+import { isFinal } from "./session-listener.ts";
+import type { ResolvedSessionOptions } from "./session-options.ts";
+
+const DEFAULT_RENEW_INTERVAL_MS = 30_000;
+const RETRY_BASE_MS = 100;
+const RETRY_MAX_MS = 5_000;
+const MAX_TIMER_MS = 2 ** 31 - 1;
+// What has expired under a renewal is written anew at once; more often than this is no race any more.
+const MAX_IMMEDIATE_ATTEMPTS = 4;
+// Renewals that are due within this part of their interval go along: few calls, however many partitions there are.
+const RENEWED_EARLY = 0.1;
+
+/** What a {@link PositionFlusher} writes, and whom it tells. */
+export interface FlusherContext {
+  readonly store: OffsetStore<never>;
+  readonly held: ReadonlyMap<number, HeldPartition>;
+  readonly options: ResolvedSessionOptions;
+  readonly emit: (event: OffsetSessionEvent) => void;
+  /** A partition's claim does not hold any more. */
+  readonly onFenced: (partition: HeldPartition, outcome: FencedOutcome) => void;
+  /** A partition's claim has ended as it was asked to. */
+  readonly onReleased: (partition: HeldPartition) => void;
+}
+
+/**
+ * Writes what is committed and renews what is idle: by time, one write in flight, again after a failure with growing
+ * pauses. Its timers never keep a process alive.
+ */
+export class PositionFlusher {
+  readonly #context: FlusherContext;
+  readonly #flushInterval: number;
+  readonly #stopped = new AbortController();
+  // In the order in which they became dirty: a flush costs what changed, however many partitions there are.
+  readonly #dirty = new Set<HeldPartition>();
+  // Partitions whose record is not what it should be: a renewal has the store say why.
+  readonly #suspects = new Set<HeldPartition>();
+  #renewAt = Number.POSITIVE_INFINITY;
+  #inFlight: Promise<void> | undefined;
+  #lastWrite: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #stallTimer: NodeJS.Timeout | undefined;
+  #failures = 0;
+  #fenced: OffsetFencedError | undefined;
+  #ready: PromiseWithResolvers<void> | undefined;
+
+  constructor(context: FlusherContext) {
+    const { flushInterval, maxUnflushedAge } = context.options;
+    this.#context = context;
+    // A flush that only begins when the position is too old would stall a consumer whose store is well.
+    this.#flushInterval = Math.min(flushInterval, maxUnflushedAge / 2);
+  }
+
+  /** Why nothing is written any more; `undefined` while it is. */
+  get fenced(): OffsetFencedError | undefined {
+    return this.#fenced;
+  }
+
+  /** Whether something committed is not durable. */
+  get hasDirty(): boolean {
+    return this.#dirty.size > 0;
+  }
+
+  /** Whether the oldest of it is older than `maxUnflushedAge`. */
+  get isStalled(): boolean {
+    return this.#ready !== undefined;
+  }
+
+  /** Resolves when nothing is stalled, or all has ended. */
+  whenReady(): Promise<void> {
+    return this.#ready?.promise ?? Promise.resolve();
+  }
+
+  /** A partition became dirty: it is due after all that were before it. */
+  dirtied(partition: HeldPartition): void {
+    this.#dirty.add(partition);
+    if (this.#timerAt > performance.now() + this.#flushInterval) this.#wake();
+  }
+
+  /** A partition is held from now on: it is to be renewed. */
+  watch(partition: HeldPartition): void {
+    this.#renewAt = Math.min(this.#renewAt, this.#renewalDueAt(partition));
+    this.#wake();
+  }
+
+  /** A partition is not held any more. */
+  forget(partition: HeldPartition): void {
+    this.#dirty.delete(partition);
+    this.#suspects.delete(partition);
+  }
+
+  /** Writes all that was committed before the call, except where a caller's transaction is open. */
+  async flush(): Promise<void> {
+    // What is in flight may have begun before the last commit.
+    await this.#idle();
+    if (!this.#isStopped && this.#dirty.size > 0) await (this.#inFlight ?? this.#start([]));
+    await this.#lastWrite;
+  }
+
+  /** Ends claims, together with what is committed; a claim that only could not be ended is an event and no failure. */
+  async release(partitions: readonly HeldPartition[]): Promise<void> {
+    const now = performance.now();
+    // What a caller's transaction has locked would keep the write waiting for it.
+    const free = partitions.filter(({ inTransactionUntil }) => inTransactionUntil <= now);
+    for (const partition of free) partition.isReleasing = true;
+    // Not the write that somebody else begins: it has none of those that are not dirty.
+    while (this.#inFlight !== undefined) await this.#idle();
+    if (!this.#isStopped && (free.length > 0 || this.#dirty.size > 0)) await this.#start(free);
+    await this.#lastWrite;
+  }
+
+  /** The claim is lost: what is still owned is written once more, and then nothing ever again. */
+  fence(error: OffsetFencedError): void {
+    this.#fenced ??= error;
+    this.#stopTimers();
+    // What fails here is an event: nobody is left to try it again.
+    this.#lastWrite ??= this.#idle()
+      .then(() => this.#send(this.#writesOf(this.#dirty)))
+      .then(() => undefined);
+  }
+
+  /** Ends everything, and waits for what is in flight. */
+  async stop(): Promise<void> {
+    this.#stopTimers();
+    await this.#idle();
+    await this.#lastWrite;
+  }
+
+  /** Whether a partition's record can have reached the end of its TTL since the last acknowledged write. */
+  mayHaveExpired({ ttl, writtenAt, writtenAtMs }: HeldPartition): boolean {
+    const { granularityMs } = this.#context.store.capabilities.expiry;
+    // By either clock: one stops while a machine sleeps, the other may be set.
+    const elapsedMs = Math.max(performance.now() - writtenAt, Date.now() - writtenAtMs);
+    return ttl !== undefined && elapsedMs + granularityMs >= ttl;
+  }
+
+  get #isStopped(): boolean {
+    return this.#stopped.signal.aborted;
+  }
+
+  #stopTimers(): void {
+    this.#stopped.abort();
+    clearTimeout(this.#timer);
+    clearTimeout(this.#stallTimer);
+    this.#ready?.resolve();
+    this.#ready = undefined;
+  }
+
+  async #idle(): Promise<void> {
+    await this.#inFlight?.catch(() => undefined);
+  }
+
+  #wake(): void {
+    if (this.#inFlight === undefined && this.#failures === 0) this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isStopped) return;
+    const now = performance.now();
+    const at =
+      this.#failures > 0
+        ? now + backoffMs(this.#failures - 1, RETRY_BASE_MS, RETRY_MAX_MS)
+        : Math.min(this.#oldest() + this.#flushInterval, this.#suspects.size > 0 ? now : this.#renewAt);
+    if (at >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = at;
+    this.#timer = setTimeout(() => this.#onTimer(), Math.min(MAX_TIMER_MS, Math.max(0, at - now)));
+    this.#timer.unref();
+  }
+
+  #onTimer(): void {
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    // A failure is an event by now, and the next attempt is scheduled.
+    if (this.#inFlight === undefined) this.#start(this.#dueForRenewal()).catch(() => undefined);
+  }
+
+  /** Since when the oldest of what is committed waits. What is refused for good is no reason for the others to wait. */
+  #oldest(): number {
+    for (const { refusal, dirtySince, inTransactionUntil } of this.#dirty) {
+      if (refusal === undefined) return Math.max(dirtySince, inTransactionUntil - this.#flushInterval);
+    }
+    return Number.POSITIVE_INFINITY;
+  }
+
+  /** Begins the one write: what is dirty, and these partitions. */
+  #start(others: readonly HeldPartition[]): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    this.#watchAge();
+    const writes = this.#writesOf(new Set([...this.#dirty, ...others]));
+    this.#inFlight = this.#send(writes).then((failure) => {
+      this.#inFlight = undefined;
+      if (!this.#isStopped) this.#ended(failure);
+      if (failure !== undefined) throw failure;
+    });
+    return this.#inFlight;
+  }
+
+  #ended(failure: OffsetStoreError | undefined): void {
+    if (failure !== undefined) {
+      this.#failures += 1;
+      // A renewal that failed is due.
+      this.#renewAt = Math.min(this.#renewAt, performance.now());
+      this.#watchAge();
+    } else {
+      this.#failures = 0;
+      clearTimeout(this.#stallTimer);
+      if (this.#ready !== undefined) {
+        this.#ready.resolve();
+        this.#ready = undefined;
+        this.#context.emit({ type: "recovered" });
+      }
+    }
+    this.#schedule();
+  }
+
+  /** Says `stalled` when what is committed gets too old while a write hangs or fails. */
+  #watchAge(): void {
+    clearTimeout(this.#stallTimer);
+    const since = this.#oldest();
+    if (since === Number.POSITIVE_INFINITY || this.#ready !== undefined) return;
+    const { maxUnflushedAge } = this.#context.options;
+    const stall = (): void => {
+      if (this.#ready !== undefined || this.#isStopped || (this.#inFlight === undefined && this.#failures === 0))
+        return;
+      this.#ready = Promise.withResolvers();
+      this.#context.emit({ type: "stalled", unflushedForMs: Math.round(performance.now() - since) });
+    };
+    const leftMs = since + maxUnflushedAge - performance.now();
+    if (leftMs <= 0 && this.#failures > 0) return stall();
+    this.#stallTimer = setTimeout(stall, Math.max(0, leftMs));
+    this.#stallTimer.unref();
+  }
+
+  #writesOf(partitions: Iterable<HeldPartition>): PartitionWrite[] {
+    const now = performance.now();
+    const writes: PartitionWrite[] = [];
+    for (const partition of partitions) if (partition.inTransactionUntil <= now) writes.push(partition.write());
+    return writes;
+  }
+
+  /** One write; sends again at once what only a race refused. Gives the first failure, which is an event by then. */
+  async #send(first: readonly PartitionWrite[]): Promise<OffsetStoreError | undefined> {
+    const { store, emit } = this.#context;
+    let failure: OffsetStoreError | undefined;
+    let writes = first;
+    for (let attempt = 1; writes.length > 0; attempt += 1) {
+      const sentAt = performance.now();
+      const sentAtMs = Date.now();
+      let outcomes: readonly CommitOutcome[];
+      try {
+        outcomes = await store.commit(writes.map(({ entry }) => entry));
+      } catch (error) {
+        const keys = writes.map(({ partition }) => partition.key);
+        const known = error instanceof OffsetStoreError ? error : unknownError(store.name, keys, error);
+        emit({ type: "flush-failed", keys: this.#failed(writes, known), error: known });
+        return writes.some(saysMore) ? (failure ?? known) : failure;
+      }
+      const again: PartitionWrite[] = [];
+      for (const [index, outcome] of outcomes.entries()) {
+        const write = writes[index];
+        if (write === undefined) continue;
+        if (outcome.status === "failed") {
+          if (saysMore(write)) failure ??= outcome.error;
+          emit({ type: "flush-failed", keys: this.#failed([write], outcome.error), error: outcome.error });
+          continue;
+        }
+        const next = this.#answered(write, outcome, sentAt, sentAtMs, attempt < MAX_IMMEDIATE_ATTEMPTS);
+        if (next !== undefined) again.push(next);
+      }
+      writes = again;
+    }
+    return failure;
+  }
+
+  /** Takes in that partitions could not be written; gives their keys. */
+  #failed(writes: readonly PartitionWrite[], error: OffsetStoreError): OffsetKey[] {
+    for (const write of writes) {
+      write.partition.refusal = isFinal(error) ? error : undefined;
+      // Whoever lets go and has nothing to say writes nothing more, whether or not the store has heard of it.
+      if (!saysMore(write)) this.#context.onReleased(write.partition);
+    }
+    return writes.map(({ partition }) => partition.key);
+  }
+
+  /** Takes in one answer. Gives what is to be sent at once, if anything. */
+  #answered(
+    write: PartitionWrite,
+    outcome: Exclude<CommitOutcome, { status: "failed" }>,
+    sentAt: number,
+    sentAtMs: number,
+    mayRepeat: boolean,
+  ): PartitionWrite | undefined {
+    const { options, emit, onFenced, onReleased } = this.#context;
+    const { partition, entry } = write;
+    switch (outcome.status) {
+      case "committed":
+        if (entry.recreate === true) emit({ type: "recreated", key: partition.key, nextOffset: entry.nextOffset });
+        partition.written(write, outcome, sentAt, sentAtMs);
+        this.#renewAt = Math.min(this.#renewAt, this.#renewalDueAt(partition));
+        break;
+      case "behind":
+        partition.behind(write, outcome.record, sentAt);
+        emit({ type: "behind", key: partition.key, sent: entry.nextOffset ?? 0n, record: outcome.record });
+        break;
+      case "fenced":
+        // Only what is not there is written anew: a record whose TTL an operator made longer meanwhile keeps it.
+        if (mayRepeat && outcome.reason === "absent" && entry.recreate !== true && this.mayHaveExpired(partition)) {
+          return partition.write(options.owner);
+        }
+        // Whoever lets go and has nothing to say lost nothing.
+        if (entry.release === true && !partition.isDirty) onReleased(partition);
+        else onFenced(partition, outcome);
+        return undefined;
+    }
+    this.#dirty.delete(partition);
+    if (partition.isDirty) this.#dirty.add(partition);
+    const isOver = partition.isReleasing && entry.release === true && outcome.status === "committed";
+    if (isOver && !partition.isDirty) onReleased(partition);
+    else if (mayRepeat && ((write.isRepeated && partition.isDirty) || partition.isReleasing)) return partition.write();
+    return undefined;
+  }
+
+  /** The idle partitions whose renewal is due. Those without a TTL are only looked at: nothing would expire. */
+  #dueForRenewal(): HeldPartition[] {
+    const due = [...this.#suspects];
+    this.#suspects.clear();
+    const now = performance.now();
+    if (now < this.#renewAt) return due;
+    const idle: HeldPartition[] = [];
+    this.#renewAt = Number.POSITIVE_INFINITY;
+    for (const partition of this.#context.held.values()) {
+      const interval = this.#renewIntervalOf(partition);
+      const isBusy = partition.isDirty || partition.inTransactionUntil > now;
+      const isDue = !isBusy && partition.seenAt + interval * (1 - RENEWED_EARLY) <= now;
+      if (isDue) (partition.ttl === undefined ? idle : due).push(partition);
+      this.#renewAt = Math.min(this.#renewAt, isBusy || isDue ? now + interval : partition.seenAt + interval);
+    }
+    if (idle.length > 0) this.#look(idle);
+    return due;
+  }
+
+  /** Reads idle records, beside the writes: nothing else would tell of an operator's reset, or of a takeover. */
+  #look(partitions: readonly HeldPartition[]): void {
+    const seenAt = performance.now();
+    for (const partition of partitions) partition.seenAt = seenAt;
+    const keys = partitions.map(({ key }) => key);
+    this.#context.store.fetch(keys, { signal: this.#stopped.signal }).then(
+      (outcomes) => {
+        for (const [index, outcome] of outcomes.entries()) {
+          const partition = partitions[index];
+          if (partition === undefined || outcome.status === "failed" || this.#isStopped) continue;
+          if (this.#context.held.get(partition.key.partition) !== partition) continue;
+          if (outcome.status === "found" && outcome.record.epoch === partition.epoch)
+            partition.ttl = outcome.record.ttl;
+          else this.#suspects.add(partition);
+          this.#renewAt = Math.min(this.#renewAt, this.#renewalDueAt(partition));
+        }
+        this.#wake();
+      },
+      // It is asked again at the next turn; a store that is down shows at the writes.
+      () => undefined,
+    );
+  }
+
+  #renewalDueAt(partition: HeldPartition): number {
+    return partition.seenAt + this.#renewIntervalOf(partition);
+  }
+
+  #renewIntervalOf({ ttl }: HeldPartition): number {
+    const { renewInterval } = this.#context.options;
+    return renewInterval ?? Math.min(DEFAULT_RENEW_INTERVAL_MS, (ttl ?? Number.POSITIVE_INFINITY) / 3);
+  }
+}
+
+/** Whether a write says more than that a claim ends: that one could not be ended is an event, it ends with the next claim. */
+function saysMore({ entry: { nextOffset, release } }: PartitionWrite): boolean {
+  return nextOffset !== undefined || release !== true;
+}
+
+/** A store that was not made by `createOffsetStore` may reject with anything. */
+function unknownError(store: string, keys: readonly OffsetKey[], cause: unknown): OffsetStoreError {
+  const message = `${store} store: commit failed: ${cause instanceof Error ? cause.message : String(cause)}`;
+  return new OffsetStoreError(message, { code: "UNKNOWN", operation: "commit", store, keys, cause });
+}

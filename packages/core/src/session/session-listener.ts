@@ -1,0 +1,35 @@
+import { emitter } from "../emitter.ts";
+import type { OffsetStoreError } from "../errors/offset-store-error.ts";
+import type { OffsetSessionEvent } from "./offset-session.ts";
+
+/** Codes of a store that will not take the same write later either, unless somebody changes something. */
+const FINAL_CODES: ReadonlySet<string> = new Set(["PERMISSION_DENIED", "CORRUPT_RECORD", "UNSUPPORTED", "CLOSED"]);
+
+/** Whether a store refuses for good: whoever commits has to hear of it, waiting does not help. */
+export function isFinal(error: OffsetStoreError): boolean {
+  return !error.retryable && FINAL_CODES.has(error.code);
+}
+
+/** The events of a session's listener. Where nobody listens, what needs somebody to act is a process warning, once. */
+export function sessionListener<Event extends { readonly type: string }>(
+  onEvent: ((event: Event | OffsetSessionEvent) => void) | undefined,
+): (event: Event | OffsetSessionEvent) => void {
+  if (onEvent !== undefined) return emitter(onEvent);
+  const said = new Set<string>();
+  return (event) => {
+    const text = warningOf(event as OffsetSessionEvent);
+    if (text === undefined || said.has(event.type)) return;
+    said.add(event.type);
+    const code = event.type === "stalled" ? "TIDEMARK_STALLED" : "TIDEMARK_REFUSED";
+    process.emitWarning(`${text}; give onEvent to hear of it`, { type: "TidemarkWarning", code });
+  };
+}
+
+function warningOf(event: OffsetSessionEvent): string | undefined {
+  if (event.type === "stalled") {
+    return "the store has not taken a position for longer than maxUnflushedAge, and reading waits until it does";
+  }
+  return event.type === "flush-failed" && isFinal(event.error)
+    ? `the store takes no positions until somebody acts: ${event.error.message}`
+    : undefined;
+}

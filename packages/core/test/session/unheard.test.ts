@@ -1,0 +1,42 @@
+import { openOffsetSession } from "@tidemark/core";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { createFaultyStore, fail } from "./faulty-store.ts";
+
+const options = { consumer: "c1", topic: "orders", partitions: [0] };
+const warnings: { readonly text: string; readonly code: string }[] = [];
+
+beforeEach(() => {
+  warnings.length = 0;
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance", "Date"] });
+  vi.spyOn(process, "emitWarning").mockImplementation((text: string | Error, about?: unknown) => {
+    warnings.push({ text: String(text), code: (about as { code: string }).code });
+  });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+test("a stalled session that nobody listens to is a process warning, once (contract 5.6)", async () => {
+  const faulty = createFaultyStore();
+  const session = await openOffsetSession({ ...options, store: faulty.store });
+  faulty.commitFault = fail;
+  session.commit({ partition: 0, offset: 6n });
+  await vi.advanceTimersByTimeAsync(70_000);
+  expect(warnings).toMatchObject([{ code: "TIDEMARK_STALLED" }]);
+  faulty.commitFault = undefined;
+  await session.close();
+});
+
+test("a store that refuses for good is a process warning where nobody listens, and refusal() tells why (contract 5.8)", async () => {
+  const faulty = createFaultyStore();
+  const session = await openOffsetSession({ ...options, store: faulty.store });
+  await faulty.inner.close();
+  session.commit({ partition: 0, offset: 6n });
+  await expect(session.flush()).rejects.toMatchObject({ code: "CLOSED" });
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(warnings).toMatchObject([{ code: "TIDEMARK_REFUSED" }]);
+  expect(session.refusal(0)).toMatchObject({ code: "CLOSED" });
+  await session.close().catch(() => undefined);
+});
