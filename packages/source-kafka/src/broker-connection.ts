@@ -1,7 +1,6 @@
 import { isIP } from "node:net";
 import {
   type API,
-  apiVersionsV3,
   type Broker,
   Connection,
   type ConnectionOptions,
@@ -9,7 +8,8 @@ import {
   ResponseError,
 } from "@platformatic/kafka";
 import { connectionError, openingError, surpriseIn } from "./connection-failures.ts";
-import { BrokerConnectionError } from "./kafka-errors.ts";
+import { API_VERSIONS, OLDEST_API_VERSIONS } from "./kafka-apis.ts";
+import { BrokerConnectionError, throwIfRefused, UNSUPPORTED_VERSION } from "./kafka-errors.ts";
 
 // Each call has a time limit of its own, because a fetch may wait long; the client's one would be the same for all.
 const NO_LIMIT_MS = 2 ** 31 - 1;
@@ -65,9 +65,7 @@ export class BrokerConnection {
         if (surprise !== undefined) opened.close();
       });
       await connecting;
-      const { apiKeys } = await opened.#send(apiVersionsV3.api, ["tidemark", "1"], connectTimeoutMs);
-      for (const { apiKey, minVersion, maxVersion } of apiKeys)
-        opened.#versions.set(apiKey, { minVersion, maxVersion });
+      await opened.#askVersions(connectTimeoutMs);
       return opened;
     } catch (error) {
       opened.close();
@@ -114,6 +112,17 @@ export class BrokerConnection {
     if (!isOpen) connection.emit("close");
   }
 
+  async #askVersions(timeoutMs: number): Promise<void> {
+    const self: [string, string] = ["tidemark", "1"];
+    const newest = await this.#send(API_VERSIONS, self, timeoutMs);
+    const isTooNew = newest.errorCode === UNSUPPORTED_VERSION;
+    const { errorCode, apiKeys } = isTooNew ? await this.#send(OLDEST_API_VERSIONS, self, timeoutMs) : newest;
+    throwIfRefused(errorCode);
+    for (const { apiKey, minVersion, maxVersion } of apiKeys) {
+      this.#versions.set(apiKey, { minVersion, maxVersion });
+    }
+  }
+
   async #send<Question extends unknown[], Answer>(
     api: API<Question, Answer>,
     question: Question,
@@ -157,10 +166,10 @@ function unknownRequest(
   const range = known.get(key);
   const name = protocolAPIsById[key] ?? `request ${key}`;
   if (range === undefined) {
-    return `${address} does not know ${name}: it has to be a broker of Kafka 3.0 or later, and the listener for its clients`;
+    return `${address} does not know ${name}: it has to be a broker of Kafka 1.0 or later, and the listener for its clients`;
   }
   const has = `${address} knows ${name} in the versions ${range.minVersion} to ${range.maxVersion}`;
   return range.minVersion > newest
     ? `${has}, which are newer than ${newest}: update @tidemark/source-kafka`
-    : `${has}, which are older than ${oldest}: it has to be a broker of Kafka 3.0 or later`;
+    : `${has}, which are older than ${oldest}: it has to be a broker of Kafka 1.0 or later`;
 }

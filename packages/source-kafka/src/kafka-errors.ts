@@ -9,6 +9,7 @@ export const OUT_OF_ORDER_SEQUENCE_NUMBER = 45;
 export const UNKNOWN_PRODUCER_ID = 59;
 export const UNKNOWN_LEADER_EPOCH = 76;
 export const OFFSET_NOT_AVAILABLE = 78;
+export const UNSUPPORTED_VERSION = 35;
 export const TOPIC_ALREADY_EXISTS = 36;
 
 const AUTHORIZATION_FAILURES: ReadonlySet<string> = new Set([

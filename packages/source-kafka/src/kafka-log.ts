@@ -71,7 +71,7 @@ export interface KafkaLog extends LogSource {
 }
 
 /**
- * Opens the topics of a Kafka cluster (3.0 or later). Rejects with a `LogSourceError` if no broker can be spoken to:
+ * Opens the topics of a Kafka cluster (1.0 or later, or what speaks as much of its protocol). Rejects with a `LogSourceError` if no broker can be spoken to:
  * `UNAVAILABLE`, `TIMEOUT`, `PERMISSION_DENIED` for wrong credentials, `UNSUPPORTED` for brokers that are too old.
  */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> {

@@ -1,9 +1,10 @@
-import { type MessageRecord, NumericMap, ProduceAcks } from "@platformatic/kafka";
+import { type MessageRecord, NumericMap, ProduceAcks, type produceV9 } from "@platformatic/kafka";
 import type { RecordInput } from "@tidemark/core";
 import { untilAborted } from "./cancellation.ts";
 import type { Cluster } from "./cluster.ts";
 import { DELETE_RECORDS, INIT_PRODUCER_ID, PRODUCE } from "./kafka-apis.ts";
 import {
+  BrokerConnectionError,
   BrokerRefusal,
   OFFSET_OUT_OF_RANGE,
   OUT_OF_ORDER_SEQUENCE_NUMBER,
@@ -35,7 +36,7 @@ export class LogWriter {
   readonly #cluster: Cluster;
   readonly #reader: LogReader;
   readonly #turns = new Map<string, Promise<unknown>>();
-  #identity: Promise<ProducerIdentity> | undefined;
+  #identity: Promise<ProducerIdentity | undefined> | undefined;
 
   constructor(cluster: Cluster, reader: LogReader) {
     this.#cluster = cluster;
@@ -81,24 +82,20 @@ export class LogWriter {
   }
 
   async #send(topic: string, partition: number, messages: MessageRecord[], call: LogCall): Promise<bigint> {
-    const { timeoutMs } = this.#cluster.options;
-    let identity: ProducerIdentity | undefined;
+    let identity = await this.#cluster.attempt({ ...call, repeatable: true }, () => this.#identify());
     try {
-      const offset = await this.#cluster.attempt({ ...call, repeatable: true }, async () => {
+      // A broker that knows no producers would write twice what is sent twice.
+      const repeatable = identity !== undefined;
+      const offset = await this.#cluster.attempt({ ...call, repeatable }, async () => {
         for (let isRenewed = false; ; isRenewed = true) {
-          identity ??= await this.#identify();
-          const { broker } = await this.#cluster.leaderOf(topic, partition);
-          const produced = await this.#cluster.call(broker, PRODUCE, [ProduceAcks.ALL, timeoutMs, messages, identity]);
-          const [answer] = typeof produced === "boolean" ? [] : (produced.responses[0]?.partitionResponses ?? []);
-          if (answer === undefined) throw new BrokerRefusal(-1, "the broker's answer left out the partition");
-          if (!isRenewed && isOutOfOrder(answer.errorCode)) {
-            // The log lost the batch before this one, and with it this one, if it ever had it.
-            this.#identity = undefined;
-            identity = undefined;
-            continue;
+          const { errorCode, errorMessage, baseOffset } = await this.#exchange(topic, partition, messages, identity);
+          if (identity === undefined || isRenewed || !isOutOfOrder(errorCode)) {
+            throwIfRefused(errorCode, errorMessage);
+            return baseOffset;
           }
-          throwIfRefused(answer.errorCode, answer.errorMessage);
-          return answer.baseOffset;
+          // The log lost the batch before this one, and with it this one, if it ever had it.
+          this.#identity = undefined;
+          identity = await this.#identify();
         }
       });
       const key = `${topic}:${partition}`;
@@ -111,8 +108,22 @@ export class LogWriter {
     }
   }
 
-  /** Gives the producer its identity, when it first writes and after each failure. */
-  async #identify(): Promise<ProducerIdentity> {
+  async #exchange(
+    topic: string,
+    partition: number,
+    messages: MessageRecord[],
+    identity: ProducerIdentity | undefined,
+  ): Promise<produceV9.ProduceResponsePartition> {
+    const { broker } = await this.#cluster.leaderOf(topic, partition);
+    const { timeoutMs } = this.#cluster.options;
+    const produced = await this.#cluster.call(broker, PRODUCE, [ProduceAcks.ALL, timeoutMs, messages, identity ?? {}]);
+    const [answer] = typeof produced === "boolean" ? [] : (produced.responses[0]?.partitionResponses ?? []);
+    if (answer === undefined) throw new BrokerRefusal(-1, "the broker's answer left out the partition");
+    return answer;
+  }
+
+  /** Gives the producer its identity, when it first writes and after each failure; none where brokers give none. */
+  async #identify(): Promise<ProducerIdentity | undefined> {
     this.#identity ??= this.#newIdentity();
     try {
       return await this.#identity;
@@ -122,11 +133,16 @@ export class LogWriter {
     }
   }
 
-  async #newIdentity(): Promise<ProducerIdentity> {
+  async #newIdentity(): Promise<ProducerIdentity | undefined> {
     const { timeoutMs } = this.#cluster.options;
-    const answer = await this.#cluster.callController(INIT_PRODUCER_ID, [null, timeoutMs, -1n, -1]);
-    throwIfRefused(answer.errorCode);
-    return { producerId: answer.producerId, producerEpoch: answer.producerEpoch, sequences: new NumericMap() };
+    try {
+      const answer = await this.#cluster.callController(INIT_PRODUCER_ID, [null, timeoutMs, -1n, -1]);
+      throwIfRefused(answer.errorCode);
+      return { producerId: answer.producerId, producerEpoch: answer.producerEpoch, sequences: new NumericMap() };
+    } catch (error) {
+      if (error instanceof BrokerConnectionError && error.failure === "version") return undefined;
+      throw error;
+    }
   }
 
   /** Waits until the calls before it are done, and runs one. */

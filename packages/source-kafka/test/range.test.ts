@@ -3,6 +3,14 @@ import { createMemoryStore } from "@tidemark/store-memory";
 import { describeWithServer } from "@tidemark/test-support/servers";
 import { expect, it } from "vitest";
 import { fetchFrom, makeTopic, openLog, readAll, texts, textsOf } from "./fixtures/kafka-test-client.ts";
+import { openOlderBrokerForTest } from "./fixtures/older-broker.ts";
+
+const FETCH = 1;
+const LIST_OFFSETS = 2;
+const METADATA = 3;
+const INT32_BYTES = 4;
+// Behind an answer's length, and what it is known by.
+const ANSWER_AT = 2 * INT32_BYTES;
 
 await describeWithServer("kafka", (server) => {
   it("tells the bounds of a log whose records were deleted below, and of one that ends before", async () => {
@@ -34,6 +42,27 @@ await describeWithServer("kafka", (server) => {
       latest: 1n,
     });
     expect(textsOf(await readAll(log, topic))).toEqual(["new"]);
+  });
+
+  it("asks again with fresh metadata before it says that an offset is out of range", async () => {
+    const topic = await makeTopic(await openLog(server));
+    const asked: number[] = [];
+    // A leader that is one no longer, and whose log ends before the offset.
+    const broker = await openOlderBrokerForTest(server, { 0: 3, 1: 4, 2: 1, 3: 4, 18: 0, 22: 0 }, (request, answer) => {
+      asked.push(request);
+      const changed = Buffer.from(answer);
+      const partitionAt = ANSWER_AT + INT32_BYTES + 2 + topic.length + INT32_BYTES;
+      if (request === FETCH && asked.filter((key) => key === FETCH).length === 1) {
+        changed.writeInt16BE(1, partitionAt + INT32_BYTES + INT32_BYTES);
+      }
+      if (request === LIST_OFFSETS) changed.writeBigInt64BE(0n, changed.length - 8);
+      return changed;
+    });
+    const log = await openLog(broker);
+    await log.producer.produce(topic, 0, texts("a", "b"));
+    asked.length = 0;
+    expect(textsOf((await fetchFrom(log, topic, { offset: 1n, maxWait: 10_000 })).records)).toEqual(["b"]);
+    expect(asked.slice(-3)).toEqual([FETCH, METADATA, FETCH]);
   });
 
   it("delivers the next record produced to a partition that was emptied, with the policy last-offset", async () => {
