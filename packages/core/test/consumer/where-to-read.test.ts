@@ -11,7 +11,7 @@ const listOffsets = (entries: readonly ListOffsetsEntry[]) =>
 const options = { topic: "orders", listOffsets };
 const range = { earliest: 10n, latest: 20n };
 
-test("a position that the log has is kept, one that is gone goes to the policy, a missing one to start (contract 6)", async () => {
+test("a position that the log has is kept, one that is gone goes to the policy, a missing one to start (contract 6.9)", async () => {
   const positions = [
     { partition: 0, nextOffset: 15n },
     { partition: 1 },
@@ -70,7 +70,7 @@ test.each<[string, Record<string, unknown>]>([
   ["reset", { reset: "none" }],
   ["signal", { signal: {} }],
   ["start", { start: 5 }],
-])("a wrong %s is refused before the log is asked (%o)", async (named, part) => {
+])("a wrong %s is refused before the log is asked (%o) (contract 6.9)", async (named, part) => {
   let asked = 0;
   const watched = (entries: readonly ListOffsetsEntry[]) => {
     asked += 1;
@@ -81,7 +81,7 @@ test.each<[string, Record<string, unknown>]>([
   expect(asked).toBe(0);
 });
 
-test("an aborted signal rejects with its reason; offsets that are numbers are named", async () => {
+test("an aborted signal rejects with its reason; offsets that are numbers are named (contract 6.9)", async () => {
   const positions = [{ partition: 0 }];
   await expect(whereToRead({ ...options, positions, signal: AbortSignal.abort("enough") })).rejects.toBe("enough");
   const numbers = (entries: readonly ListOffsetsEntry[]) => entries.map(({ partition }) => ({ partition, offset: 5 }));

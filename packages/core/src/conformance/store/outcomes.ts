@@ -73,13 +73,6 @@ export async function committed(
   assert.deepEqual(withoutTtl(await commit(store, key, token, nextOffset, more)), { status: "committed" });
 }
 
-/** An answer without the TTL that it tells: cases of their own look at that. */
-export function withoutTtl(outcome: CommitOutcome): CommitOutcome {
-  if (outcome.status !== "committed") return outcome;
-  const { ttl: _, ...rest } = outcome;
-  return rest;
-}
-
 /** Moves one key back, expects success, gives the epoch that begins with it. */
 export async function rewound(
   store: AnyStore,
@@ -162,4 +155,11 @@ export async function worksOn(when: string, calls: () => Promise<unknown>): Prom
   } catch (error) {
     assert.fail(`${when} the store does not work: ${String(error)}`);
   }
+}
+
+/** An answer without the TTL that it tells: cases of their own look at that. */
+function withoutTtl(outcome: CommitOutcome): CommitOutcome {
+  if (outcome.status !== "committed") return outcome;
+  const { ttl: _, ...rest } = outcome;
+  return rest;
 }
