@@ -68,7 +68,12 @@ export class LogConsumer<Transaction> implements Consumer, ReadingOwner, LoopOwn
   }
 
   commit(record?: RecordPosition, options?: CommitRecordOptions): void {
-    this.#committing("commit").commit(record, options);
+    const session = this.#committing("commit");
+    const inHand = this.#loop?.inHand;
+    // Of an `auto` consumer all but the record in hand is committed already, and a copy of it means the same.
+    const isInHand = record?.partition === inHand?.partition && record?.offset === inHand?.offset;
+    if (this.strategy === "auto" && record !== undefined && isInHand) session.commit(undefined, options);
+    else session.commit(record, options);
   }
 
   acknowledge(record: RecordPosition): void {
@@ -252,7 +257,7 @@ export class LogConsumer<Transaction> implements Consumer, ReadingOwner, LoopOwn
 
   before(previous: LogRecord | undefined): void {
     this.check();
-    if (previous !== undefined && this.strategy === "auto") this.#session?.commit(previous);
+    if (previous !== undefined && this.strategy === "auto") this.#session?.commitHandedOut(previous.partition);
   }
 
   async left(): Promise<void> {

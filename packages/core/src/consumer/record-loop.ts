@@ -25,6 +25,11 @@ export class RecordLoop implements AsyncIterator<LogRecord, void, undefined> {
     this.#owner = owner;
   }
 
+  /** The record handed out last, while the caller has not come back for the next. */
+  get inHand(): LogRecord | undefined {
+    return this.#previous;
+  }
+
   next(): Promise<IteratorResult<LogRecord, void>> {
     // Calls that come while one waits are answered in order.
     if (this.#pending !== undefined) return this.#keepPending(this.#pending.then(() => this.#next()));

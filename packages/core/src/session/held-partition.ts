@@ -78,6 +78,8 @@ export class HeldPartition {
   // Marks by the first record that each belongs to, ascending; a position has the mark of the record before it.
   #marks: { readonly from: bigint; readonly mark: string | undefined }[] = [];
   #mark: string | undefined;
+  // The mark of the record handed out last.
+  #lastMark: string | undefined;
   #metadata: string | undefined;
   #ttlToSend: number | undefined;
 
@@ -91,6 +93,7 @@ export class HeldPartition {
     this.#committed = record?.nextOffset;
     this.#durable = record?.nextOffset;
     this.#mark = record?.mark;
+    this.#lastMark = record?.mark;
   }
 
   /** Whether something committed is not durable. */
@@ -120,23 +123,19 @@ export class HeldPartition {
     return last === undefined ? this.#mark : last.mark;
   }
 
-  /** Whether records were handed out in this era. */
-  get hasDelivered(): boolean {
-    return this.#highest !== undefined;
-  }
-
   /** A record is handed out that `commit` alone commits. */
   handOut(offset: bigint, mark: string | undefined): void {
     this.delivered = offset;
     this.#passedTo = undefined;
-    if (this.#highest === undefined || offset > this.#highest) this.#highest = offset;
-    const last = this.#marks.at(-1);
-    if (mark !== (last === undefined ? this.#mark : last.mark)) this.#marks.push({ from: offset, mark });
+    if (mark === this.#lastMark) return;
+    this.#lastMark = mark;
+    this.#marks.push({ from: offset, mark });
   }
 
   /** A record is handed out, and `acknowledge` may say in any order that it is done. */
   deliver(offset: bigint, mark: string | undefined): void {
     this.handOut(offset, mark);
+    if (this.#highest === undefined || offset > this.#highest) this.#highest = offset;
     this.#acknowledgements.deliver(offset);
   }
 
@@ -146,6 +145,15 @@ export class HeldPartition {
     const { position } = this;
     if (position === undefined || position >= nextOffset) return false;
     return this.delivered === undefined || position > this.delivered ? this.#moveTo(nextOffset) : false;
+  }
+
+  /** Commits all that was handed out. On the way of every record of an `auto` consumer: nothing is compared. */
+  commitHandedOut(): boolean {
+    if (this.delivered === undefined) return false;
+    if (this.#passedTo !== undefined) return this.#moveTo(this.#passedTo);
+    this.#committed = this.delivered;
+    this.#committedIsRecord = true;
+    return this.#changed();
   }
 
   /** Commits up to and with a record. Gives whether the partition became dirty by it. */
@@ -259,14 +267,16 @@ export class HeldPartition {
   }
 
   #refuseUndelivered(offset: bigint): void {
-    if (this.#highest === undefined || offset <= this.#highest) return;
+    const highest = this.#highest ?? this.delivered;
+    if (highest === undefined || offset <= highest) return;
     throw new RangeError(
-      `record ${offset} of ${this.#name} was never delivered: the last one was ${this.#highest}; commit what you were given`,
+      `record ${offset} of ${this.#name} was never delivered: the last one was ${highest}; commit what you were given`,
     );
   }
 
   #begin(nextOffset: bigint, mark: string | undefined): void {
     this.#mark = mark;
+    this.#lastMark = mark;
     this.#marks = [];
     this.#moveTo(nextOffset);
   }

@@ -63,9 +63,11 @@ export class PositionFlusher {
     return this.#fenced;
   }
 
-  /** Whether something committed is not durable. */
+  /** Whether something committed is not durable, and can be written: what a caller's transaction is open on cannot. */
   get hasDirty(): boolean {
-    return this.#dirty.size > 0;
+    const now = performance.now();
+    for (const { inTransactionUntil } of this.#dirty) if (inTransactionUntil <= now) return true;
+    return false;
   }
 
   /** Whether the oldest of it is older than `maxUnflushedAge`. */
@@ -106,13 +108,14 @@ export class PositionFlusher {
 
   /** Ends claims, together with what is committed; a claim that only could not be ended is an event and no failure. */
   async release(partitions: readonly HeldPartition[]): Promise<void> {
-    const now = performance.now();
-    // What a caller's transaction has locked would keep the write waiting for it.
-    const free = partitions.filter(({ inTransactionUntil }) => inTransactionUntil <= now);
-    for (const partition of free) partition.isReleasing = true;
+    for (const partition of partitions) {
+      partition.isReleasing = true;
+      // Whoever lets go has ended its transaction, or rolled it back without a word.
+      partition.inTransactionUntil = 0;
+    }
     // Not the write that somebody else begins: it has none of those that are not dirty.
     while (this.#inFlight !== undefined) await this.#idle();
-    if (!this.#isStopped && (free.length > 0 || this.#dirty.size > 0)) await this.#start(free);
+    if (!this.#isStopped && (partitions.length > 0 || this.#dirty.size > 0)) await this.#start(partitions);
     await this.#lastWrite;
   }
 

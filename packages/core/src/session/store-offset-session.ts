@@ -169,12 +169,15 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     held.deliver(record.offset, mark);
   }
 
-  /** Says that a record is handed out that only `commit` commits. */
-  handOut(record: RecordPosition, mark: string | undefined): void {
-    const held = this.held(record.partition);
-    if (held === undefined) return;
-    stamp(record, held.era);
-    held.handOut(record.offset, mark);
+  /** Says that a record is handed out that {@link commitHandedOut} commits. */
+  handOut({ partition, offset }: RecordPosition, mark: string | undefined): void {
+    this.held(partition)?.handOut(offset, mark);
+  }
+
+  /** Commits all that was handed out of a partition. */
+  commitHandedOut(partition: number): void {
+    const held = this.held(partition);
+    if (held?.commitHandedOut() === true) this.#flusher.dirtied(held);
   }
 
   commit(record?: RecordPosition, { metadata }: CommitRecordOptions = {}): void {
@@ -182,7 +185,12 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     if (metadata !== undefined) validateMetadata(metadata);
     if (record !== undefined) {
       const held = this.#heldAsDelivered(record);
-      if (held === undefined) return;
+      if (held === undefined) {
+        // Its position does not count any more, and its transaction is over all the same.
+        const current = this.held(record.partition);
+        if (current !== undefined) current.inTransactionUntil = 0;
+        return;
+      }
       const isDirtied = held.commit(record.offset);
       if ((metadata !== undefined && held.describe(metadata)) || isDirtied) this.#flusher.dirtied(held);
       return;
@@ -218,7 +226,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     }
     // Inside a transaction positions only go forward, and one that is open may keep the store from writing elsewhere.
     if (held.isMoving) {
-      const message = `partition ${partition} of topic ${JSON.stringify(this.topic)} was reset and the store does not know it; roll back, and call flush() before the next transaction begins`;
+      const message = `partition ${partition} of topic ${JSON.stringify(this.topic)} was reset, and that is not durable yet; roll back, and call flush() before the next transaction begins`;
       throw new ConsumerStateError(message, { code: "NOT_NEXT" });
     }
     const { owner } = this.#options;

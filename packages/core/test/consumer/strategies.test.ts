@@ -2,6 +2,7 @@ import { createConsumer, type ConsumerEvent, type LogRecord } from "@tidemark/co
 import { createMemoryStore } from "@tidemark/store-memory";
 import { createMemorySource, type MemorySource } from "@tidemark/test-support";
 import { expect, test } from "vitest";
+import { createFaultyStore } from "../session/faulty-store.ts";
 
 const key = { consumer: "c1", topic: "orders", partition: 0 };
 
@@ -102,4 +103,20 @@ test("a topic made again shorter: the position goes back once and then forward a
     },
   ]);
   expect(await store.fetch([key])).toMatchObject([{ status: "found", record: { nextOffset: 2n } }]);
+});
+
+test("flushInterval 0: a transaction that was rolled back without a word does not keep the next record waiting (contract 5.11)", async () => {
+  const source = await orders(1, 2);
+  const faulty = createFaultyStore();
+  const options = { source, store: faulty.store, topic: "orders", consumer: "c1", untilEnd: true, flushInterval: 0 };
+  await using consumer = await createConsumer({ ...options, strategy: "manual" });
+  let seen = 0;
+  for await (const record of consumer) {
+    seen += 1;
+    consumer.commit(record);
+    faulty.commitFault = (entries) => Promise.resolve(entries.map(() => ({ status: "committed" })));
+    await consumer.commitWithin({} as never, record);
+    faulty.commitFault = undefined;
+  }
+  expect(seen).toBe(2);
 });

@@ -86,6 +86,33 @@ test("while a caller's transaction is open, flushes leave its partition out, unt
   expect(faulty.commits.at(-1)).toMatchObject([{ key: { partition: 0 }, nextOffset: 2n }]);
 });
 
+test("a record of before a reset moves nothing, and ends its transaction all the same (contract 5.15)", async () => {
+  const faulty = createFaultyStore();
+  await using session = await openOffsetSession({ ...options, store: faulty.store });
+  const record = { partition: 0, offset: 0n };
+  session.deliver(record);
+  await session.commitWithin({} as never, record);
+  session.resetTo(0, 5n, "below-log");
+  await session.flush();
+  expect(await storedOffset(faulty.inner, key)).toBe(1n);
+  session.commit(record);
+  await session.flush();
+  expect(await storedOffset(faulty.inner, key)).toBe(5n);
+});
+
+test("closing after a transaction that was rolled back without a word stores what was committed before it, and lets go (contract 5.2)", async () => {
+  const faulty = createFaultyStore();
+  const session = await openOffsetSession({ ...options, store: faulty.store });
+  session.commit({ partition: 0, offset: 4n });
+  faulty.commitFault = (entries) => Promise.resolve(entries.map(() => ({ status: "committed" })));
+  await session.commitWithin({} as never, { partition: 0, offset: 5n });
+  faulty.commitFault = undefined;
+  await session.close();
+  const [outcome] = await faulty.inner.fetch([key]);
+  expect(outcome).toMatchObject({ record: { nextOffset: 5n } });
+  expect(outcome?.status === "found" && outcome.record.owner).toBeUndefined();
+});
+
 test("a write whose answer was lost and that arrives after the reset changes nothing (contract 6.5)", async () => {
   const faulty = createFaultyStore();
   await using session = await openOffsetSession({ ...options, store: faulty.store });
