@@ -62,7 +62,10 @@ export interface Change {
   readonly expected: readonly (string | null)[] | "any";
   /** The text to store; `undefined` removes the entry. */
   readonly value: string | undefined;
-  /** Goes with the value: 12 characters of `A-Z a-z 0-9 - _`, new for every attempt. */
+  /**
+   * Goes with the value: 12 characters of `A-Z a-z 0-9 - _`, new for every attempt. All changes of one call may carry the
+   * same: it names a change only together with the whole key.
+   */
   readonly version: string;
   /**
    * From when the backend may take the space back by itself: so many milliseconds after this write, by its own clock. Late

@@ -1,4 +1,4 @@
-import type { ChangeAnswer, WriteAnswer } from "@tidemark/core/driver";
+import type { ChangeAnswer, DriverKey, ListFilter, WriteAnswer } from "@tidemark/core/driver";
 import { type DriverExhibit, paging } from "./driver-exhibit.ts";
 import { nameOf, type Row } from "./sound-backend.ts";
 import type { SoundDriver } from "./sound-driver.ts";
@@ -140,7 +140,7 @@ export const galleryOfTimes: readonly DriverExhibit[] = [
   {
     fault: "what may be reclaimed is listed in one page",
     caseId: "driver/lists-what-may-be-reclaimed",
-    says: /list is wrong: \d+ of 2500 are there, may be reclaimed, and are not listed so/,
+    says: /list is wrong: \d+ of 2500 are there, may be reclaimed, and are not listed with reclaimable/,
     spoil: paging(async function* (pages, { reclaimable }) {
       for await (const page of pages) {
         yield page;
@@ -151,7 +151,7 @@ export const galleryOfTimes: readonly DriverExhibit[] = [
   {
     fault: "what may be reclaimed is looked for by the time of the write before",
     caseId: "driver/lists-what-may-be-reclaimed",
-    says: /list is wrong: \d+ of 2500 are there, may be reclaimed, and are not listed so/,
+    says: /list is wrong: \d+ of 2500 are there, may be reclaimed, and are not listed with reclaimable/,
     spoil: (driver) => {
       let writtenAt = 0;
       return {
@@ -171,7 +171,31 @@ export const galleryOfTimes: readonly DriverExhibit[] = [
       };
     },
   },
+  {
+    fault: "what may be reclaimed is in no listing",
+    caseId: "driver/lists-what-may-be-reclaimed",
+    says: /list is wrong: 2500 of 2500 are there, may be reclaimed, and are not listed with reclaimable/,
+    spoil: hidingDue(() => true),
+  },
+  {
+    fault: "what may be reclaimed is listed with reclaimable alone",
+    caseId: "driver/lists-what-may-be-reclaimed",
+    says: /list is wrong: 2500 of 2500 are there, may be reclaimed, and are not listed without reclaimable/,
+    spoil: hidingDue(({ reclaimable }) => reclaimable !== true),
+  },
 ];
+
+/** Listings without what may be reclaimed. */
+function hidingDue(isHidden: (filter: ListFilter) => boolean): DriverExhibit["spoil"] {
+  return (driver) => ({
+    list: async function* (filter) {
+      for await (const { now, entries } of driver.list(filter)) {
+        const isLeft = (key: DriverKey): boolean => (driver.rows.get(nameOf(key))?.reclaimAt ?? 0) > now;
+        yield { now, entries: isHidden(filter) ? entries.filter(({ key }) => isLeft(key)) : entries };
+      }
+    },
+  });
+}
 
 /** Takes back what it is time for, beside every write. */
 function reclaiming(isTime: (row: Row, now: number) => boolean): DriverExhibit["spoil"] {

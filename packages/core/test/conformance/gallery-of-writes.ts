@@ -1,4 +1,4 @@
-import type { ChangeAnswer } from "@tidemark/core/driver";
+import type { Change, ChangeAnswer } from "@tidemark/core/driver";
 import { answersOf, changing, type DriverExhibit } from "./driver-exhibit.ts";
 import { turn } from "./exhibit.ts";
 import { fits, nameOf } from "./sound-backend.ts";
@@ -207,6 +207,35 @@ export const galleryOfWrites: readonly DriverExhibit[] = [
         if (!isBusy) return driver.write(changes, context);
         return { changes: changes.map(() => ({ status: "failed", error: new Error("deadlock detected") })) };
       },
+    }),
+  },
+  {
+    fault: "changes are prepared under their version, and all but the topic of their key",
+    caseId: "driver/one-version-for-many",
+    says: /write is wrong: of 24 changes of one call that carry the same version .*"t1".* is created, and then there is .*"t3"/s,
+    spoil: (driver) => ({
+      write: (changes, context) => {
+        const nameIn = ({ key, version }: Change): string => nameOf({ ...key, topic: version });
+        const prepared = new Map(changes.map((change) => [nameIn(change), change.value]));
+        return driver.write(
+          changes.map((change) => ({ ...change, value: prepared.get(nameIn(change)) })),
+          context,
+        );
+      },
+    }),
+  },
+  {
+    fault: "a driver's capabilities can be changed",
+    caseId: "driver/capabilities",
+    says: /capabilities is wrong: they must be frozen/,
+    spoil: (driver) => ({ capabilities: { ...driver.capabilities } }),
+  },
+  {
+    fault: "a driver's capabilities are frozen on the surface",
+    caseId: "driver/capabilities",
+    says: /capabilities is wrong: they must have `expiry`, frozen by itself/,
+    spoil: (driver) => ({
+      capabilities: Object.freeze({ ...driver.capabilities, expiry: { ...driver.capabilities.expiry } }),
     }),
   },
 ];

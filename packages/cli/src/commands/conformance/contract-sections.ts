@@ -31,4 +31,5 @@ export const contractSections: Readonly<Record<string, string>> = {
   "4.6": "Keys",
   "4.7": "Errors",
   "4.8": "Giving up and closing",
+  "4.9": "Capabilities",
 };

@@ -132,7 +132,49 @@ export const batchCases: readonly DriverConformanceCase[] = [
       }
     },
   },
+  {
+    id: "driver/one-version-for-many",
+    clause: "4.5b",
+    verb: "write",
+    title: "changes of one call that carry the same version are created, written over and removed each for its own key",
+    run: async ({ driver, capabilities }) => {
+      const keys = nearKeys().slice(0, capabilities.maxBatch);
+      let expected: string | null = null;
+      for (const step of ["created", "written over", "removed"]) {
+        const version = newVersion();
+        const changes = keys.map((key) =>
+          change(key, {
+            expected: [expected],
+            version,
+            value: step === "removed" ? undefined : `${step}: ${identityOf(key)}`,
+          }),
+        );
+        const { answers } = await write(driver, changes);
+        const { entries } = await read(driver, keys);
+        for (const [at, { key, value }] of changes.entries()) {
+          const what = `of ${keys.length} changes of one call that carry the same version ${identityOf(key)}`;
+          mustBe("write", answers[at] === "written", `${what} is ${inspect(answers[at])}, not ${step}`);
+          const entry = readable("read", entries[at]);
+          const isRight =
+            value === undefined ? entry === undefined : entry?.version === version && entry.value === value;
+          mustBe("write", isRight, `${what} is ${step}, and then there is ${inspect(entry)}`);
+        }
+        expected = version;
+      }
+    },
+  },
 ];
+
+/** Keys that share all of their parts but one with another. */
+function nearKeys(): ReturnType<typeof positionKey | typeof memberKey>[] {
+  const kinds = [0, 1].flatMap((of) => [
+    (names: { consumer: string; topic: string }) => positionKey({ ...names, partition: of }),
+    (names: { consumer: string; topic: string }) => memberKey({ ...names, member: `${of}` }),
+  ]);
+  return kinds.flatMap((keyOf) =>
+    ["c1", "c2"].flatMap((consumer) => ["t1", "t2", "t3"].map((topic) => keyOf({ consumer, topic }))),
+  );
+}
 
 /** Expects every change to be what is stored, and gives the times of all. */
 async function expectAll(driver: AnyDriver, changes: readonly Change[], after: string): Promise<number[]> {

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 
 import { createOffsetStore } from "../../../driver/create-offset-store.ts";
+import { capabilitiesFault } from "../../store/capabilities-fault.ts";
 import { eventually } from "../../store/eventually.ts";
 import type { DriverConformanceCase } from "../driver-case.ts";
 import type { AnyDriver, DriverConformanceContext } from "../driver-context.ts";
@@ -115,6 +116,16 @@ export const throughCoreCases: readonly DriverConformanceCase[] = [
         const left = end === "commit" ? inside : first;
         await expectStored(driver, key, { version: left.version, value: left.value ?? "" }, `a ${end}`);
       }
+    },
+  },
+  {
+    id: "driver/capabilities",
+    clause: "4.9",
+    verb: "capabilities",
+    title: "capabilities are plain data that make sense, frozen in all their parts",
+    run: async ({ capabilities }) => {
+      const fault = capabilitiesFault(capabilities);
+      mustBe("capabilities", fault === undefined, `they ${fault}`);
     },
   },
 ];
