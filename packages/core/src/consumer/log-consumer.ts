@@ -14,6 +14,7 @@ import type { ResolvedConsumerOptions } from "./consumer-options.ts";
 import { lookUpBounds, type OffsetLookup } from "./log-bounds.ts";
 import { Reading, type ReadingOwner } from "./reading.ts";
 import { type LoopOwner, RecordLoop } from "./record-loop.ts";
+import { refreshEvery } from "./refresh-timer.ts";
 import { resetEvent } from "./reset-event.ts";
 import type { ResolvedStart } from "./start-position.ts";
 import { topicTtl } from "./topic-ttl.ts";
@@ -36,7 +37,7 @@ export class LogConsumer<Transaction> implements Consumer, ReadingOwner, LoopOwn
   readonly #closed = new AbortController();
   #session: StoreOffsetSession<Transaction> | undefined;
   #loop: RecordLoop | undefined;
-  #refreshTimer: NodeJS.Timeout | undefined;
+  #stopRefreshing: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -91,7 +92,7 @@ export class LogConsumer<Transaction> implements Consumer, ReadingOwner, LoopOwn
   close(): Promise<void> {
     this.#closing ??= (async () => {
       this.#signal?.removeEventListener("abort", this.#onAbort);
-      clearInterval(this.#refreshTimer);
+      this.#stopRefreshing?.();
       this.#closed.abort();
       this.#loop?.reading.end();
       await this.#session?.close();
@@ -186,21 +187,16 @@ export class LogConsumer<Transaction> implements Consumer, ReadingOwner, LoopOwn
 
   /** Looks for new partitions from time to time. */
   refreshPartitions(): void {
-    let refreshing = false;
-    this.#refreshTimer = setInterval(() => {
-      if (refreshing || this.#session?.fenced !== undefined) return;
-      refreshing = true;
-      this.#addPartitions()
-        .catch((error: unknown) => {
-          if (this.#closed.signal.aborted || this.#session?.fenced !== undefined) return;
-          const known = error instanceof Error ? error : new Error(String(error), { cause: error });
-          this.#emit({ type: "refresh-failed", topic: this.topic, error: known });
-        })
-        .finally(() => {
-          refreshing = false;
-        });
-    }, this.#options.partitionRefreshInterval);
-    this.#refreshTimer.unref();
+    this.#stopRefreshing = refreshEvery(
+      this.#options.partitionRefreshInterval,
+      async () => {
+        if (this.#session?.fenced === undefined) await this.#addPartitions();
+      },
+      (error) => {
+        if (this.#closed.signal.aborted || this.#session?.fenced !== undefined) return;
+        this.#emit({ type: "refresh-failed", topic: this.topic, error });
+      },
+    );
   }
 
   check(): void {

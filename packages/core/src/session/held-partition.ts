@@ -3,6 +3,7 @@ import type { OffsetKey } from "../key.ts";
 import type { CommitEntry } from "../offset-store.ts";
 import type { OffsetRecord } from "../offset-record.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
+import { PositionMarks } from "./position-marks.ts";
 import { Era } from "./record-era.ts";
 
 /** One write of a partition, and what is needed to understand its answer. */
@@ -75,11 +76,7 @@ export class HeldPartition {
   #resetFrom: CommitEntry["resetFrom"];
   // A reset whose answer is outstanding: it is sent again as it was until it is answered (contract 3.4b).
   #unanswered: PartitionWrite | undefined;
-  // Marks by the first record that each belongs to, ascending; a position has the mark of the record before it.
-  #marks: { readonly from: bigint; readonly mark: string | undefined }[] = [];
-  #mark: string | undefined;
-  // The mark of the record handed out last.
-  #lastMark: string | undefined;
+  #marks: PositionMarks;
   #metadata: string | undefined;
   #ttlToSend: number | undefined;
 
@@ -92,8 +89,7 @@ export class HeldPartition {
     this.ttl = ttl;
     this.#committed = record?.nextOffset;
     this.#durable = record?.nextOffset;
-    this.#mark = record?.mark;
-    this.#lastMark = record?.mark;
+    this.#marks = new PositionMarks(record?.mark);
   }
 
   /** Whether something committed is not durable. */
@@ -117,19 +113,16 @@ export class HeldPartition {
     return this.markAt(this.position ?? 0n);
   }
 
-  /** Which log a position belongs to: that of the record before it. */
+  /** Which log a position belongs to. */
   markAt(position: bigint): string | undefined {
-    const last = this.#marks.findLast(({ from }) => from < position);
-    return last === undefined ? this.#mark : last.mark;
+    return this.#marks.at(position);
   }
 
   /** A record is handed out that `commit` alone commits. */
   handOut(offset: bigint, mark: string | undefined): void {
     this.delivered = offset;
     this.#passedTo = undefined;
-    if (mark === this.#lastMark) return;
-    this.#lastMark = mark;
-    this.#marks.push({ from: offset, mark });
+    this.#marks.note(offset, mark);
   }
 
   /** A record is handed out, and `acknowledge` may say in any order that it is done. */
@@ -275,9 +268,7 @@ export class HeldPartition {
   }
 
   #begin(nextOffset: bigint, mark: string | undefined): void {
-    this.#mark = mark;
-    this.#lastMark = mark;
-    this.#marks = [];
+    this.#marks = new PositionMarks(mark);
     this.#moveTo(nextOffset);
   }
 
@@ -307,11 +298,6 @@ export class HeldPartition {
     this.#durable = durable;
     this.#knownChanges = changes;
     this.dirtySince = sentAt;
-    // Of the marks before the durable position only the last can still be needed.
-    if (durable === undefined) return;
-    const last = this.#marks.findLastIndex(({ from }) => from < durable);
-    if (last < 0) return;
-    this.#mark = this.#marks[last]?.mark;
-    this.#marks = this.#marks.slice(last + 1);
+    if (durable !== undefined) this.#marks.settle(durable);
   }
 }

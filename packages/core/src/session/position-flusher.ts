@@ -5,18 +5,16 @@ import type { OffsetKey } from "../key.ts";
 import type { CommitOutcome, FencedOutcome, OffsetStore } from "../offset-store.ts";
 import type { HeldPartition, PartitionWrite } from "./held-partition.ts";
 import type { OffsetSessionEvent } from "./offset-session.ts";
+import { Renewals } from "./renewals.ts";
 import { isFinal } from "./session-listener.ts";
 import type { ResolvedSessionOptions } from "./session-options.ts";
+import { StallWatch } from "./stall-watch.ts";
 
-const DEFAULT_RENEW_INTERVAL_MS = 30_000;
 const RETRY_BASE_MS = 100;
 const RETRY_MAX_MS = 5_000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 // What has expired under a renewal is written anew at once; more often than this is no race any more.
 const MAX_IMMEDIATE_ATTEMPTS = 4;
-// Renewals that are due within this part of their interval go along: few calls, however many partitions there are.
-const RENEWED_EARLY = 0.1;
-
 /** What a {@link PositionFlusher} writes, and whom it tells. */
 export interface FlusherContext {
   readonly store: OffsetStore<never>;
@@ -34,26 +32,30 @@ export interface FlusherContext {
  * pauses. Its timers never keep a process alive.
  */
 export class PositionFlusher {
+  /** Whether what is committed waits for too long. */
+  readonly stall: StallWatch;
   readonly #context: FlusherContext;
   readonly #flushInterval: number;
   readonly #stopped = new AbortController();
   // In the order in which they became dirty: a flush costs what changed, however many partitions there are.
   readonly #dirty = new Set<HeldPartition>();
-  // Partitions whose record is not what it should be: a renewal has the store say why.
-  readonly #suspects = new Set<HeldPartition>();
-  #renewAt = Number.POSITIVE_INFINITY;
+  readonly #renewals: Renewals;
   #inFlight: Promise<void> | undefined;
   #lastWrite: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
-  #stallTimer: NodeJS.Timeout | undefined;
   #failures = 0;
   #fenced: OffsetFencedError | undefined;
-  #ready: PromiseWithResolvers<void> | undefined;
 
   constructor(context: FlusherContext) {
     const { flushInterval, maxUnflushedAge } = context.options;
     this.#context = context;
+    const { store, held, options } = context;
+    this.stall = new StallWatch(maxUnflushedAge, context.emit);
+    this.#renewals = new Renewals({
+      ...{ store, held, renewInterval: options.renewInterval, signal: this.#stopped.signal },
+      onChanged: () => this.#wake(),
+    });
     // A flush that only begins when the position is too old would stall a consumer whose store is well.
     this.#flushInterval = Math.min(flushInterval, maxUnflushedAge / 2);
   }
@@ -70,16 +72,6 @@ export class PositionFlusher {
     return false;
   }
 
-  /** Whether the oldest of it is older than `maxUnflushedAge`. */
-  get isStalled(): boolean {
-    return this.#ready !== undefined;
-  }
-
-  /** Resolves when nothing is stalled, or all has ended. */
-  whenReady(): Promise<void> {
-    return this.#ready?.promise ?? Promise.resolve();
-  }
-
   /** A partition became dirty: it is due after all that were before it. */
   dirtied(partition: HeldPartition): void {
     this.#dirty.add(partition);
@@ -88,14 +80,14 @@ export class PositionFlusher {
 
   /** A partition is held from now on: it is to be renewed. */
   watch(partition: HeldPartition): void {
-    this.#renewAt = Math.min(this.#renewAt, this.#renewalDueAt(partition));
+    this.#renewals.watch(partition);
     this.#wake();
   }
 
   /** A partition is not held any more. */
   forget(partition: HeldPartition): void {
     this.#dirty.delete(partition);
-    this.#suspects.delete(partition);
+    this.#renewals.forget(partition);
   }
 
   /** Writes all that was committed before the call, except where a caller's transaction is open. */
@@ -151,9 +143,7 @@ export class PositionFlusher {
   #stopTimers(): void {
     this.#stopped.abort();
     clearTimeout(this.#timer);
-    clearTimeout(this.#stallTimer);
-    this.#ready?.resolve();
-    this.#ready = undefined;
+    this.stall.stop();
   }
 
   async #idle(): Promise<void> {
@@ -170,7 +160,7 @@ export class PositionFlusher {
     const at =
       this.#failures > 0
         ? now + backoffMs(this.#failures - 1, RETRY_BASE_MS, RETRY_MAX_MS)
-        : Math.min(this.#oldest() + this.#flushInterval, this.#suspects.size > 0 ? now : this.#renewAt);
+        : Math.min(this.#oldest() + this.#flushInterval, this.#renewals.nextAt);
     if (at >= this.#timerAt) return;
     clearTimeout(this.#timer);
     this.#timerAt = at;
@@ -181,22 +171,26 @@ export class PositionFlusher {
   #onTimer(): void {
     this.#timerAt = Number.POSITIVE_INFINITY;
     // A failure is an event by now, and the next attempt is scheduled.
-    if (this.#inFlight === undefined) this.#start(this.#dueForRenewal()).catch(() => undefined);
+    if (this.#inFlight === undefined) this.#start(this.#renewals.take()).catch(() => undefined);
   }
 
   /** Since when the oldest of what is committed waits. What is refused for good is no reason for the others to wait. */
   #oldest(): number {
+    const now = performance.now();
+    let untilTransaction = Number.POSITIVE_INFINITY;
     for (const { refusal, dirtySince, inTransactionUntil } of this.#dirty) {
-      if (refusal === undefined) return Math.max(dirtySince, inTransactionUntil - this.#flushInterval);
+      if (refusal !== undefined) continue;
+      if (inTransactionUntil <= now) return dirtySince;
+      untilTransaction = Math.min(untilTransaction, inTransactionUntil - this.#flushInterval);
     }
-    return Number.POSITIVE_INFINITY;
+    return untilTransaction;
   }
 
   /** Begins the one write: what is dirty, and these partitions. */
   #start(others: readonly HeldPartition[]): Promise<void> {
     clearTimeout(this.#timer);
     this.#timerAt = Number.POSITIVE_INFINITY;
-    this.#watchAge();
+    this.stall.watch(this.#oldest());
     const writes = this.#writesOf(new Set([...this.#dirty, ...others]));
     this.#inFlight = this.#send(writes).then((failure) => {
       this.#inFlight = undefined;
@@ -209,37 +203,13 @@ export class PositionFlusher {
   #ended(failure: OffsetStoreError | undefined): void {
     if (failure !== undefined) {
       this.#failures += 1;
-      // A renewal that failed is due.
-      this.#renewAt = Math.min(this.#renewAt, performance.now());
-      this.#watchAge();
+      this.#renewals.failed();
+      this.stall.watch(this.#oldest());
     } else {
       this.#failures = 0;
-      clearTimeout(this.#stallTimer);
-      if (this.#ready !== undefined) {
-        this.#ready.resolve();
-        this.#ready = undefined;
-        this.#context.emit({ type: "recovered" });
-      }
+      this.stall.recovered();
     }
     this.#schedule();
-  }
-
-  /** Says `stalled` when what is committed gets too old while a write hangs or fails. */
-  #watchAge(): void {
-    clearTimeout(this.#stallTimer);
-    const since = this.#oldest();
-    if (since === Number.POSITIVE_INFINITY || this.#ready !== undefined) return;
-    const { maxUnflushedAge } = this.#context.options;
-    const stall = (): void => {
-      if (this.#ready !== undefined || this.#isStopped || (this.#inFlight === undefined && this.#failures === 0))
-        return;
-      this.#ready = Promise.withResolvers();
-      this.#context.emit({ type: "stalled", unflushedForMs: Math.round(performance.now() - since) });
-    };
-    const leftMs = since + maxUnflushedAge - performance.now();
-    if (leftMs <= 0 && this.#failures > 0) return stall();
-    this.#stallTimer = setTimeout(stall, Math.max(0, leftMs));
-    this.#stallTimer.unref();
   }
 
   #writesOf(partitions: Iterable<HeldPartition>): PartitionWrite[] {
@@ -307,7 +277,7 @@ export class PositionFlusher {
       case "committed":
         if (entry.recreate === true) emit({ type: "recreated", key: partition.key, nextOffset: entry.nextOffset });
         partition.written(write, outcome, sentAt, sentAtMs);
-        this.#renewAt = Math.min(this.#renewAt, this.#renewalDueAt(partition));
+        this.#renewals.watch(partition);
         break;
       case "behind":
         partition.behind(write, outcome.record, sentAt);
@@ -329,57 +299,6 @@ export class PositionFlusher {
     if (isOver && !partition.isDirty) onReleased(partition);
     else if (mayRepeat && ((write.isRepeated && partition.isDirty) || partition.isReleasing)) return partition.write();
     return undefined;
-  }
-
-  /** The idle partitions whose renewal is due. Those without a TTL are only looked at: nothing would expire. */
-  #dueForRenewal(): HeldPartition[] {
-    const due = [...this.#suspects];
-    this.#suspects.clear();
-    const now = performance.now();
-    if (now < this.#renewAt) return due;
-    const idle: HeldPartition[] = [];
-    this.#renewAt = Number.POSITIVE_INFINITY;
-    for (const partition of this.#context.held.values()) {
-      const interval = this.#renewIntervalOf(partition);
-      const isBusy = partition.isDirty || partition.inTransactionUntil > now;
-      const isDue = !isBusy && partition.seenAt + interval * (1 - RENEWED_EARLY) <= now;
-      if (isDue) (partition.ttl === undefined ? idle : due).push(partition);
-      this.#renewAt = Math.min(this.#renewAt, isBusy || isDue ? now + interval : partition.seenAt + interval);
-    }
-    if (idle.length > 0) this.#look(idle);
-    return due;
-  }
-
-  /** Reads idle records, beside the writes: nothing else would tell of an operator's reset, or of a takeover. */
-  #look(partitions: readonly HeldPartition[]): void {
-    const seenAt = performance.now();
-    for (const partition of partitions) partition.seenAt = seenAt;
-    const keys = partitions.map(({ key }) => key);
-    this.#context.store.fetch(keys, { signal: this.#stopped.signal }).then(
-      (outcomes) => {
-        for (const [index, outcome] of outcomes.entries()) {
-          const partition = partitions[index];
-          if (partition === undefined || outcome.status === "failed" || this.#isStopped) continue;
-          if (this.#context.held.get(partition.key.partition) !== partition) continue;
-          if (outcome.status === "found" && outcome.record.epoch === partition.epoch)
-            partition.ttl = outcome.record.ttl;
-          else this.#suspects.add(partition);
-          this.#renewAt = Math.min(this.#renewAt, this.#renewalDueAt(partition));
-        }
-        this.#wake();
-      },
-      // It is asked again at the next turn; a store that is down shows at the writes.
-      () => undefined,
-    );
-  }
-
-  #renewalDueAt(partition: HeldPartition): number {
-    return partition.seenAt + this.#renewIntervalOf(partition);
-  }
-
-  #renewIntervalOf({ ttl }: HeldPartition): number {
-    const { renewInterval } = this.#context.options;
-    return renewInterval ?? Math.min(DEFAULT_RENEW_INTERVAL_MS, (ttl ?? Number.POSITIVE_INFINITY) / 3);
   }
 }
 

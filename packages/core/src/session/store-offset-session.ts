@@ -18,7 +18,6 @@ import { eraOf, stamp } from "./record-era.ts";
 import { type ResolvedSessionOptions, validatePartitions } from "./session-options.ts";
 import { newToken } from "./token.ts";
 
-const MAX_TIMER_MS = 2 ** 31 - 1;
 // After this a caller's transaction that nobody told the end of is taken to be over.
 const TRANSACTION_MS = 60_000;
 
@@ -73,7 +72,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
 
   /** Whether the oldest unflushed position is older than `maxUnflushedAge`: time to stop reading until the store is back. */
   get isStalled(): boolean {
-    return this.#flusher.isStalled;
+    return this.#flusher.stall.isStalled;
   }
 
   /** Whether something is committed that is not durable yet. */
@@ -183,23 +182,16 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   commit(record?: RecordPosition, { metadata }: CommitRecordOptions = {}): void {
     this.#refuseIfOver();
     if (metadata !== undefined) validateMetadata(metadata);
-    if (record !== undefined) {
-      const held = this.#heldAsDelivered(record);
-      if (held === undefined) {
-        // Its position does not count any more, and its transaction is over all the same.
-        const current = this.held(record.partition);
-        if (current !== undefined) current.inTransactionUntil = 0;
-        return;
-      }
-      const isDirtied = held.commit(record.offset);
-      if ((metadata !== undefined && held.describe(metadata)) || isDirtied) this.#flusher.dirtied(held);
+    if (record === undefined) {
+      for (const held of this.#held.values())
+        if (held.delivered !== undefined) this.#commit(held, held.delivered, metadata);
       return;
     }
-    for (const held of this.#held.values()) {
-      if (held.delivered === undefined) continue;
-      const isDirtied = held.commit(held.delivered);
-      if ((metadata !== undefined && held.describe(metadata)) || isDirtied) this.#flusher.dirtied(held);
-    }
+    const held = this.#heldAsDelivered(record);
+    if (held !== undefined) return this.#commit(held, record.offset, metadata);
+    // Its position does not count any more, and its transaction is over all the same.
+    const current = this.held(record.partition);
+    if (current !== undefined) current.inTransactionUntil = 0;
   }
 
   acknowledge(record: RecordPosition): void {
@@ -255,15 +247,8 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   }
 
   /** Resolves when the session is no longer stalled, is fenced or closed. */
-  async whenReady(options: CallOptions = {}): Promise<void> {
-    if (!this.isStalled) return;
-    // Somebody waits: unlike the session's own timers, that keeps the process alive.
-    const awake = setInterval(() => undefined, MAX_TIMER_MS);
-    try {
-      await abortable(this.#flusher.whenReady(), options.signal);
-    } finally {
-      clearInterval(awake);
-    }
+  whenReady({ signal }: CallOptions = {}): Promise<void> {
+    return this.#flusher.stall.whenReady(signal);
   }
 
   close(): Promise<void> {
@@ -291,6 +276,11 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       throw this.fenced ?? error;
     }
     if (this.fenced !== undefined) throw this.fenced;
+  }
+
+  #commit(held: HeldPartition, offset: bigint, metadata: string | undefined): void {
+    const isDirtied = held.commit(offset);
+    if ((metadata !== undefined && held.describe(metadata)) || isDirtied) this.#flusher.dirtied(held);
   }
 
   #fence(held: HeldPartition, outcome: FencedOutcome, cause?: unknown): OffsetFencedError {

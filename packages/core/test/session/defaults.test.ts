@@ -24,6 +24,21 @@ test("a flush comes 3 seconds after the commit unless told otherwise (contract 5
   expect(await storedOffset(faulty.inner, key)).toBe(7n);
 });
 
+test("a partition with an open transaction keeps no other from being flushed by time, and is flushed itself when that is over (contract 5.15)", async () => {
+  const faulty = createFaultyStore();
+  await using session = await openOffsetSession({ ...options, partitions: [0, 1], store: faulty.store });
+  session.commit({ partition: 0, offset: 0n });
+  faulty.commitFault = (entries) => Promise.resolve(entries.map(() => ({ status: "committed" })));
+  await session.commitWithin({} as never, { partition: 0, offset: 1n });
+  faulty.commitFault = undefined;
+  session.commit({ partition: 1, offset: 6n });
+  await vi.advanceTimersByTimeAsync(3_100);
+  expect(await storedOffset(faulty.inner, { ...key, partition: 1 })).toBe(7n);
+  expect(await storedOffset(faulty.inner, key)).toBeUndefined();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(await storedOffset(faulty.inner, key)).toBe(1n);
+});
+
 test("a session stalls when what is committed is 60 seconds old, unless told otherwise (contract 5.6)", async () => {
   const faulty = createFaultyStore();
   const events = new EventLog<OffsetSessionEvent>();

@@ -1,0 +1,98 @@
+import type { OffsetStore } from "../offset-store.ts";
+import type { HeldPartition } from "./held-partition.ts";
+
+const DEFAULT_INTERVAL_MS = 30_000;
+// Renewals that are due within this part of their interval go along: few calls, however many partitions there are.
+const EARLY = 0.1;
+
+/** What {@link Renewals} look at. */
+export interface RenewalsContext {
+  readonly store: OffsetStore<never>;
+  readonly held: ReadonlyMap<number, HeldPartition>;
+  /** Milliseconds; `undefined`: 30 s, or a third of the TTL. */
+  readonly renewInterval: number | undefined;
+  /** Ends what is being looked at. */
+  readonly signal: AbortSignal;
+  /** There is another time to renew. */
+  readonly onChanged: () => void;
+}
+
+/**
+ * Decides which idle claims are renewed, and when. Those without a TTL are only looked at, all in one call: nothing would
+ * expire, and nothing else would tell of an operator's reset or of a takeover.
+ */
+export class Renewals {
+  readonly #context: RenewalsContext;
+  // Partitions whose record is not what it should be: a renewal has the store say why.
+  readonly #suspects = new Set<HeldPartition>();
+  #nextAt = Number.POSITIVE_INFINITY;
+
+  constructor(context: RenewalsContext) {
+    this.#context = context;
+  }
+
+  /** When something is due next, by the monotonic clock. */
+  get nextAt(): number {
+    return this.#suspects.size > 0 ? 0 : this.#nextAt;
+  }
+
+  /** A partition is held from now on, or was written: it is due an interval later. */
+  watch(partition: HeldPartition): void {
+    this.#nextAt = Math.min(this.#nextAt, partition.seenAt + this.#intervalOf(partition));
+  }
+
+  /** A partition is not held any more. */
+  forget(partition: HeldPartition): void {
+    this.#suspects.delete(partition);
+  }
+
+  /** A renewal may have failed: it is due at once. */
+  failed(): void {
+    this.#nextAt = 0;
+  }
+
+  /** The idle partitions to be renewed now; those that are only looked at are looked at. */
+  take(): HeldPartition[] {
+    const due = [...this.#suspects];
+    this.#suspects.clear();
+    const now = performance.now();
+    if (now < this.#nextAt) return due;
+    const idle: HeldPartition[] = [];
+    this.#nextAt = Number.POSITIVE_INFINITY;
+    for (const partition of this.#context.held.values()) {
+      const interval = this.#intervalOf(partition);
+      const isBusy = partition.isDirty || partition.inTransactionUntil > now;
+      const isDue = !isBusy && partition.seenAt + interval * (1 - EARLY) <= now;
+      if (isDue) (partition.ttl === undefined ? idle : due).push(partition);
+      this.#nextAt = Math.min(this.#nextAt, isBusy || isDue ? now + interval : partition.seenAt + interval);
+    }
+    if (idle.length > 0) this.#look(idle, now);
+    return due;
+  }
+
+  #look(partitions: readonly HeldPartition[], seenAt: number): void {
+    const { store, held, signal, onChanged } = this.#context;
+    for (const partition of partitions) partition.seenAt = seenAt;
+    const keys = partitions.map(({ key }) => key);
+    store.fetch(keys, { signal }).then(
+      (outcomes) => {
+        for (const [index, outcome] of outcomes.entries()) {
+          const partition = partitions[index];
+          if (partition === undefined || outcome.status === "failed" || signal.aborted) continue;
+          if (held.get(partition.key.partition) !== partition) continue;
+          if (outcome.status === "found" && outcome.record.epoch === partition.epoch)
+            partition.ttl = outcome.record.ttl;
+          else this.#suspects.add(partition);
+          this.watch(partition);
+        }
+        onChanged();
+      },
+      // It is asked again at the next turn; a store that is down shows at the writes.
+      () => undefined,
+    );
+  }
+
+  #intervalOf({ ttl }: HeldPartition): number {
+    return this.#context.renewInterval ?? Math.min(DEFAULT_INTERVAL_MS, (ttl ?? Number.POSITIVE_INFINITY) / 3);
+  }
+}
