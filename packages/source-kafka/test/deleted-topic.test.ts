@@ -71,7 +71,7 @@ await describeWithServer("kafka", (server) => {
     expect(textOf(await next)).toBe(first);
     expect(await valuesOf(records, rest.length)).toEqual(rest);
     expect(events.filter(({ type }) => type === "reset")).toMatchObject([
-      { topic, partition: 0, reason: "beyond-log", from: 3n, to: 0n, skipped: 0n },
+      { topic, partition: 0, reason: "other-log", from: 3n, to: 0n, skipped: 0n },
     ]);
     // Back to where the new topic is: the store takes it.
     await records.return?.();

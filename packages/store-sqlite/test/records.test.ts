@@ -98,7 +98,6 @@ describe("rows that somebody else changed", () => {
 describe("rows whose ids a store knows", () => {
   const keys = Array.from({ length: 25 }, (_, partition) => ({ ...key, partition }));
   const committed = { status: "committed" };
-
   it.each([undefined, 3_600_000])(
     "are written each with its own, whatever versions they hold (ttl %s)",
     async (ttl) => {
@@ -107,7 +106,9 @@ describe("rows whose ids a store knows", () => {
       for (const every of [1, 1, 3, 2, 1, 1]) {
         const some = keys.filter(({ partition }) => partition % every === 0);
         const entries = some.map((each) => ({ key: each, token: "t", nextOffset: 10n, metadata: `${each.partition}` }));
-        expect(await store.commit(entries)).toEqual(some.map(() => committed));
+        expect(await store.commit(entries)).toEqual(
+          some.map(() => ({ ...committed, ...(ttl !== undefined && { ttl }) })),
+        );
       }
       const records = await store.fetch(keys);
       for (const [partition, found] of records.entries()) {

@@ -187,10 +187,11 @@ describe.concurrent("a topic deleted and made again shorter, on SQLite", () => {
       await produce(source, 7);
       await until(() => events.some(({ type }) => type === "reset"));
       expect(events.filter(({ type }) => type === "reset")).toMatchObject([
-        { reason: "beyond-log", policy: "latest", from: 100n, to: 7n, skipped: 7n },
+        { reason: "other-log", policy: "latest", from: 100n, to: 7n, skipped: 7n },
       ]);
-      // The reset alone commits nothing.
-      expect(await list(store)).toMatchObject([{ nextOffset: 100n }]);
+      // A reset is durable, with where the position was.
+      await until(async () => (await list(store))[0]?.nextOffset === 7n);
+      expect(await list(store)).toMatchObject([{ resetFrom: { nextOffset: 100n, reason: "other-log" } }]);
       await produce(source, 3);
       expect((await pending).value).toMatchObject({ offset: 7n });
       const positions: bigint[] = [];

@@ -145,7 +145,7 @@ await describeWithServer("kafka", (server) => {
     expect(seen.slice(10)).toEqual([0n, 1n, 2n]);
     expect(told.every(([reason, requested]) => reason !== "start" && requested >= 0n)).toBe(true);
     expect(adjusted[0]?.[0]).toBe(10n);
-    expect(resets().at(-1)).toMatchObject({ reason: "beyond-log", to: 0n, skipped: 0n, earliest: 0n });
+    expect(resets().at(-1)).toMatchObject({ reason: "other-log", to: 0n, skipped: 0n, earliest: 0n });
     expect(events.filter(({ type }) => type === "behind")).toEqual([]);
     // Leaving the loop has flushed what was committed: two of the new records.
     expect(watched.commits.filter(({ rewind }) => rewind)).toMatchObject([{ nextOffset: 0n }]);
