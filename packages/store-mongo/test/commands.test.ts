@@ -71,8 +71,8 @@ await describeWithServer("mongo", ({ url }) => {
   it("calls a pool whose connections are all in use an outage that may pass", async () => {
     const { hostname, port } = new URL(url);
     await using proxy = await openTcpProxy({ host: hostname, port: Number(port) });
-    const client = openClient(throughProxy(url, proxy.port), { maxPoolSize: 1, waitQueueTimeoutMS: 100 });
-    const { store } = await openStore(url, { client, timeout: 1_000, onEvent: () => undefined });
+    const client = openClient(throughProxy(url, proxy.port), { maxPoolSize: 1, waitQueueTimeoutMS: 1_000 });
+    const { store } = await openStore(url, { client, timeout: 3_000, onEvent: () => undefined });
     await store.fetch([key]);
     proxy.silence();
     const calls = await Promise.allSettled([store.fetch([key]), store.fetch([key])]);

@@ -1,19 +1,25 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 
+import type { OffsetKey } from "../key.ts";
+import type { StoreCapabilities } from "../offset-store.ts";
 import { setClientClock } from "./store/client-clock.ts";
 import type { OpenTransaction } from "./store/store-harness.ts";
+import type { Untried } from "./untried.ts";
 
 /** Milliseconds that a case which failed waits for what it leaves: a store that never answers may not end closing either. */
 const CLEAN_UP_MS = 15_000;
 
 /** One client of a backend, as a harness opens it: of a store, or of a driver. */
 export interface CaseClient {
+  readonly store: { readonly capabilities: StoreCapabilities };
   close(): Promise<void>;
   interrupt?(): Promise<() => Promise<void>>;
   silence?(): Promise<() => Promise<void>>;
   loseAnswers?(): Promise<() => Promise<void>>;
   beginTransaction?(): Promise<OpenTransaction>;
+  makeUnreadable?(key: OffsetKey): Promise<() => Promise<void>>;
+  makeUnavailable?(): Promise<() => Promise<void>>;
 }
 
 /** What opens clients for a case. */
@@ -30,6 +36,7 @@ export class CaseClients<Client extends CaseClient, Options extends { readonly n
   readonly #clients: Client[];
   /** What a case that fails in the middle must not leave to the next one: open transactions, cut connections, a wrong clock. */
   readonly #unfinished = new Set<() => Promise<void>>();
+  #untried: Untried | undefined;
 
   protected constructor(harness: CaseHarness<Client, Options>, namespace: string, first: Client) {
     this.connection = harness.connection;
@@ -43,6 +50,35 @@ export class CaseClients<Client extends CaseClient, Options extends { readonly n
     const [first] = this.#clients;
     assert.ok(first, "the case has no client any more");
     return first;
+  }
+
+  /** What the case had nothing to look at for, if it said so. */
+  get untried(): Untried | undefined {
+    return this.#untried;
+  }
+
+  /** Says that the case has nothing to look at: the store does not promise what it is about. */
+  notPromised(what: string): void {
+    this.#untried = { status: "not-promised", reason: what };
+  }
+
+  /** Says that the case cannot look: the harness lacks a member that would bring about what it is about. */
+  notTried(member: string): void {
+    this.#untried = { status: "not-tried", reason: member };
+  }
+
+  /** Whether something lies between the store and its data; where nothing does the case says that it has nothing to look at. */
+  isRemote(): boolean {
+    if (this.connection === "remote") return true;
+    this.notPromised('connection: "embedded"');
+    return false;
+  }
+
+  /** Whether the store takes part in its caller's transactions; where it does not the case says so, likewise. */
+  hasTransactions(): boolean {
+    const { transactions } = this.opened.store.capabilities;
+    if (!transactions) this.notPromised("transactions: false");
+    return transactions;
   }
 
   /** One more client of the same data, closed at the end of the case. */
@@ -85,6 +121,24 @@ export class CaseClients<Client extends CaseClient, Options extends { readonly n
     return this.finishing(await client.loseAnswers());
   }
 
+  /**
+   * Has the backend fail to give what lies under a key, likewise. `undefined` where the harness has no way to: then the case
+   * has said so.
+   */
+  async makeUnreadable(key: OffsetKey): Promise<(() => Promise<void>) | undefined> {
+    const { opened } = this;
+    if (opened.makeUnreadable === undefined) return this.#lacks("makeUnreadable");
+    return this.finishing(await opened.makeUnreadable(key));
+  }
+
+  /** Takes a client's whole backend away, likewise: a remote one by cutting it off. */
+  async makeUnavailable(client: Client): Promise<(() => Promise<void>) | undefined> {
+    if (this.connection === "remote") return this.interrupt(client);
+    assert.equal(client.interrupt, undefined, "an embedded store has no connection to cut: leave `interrupt` out");
+    if (client.makeUnavailable === undefined) return this.#lacks("makeUnavailable");
+    return this.finishing(await client.makeUnavailable());
+  }
+
   /** Sets the clock of this process wrong; what is still wrong at the end of the case is set right. Gives what does it. */
   async setClientClock(skewMs: number): Promise<() => Promise<void>> {
     const setRight = await setClientClock(skewMs);
@@ -118,6 +172,12 @@ export class CaseClients<Client extends CaseClient, Options extends { readonly n
     const once = (): Promise<void> => (this.#unfinished.delete(once) ? finish() : Promise.resolve());
     this.#unfinished.add(once);
     return once;
+  }
+
+  #lacks(member: string): undefined {
+    // What lives and dies with its client has no backend that could fail it.
+    if (this.opened.store.capabilities.durability === "none") this.notPromised('durability: "none"');
+    else this.notTried(member);
   }
 
   async #open(options: Options): Promise<Client> {

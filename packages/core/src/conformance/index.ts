@@ -27,3 +27,4 @@ export { sourceConformanceCases } from "./source/cases/index.ts";
 export type { SourceConformanceCase } from "./source/source-case.ts";
 export type { OpenedSource, SourceAbility, SourceHarness } from "./source/source-harness.ts";
 export { runSourceCase, testLogSource } from "./source/test-log-source.ts";
+export type { Untried } from "./untried.ts";

@@ -79,6 +79,7 @@ export class LogConsumer<Transaction> implements Consumer, ReadingOwner, LoopOwn
 
   acknowledge(record: RecordPosition): void {
     this.#manual("acknowledge").acknowledge(record);
+    this.#loop?.reading.resume(this.#partitions.get(record.partition));
   }
 
   async commitWithin(transaction: Transaction, record: RecordPosition, options?: CallOptions): Promise<void> {
@@ -215,9 +216,13 @@ export class LogConsumer<Transaction> implements Consumer, ReadingOwner, LoopOwn
     await this.#untilDurable(() => this.#session?.hasUnflushed === false, signal);
   }
 
-  handedOut({ mark }: ConsumedPartition, record: LogRecord): void {
-    if (this.strategy === "manual") this.#session?.deliver(record, mark);
-    else this.#session?.handOut(record, mark);
+  handsOut({ mark }: ConsumedPartition, record: LogRecord): boolean {
+    if (this.#session === undefined) return true;
+    return this.strategy === "manual" ? this.#session.deliver(record, mark) : this.#session.handOut(record, mark);
+  }
+
+  hasRoom({ number }: ConsumedPartition): boolean {
+    return this.strategy !== "manual" || this.#session?.held(number)?.waitingFor === undefined;
   }
 
   caughtUp({ number, nextFetch }: ConsumedPartition): void {

@@ -13,8 +13,10 @@ export interface ReadingOwner {
   isBlocked(): boolean;
   /** Waits for it, or for the signal. */
   unblocked(signal: AbortSignal): Promise<void>;
-  /** A record is handed out. */
-  handedOut(partition: ConsumedPartition, record: LogRecord): void;
+  /** A record is about to be handed out. `false`: it is done already, and is skipped. */
+  handsOut(partition: ConsumedPartition, record: LogRecord): boolean;
+  /** Whether more of the partition may be handed out before some of it is done. */
+  hasRoom(partition: ConsumedPartition): boolean;
   /** The log has no record before `partition.nextFetch` that was not handed out. */
   caughtUp(partition: ConsumedPartition): void;
   /** The position no longer exists. Resolves when reading may go on at the choice. */
@@ -39,6 +41,8 @@ export class Reading implements FetcherOwner {
   readonly #clock = new TurnClock();
   // Those with records to hand out, in the order in which these came.
   readonly #filled = new Set<ConsumedPartition>();
+  // Those with records that may not be handed out before others are done.
+  readonly #aside = new Set<ConsumedPartition>();
   #failed: ConsumedPartition | undefined;
   #current: ConsumedPartition | undefined;
   #failure: { readonly error: unknown } | undefined;
@@ -97,6 +101,14 @@ export class Reading implements FetcherOwner {
   drop(partition: ConsumedPartition): void {
     this.#finish(partition);
     if (this.#failed === partition) this.#failed = [...this.partitions].find(({ error }) => error !== undefined);
+  }
+
+  /** Some of a partition is done: it goes on if it was put aside. */
+  resume(partition: ConsumedPartition | undefined): void {
+    if (partition === undefined || !this.#aside.has(partition) || !this.#owner.hasRoom(partition)) return;
+    this.#aside.delete(partition);
+    this.#filled.add(partition);
+    this.wake();
   }
 
   /** A record, if one is there and may be handed out without waiting for anything. */
@@ -168,31 +180,39 @@ export class Reading implements FetcherOwner {
     if (!partition.isFilled && partition.error === undefined) this.#owner.caughtUp(partition);
     this.partitions.delete(partition);
     this.#filled.delete(partition);
+    this.#aside.delete(partition);
     this.#fetcher.release(partition);
     if (this.#current === partition) this.#current = undefined;
     this.wake();
   }
 
   #take(): LogRecord | undefined {
-    let partition = this.#current;
-    if (partition === undefined) {
-      // Between two batches, so that a partition that fails is heard of however much the others have to say.
-      this.#throwError();
-      partition = this.#takeFilled();
-      this.#current = partition;
+    for (;;) {
+      let partition = this.#current;
+      if (partition === undefined) {
+        // Between two batches, so that a partition that fails is heard of however much the others have to say.
+        this.#throwError();
+        partition = this.#takeFilled();
+        this.#current = partition;
+      }
+      if (partition === undefined) return undefined;
+      if (!this.#owner.hasRoom(partition)) {
+        this.#current = undefined;
+        this.#aside.add(partition);
+        continue;
+      }
+      const record = partition.take();
+      const isHandedOut = record !== undefined && this.#owner.handsOut(partition, record);
+      if (partition.isFinished) this.#finish(partition);
+      else if (!partition.isFilled) {
+        this.#owner.caughtUp(partition);
+        // After a batch it is the turn of the others, even if the next one is here in time.
+        this.#current = undefined;
+        // It is fetched while the last record of this one is worked on.
+        this.#fetcher.fetch(partition);
+      }
+      if (isHandedOut) return record;
     }
-    const record = partition?.take();
-    if (partition === undefined || record === undefined) return undefined;
-    this.#owner.handedOut(partition, record);
-    if (partition.isFinished) this.#finish(partition);
-    else if (!partition.isFilled) {
-      this.#owner.caughtUp(partition);
-      // After a batch it is the turn of the others, even if the next one is here in time.
-      this.#current = undefined;
-      // It is fetched while the last record of this one is worked on.
-      this.#fetcher.fetch(partition);
-    }
-    return record;
   }
 
   #takeFilled(): ConsumedPartition | undefined {

@@ -1,7 +1,7 @@
 import type { OffsetStoreError } from "../errors/offset-store-error.ts";
 import type { OffsetKey } from "../key.ts";
 import type { CommitEntry } from "../offset-store.ts";
-import type { OffsetRecord } from "../offset-record.ts";
+import type { OffsetRange, OffsetRecord } from "../offset-record.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import { PositionMarks } from "./position-marks.ts";
 import { Era } from "./record-era.ts";
@@ -61,7 +61,7 @@ export class HeldPartition {
 
   readonly #token: string;
   readonly #session: object;
-  readonly #acknowledgements = new Acknowledgements();
+  readonly #acknowledgements: Acknowledgements;
   #committed: bigint | undefined;
   // Whether #committed is a record's offset (the position is one more) or a position itself.
   #committedIsRecord = false;
@@ -90,6 +90,7 @@ export class HeldPartition {
     this.#committed = record?.nextOffset;
     this.#durable = record?.nextOffset;
     this.#marks = new PositionMarks(record?.mark);
+    this.#acknowledgements = new Acknowledgements(record?.acknowledged);
   }
 
   /** Whether something committed is not durable. */
@@ -118,6 +119,21 @@ export class HeldPartition {
     return this.#marks.at(position);
   }
 
+  /** Whether a record is done already, although the position has not passed it. */
+  isDone(offset: bigint): boolean {
+    return this.#acknowledgements.isDone(offset);
+  }
+
+  /** The record that is waited for where more is done beyond it than can be stored; `undefined` while it is not. */
+  get waitingFor(): bigint | undefined {
+    return this.#acknowledgements.isFull ? this.#acknowledgements.lowest : undefined;
+  }
+
+  /** What to store with a position as done beyond it. */
+  acknowledgedBeyond(position: bigint): readonly OffsetRange[] | undefined {
+    return this.#acknowledgements.beyond(position);
+  }
+
   /** A record is handed out that `commit` alone commits. */
   handOut(offset: bigint, mark: string | undefined): void {
     this.delivered = offset;
@@ -125,7 +141,7 @@ export class HeldPartition {
     this.#marks.note(offset, mark);
   }
 
-  /** A record is handed out, and `acknowledge` may say in any order that it is done. */
+  /** A record is handed out, or skipped as done; `acknowledge` may say in any order that it is done. */
   deliver(offset: bigint, mark: string | undefined): void {
     this.handOut(offset, mark);
     if (this.#highest === undefined || offset > this.#highest) this.#highest = offset;
@@ -153,7 +169,8 @@ export class HeldPartition {
   commit(offset: bigint): boolean {
     this.inTransactionUntil = 0;
     this.#refuseUndelivered(offset);
-    return this.#commitRecord(this.#acknowledgements.acknowledgeThrough(offset) ?? offset);
+    this.#acknowledgements.acknowledgeThrough(offset);
+    return this.#commitRecord(this.#acknowledgements.advance() ?? offset);
   }
 
   /** Acknowledges one record. Gives whether the partition became dirty by it. */
@@ -162,8 +179,15 @@ export class HeldPartition {
       throw new RangeError(`no record of ${this.#name} was delivered: call deliver(record) before acknowledge(record)`);
     }
     this.#refuseUndelivered(offset);
-    const upTo = this.#acknowledgements.acknowledge(offset);
-    return upTo === undefined ? false : this.#commitRecord(upTo);
+    return this.#acknowledgements.acknowledge(offset) && this.settle(true);
+  }
+
+  /** Moves the position past what is done. Gives whether the partition became dirty by that, or by what is done beyond it. */
+  settle(isMoreDone: boolean): boolean {
+    const upTo = this.#acknowledgements.advance();
+    if (upTo !== undefined) return this.#commitRecord(upTo);
+    // Without a position there is nothing to store it with.
+    return isMoreDone && this.#committed !== undefined ? this.#changed() : false;
   }
 
   /** Says what to store along with the position. */
@@ -186,6 +210,9 @@ export class HeldPartition {
     this.era = new Era(this.#session);
     this.#highest = undefined;
     this.reread();
+    // What retention removed was of the same log: what is done beyond the new position still is.
+    if (reason === "below-log") this.#acknowledgements.clear(nextOffset);
+    else this.#acknowledgements.reset();
     this.#begin(nextOffset, mark);
   }
 
@@ -214,6 +241,7 @@ export class HeldPartition {
         nextOffset,
         mark: nextOffset === undefined ? undefined : this.mark,
         metadata: nextOffset === undefined ? undefined : this.#metadata,
+        acknowledged: nextOffset === undefined ? undefined : this.acknowledgedBeyond(nextOffset),
         ttl: recreate ? (this.#ttlToSend ?? this.ttl) : this.#ttlToSend,
         ...(recreate && { recreate, owner: recreateAs }),
         ...(this.isReleasing && { release: true }),

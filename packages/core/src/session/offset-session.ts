@@ -20,6 +20,8 @@ export type OffsetSessionEvent =
       readonly owner: string | undefined;
     }
   | { readonly type: "recreated"; readonly key: OffsetKey; readonly nextOffset: bigint | undefined }
+  /** More is done beyond the position than can be stored with it: the partition waits for this record to be acknowledged. */
+  | { readonly type: "acknowledgements-full"; readonly key: OffsetKey; readonly waitingFor: bigint }
   | { readonly type: "stalled"; readonly unflushedForMs: number }
   /** After `stalled`, unless the session is fenced or closed before. */
   | { readonly type: "recovered" };
@@ -93,14 +95,20 @@ export interface OffsetSession<Transaction = never> extends AsyncDisposable {
    * record keeps where the position was, and the reason. What was delivered before does not count any more (contract 6.5).
    */
   resetTo(partition: number, nextOffset: bigint, reason: string, options?: PositionOptions): void;
-  /** Says that a record is handed out. Commits nothing. */
-  deliver(record: RecordPosition): void;
+  /**
+   * Says that a record is handed out. Commits nothing. `false`: do not work on it, it is done (it was acknowledged by this or
+   * an earlier session before one that comes before it), or its partition is lost.
+   */
+  deliver(record: RecordPosition): boolean;
   /**
    * Commits everything delivered so far, or up to and with one record of its partition. Local and instant. A record that
    * was delivered before a reset, or before the partition was lost and claimed again, is ignored.
    */
   commit(record?: RecordPosition, options?: CommitRecordOptions): void;
-  /** Marks one record as done, in any order; the position is the lowest one delivered and not acknowledged. */
+  /**
+   * Marks one record as done, in any order; the position is the lowest one delivered and not acknowledged. What is done
+   * beyond it is stored with it, up to 1 KiB: nothing of it comes again after a crash.
+   */
   acknowledge(record: RecordPosition): void;
   /**
    * Writes the position after the record inside the caller's transaction, at once. Local state stays until the caller,

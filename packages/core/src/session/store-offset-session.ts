@@ -161,16 +161,26 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     this.#flusher.dirtied(held);
   }
 
-  deliver(record: RecordPosition, mark?: string): void {
+  deliver(record: RecordPosition, mark?: string): boolean {
     const held = this.#claimed(record.partition);
-    if (held === undefined) return;
+    if (held === undefined) return false;
     stamp(record, held.era);
     held.deliver(record.offset, mark);
+    if (!held.isDone(record.offset)) return true;
+    if (held.settle(false)) this.#flusher.dirtied(held);
+    return false;
   }
 
-  /** Says that a record is handed out that {@link commitHandedOut} commits. */
-  handOut({ partition, offset }: RecordPosition, mark: string | undefined): void {
-    this.held(partition)?.handOut(offset, mark);
+  /** Says that a record is handed out that {@link commitHandedOut} commits. Gives whether it still is to be done. */
+  handOut({ partition, offset }: RecordPosition, mark: string | undefined): boolean {
+    const held = this.held(partition);
+    if (held === undefined) return false;
+    if (held.isDone(offset)) {
+      this.passOver(partition, offset + 1n);
+      return false;
+    }
+    held.handOut(offset, mark);
+    return true;
   }
 
   /** Commits all that was handed out of a partition. */
@@ -179,8 +189,9 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     if (held?.commitHandedOut() === true) this.#flusher.dirtied(held);
   }
 
-  commit(record?: RecordPosition, { metadata }: CommitRecordOptions = {}): void {
+  commit(record?: RecordPosition, options?: CommitRecordOptions): void {
     this.#refuseIfOver();
+    const metadata = options?.metadata;
     if (metadata !== undefined) validateMetadata(metadata);
     if (record === undefined) {
       for (const held of this.#held.values())
@@ -197,7 +208,12 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   acknowledge(record: RecordPosition): void {
     this.#refuseIfOver();
     const held = this.#heldAsDelivered(record);
-    if (held?.acknowledge(record.offset) === true) this.#flusher.dirtied(held);
+    if (held === undefined) return;
+    const wasFull = held.waitingFor !== undefined;
+    if (held.acknowledge(record.offset)) this.#flusher.dirtied(held);
+    const { waitingFor } = held;
+    if (waitingFor === undefined || wasFull) return;
+    this.#emit({ type: "acknowledgements-full", key: held.key, waitingFor });
   }
 
   /** The log has no record between what was handed out last and this offset. */
@@ -223,10 +239,10 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     }
     const { owner } = this.#options;
     const recreate = this.#flusher.mayHaveExpired(held) && { recreate: true, owner, ttl: held.ttl };
+    const nextOffset = offset + 1n;
     const entry = {
-      key: held.key,
-      nextOffset: offset + 1n,
-      mark: held.markAt(offset + 1n),
+      ...{ key: held.key, nextOffset, mark: held.markAt(nextOffset) },
+      acknowledged: held.acknowledgedBeyond(nextOffset),
       ...held.claim,
       ...recreate,
     };

@@ -85,6 +85,8 @@ describe("a server of one's own", () => {
 describe("a launcher that is killed", () => {
   it.for(["redis", "valkey", "mongo", "postgres", "pgbouncer"] as const)(
     "takes its %s with it, and the next one its folder",
+    // Each of them starts three times.
+    { timeout: 120_000 },
     async (name, { skip }) => {
       await (await launchOrSkip(name, skip)).stop();
       const index = fileURLToPath(new URL("../../src/servers/index.ts", import.meta.url));
@@ -110,7 +112,7 @@ describe("a launcher that is killed", () => {
             pids.map(processStart),
             pids.map(() => undefined),
           ),
-        5_000,
+        30_000,
       );
       assert.equal(foldersOf(launcher.pid).length, 1);
       await (await launchOrSkip(name, skip)).stop();

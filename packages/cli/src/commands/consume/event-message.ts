@@ -33,6 +33,8 @@ export function eventMessage(event: ConsumerEvent, { start, verbose }: EventMess
       return `${keyText(event.key)}: the stored position ${event.record.nextOffset} is ahead of ${event.sent} and stays`;
     case "recreated":
       return `${keyText(event.key)}: expired while the store was away, and was written again`;
+    case "acknowledgements-full":
+      return `${keyText(event.key)}: waits for record ${event.waitingFor}: more beyond it is done than can be stored`;
     case "stalled":
       return `the store has not taken a position for ${event.unflushedForMs} ms: waiting until it does`;
     case "recovered":

@@ -1,6 +1,7 @@
 import { driverOf } from "../../driver/driver-of-store.ts";
 import { CASE_TIMEOUT_MS, withinLimit } from "../case-limit.ts";
 import type { ConformanceRunner } from "../store/test-offset-store.ts";
+import type { Untried } from "../untried.ts";
 import { driverConformanceCases } from "./cases/index.ts";
 import type { DriverConformanceCase } from "./driver-case.ts";
 import { DriverConformanceContext } from "./driver-context.ts";
@@ -23,7 +24,7 @@ export function testOffsetStoreDriver<Transaction = unknown>(
     for (const one of driverConformanceCases) {
       runner.it(
         `${one.clause} ${one.verb} ${one.id}: ${one.title}`,
-        () => runDriverCase(harness, one),
+        async () => void (await runDriverCase(harness, one)),
         CASE_TIMEOUT_MS,
       );
     }
@@ -35,11 +36,15 @@ export function hasDriver(store: object): boolean {
   return driverOf(store) !== undefined;
 }
 
-/** Runs one case with a namespace and clients of its own, and closes them. Rejects with what the case found wrong. */
+/**
+ * Runs one case with a namespace and clients of its own, and closes them. Rejects with what the case found wrong.
+ *
+ * @returns Why the case had nothing to look at; `undefined` if it had.
+ */
 export async function runDriverCase<Transaction = unknown>(
   harness: StoreHarness<Transaction>,
   one: DriverConformanceCase,
-): Promise<void> {
+): Promise<Untried | undefined> {
   const context = await DriverConformanceContext.open(harness);
   try {
     await withinLimit(one.run(context));
@@ -48,4 +53,5 @@ export async function runDriverCase<Transaction = unknown>(
     throw error;
   }
   await context.close();
+  return context.untried;
 }

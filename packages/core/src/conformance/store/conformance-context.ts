@@ -51,7 +51,9 @@ export class ConformanceContext extends CaseClients<OpenedStore, OpenStoreOption
 
   /** Starts a process with one more client of the same data, ended with the case; `undefined` where there cannot be one. */
   async startPeer(): Promise<Peer | undefined> {
-    if (this.#module === undefined || !this.durable) return undefined;
+    if (!this.durable) this.notPromised('durability: "none"');
+    else if (this.#module === undefined) this.notTried("module");
+    if (!this.durable || this.#module === undefined) return undefined;
     const peer = await startPeer(this.#module, this.namespace);
     return { commit: (tasks) => peer.commit(tasks), close: this.finishing(() => peer.close()) };
   }

@@ -29,7 +29,8 @@ export interface OpenTransaction<Transaction = unknown> {
  * One client of the backend, opened for one case.
  *
  * Which of the optional members must be there follows from `store.capabilities` and `StoreHarness.connection` alone. A
- * missing one fails the case that needs it, and so does one that should not be there: there is nothing to opt out of.
+ * missing one fails the case that needs it, and so does one that should not be there: there is nothing to opt out of. Only
+ * the last two may be left out; `tidemark conformance` reports the cases that need them as not tried then.
  *
  * | member | must be there |
  * |---|---|
@@ -37,6 +38,8 @@ export interface OpenTransaction<Transaction = unknown> {
  * | `interrupt`, `silence` | if and only if `connection` is `"remote"` |
  * | `loseAnswers` | where `testOffsetStoreDriver` tests a store whose `connection` is `"remote"` |
  * | `beginTransaction` | if and only if `capabilities.transactions` is true |
+ * | `makeUnreadable` | wherever you can make the backend fail for one key |
+ * | `makeUnavailable` | wherever `connection` is `"embedded"` and you can take the whole backend away |
  */
 export interface OpenedStore<Transaction = unknown> {
   readonly store: OffsetStore<Transaction>;
@@ -71,6 +74,16 @@ export interface OpenedStore<Transaction = unknown> {
   loseAnswers?(): Promise<() => Promise<void>>;
   /** Begins a transaction as a user of the backend's own client would. */
   beginTransaction?(): Promise<OpenTransaction<Transaction>>;
+  /**
+   * Has the backend fail to give what lies under a key, which exists: a read that ends in an error, or that brings what the
+   * driver itself cannot take apart. Keys of other topics stay readable. Resolves to what makes the entry as it was.
+   */
+  makeUnreadable?(key: OffsetKey): Promise<() => Promise<void>>;
+  /**
+   * Takes away the whole backend of this namespace, as when its disk is pulled out. Resolves to what brings it back with all of its
+   * data. For embedded stores: a remote one has `interrupt`.
+   */
+  makeUnavailable?(): Promise<() => Promise<void>>;
 }
 
 /** What an author of a store gives the kit. */

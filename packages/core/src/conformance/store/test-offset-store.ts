@@ -1,5 +1,6 @@
 import { CASE_TIMEOUT_MS, withinLimit } from "../case-limit.ts";
 import { driverConformanceCases } from "../driver/cases/index.ts";
+import type { Untried } from "../untried.ts";
 import { storeConformanceCases } from "./cases/index.ts";
 import type { ConformanceCase } from "./conformance-case.ts";
 import { ConformanceContext } from "./conformance-context.ts";
@@ -51,7 +52,7 @@ export function testOffsetStore<Transaction = unknown>(
       const known = reason === undefined ? "" : ` (KNOWN DEVIATION: ${reason})`;
       const run = (): Promise<void> =>
         reason === undefined
-          ? runStoreCase(harness, conformanceCase, { seed })
+          ? runStoreCase(harness, conformanceCase, { seed }).then(() => undefined)
           : expectDeviation(harness, conformanceCase, reason, seed);
       runner.it(`${clause} ${id}: ${title}${known}`, run, CASE_TIMEOUT_MS);
     }
@@ -62,12 +63,13 @@ export function testOffsetStore<Transaction = unknown>(
  * Runs one case with a namespace and clients of its own, and closes them. Rejects with what the case found wrong.
  *
  * @param options - `seed` as in {@link TestOffsetStoreOptions}.
+ * @returns Why the case had nothing to look at; `undefined` if it had.
  */
 export async function runStoreCase<Transaction = unknown>(
   harness: StoreHarness<Transaction>,
   conformanceCase: ConformanceCase,
   options: { readonly seed?: number | undefined } = {},
-): Promise<void> {
+): Promise<Untried | undefined> {
   const context = await ConformanceContext.open(harness, options.seed);
   try {
     await withinLimit(conformanceCase.run(context));
@@ -76,6 +78,7 @@ export async function runStoreCase<Transaction = unknown>(
     throw error;
   }
   await context.close();
+  return context.untried;
 }
 
 async function expectDeviation<Transaction>(

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 
 import { OFFSET_STORE_ERROR_CODES } from "../../../errors/offset-store-error.ts";
+import type { Change } from "../../../driver/driver.ts";
 import { eventually } from "../../store/eventually.ts";
 import type { DriverConformanceCase, DriverVerb } from "../driver-case.ts";
 import type { AnyDriver } from "../driver-context.ts";
@@ -8,6 +9,7 @@ import {
   change,
   expectStored,
   identityOf,
+  memberKey,
   mustBe,
   never,
   newVersion,
@@ -21,29 +23,30 @@ import {
 const SETTLED_MS = 15_000;
 const VALUE_CHARACTERS = 4_096;
 
-/** What becomes of calls whose connection breaks. An embedded driver has none. */
+/** What becomes of calls whose connection breaks. An embedded driver has none; its backend may be gone all the same. */
 export const connectionCases: readonly DriverConformanceCase[] = [
   {
     id: "driver/cut-off",
     clause: "4.7",
     verb: "read",
     title:
-      "without a connection every verb rejects with what is classified as one that may pass, and works again later",
+      "while its backend cannot be reached every verb rejects with what is classified as one that may pass, and works again later",
     run: async (context) => {
-      if (context.connection === "embedded") return;
       const opened = await context.openAnother();
       const driver = context.driverOf(opened);
-      const key = positionKey();
-      await put(driver, [change(key)]);
-      const restore = await context.interrupt(opened);
+      const one = change(positionKey());
+      await put(driver, [one]);
+      const restore = await context.makeUnavailable(opened);
+      if (restore === undefined) return;
       try {
-        await Promise.all(
-          callsOf(driver).map(([verb, call]) => expectFailure(driver, verb, call, "without a connection")),
-        );
+        const calls = [...callsOf(driver), ...callsWithConditions(driver, one)];
+        await Promise.all(calls.map(([verb, call]) => expectFailure(driver, verb, call)));
       } finally {
         await restore();
       }
       await worksAgain(driver);
+      const { key, version, value = "" } = one;
+      await expectStored(driver, key, { version, value }, "calls that could not reach the backend");
     },
   },
   {
@@ -52,7 +55,7 @@ export const connectionCases: readonly DriverConformanceCase[] = [
     verb: "list",
     title: "a listing whose connection breaks between two pages rejects, and does not end as if it were complete",
     run: async (context) => {
-      if (context.connection === "embedded") return;
+      if (!context.isRemote()) return;
       const opened = await context.openAnother();
       const driver = context.driverOf(opened);
       const keys = Array.from({ length: 2_000 }, (_, index) =>
@@ -93,7 +96,7 @@ export const connectionCases: readonly DriverConformanceCase[] = [
     verb: "write",
     title: "a write that did not arrive rejects, and is not sent again by the driver: core does that after a look",
     run: async (context) => {
-      if (context.connection === "embedded") return;
+      if (!context.isRemote()) return;
       const opened = await context.openAnother();
       const driver = context.driverOf(opened);
       const key = positionKey();
@@ -125,7 +128,7 @@ export const connectionCases: readonly DriverConformanceCase[] = [
     title:
       "a write whose answer gets lost rejects, or fails its changes: it is neither written nor a conflict, as far as it knows",
     run: async (context) => {
-      if (context.connection === "embedded") return;
+      if (!context.isRemote()) return;
       const opened = await context.openAnother();
       const driver = context.driverOf(opened);
       const key = positionKey();
@@ -210,38 +213,51 @@ function callsOf(driver: AnyDriver, signal = never()): readonly (readonly [Drive
   ];
 }
 
+/** What could be taken for done, or for a conflict, by who takes a backend that is gone for an empty one. */
+function callsWithConditions(
+  driver: AnyDriver,
+  { key, version }: Change,
+): readonly (readonly [DriverVerb, () => Promise<unknown>])[] {
+  const write = (parts: Partial<Change>) => () => driver.write([change(key, parts)], { signal: never() });
+  return [
+    ["read", () => driver.read([memberKey()], { signal: never() })],
+    ["write", write({ expected: [null] })],
+    ["write", write({ expected: [version] })],
+    ["write", write({ expected: "any", value: undefined })],
+    ["write", write({ expected: [version], value: undefined })],
+    ["write", write({ expected: [null], value: undefined })],
+    ["list", () => Array.fromAsync(driver.list({ kind: "position", reclaimable: true }, { signal: never() }))],
+    ["list", () => Array.fromAsync(driver.list({ kind: "member", consumer: "c1" }, { signal: never() }))],
+  ];
+}
+
 interface Outcome {
   readonly answer?: unknown;
-  /** What it rejected with, or what a change of it failed with. */
+  /** What it rejected with, or what a change or an entry of it failed with. */
   readonly error?: unknown;
 }
 
 async function outcomeOf(call: Promise<unknown>): Promise<Outcome> {
   try {
     const answer = await call;
-    const { changes } = (answer ?? {}) as { changes?: readonly unknown[] };
-    const failed = changes?.find((one) => typeof one === "object" && one !== null && "error" in one);
+    const { changes, entries } = (answer ?? {}) as { changes?: readonly unknown[]; entries?: readonly unknown[] };
+    const failed = (changes ?? entries)?.find((one) => typeof one === "object" && one !== null && "error" in one);
     return failed === undefined ? { answer } : { error: failed.error ?? new Error("no error") };
   } catch (error) {
     return { error: error ?? new Error("rejected with nothing") };
   }
 }
 
-async function expectFailure(
-  driver: AnyDriver,
-  verb: DriverVerb,
-  call: () => Promise<unknown>,
-  when: string,
-): Promise<void> {
+async function expectFailure(driver: AnyDriver, verb: DriverVerb, call: () => Promise<unknown>): Promise<void> {
   const { answer, error } = await settled(verb, outcomeOf(call()));
-  if (error === undefined) wrong(verb, `${when} it was answered: ${inspect(answer)}`);
+  if (error === undefined) wrong(verb, `its backend cannot be reached, and it was answered: ${inspect(answer)}`);
   expectPassing(driver, verb, error);
 }
 
 function expectPassing(driver: AnyDriver, verb: DriverVerb, error: unknown): void {
   const { code, retryable } = classified(driver, error);
   const isPassing = retryable && (code === "UNAVAILABLE" || code === "TIMEOUT");
-  const what = `what ${verb} rejects with when its connection breaks is ${code}, retryable ${retryable}: ${inspect(error)}`;
+  const what = `what ${verb} rejects with when its backend cannot be reached is ${code}, retryable ${retryable}: ${inspect(error)}`;
   mustBe("classify", isPassing, what);
 }
 

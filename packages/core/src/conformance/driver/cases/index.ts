@@ -8,6 +8,7 @@ import { raceCases } from "./races.ts";
 import { reclaimCases } from "./reclaim.ts";
 import { stampCases } from "./stamps.ts";
 import { throughCoreCases } from "./through-core.ts";
+import { unreadableCases } from "./unreadable.ts";
 
 /** Everything that a driver must do, beside what a store does with it. */
 export const driverConformanceCases: readonly DriverConformanceCase[] = [
@@ -18,6 +19,7 @@ export const driverConformanceCases: readonly DriverConformanceCase[] = [
   ...reclaimCases,
   ...keyCases,
   ...listingCases,
+  ...unreadableCases,
   ...connectionCases,
   ...throughCoreCases,
 ];

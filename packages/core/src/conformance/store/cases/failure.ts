@@ -3,7 +3,10 @@ import assert from "node:assert/strict";
 import { OffsetStoreError } from "../../../errors/offset-store-error.ts";
 import type { OffsetKey } from "../../../key.ts";
 import type { ConformanceCase } from "../conformance-case.ts";
-import { type AnyStore, claim, fetched, found, identities, keyOf, newToken, only } from "../outcomes.ts";
+import type { ConformanceContext } from "../conformance-context.ts";
+import { claim, fetched, found, identities, keyOf, newToken, only } from "../outcomes.ts";
+
+const TIMEOUT_MS = 2_000;
 
 /** An error is never an answer. */
 export const failureCases: readonly ConformanceCase[] = [
@@ -18,7 +21,7 @@ export const failureCases: readonly ConformanceCase[] = [
       const token = newToken();
       await store.claim(keys.map((key) => ({ key, token, owner: "o" })));
       await store.commit(keys.map((key) => ({ key, token, nextOffset: 5n })));
-      if (!(await context.corrupt(bad))) return assertNothingFails(store, keys, token);
+      if (!(await context.corrupt(bad))) return assertNothingFails(context, keys, token);
       const fetches = await store.fetch(keys);
       assert.deepEqual(
         fetches.map(({ status }) => status),
@@ -53,7 +56,7 @@ export const failureCases: readonly ConformanceCase[] = [
       const [bad = keyOf(), ...readable] = keys;
       const token = newToken();
       await store.claim(keys.map((key) => ({ key, token, owner: "o" })));
-      if (!(await context.corrupt(bad))) return assertNothingFails(store, keys, token);
+      if (!(await context.corrupt(bad))) return assertNothingFails(context, keys, token);
       const seen: OffsetKey[] = [];
       const listing = (async () => {
         for await (const record of store.list()) seen.push(record);
@@ -76,7 +79,7 @@ export const failureCases: readonly ConformanceCase[] = [
       const { store } = context;
       const [key, token] = [keyOf(), newToken()];
       await claim(store, key, token);
-      if (!(await context.corrupt(key))) return assertNothingFails(store, [key], token);
+      if (!(await context.corrupt(key))) return assertNothingFails(context, [key], token);
       await store.delete({ keys: [key] });
       assert.deepEqual(await store.fetch([key]), [{ status: "absent" }]);
       assert.equal(await claim(store, key, newToken()), undefined);
@@ -91,7 +94,7 @@ export const failureCases: readonly ConformanceCase[] = [
       const [bad, fine] = [keyOf({ topic: "bad" }), keyOf({ topic: "fine" })];
       const token = newToken();
       await store.claim([bad, fine].map((key) => ({ key, token, owner: "o" })));
-      if (!(await context.corrupt(bad))) return assertNothingFails(store, [bad, fine], token);
+      if (!(await context.corrupt(bad))) return assertNothingFails(context, [bad, fine], token);
       const resets = await store.reset([bad, fine].map((key) => ({ key, nextOffset: 7n, ttl: null })));
       assert.deepEqual(
         resets.map(({ status }) => status),
@@ -116,6 +119,51 @@ export const failureCases: readonly ConformanceCase[] = [
     },
   },
   {
+    id: "failure/read-error",
+    clause: "3.3d",
+    title:
+      "a record that the backend fails to give fails its entry in every verb: to none it is absent, and it is as it was",
+    run: async (context) => {
+      const [bad, fine] = [keyOf({ topic: "bad" }), keyOf({ topic: "fine" })];
+      const keys = [bad, fine];
+      const token = newToken();
+      await context.store.claim(keys.map((key) => ({ key, token, owner: "o" })));
+      await context.store.commit(keys.map((key) => ({ key, token, nextOffset: 5n })));
+      const restore = await context.makeUnreadable(bad);
+      if (restore === undefined) return;
+      // One that remembers nothing: a commit may go by what the store wrote.
+      const { store } = await context.openAnother({ timeout: TIMEOUT_MS });
+      const answers = async (
+        verb: string,
+        call: Promise<readonly { readonly status: string }[]>,
+        other: string,
+      ): Promise<void> => {
+        const statuses = statusesOf(await call);
+        assert.deepEqual(
+          statuses,
+          ["failed", other],
+          `${verb} of a record that the backend fails to give, and of another`,
+        );
+      };
+      try {
+        await answers("fetch", store.fetch(keys), "found");
+        const commits = keys.map((key) => ({ key, token, nextOffset: 6n, recreate: true, owner: "o" }));
+        await answers("commit", store.commit(commits), "committed");
+        await answers("expire", store.expire(keys.map((key) => ({ key, ttl: 3_600_000 }))), "set");
+        await answers("claim", store.claim(keys.map((key) => ({ key, token: newToken(), owner: "next" }))), "claimed");
+        await answers("reset", store.reset(keys.map((key) => ({ key, nextOffset: 1n }))), "reset");
+        const swept = await store.delete({ expired: true }).catch(() => []);
+        assert.deepEqual(swept, [], "a sweep removed what the backend fails to give");
+        await assert.rejects(Array.fromAsync(store.list()), "a listing left out what the backend fails to give");
+      } finally {
+        await restore();
+      }
+      const record = await found(context.store, bad);
+      assert.equal(record.nextOffset, 5n, "a record that the backend failed to give was written over");
+      assert.deepEqual(await store.commit([{ key: bad, token, nextOffset: 7n }]).then(statusesOf), ["committed"]);
+    },
+  },
+  {
     id: "failure/confirmed-miss",
     clause: "3.3d",
     title: "only a confirmed miss is absent: a claimed key without a position is found",
@@ -128,7 +176,13 @@ export const failureCases: readonly ConformanceCase[] = [
 ];
 
 /** Where no record has a form that could be damaged, every entry must be answered. */
-async function assertNothingFails(store: AnyStore, keys: readonly OffsetKey[], token: string): Promise<void> {
+async function assertNothingFails(
+  context: ConformanceContext,
+  keys: readonly OffsetKey[],
+  token: string,
+): Promise<void> {
+  const { store } = context;
+  context.notPromised('durability: "none"');
   const outcomes = [
     ...(await store.fetch(keys)),
     ...(await store.commit(keys.map((key) => ({ key, token, nextOffset: 6n })))),
@@ -137,6 +191,10 @@ async function assertNothingFails(store: AnyStore, keys: readonly OffsetKey[], t
     outcomes.filter(({ status }) => status === "failed"),
     [],
   );
+}
+
+function statusesOf(outcomes: readonly { readonly status: string }[]): string[] {
+  return outcomes.map(({ status }) => status);
 }
 
 function assertCorrupt(outcome: unknown, key: OffsetKey): void {

@@ -10,7 +10,7 @@ const TIMEOUT_MS = 2_000;
 /** More often than a client has connections. */
 const TIMES = 12;
 
-/** What becomes of calls while a store cannot be reached. An embedded store has no connection that could break. */
+/** What becomes of calls while a store cannot be reached. An embedded store has no connection that could break; its disk may be gone. */
 export const outageCases: readonly ConformanceCase[] = [
   {
     id: "failure/outage",
@@ -22,11 +22,8 @@ export const outageCases: readonly ConformanceCase[] = [
       const [key, token] = [keyOf(), newToken()];
       await claim(store, key, token);
       await committed(store, key, token, 10n);
-      if (context.connection === "embedded") {
-        assert.equal(opened.interrupt, undefined, "an embedded store has no connection to cut: leave `interrupt` out");
-        return;
-      }
-      const restore = await context.interrupt(opened);
+      const restore = await context.makeUnavailable(opened);
+      if (restore === undefined) return;
       try {
         const many = Array.from({ length: TIMES }, () => callsOf(store, key, token)).flat();
         await Promise.all(many.map(([verb, call]) => assertUnreachable(verb, call)));
@@ -47,7 +44,7 @@ export const outageCases: readonly ConformanceCase[] = [
       const { store } = opened;
       const [key, token] = [keyOf(), newToken()];
       await claim(store, key, token);
-      if (context.connection === "embedded") {
+      if (!context.isRemote()) {
         assert.equal(opened.silence, undefined, "an embedded store waits for no server: leave `silence` out");
         return;
       }
@@ -66,7 +63,7 @@ export const outageCases: readonly ConformanceCase[] = [
     clause: "3.3c",
     title: "a listing whose connection breaks in the middle rejects, and does not end as if it were complete",
     run: async (context) => {
-      if (context.connection === "embedded") return;
+      if (!context.isRemote()) return;
       const opened = await context.openAnother({ timeout: TIMEOUT_MS });
       const keys = Array.from({ length: 2_500 }, (_, index) =>
         keyOf({ topic: `t${index % 100}`, partition: Math.floor(index / 100) }),
@@ -99,7 +96,7 @@ export const outageCases: readonly ConformanceCase[] = [
     title:
       "a holder that was cut off, or not answered, while another took over writes nothing once it is back: superseded",
     run: async (context) => {
-      if (context.connection === "embedded") return;
+      if (!context.isRemote()) return;
       for (const [partition, fault] of (["interrupt", "silence"] as const).entries()) {
         const { store } = context;
         const holder = await context.openAnother({ timeout: TIMEOUT_MS });
@@ -185,7 +182,7 @@ async function assertUnreachable(verb: string, call: () => Promise<unknown>): Pr
     const answer = await Promise.race([call(), tooLate]);
     const failed = Array.isArray(answer) ? (answer as { status: string; error?: unknown }[]) : [];
     const isFailure = failed.length > 0 && failed.every(({ status }) => status === "failed");
-    assert.ok(isFailure, `${verb} was answered without a connection: ${JSON.stringify(answer)}`);
+    assert.ok(isFailure, `${verb} was answered although the store cannot be reached: ${JSON.stringify(answer)}`);
     error = failed[0]?.error;
   } catch (thrown) {
     if (thrown instanceof assert.AssertionError) throw thrown;

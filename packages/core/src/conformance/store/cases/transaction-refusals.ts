@@ -16,7 +16,7 @@ export const transactionRefusalCases: readonly ConformanceCase[] = [
     title:
       "inside a transaction the position must lie beyond the stored one: the same is behind, also one of this transaction",
     run: async (context) => {
-      if (!context.capabilities.transactions) return;
+      if (!context.hasTransactions()) return;
       const { store } = context;
       const [key, token] = [keyOf(), newToken()];
       await claim(store, key, token);
@@ -43,7 +43,7 @@ export const transactionRefusalCases: readonly ConformanceCase[] = [
     clause: "3.16b",
     title: "a caller who commits after a refusal has written nothing by it",
     run: async (context) => {
-      if (!context.capabilities.transactions) return;
+      if (!context.hasTransactions()) return;
       const { store } = context;
       const [key, token] = [keyOf(), newToken()];
       await claim(store, key, token);
@@ -84,7 +84,7 @@ export const transactionRefusalCases: readonly ConformanceCase[] = [
     clause: "3.16b",
     title: "inside a transaction an expired record is absent, and recreate writes it anew, with it or not at all",
     run: async (context) => {
-      if (!context.capabilities.transactions) return;
+      if (!context.hasTransactions()) return;
       const { store } = context;
       const key = keyOf();
       const token = await leaveExpired(context, key);
@@ -110,7 +110,7 @@ export const transactionRefusalCases: readonly ConformanceCase[] = [
     clause: "3.16a",
     title: "a rewind, a renewal and a release inside a transaction become visible with it or not at all",
     run: async (context) => {
-      if (!context.capabilities.transactions) return;
+      if (!context.hasTransactions()) return;
       const { store, longTtl } = context;
       const [key, token] = [keyOf(), newToken()];
       const { epoch } = await claimed(store, key, token, { owner: "holder" });
@@ -144,11 +144,11 @@ export const transactionRefusalCases: readonly ConformanceCase[] = [
     clause: "3.3a",
     title: "inside a transaction a record that cannot be read rejects with CORRUPT_RECORD, and is left as it is",
     run: async (context) => {
-      if (!context.capabilities.transactions) return;
+      if (!context.hasTransactions()) return;
       const { store } = context;
       const [key, token] = [keyOf(), newToken()];
       await claim(store, key, token);
-      if (!(await context.corrupt(key))) return;
+      if (!(await context.corrupt(key))) return context.notPromised('durability: "none"');
       for (const more of [{}, { recreate: true, owner: "o" }]) {
         const open = await context.beginTransaction();
         const call = store.commit([{ key, token, nextOffset: 1n, ...more }], { transaction: open.transaction });
@@ -167,7 +167,7 @@ export const transactionRefusalCases: readonly ConformanceCase[] = [
     clause: "3.16a",
     title: "several positions of one call become visible together; where one is refused the call rejects and names it",
     run: async (context) => {
-      if (!context.capabilities.transactions) return;
+      if (!context.hasTransactions()) return;
       const { store } = context;
       const keys = Array.from({ length: 12 }, (_, partition) => keyOf({ topic: `t${partition % 3}`, partition }));
       const token = newToken();
