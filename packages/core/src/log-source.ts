@@ -73,19 +73,19 @@ export interface ListedOffset {
   readonly mark?: string;
 }
 
-/** How a topic is made. */
+/** How a topic is made. What is left out is as the log has it by default. */
 export interface TopicConfig {
-  /** How many partitions; at least 1. */
-  readonly partitions: number;
-  /** Milliseconds that a consumer's position on this topic lives unless renewed. Absent: for ever. */
-  readonly consumerTtl?: number;
-  /** Records older than this many milliseconds go away. Absent: they stay. */
-  readonly retentionMs?: number;
-  /** The oldest records of a partition go away while it holds more bytes than this. Absent: they stay. */
-  readonly retentionBytes?: number;
+  /** How many partitions; at least 1. Default: what Kafka's brokers are set to; 1 in the local log. */
+  readonly partitions?: number;
+  /** Milliseconds that a consumer's position on this topic lives unless renewed. Default and `null`: it does not expire. */
+  readonly consumerTtl?: number | null;
+  /** Records older than this many milliseconds are deleted. `null`: none are. Default: as Kafka's brokers; none in the local log. */
+  readonly retentionMs?: number | null;
+  /** The oldest records of a partition are deleted while it holds more bytes than this. `null`: none are. Default: the same. */
+  readonly retentionBytes?: number | null;
 }
 
-/** What can be changed of a topic. `null` removes a setting; partitions can only grow. */
+/** What can be changed of a topic. `null`: no TTL, or no records are deleted. Partitions can only grow. */
 export interface TopicAlteration {
   readonly partitions?: number;
   readonly consumerTtl?: number | null;
@@ -94,8 +94,15 @@ export interface TopicAlteration {
 }
 
 /** What a log knows of a topic. */
-export interface TopicDescription extends TopicConfig {
+export interface TopicDescription {
   readonly name: string;
+  readonly partitions: number;
+  /** Milliseconds that a consumer's position on this topic lives unless renewed. Absent: it does not expire. */
+  readonly consumerTtl?: number;
+  /** Records older than this many milliseconds are deleted. Absent: they stay. */
+  readonly retentionMs?: number;
+  /** The oldest records of a partition are deleted while it holds more bytes than this. Absent: they stay. */
+  readonly retentionBytes?: number;
   /** Whether it belongs to the system rather than to a user (Kafka's convention: a leading `__`). */
   readonly internal: boolean;
 }
@@ -125,7 +132,10 @@ export interface RecordInput {
 
 /** Writes records. */
 export interface LogProducer {
-  /** Appends records to one partition, all or none, durable when it resolves. Resolves with the first one's offset. */
+  /**
+   * Appends records to one partition, durable when it resolves, all or none of as many as the log takes at once. Resolves with
+   * the first one's offset.
+   */
   produce(topic: string, partition: number, records: readonly RecordInput[], options?: CallOptions): Promise<bigint>;
 }
 

@@ -53,14 +53,15 @@ export interface KafkaLogOptions {
 /** The topics of an Apache Kafka cluster. */
 export interface KafkaLog extends LogSource {
   /**
-   * Makes, shows, changes and removes topics. A topic is made with the cluster's default number of replicas. A
+   * Makes, shows, changes and removes topics. What is not said of a topic that is made is as the brokers are set. A
    * `consumerTtl` is kept in the compacted topic `__tidemark_topic_settings`, which is made when the first one is set. What
    * this client's ACLs do not let it see of a topic's settings is left out of descriptions.
    */
   readonly admin: LogAdmin;
   /**
-   * Writes records as one batch, acknowledged by all replicas in sync, and once, whatever happens meanwhile. If it rejects
-   * with `UNAVAILABLE` or `TIMEOUT`, or was aborted, the batch may have been written all the same.
+   * Writes records, acknowledged by all replicas in sync, and once, whatever happens meanwhile: as one batch, all or none,
+   * where the topic takes it, else as several, one after the other. If it rejects with `UNAVAILABLE` or `TIMEOUT`, or was
+   * aborted, a batch may have been written all the same; of several the message says how many records were written for sure.
    */
   readonly producer: LogProducer;
   /**

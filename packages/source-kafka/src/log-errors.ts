@@ -12,6 +12,8 @@ export function toLogError(error: unknown, call: LogCall): unknown {
     cause: error,
     ...(retryable !== undefined && { retryable }),
     ...where(call),
+    // Repeated, it would write them twice.
+    ...(call.written !== undefined && { retryable: false }),
   });
 }
 
@@ -74,7 +76,7 @@ function refused(error: BrokerRefusal, call: LogCall): LogSourceError {
   return new LogSourceError(`Kafka refused with ${error.message}${advice}${about(call)}`, {
     code,
     cause: error,
-    retryable: error.passing || id === "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
+    retryable: call.written === undefined && (error.passing || id === "NOT_ENOUGH_REPLICAS_AFTER_APPEND"),
     ...where(call),
   });
 }
@@ -105,9 +107,10 @@ function codeOf(error: BrokerRefusal): LogSourceErrorCode {
   }
 }
 
-function about({ topic, partition }: LogCall): string {
+function about({ topic, partition, written }: LogCall): string {
   if (topic === undefined) return "";
-  return ` (topic ${JSON.stringify(topic)}${partition === undefined ? "" : ` partition "${partition}"`})`;
+  const place = ` (topic ${JSON.stringify(topic)}${partition === undefined ? "" : ` partition "${partition}"`})`;
+  return written === undefined ? place : `${place}; the first ${written.records} of ${written.of} records were written`;
 }
 
 function where({ topic, partition }: LogCall): { topic?: string; partition?: number } {

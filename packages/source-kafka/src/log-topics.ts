@@ -10,6 +10,7 @@ import type { TopicSettings } from "./topic-settings.ts";
 const RETENTION_MS = "retention.ms";
 const RETENTION_BYTES = "retention.bytes";
 const CLEANUP_POLICY = "cleanup.policy";
+const BROKERS_DEFAULT = -1;
 /** How Kafka says that records stay. */
 const FOR_EVER = "-1";
 
@@ -23,26 +24,23 @@ export class LogTopics {
     this.#settings = settings;
   }
 
-  /** Makes a topic with the cluster's default number of replicas, and waits until all brokers know it. */
+  /** Makes a topic, leaves to the brokers what is not said, and waits until all of them know it. */
   async create(name: string, config: TopicConfig, call: LogCall): Promise<void> {
     const { partitions, consumerTtl, retentionMs, retentionBytes } = config;
     const topic = {
       name,
-      numPartitions: partitions,
-      replicationFactor: -1,
+      numPartitions: partitions ?? BROKERS_DEFAULT,
+      replicationFactor: BROKERS_DEFAULT,
       assignments: [],
-      configs: [
-        { name: RETENTION_MS, value: String(retentionMs ?? FOR_EVER) },
-        { name: RETENTION_BYTES, value: String(retentionBytes ?? FOR_EVER) },
-      ],
+      configs: retentionConfigs(retentionMs, retentionBytes),
     };
     const { timeoutMs } = this.#cluster.options;
     await this.#cluster.attempt({ ...call, repeatable: false }, async () => {
       const { topics } = await this.#cluster.callController(CREATE_TOPICS, [[topic], timeoutMs, false]);
       throwIfRefused(topics[0]?.errorCode ?? -1, topics[0]?.errorMessage);
     });
-    await this.#cluster.untilAllSee(name, call, (seen) => isWhole(seen, partitions));
-    if (consumerTtl !== undefined) await this.#settings.write(await this.#topic(name, call), consumerTtl, call);
+    await this.#cluster.untilAllSee(name, call, (seen) => isWhole(seen, partitions ?? 1));
+    if (typeof consumerTtl === "number") await this.#settings.write(await this.#topic(name, call), consumerTtl, call);
   }
 
   /** All topics, sorted by name. */
@@ -77,17 +75,8 @@ export class LogTopics {
       );
     }
     if (count > topic.partitions.length) await this.#addPartitions(name, count, call);
-    const retention = [
-      [RETENTION_MS, retentionMs],
-      [RETENTION_BYTES, retentionBytes],
-    ] as const;
-    const configs = retention
-      .filter(([, value]) => value !== undefined)
-      .map(([key, value]) => ({
-        name: key,
-        configOperation: IncrementalAlterConfigOperationTypes.SET,
-        value: String(value ?? FOR_EVER),
-      }));
+    const configOperation = IncrementalAlterConfigOperationTypes.SET;
+    const configs = retentionConfigs(retentionMs, retentionBytes).map((config) => ({ ...config, configOperation }));
     if (configs.length > 0) {
       const resource = { resourceType: ConfigResourceTypes.TOPIC, resourceName: name, configs };
       await this.#cluster.attempt({ ...call, repeatable: true }, async () => {
@@ -173,6 +162,15 @@ export class LogTopics {
 interface TopicConfigEntry {
   readonly name: string;
   readonly value: string;
+}
+
+/** What Kafka calls it; `null` is for ever, and nothing is said of what is absent. */
+function retentionConfigs(ms: number | null | undefined, bytes: number | null | undefined): TopicConfigEntry[] {
+  const given = [
+    [RETENTION_MS, ms],
+    [RETENTION_BYTES, bytes],
+  ] as const;
+  return given.flatMap(([name, value]) => (value === undefined ? [] : { name, value: String(value ?? FOR_EVER) }));
 }
 
 function describeConfigsOf(topics: readonly string[]): describeConfigsV4.DescribeConfigsRequest {

@@ -1,13 +1,16 @@
 import { type MessageRecord, NumericMap, ProduceAcks, type produceV9 } from "@platformatic/kafka";
-import type { RecordInput } from "@tidemark/core";
+import { LogSourceError, type RecordInput } from "@tidemark/core";
+import { BatchSizes } from "./batch-sizes.ts";
 import { untilAborted } from "./cancellation.ts";
 import type { Cluster } from "./cluster.ts";
 import { DELETE_RECORDS, INIT_PRODUCER_ID, PRODUCE } from "./kafka-apis.ts";
 import {
   BrokerConnectionError,
   BrokerRefusal,
+  MESSAGE_TOO_LARGE,
   OFFSET_OUT_OF_RANGE,
   OUT_OF_ORDER_SEQUENCE_NUMBER,
+  RECORD_LIST_TOO_LARGE,
   throwIfRefused,
   UNKNOWN_PRODUCER_ID,
 } from "./kafka-errors.ts";
@@ -29,12 +32,13 @@ interface ProducerIdentity {
 }
 
 /**
- * Writes records, and removes old ones. A batch is sent again when its answer was lost, and yet written once: the broker
+ * Writes records, and removes old ones. What a topic does not take at once goes in several batches. A batch is sent again when its answer was lost, and yet written once: the broker
  * knows it by its sequence number. So each partition's batches are sent one after the other.
  */
 export class LogWriter {
   readonly #cluster: Cluster;
   readonly #reader: LogReader;
+  readonly #sizes = new BatchSizes();
   readonly #turns = new Map<string, Promise<unknown>>();
   #identity: Promise<ProducerIdentity | undefined> | undefined;
 
@@ -43,7 +47,7 @@ export class LogWriter {
     this.#reader = reader;
   }
 
-  /** Appends records as one batch, acknowledged by all replicas in sync. */
+  /** Appends records, in one batch if the topic takes it, acknowledged by all replicas in sync. */
   async produce(topic: string, partition: number, records: readonly RecordInput[], call: LogCall): Promise<bigint> {
     if (records.length === 0) {
       const [end] = await this.#reader.listOffsets(topic, [{ partition, timestamp: -1 }], call);
@@ -61,7 +65,7 @@ export class LogWriter {
       // Of buffers as keys none is the same as another, so that names may repeat.
       headers: new Map(headers.map((header) => [Buffer.from(header.name), Buffer.from(header.value)])),
     }));
-    return this.#inTurn(`${topic}:${partition}`, call, () => this.#send(topic, partition, messages, call));
+    return this.#inTurn(`${topic}:${partition}`, call, () => this.#sendAll(topic, partition, messages, call));
   }
 
   /** Removes the records before an offset. */
@@ -79,6 +83,24 @@ export class LogWriter {
       throwIfRefused(answer.errorCode);
       return answer.lowWatermark;
     });
+  }
+
+  async #sendAll(topic: string, partition: number, messages: MessageRecord[], call: LogCall): Promise<bigint> {
+    let first: bigint | undefined;
+    let records = 0;
+    while (first === undefined || records < messages.length) {
+      const batch = this.#sizes.cut(topic, messages, records);
+      try {
+        const written = { records, of: messages.length };
+        const offset = await this.#send(topic, partition, batch, records === 0 ? call : { ...call, written });
+        first ??= offset;
+        records += batch.length;
+      } catch (error) {
+        if (!isTooLarge(error) || batch.length === 1) throw error;
+        this.#sizes.refused(topic, batch);
+      }
+    }
+    return first;
   }
 
   async #send(topic: string, partition: number, messages: MessageRecord[], call: LogCall): Promise<bigint> {
@@ -103,7 +125,7 @@ export class LogWriter {
       return offset;
     } catch (error) {
       // The batch may have been written: another one of the same sequence number would be taken for it.
-      this.#identity = undefined;
+      if (!isTooLarge(error)) this.#identity = undefined;
       throw error;
     }
   }
@@ -169,6 +191,12 @@ export class LogWriter {
 /** Whether the broker misses the producer's batch before: an unclean election, or retention, took it away. */
 function isOutOfOrder(errorCode: number): boolean {
   return errorCode === OUT_OF_ORDER_SEQUENCE_NUMBER || errorCode === UNKNOWN_PRODUCER_ID;
+}
+
+function isTooLarge(error: unknown): boolean {
+  if (!(error instanceof LogSourceError) || !(error.cause instanceof BrokerRefusal)) return false;
+  const { errorCode } = error.cause;
+  return errorCode === MESSAGE_TOO_LARGE || errorCode === RECORD_LIST_TOO_LARGE;
 }
 
 function validateTimes(records: readonly RecordInput[]): void {

@@ -51,7 +51,7 @@ await describeWithServer("kafka", (server) => {
           source,
           async createTopic(partitions) {
             const topic = topicName();
-            await other.admin.createTopic(topic, { partitions });
+            await other.admin.createTopic(topic, { partitions, retentionMs: null });
             return topic;
           },
           produce: (topic, partition, records) => other.producer.produce(topic, partition, records),

@@ -47,7 +47,7 @@ await describeWithServer("kafka", (server) => {
           source,
           async createTopic(partitions) {
             const topic = topicName();
-            await source.admin.createTopic(topic, { partitions });
+            await source.admin.createTopic(topic, { partitions, retentionMs: null });
             return topic;
           },
           produce: (topic, partition, records) => source.producer.produce(topic, partition, records),

@@ -1,6 +1,7 @@
+import { Admin, ConfigResourceTypes, ConfigSources } from "@platformatic/kafka";
 import { describeWithServer } from "@tidemark/test-support/servers";
 import { expect, it } from "vitest";
-import { makeConfiguredTopic, makeTopic, openLog, topicName } from "./fixtures/kafka-test-client.ts";
+import { brokersOf, makeConfiguredTopic, openLog, topicName } from "./fixtures/kafka-test-client.ts";
 
 await describeWithServer("kafka", (server) => {
   it("keeps the time to live of consumers for every client, and for this topic only", async () => {
@@ -8,17 +9,12 @@ await describeWithServer("kafka", (server) => {
     const topic = topicName();
     await log.admin.createTopic(topic, { partitions: 1, consumerTtl: 5_000 });
     const other = await openLog(server);
-    expect(await other.admin.describeTopic(topic)).toEqual({
-      name: topic,
-      internal: false,
-      partitions: 1,
-      consumerTtl: 5_000,
-    });
+    expect(await other.admin.describeTopic(topic)).toMatchObject({ name: topic, partitions: 1, consumerTtl: 5_000 });
     await other.admin.alterTopic(topic, { consumerTtl: 6_000 });
     expect(await log.admin.describeTopic(topic)).toMatchObject({ consumerTtl: 6_000 });
     await other.admin.deleteTopic(topic);
     await other.admin.createTopic(topic, { partitions: 1 });
-    expect(await log.admin.describeTopic(topic)).toEqual({ name: topic, internal: false, partitions: 1 });
+    expect(await log.admin.describeTopic(topic)).not.toHaveProperty("consumerTtl");
   });
 
   it("marks topics that belong to the system, its own one among them", async () => {
@@ -30,10 +26,28 @@ await describeWithServer("kafka", (server) => {
     expect(topics.find(({ name }) => name === topic)).toMatchObject({ internal: false, consumerTtl: 5_000 });
   });
 
-  it("keeps records for ever unless told otherwise, and shows the retention that others set", async () => {
+  it("leaves to the brokers what is not said of a new topic, and keeps records for ever where that is said", async () => {
     const log = await openLog(server);
-    const plain = await makeTopic(log);
-    expect(await log.admin.describeTopic(plain)).toEqual({ name: plain, internal: false, partitions: 1 });
+    const [plain, kept] = [topicName(), topicName()];
+    await log.admin.createTopic(plain, {});
+    await log.admin.createTopic(kept, { partitions: 2, retentionMs: null });
+    const admin = new Admin({ clientId: "tidemark-test", bootstrapBrokers: brokersOf(server) });
+    const settings = async (topic: string) => {
+      const resources = [{ resourceType: ConfigResourceTypes.TOPIC, resourceName: topic }];
+      const [found] = await admin.describeConfigs({ resources });
+      const ofTopic = found?.configs.filter(({ configSource }) => configSource === ConfigSources.TOPIC_CONFIG);
+      return Object.fromEntries(ofTopic?.map(({ name, value }) => [name, value]) ?? []);
+    };
+    expect(await settings(plain)).toEqual({});
+    expect(await settings(kept)).toEqual({ "retention.ms": "-1" });
+    await admin.close();
+    // A broker's own default is a week.
+    expect(await log.admin.describeTopic(plain)).toMatchObject({ partitions: 1, retentionMs: 7 * 24 * 3_600_000 });
+    expect(await log.admin.describeTopic(kept)).toEqual({ name: kept, internal: false, partitions: 2 });
+  });
+
+  it("shows the retention that others set", async () => {
+    const log = await openLog(server);
     const configured = await makeConfiguredTopic(log, server, { "retention.ms": "70000", "retention.bytes": "8000" });
     expect(await log.admin.describeTopic(configured)).toMatchObject({ retentionMs: 70_000, retentionBytes: 8_000 });
     await log.admin.alterTopic(configured, { retentionMs: null, retentionBytes: 9_000, partitions: 4 });

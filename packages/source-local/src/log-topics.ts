@@ -58,7 +58,7 @@ export class LogTopics {
           topic: name,
         });
       }
-      const { partitions, consumerTtl, retentionMs, retentionBytes } = config;
+      const { partitions = 1, consumerTtl, retentionMs, retentionBytes } = config;
       const [topicId] = this.#insert.get(
         Buffer.from(name),
         randomUUID(),

@@ -67,10 +67,20 @@ describe("topics", () => {
       await expect(log.admin.createTopic("t", config)).rejects.toThrow(RangeError);
     }
     await expect(log.admin.createTopic("", { partitions: 1 })).rejects.toThrow(TypeError);
-    await expect(log.admin.createTopic("t", {} as { partitions: number })).rejects.toThrow(TypeError);
     await log.admin.createTopic("t", { partitions: 10_000 });
     expect(await log.partitions("t")).toHaveLength(10_000);
     expect(await boundsOf(log, "t", 9_999)).toEqual([0n, 0n]);
+  });
+
+  it("makes one partition, and keeps all records, where nothing else is said", async () => {
+    const { log } = await temporaryLog();
+    for (const [name, config] of [
+      ["a", {}],
+      ["b", { consumerTtl: null, retentionMs: null, retentionBytes: null }],
+    ] as const) {
+      await log.admin.createTopic(name, config);
+      expect(await log.admin.describeTopic(name)).toEqual({ name, internal: false, partitions: 1 });
+    }
   });
 
   it("gives new partitions to a topic that grows", async () => {

@@ -62,7 +62,6 @@ export function validateTopicConfig(config: TopicConfig): void {
   if (typeof config !== "object" || config === null) {
     throw new TypeError(`a topic's config must be an object, not ${kindOf(config)}`);
   }
-  validateWholeNumber("partitions", config.partitions, 1, MAX_PARTITION_COUNT);
   validateTopicAlteration(config);
 }
 

@@ -51,9 +51,11 @@ export function createMemorySource(): MemorySource {
   return new ArrayLogSource();
 }
 
+type Settings = Omit<TopicDescription, "name" | "internal">;
+
 interface Topic {
   readonly id: string;
-  config: TopicConfig;
+  config: Settings;
   readonly partitions: MemoryPartition[];
 }
 
@@ -84,15 +86,12 @@ class ArrayLogSource implements MemorySource {
         this.#assertUsable(options?.signal);
         const topic = this.#topic(name);
         const count = topic.partitions.length;
-        const { partitions = count, ...settings } = alteration;
+        const { partitions = count } = alteration;
         if (partitions < count) throw new RangeError(`${named(name)} has ${count} partitions; they can only grow`);
         for (let next = count; next < partitions; next += 1)
           topic.partitions.push(new MemoryPartition(name, next, topic.id));
-        const merged = Object.entries({ ...topic.config, ...dropUndefined(settings) });
-        topic.config = {
-          partitions,
-          ...Object.fromEntries(merged.filter(([key, value]) => key !== "partitions" && value !== null)),
-        };
+        const given = Object.entries(alteration).filter(([, value]) => value !== undefined);
+        topic.config = { ...dropUnset({ ...topic.config, ...Object.fromEntries(given) }), partitions };
       },
       deleteTopic: async (name, options) => {
         checkTopic(name);
@@ -192,7 +191,6 @@ class ArrayLogSource implements MemorySource {
   #createTopic(name: string, config: TopicConfig, signal: AbortSignal | undefined): void {
     checkTopic(name);
     checkSettings(config);
-    if (config.partitions === undefined) throw new TypeError("partitions must be a number, not undefined");
     this.#assertUsable(signal);
     if (this.#topics.has(name)) {
       throw new LogSourceError(`${named(name)} exists already`, {
@@ -201,12 +199,9 @@ class ArrayLogSource implements MemorySource {
       });
     }
     const id = randomUUID();
-    const partitions = Array.from({ length: config.partitions }, (_, number) => new MemoryPartition(name, number, id));
-    this.#topics.set(name, {
-      id,
-      config: { partitions: config.partitions, ...dropUndefined(config) },
-      partitions,
-    });
+    const { partitions: count = 1 } = config;
+    const partitions = Array.from({ length: count }, (_, number) => new MemoryPartition(name, number, id));
+    this.#topics.set(name, { id, config: { ...dropUnset(config), partitions: count }, partitions });
   }
 
   #deleteTopic(name: string): void {
@@ -280,8 +275,8 @@ function changeOf(log: MemoryPartition, waitMs: number, signal: AbortSignal | un
   });
 }
 
-function dropUndefined<Fields extends object>(fields: Fields): Partial<Fields> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<Fields>;
+function dropUnset(config: TopicConfig): Omit<Settings, "partitions"> {
+  return Object.fromEntries(Object.entries(config).filter(([, value]) => typeof value === "number"));
 }
 
 function named(topic: string): string {

@@ -1,8 +1,9 @@
 import { cephIsInstalled, launchCeph } from "./ceph.ts";
-import { findKafka } from "./find-kafka.ts";
+import { findKafka, type KafkaProgram } from "./find-kafka.ts";
 import { findDebianFolder, findInCache, findOnPath, findProgram } from "./find-program.ts";
 import { canEnter, findServerProgram, howToGet, type ProgramSources } from "./find-server-program.ts";
 import { countBrokers, launchKafka } from "./kafka.ts";
+import { launchKafkaApart } from "./kafka-apart.ts";
 import { launchSecureKafka } from "./kafka-secure.ts";
 import { launchFerretDb, launchMongod, mongoVersion } from "./mongo.ts";
 import {
@@ -102,14 +103,23 @@ export const serverDefinitions: Readonly<Record<ServerName, ServerDefinition>> =
   },
   kafka: kafkaDefinition("kafka", 1, "TIDEMARK_TEST_KAFKA_URL"),
   "kafka-cluster": kafkaDefinition("kafka-cluster", 3, "TIDEMARK_TEST_KAFKA_CLUSTER_URL"),
-  "kafka-secure": {
-    ...kafkaDefinition("kafka", 1, "TIDEMARK_TEST_KAFKA_SECURE_URL"),
-    find() {
-      const program = findKafka("TIDEMARK_TEST_KAFKA_SECURE_URL");
-      return typeof program === "string" ? program : (scope) => launchSecureKafka(program, scope);
-    },
-  },
+  "kafka-apart": ownKafkaDefinition("TIDEMARK_TEST_KAFKA_APART_URL", launchKafkaApart),
+  "kafka-secure": ownKafkaDefinition("TIDEMARK_TEST_KAFKA_SECURE_URL", launchSecureKafka),
 };
+
+/** Of a kind that tests only start themselves. */
+function ownKafkaDefinition(
+  urlVariable: string,
+  launch: (program: KafkaProgram, scope: ServerScope) => Promise<OwnServer>,
+): ServerDefinition {
+  return {
+    ...kafkaDefinition("kafka", 1, urlVariable),
+    find() {
+      const program = findKafka(urlVariable);
+      return typeof program === "string" ? program : (scope) => launch(program, scope);
+    },
+  };
+}
 
 function kafkaDefinition(name: "kafka" | "kafka-cluster", brokers: 1 | 3, urlVariable: string): ServerDefinition {
   return {

@@ -26,6 +26,8 @@ export type ServerName =
   | "kafka"
   /** Three Kafka brokers, topics on all of them unless told otherwise. */
   | "kafka-cluster"
+  /** Two Kafka brokers, and a controller that is none. */
+  | "kafka-apart"
   /** One Kafka broker that wants TLS and credentials, and asks ACLs. */
   | "kafka-secure";
 

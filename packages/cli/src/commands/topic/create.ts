@@ -3,10 +3,10 @@ import type { Command } from "commander";
 import { adminOf, contextOf } from "../../context/command-context.ts";
 import { withUsageErrors } from "../../failure/with-usage-errors.ts";
 import { examples } from "../examples.ts";
-import { parseByteLimit, parseCount, parseName, parseTtl, type LimitOption } from "../option-values.ts";
+import { limitOf, parseByteLimit, parseCount, parseName, parseTtl, type LimitOption } from "../option-values.ts";
 
 interface CreateOptions {
-  readonly partitions: number;
+  readonly partitions?: number;
   readonly consumerTtl?: LimitOption;
   readonly retentionTime?: LimitOption;
   readonly retentionBytes?: LimitOption;
@@ -18,16 +18,24 @@ export function addTopicCreateCommand(topic: Command): void {
     .command("create")
     .description("Make a topic.")
     .argument("<name>", "the topic's name", parseName)
-    .option("--partitions <number>", "how many partitions; more can be added later", parseCount, 1)
+    .option(
+      "--partitions <number>",
+      "how many partitions; more can be added later (default: as Kafka's brokers are set; local: 1)",
+      parseCount,
+    )
     .option(
       "--consumer-ttl <duration>",
-      "how long a consumer's position lives unless renewed (default: for ever)",
+      'how long a consumer\'s position lives unless renewed, or "none" (default)',
       parseTtl,
     )
-    .option("--retention-time <duration>", "records older than this go away (default: they stay)", parseTtl)
+    .option(
+      "--retention-time <duration>",
+      'records older than this are deleted, or "none" (default: as Kafka\'s brokers are set; local: none)',
+      parseTtl,
+    )
     .option(
       "--retention-bytes <bytes>",
-      "the oldest records of a partition go beyond this (default: they stay)",
+      'the oldest records of a partition are deleted beyond this, or "none" (default: the same)',
       parseByteLimit,
     )
     .addHelpText(
@@ -42,10 +50,10 @@ export function addTopicCreateCommand(topic: Command): void {
       const context = await contextOf(command);
       await using log = await context.openLog();
       const config: TopicConfig = {
-        partitions: options.partitions,
-        ...(typeof options.consumerTtl === "number" && { consumerTtl: options.consumerTtl }),
-        ...(typeof options.retentionTime === "number" && { retentionMs: options.retentionTime }),
-        ...(typeof options.retentionBytes === "number" && { retentionBytes: options.retentionBytes }),
+        ...(options.partitions !== undefined && { partitions: options.partitions }),
+        ...(options.consumerTtl !== undefined && { consumerTtl: limitOf(options.consumerTtl) }),
+        ...(options.retentionTime !== undefined && { retentionMs: limitOf(options.retentionTime) }),
+        ...(options.retentionBytes !== undefined && { retentionBytes: limitOf(options.retentionBytes) }),
       };
       await withUsageErrors(() => adminOf(log).createTopic(name, config));
       const { topicDocument } = await import("./topic-document.ts");

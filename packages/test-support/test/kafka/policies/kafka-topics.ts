@@ -37,7 +37,7 @@ export async function makeTopic(
 export async function recreateTopic(server: Server, topic: string, partitions = 1): Promise<void> {
   const log = await openLog(server);
   await log.admin.deleteTopic(topic);
-  await log.admin.createTopic(topic, { partitions });
+  await log.admin.createTopic(topic, { partitions, retentionMs: null });
   await log.close();
 }
 

@@ -24,7 +24,7 @@ await describeWithKafkaTools((server, tools) => {
     cleanup.defer(() => rm(folder, { recursive: true, force: true }));
     const broker = new URL(server.url).host;
     const log = cleanup.use(await openKafkaLog({ brokers: [broker] }));
-    await log.admin.createTopic(topic, { partitions: 2 });
+    await log.admin.createTopic(topic, { partitions: 2, retentionMs: null });
     for (const partition of [0, 1]) {
       await log.producer.produce(
         topic,

@@ -31,9 +31,9 @@ export async function makeResetTopics(log: KafkaLog, broker: string): Promise<Re
       value: Buffer.from(String(index)),
       timestampMs: firstAtMs + 6 * MINUTE_MS * index,
     }));
-  await log.admin.createTopic(name("full"), { partitions: 2 });
+  await log.admin.createTopic(name("full"), { partitions: 2, retentionMs: null });
   for (const kind of ["trimmed", "emptied", "empty", "open"] as const) {
-    await log.admin.createTopic(name(kind), { partitions: 1 });
+    await log.admin.createTopic(name(kind), { partitions: 1, retentionMs: null });
   }
   for (const partition of [0, 1]) await log.producer.produce(name("full"), partition, records(RECORDS));
   await log.producer.produce(name("trimmed"), 0, records(RECORDS));

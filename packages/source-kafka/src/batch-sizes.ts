@@ -1,0 +1,38 @@
+import type { MessageRecord } from "@platformatic/kafka";
+
+/** More than that in one request may be more than a broker reads at once (`socket.request.max.bytes`). */
+const LARGEST_BATCH_BYTES = 32 * 1024 * 1024;
+// At most, in an encoding whose numbers are as long as they must be.
+const BYTES_BESIDE_BATCH = 61;
+const BYTES_BESIDE_RECORD = 32;
+const BYTES_BESIDE_HEADER = 10;
+
+/** Cuts what is to be written into batches that a topic takes: how large they may be is learnt from what the brokers refuse. */
+export class BatchSizes {
+  readonly #largest = new Map<string, number>();
+
+  /** As many messages, from the one at `from` on, as the topic is expected to take at once; one at least. */
+  cut(topic: string, messages: readonly MessageRecord[], from: number): MessageRecord[] {
+    let bytes = this.#largest.get(topic) ?? LARGEST_BATCH_BYTES;
+    bytes -= BYTES_BESIDE_BATCH;
+    let end = from;
+    for (; end < messages.length; end += 1) {
+      bytes -= sizeOf(messages[end] as MessageRecord);
+      if (bytes < 0 && end > from) break;
+    }
+    return messages.slice(from, end);
+  }
+
+  /** Takes in that a batch was refused for its size: half of it is tried next. */
+  refused(topic: string, batch: readonly MessageRecord[]): void {
+    this.#largest.set(topic, batch.reduce((sum, message) => sum + sizeOf(message), BYTES_BESIDE_BATCH) / 2);
+  }
+}
+
+function sizeOf({ key, value, headers }: MessageRecord): number {
+  let bytes = BYTES_BESIDE_RECORD + (key?.length ?? 0) + (value?.length ?? 0);
+  if (headers instanceof Map) {
+    for (const [name, content] of headers) bytes += BYTES_BESIDE_HEADER + name.length + content.length;
+  }
+  return bytes;
+}
