@@ -1,11 +1,5 @@
 import type { ConnectionOptions as TlsConnectionOptions } from "node:tls";
-import {
-  type CallOptions,
-  type LogAdmin,
-  type LogProducer,
-  type LogSource,
-  OffsetOutOfRangeError,
-} from "@tidemark/core";
+import type { CallOptions, LogAdmin, LogProducer, LogSource } from "@tidemark/core";
 import {
   validateFetchRequest,
   validateListOffsets,
@@ -23,7 +17,6 @@ import type { LogCall } from "./log-call.ts";
 import { LogReader } from "./log-reader.ts";
 import { LogTopics } from "./log-topics.ts";
 import { LogWriter } from "./log-writer.ts";
-import { ReadPositions } from "./read-positions.ts";
 import { TopicSettings } from "./topic-settings.ts";
 
 /** How a {@link KafkaLog} is opened. */
@@ -79,7 +72,6 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> 
   const { cluster: clusterOptions, isolationLevel } = resolveKafkaLogOptions(options);
   const cluster = new Cluster(clusterOptions);
   const reader = new LogReader(cluster, isolationLevel);
-  const positions = new ReadPositions();
   const writer = new LogWriter(cluster, reader);
   const topics = new LogTopics(cluster, new TopicSettings(cluster, reader, writer));
   const close = async (): Promise<void> => {
@@ -132,13 +124,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> 
     },
     async fetch(request) {
       validateFetchRequest(request);
-      const mark = request.mark ?? positions.markOf(request);
-      const result = await reader.fetch({ ...request, mark }).catch((error: unknown) => {
-        if (error instanceof OffsetOutOfRangeError) positions.refused(request);
-        throw error;
-      });
-      positions.handedOut(request, result);
-      return result;
+      return reader.fetch(request);
     },
     async listOffsets(topic, entries, call) {
       validateTopic(topic);

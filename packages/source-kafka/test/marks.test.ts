@@ -1,5 +1,7 @@
 import { Admin } from "@platformatic/kafka";
+import { type ConsumerEvent, type ConsumerOptions, createConsumer } from "@tidemark/core";
 import type { KafkaLog } from "@tidemark/source-kafka";
+import { createMemoryStore } from "@tidemark/store-memory";
 import { kafkaLeadersOf, launchOrSkip } from "@tidemark/test-support/servers";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { brokersOf, fetchFrom, makeTopic, openLog, texts, textsOf, topicName } from "./fixtures/kafka-test-client.ts";
@@ -58,6 +60,9 @@ it(
     expect(read.nextOffset).toBe(5n);
     // At the end, as a consumer that waits there.
     const atEnd = await fetchFrom(log, topic, { offset: 5n, mark: read.mark });
+    const store = createMemoryStore();
+    const stored = { source: log, store, consumer: "c", topic, start: "earliest", untilEnd: true } as const;
+    expect(await consumeAll(stored)).toEqual({ values: ["a", "b", "c", "lost", "lost too"], resets: [] });
     await leader?.kill();
     await follower?.restart();
     await vi.waitUntil(async () => (await kafkaLeadersOf(follower?.url ?? "", topic))[0] === 2, { timeout: 60_000 });
@@ -74,9 +79,24 @@ it(
       expect(textsOf(records)).toEqual(["d", "e", "f"]);
     }
     expect(await everything(log, topic)).toEqual(["a", "b", "c", "d", "e", "f"]);
+    // A consumer that was down meanwhile goes on where the log differs from what it has read.
+    const { values, resets } = await consumeAll({ ...stored, source: await openLog(server, { timeout: 60_000 }) });
+    expect(values).toEqual(["d", "e", "f"]);
+    expect(resets).toMatchObject([{ reason: "truncated", from: 5n, to: 3n }]);
   },
   TIMEOUT_MS,
 );
+
+/** Reads to the end, and tells what came and which resets there were. */
+async function consumeAll(options: ConsumerOptions) {
+  const resets: ConsumerEvent[] = [];
+  const onEvent = (event: ConsumerEvent): void => void (event.type === "reset" && resets.push(event));
+  const consumer = await createConsumer({ ...options, onEvent });
+  const values: (string | null)[] = [];
+  for await (const record of consumer) values.push(...textsOf([record]));
+  await consumer.close();
+  return { values, resets };
+}
 
 /** What is read on from the beginning, each fetch with the mark of the one before. */
 async function everything(log: KafkaLog, topic: string): Promise<(string | null)[]> {

@@ -5,7 +5,7 @@ import { makeTopic, numbered, openLog, recreateTopic } from "./kafka-topics.ts";
 import { openConsumer, take } from "./observed-consumer.ts";
 import { watchedStore } from "./watched-store.ts";
 
-// A position is a number. Of another log's only those are noticed that this one does not have.
+// A position without a mark is a number. Of another log's only those are noticed that this one does not have.
 await describeWithServer("kafka", (server) => {
   let log: KafkaLog;
   beforeAll(async () => {
@@ -31,7 +31,7 @@ await describeWithServer("kafka", (server) => {
     expect(resets()).toMatchObject(reset === undefined ? [] : [{ topic, partition: 0, policy: "earliest", ...reset }]);
   });
 
-  it("after a restart a topic that was made again and has grown past the position is read on there: nothing tells", async () => {
+  it("after a restart a topic that was recreated and has grown past the position is noticed, and read from its beginning", async () => {
     const topic = await makeTopic(server, log);
     await log.producer.produce(topic, 0, numbered(10));
     const watched = watchedStore();
@@ -40,11 +40,11 @@ await describeWithServer("kafka", (server) => {
     await first.consumer.close();
     await recreateTopic(server, topic);
     await log.producer.produce(topic, 0, numbered(12));
-    // A process that has read the former topic notices; a new one knows no more than the number.
+    // A new process knows of the former topic only what is stored with the position.
     const restarted = await openLog(server);
     onTestFinished(() => restarted.close());
     const { consumer, resets } = await openConsumer({ source: restarted, topic, untilEnd: true }, watched);
-    expect(await take(consumer, 100)).toEqual([10n, 11n]);
-    expect(resets()).toEqual([]);
+    expect(await take(consumer, 100)).toEqual(Array.from({ length: 12 }, (_, offset) => BigInt(offset)));
+    expect(resets()).toMatchObject([{ reason: "other-log", from: 10n, to: 0n, earliest: 0n, latest: 12n }]);
   });
 });
