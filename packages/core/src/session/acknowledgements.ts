@@ -48,8 +48,9 @@ export class Acknowledgements {
     return ranges.length === 0 ? undefined : ranges;
   }
 
-  /** Whether a record is done although the position has not passed it. */
+  /** Whether a record is done. */
   isDone(offset: bigint): boolean {
+    if (this.#through !== undefined && offset <= this.#through) return true;
     return this.#done.length > 0 && this.#rangeAt(offset) !== undefined;
   }
 

@@ -119,7 +119,7 @@ export class HeldPartition {
     return this.#marks.at(position);
   }
 
-  /** Whether a record is done already, although the position has not passed it. */
+  /** Whether a record is done already. */
   isDone(offset: bigint): boolean {
     return this.#acknowledgements.isDone(offset);
   }

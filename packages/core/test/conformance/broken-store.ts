@@ -121,6 +121,22 @@ function openedStore({
         leaveClient();
         return reopen();
       },
+      makeUnreadable: async (key: OffsetKey) => {
+        sound.rows.unreadable.add(nameOf(key));
+        const leave = left.enter("unreadable entry");
+        return async () => {
+          sound.rows.unreadable.delete(nameOf(key));
+          leave();
+        };
+      },
+      makeUnavailable: async () => {
+        sound.rows.isGone = true;
+        const leave = left.enter("backend that is gone");
+        return async () => {
+          sound.rows.isGone = false;
+          leave();
+        };
+      },
     }),
     ...(surroundings === "transactional" && {
       beginTransaction: async () => {

@@ -2,6 +2,7 @@ import type { DriverExhibit } from "./driver-exhibit.ts";
 import { galleryOfConnections } from "./gallery-of-connections.ts";
 import { galleryOfKeys } from "./gallery-of-keys.ts";
 import { galleryOfListings } from "./gallery-of-listings.ts";
+import { galleryOfReadErrors } from "./gallery-of-read-errors.ts";
 import { galleryOfTimes } from "./gallery-of-times.ts";
 import { galleryOfWrites } from "./gallery-of-writes.ts";
 
@@ -11,5 +12,6 @@ export const driverGallery: readonly DriverExhibit[] = [
   ...galleryOfTimes,
   ...galleryOfKeys,
   ...galleryOfListings,
+  ...galleryOfReadErrors,
   ...galleryOfConnections,
 ];

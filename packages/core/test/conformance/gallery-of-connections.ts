@@ -1,5 +1,6 @@
+import type { Change, ChangeAnswer } from "@tidemark/core/driver";
 import { type DriverExhibit, paging } from "./driver-exhibit.ts";
-import { ConnectionReset } from "./sound-backend.ts";
+import { BackendGone, ConnectionReset } from "./sound-backend.ts";
 
 /** How many connections a client usually has. */
 const POOL = 10;
@@ -9,7 +10,7 @@ export const galleryOfConnections: readonly DriverExhibit[] = [
   {
     fault: "a read without a connection finds nothing",
     caseId: "driver/cut-off",
-    says: /read is wrong: without a connection it was answered/,
+    says: /read is wrong: its backend cannot be reached, and it was answered/,
     surroundings: "remote",
     spoil: (driver) => ({
       read: (keys, context) =>
@@ -19,9 +20,40 @@ export const galleryOfConnections: readonly DriverExhibit[] = [
   {
     fault: "a broken connection is of no known kind",
     caseId: "driver/cut-off",
-    says: /classify is wrong: what read rejects with when its connection breaks is UNKNOWN/,
+    says: /classify is wrong: what read rejects with when its backend cannot be reached is UNKNOWN/,
     surroundings: "remote",
     spoil: () => ({ classify: () => ({ code: "UNKNOWN", retryable: false, message: "something went wrong" }) }),
+  },
+  {
+    fault: "nothing is left to remove in a backend that is gone",
+    caseId: "driver/cut-off",
+    says: /write is wrong: its backend cannot be reached, and it was answered: .*'written'/s,
+    surroundings: "durable",
+    spoil: writingWithoutBackend(({ expected, value }) =>
+      expected === "any" && value === undefined ? "written" : undefined,
+    ),
+  },
+  {
+    fault: "nothing is as expected in a backend that is gone",
+    caseId: "driver/cut-off",
+    says: /write is wrong: its backend cannot be reached, and it was answered: .*'conflict'/s,
+    surroundings: "durable",
+    spoil: writingWithoutBackend(({ expected }) =>
+      expected !== "any" && !expected.includes(null) ? "conflict" : undefined,
+    ),
+  },
+  {
+    fault: "a backend that is gone is an empty one to a listing",
+    caseId: "driver/cut-off",
+    says: /list is wrong: its backend cannot be reached, and it was answered: \[\]/,
+    surroundings: "durable",
+    spoil: paging(async function* (pages) {
+      try {
+        yield* pages;
+      } catch (error) {
+        if (!(error instanceof BackendGone)) throw error;
+      }
+    }),
   },
   {
     fault: "a listing ends where its connection breaks",
@@ -90,3 +122,15 @@ export const galleryOfConnections: readonly DriverExhibit[] = [
     }),
   },
 ];
+
+/** Writes that are answered while the backend is gone, as if it were an empty one. */
+function writingWithoutBackend(answer: (asked: Change) => ChangeAnswer | undefined): DriverExhibit["spoil"] {
+  return (driver) => ({
+    write: (changes, context) =>
+      driver.write(changes, context).catch((error: unknown) => {
+        const answers = changes.flatMap((change) => answer(change) ?? []);
+        if (!(error instanceof BackendGone) || answers.length < changes.length) throw error;
+        return { changes: answers };
+      }),
+  });
+}

@@ -66,6 +66,41 @@ export const galleryOfFailures: readonly Exhibit[] = [
     }),
   },
   {
+    fault: "a read error is answered with absent",
+    caseId: "failure/read-error",
+    says: /fetch of a record that the backend fails to give/,
+    surroundings: "durable",
+    spoil: ({ store }) => ({
+      fetch: async (...asked) =>
+        (await store.fetch(...asked)).map((outcome) => (isUnknown(outcome) ? { status: "absent" } : outcome)),
+    }),
+  },
+  {
+    fault: "a reset begins again where a read error was",
+    caseId: "failure/read-error",
+    says: /reset of a record that the backend fails to give/,
+    surroundings: "durable",
+    spoil: ({ store }) => ({
+      reset: async (...asked) =>
+        (await store.reset(...asked)).map((outcome) => (isUnknown(outcome) ? { status: "reset" } : outcome)),
+    }),
+  },
+  {
+    fault: "a listing ends in silence at a read error",
+    caseId: "failure/read-error",
+    says: /a listing left out what the backend fails to give/,
+    surroundings: "durable",
+    spoil: ({ store }) => ({
+      list: async function* (...asked) {
+        try {
+          yield* store.list(...asked);
+        } catch (error) {
+          if (!(error instanceof OffsetStoreError) || error.code !== "UNKNOWN") throw error;
+        }
+      },
+    }),
+  },
+  {
     fault: "a call that nobody answers is made again for ever",
     caseId: "failure/silence",
     says: /a call hangs/,
@@ -121,6 +156,11 @@ export const galleryOfFailures: readonly Exhibit[] = [
     }),
   },
 ];
+
+/** Whether an entry failed with what is neither an outage nor a record that is corrupt. */
+function isUnknown(outcome: { readonly status: string; readonly error?: OffsetStoreError }): boolean {
+  return outcome.status === "failed" && outcome.error?.code === "UNKNOWN";
+}
 
 /** Reads a listing to its end, and gives the keys of what cannot be read. */
 async function listed(store: Spoiling["store"], found: (key: OffsetKey) => void): Promise<void> {

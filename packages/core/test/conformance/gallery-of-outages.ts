@@ -9,9 +9,22 @@ export const galleryOfOutages: readonly Exhibit[] = [
   {
     fault: "a delete that gets no answer has deleted nothing",
     caseId: "failure/outage",
-    says: /delete .* was answered without a connection/,
+    says: /delete .* was answered although the store cannot be reached/,
     surroundings: "remote",
     spoil: ({ store }) => ({ delete: (...asked) => store.delete(...asked).catch(() => []) }),
+  },
+  {
+    fault: "what was on a disk that is gone is deleted",
+    caseId: "failure/outage",
+    says: /delete by keys was answered although the store cannot be reached/,
+    surroundings: "durable",
+    spoil: ({ store }) => ({
+      delete: (selector, options) =>
+        store.delete(selector, options).catch((error: unknown) => {
+          if ("keys" in selector) return [...selector.keys];
+          throw error;
+        }),
+    }),
   },
   {
     fault: "a listing whose connection breaks is complete",

@@ -42,7 +42,7 @@ export const galleryOfSurroundings: readonly Exhibit[] = [
   {
     fault: "an error is read as absent",
     caseId: "failure/outage",
-    says: /fetch was answered without a connection/,
+    says: /fetch was answered although the store cannot be reached/,
     surroundings: "remote",
     spoil: ({ store }) => ({
       fetch: (keys, options) => store.fetch(keys, options).catch(() => keys.map(() => ({ status: "absent" }))),

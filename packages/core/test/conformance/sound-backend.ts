@@ -11,13 +11,20 @@ export interface Row extends StoredEntry {
   readonly reclaimAt: number;
 }
 
+/** The rows of a namespace, and what is wrong with where they are kept. */
+export class Rows extends Map<string, Row> {
+  /** The names of those that it fails to give. */
+  readonly unreadable = new Set<string>();
+  isGone = false;
+}
+
 /** The rows of all namespaces, in the order in which they came. */
 export class SoundBackend {
-  readonly #namespaces = new Map<string, Map<string, Row>>();
+  readonly #namespaces = new Map<string, Rows>();
 
-  rows(namespace: string): Map<string, Row> {
+  rows(namespace: string): Rows {
     let rows = this.#namespaces.get(namespace);
-    if (rows === undefined) this.#namespaces.set(namespace, (rows = new Map()));
+    if (rows === undefined) this.#namespaces.set(namespace, (rows = new Rows()));
     return rows;
   }
 }
@@ -60,6 +67,9 @@ export class Connection {
 
 /** What calls end with whose connection is gone. */
 export class ConnectionReset extends Error {}
+
+/** What calls end with while their rows are gone. */
+export class BackendGone extends Error {}
 
 /** A key as text. */
 export function nameOf(key: DriverKey): string {

@@ -8,16 +8,19 @@ import type {
   ListPage,
   OffsetStoreDriver,
   ReadAnswer,
+  UnreadableEntry,
   WriteAnswer,
   WriteContext,
 } from "@tidemark/core/driver";
 import {
   backendNow,
+  BackendGone,
   Connection,
   ConnectionReset,
   fits,
   nameOf,
   type Row,
+  type Rows,
   soundCapabilities,
   SoundTransaction,
 } from "./sound-backend.ts";
@@ -26,7 +29,7 @@ const PAGE = 500;
 
 /** What a sound driver is made of. */
 export interface SoundDriverOptions {
-  readonly rows: Map<string, Row>;
+  readonly rows: Rows;
   /** Default: the backend's. */
   readonly clock?: () => number;
   readonly connection?: Connection;
@@ -39,7 +42,7 @@ export interface SoundDriverOptions {
 export class SoundDriver implements OffsetStoreDriver<SoundTransaction> {
   readonly name = "sound";
   readonly capabilities: StoreCapabilities;
-  readonly rows: Map<string, Row>;
+  readonly rows: Rows;
   readonly clock: () => number;
   readonly connection: Connection;
   readonly #reclaims: boolean;
@@ -54,14 +57,14 @@ export class SoundDriver implements OffsetStoreDriver<SoundTransaction> {
   }
 
   read(keys: readonly DriverKey[], { transaction }: DriverContext<SoundTransaction>): Promise<ReadAnswer> {
-    return this.connection.carry(() => ({
+    return this.#carry(() => ({
       now: this.clock(),
-      entries: keys.map((key) => this.#rowOf(nameOf(key), transaction)),
+      entries: keys.map((key) => this.#entryOf(nameOf(key), this.#rowOf(nameOf(key), transaction))),
     }));
   }
 
   write(changes: readonly Change[], { transaction, timed }: WriteContext<SoundTransaction>): Promise<WriteAnswer> {
-    return this.connection.carry(() => {
+    return this.#carry(() => {
       if (transaction?.isOpen === false) throw new Error("the transaction is over");
       const writtenAt = this.clock();
       const answers = changes.map((change) => fits(change, this.#rowOf(nameOf(change.key), transaction)));
@@ -79,15 +82,15 @@ export class SoundDriver implements OffsetStoreDriver<SoundTransaction> {
 
   async *list(filter: ListFilter): AsyncGenerator<ListPage, void, undefined> {
     // What is there now, in pages: each row as it is when its page comes.
-    const names = await this.connection.carry(() =>
+    const names = await this.#carry(() =>
       [...this.rows].flatMap(([name, row]) => (matches(filter, row.key) ? name : [])),
     );
     for (let from = 0; from === 0 || from < names.length; from += PAGE) {
-      yield await this.connection.carry(() => ({
+      yield await this.#carry(() => ({
         now: this.clock(),
         entries: names.slice(from, from + PAGE).flatMap((name) => {
           const row = this.#rowOf(name, undefined);
-          return row === undefined ? [] : { key: row.key, entry: row };
+          return row === undefined ? [] : { key: row.key, entry: this.#entryOf(name, row) };
         }),
       }));
     }
@@ -95,8 +98,8 @@ export class SoundDriver implements OffsetStoreDriver<SoundTransaction> {
 
   classify(error: unknown): ErrorClassification {
     const message = error instanceof Error ? error.message : String(error);
-    return error instanceof ConnectionReset
-      ? { code: "UNAVAILABLE", retryable: true, message: "the connection is gone; try again" }
+    return error instanceof ConnectionReset || error instanceof BackendGone
+      ? { code: "UNAVAILABLE", retryable: true, message: "the backend is gone; try again" }
       : { code: "UNKNOWN", retryable: false, message: message.replace(/\.$/, "") };
   }
 
@@ -126,6 +129,18 @@ export class SoundDriver implements OffsetStoreDriver<SoundTransaction> {
         transaction.isOpen = false;
       },
     };
+  }
+
+  #carry<Answer>(work: () => Answer): Promise<Answer> {
+    return this.connection.carry(() => {
+      if (this.rows.isGone) throw new BackendGone();
+      return work();
+    });
+  }
+
+  #entryOf<Found extends Row | undefined>(name: string, row: Found): Found | UnreadableEntry {
+    if (row === undefined || !this.rows.unreadable.has(name)) return row;
+    return { version: row.version, error: new Error("input/output error") };
   }
 
   #rowOf(name: string, transaction: SoundTransaction | undefined): Row | undefined {

@@ -6,9 +6,9 @@ import { storeHarness as byMutex } from "./two-processes/guarded-by-a-mutex.ts";
 
 const twoProcesses = storeConformanceCases.find(({ id }) => id === "race/two-processes");
 
-function run(harness: StoreHarness): Promise<void> {
+async function run(harness: StoreHarness): Promise<void> {
   assert.ok(twoProcesses);
-  return runStoreCase(harness, twoProcesses);
+  await runStoreCase(harness, twoProcesses);
 }
 
 describe("a store whose data two processes share", () => {
