@@ -240,8 +240,11 @@ interface Outcome {
 async function outcomeOf(call: Promise<unknown>): Promise<Outcome> {
   try {
     const answer = await call;
-    const { changes, entries } = (answer ?? {}) as { changes?: readonly unknown[]; entries?: readonly unknown[] };
-    const failed = (changes ?? entries)?.find((one) => typeof one === "object" && one !== null && "error" in one);
+    const parts = (answer ?? {}) as { changes?: unknown; entries?: unknown };
+    const answers = [parts.changes, parts.entries].find(Array.isArray) as readonly unknown[] | undefined;
+    const failed = answers?.find((one): one is { readonly error: unknown } => {
+      return typeof one === "object" && one !== null && "error" in one;
+    });
     return failed === undefined ? { answer } : { error: failed.error ?? new Error("no error") };
   } catch (error) {
     return { error: error ?? new Error("rejected with nothing") };
