@@ -51,6 +51,12 @@ export function mongoHarness(options: MongoHarnessOptions): StoreHarness<ClientS
       async corrupt(key) {
         await records.updateOne({ _id: ids.of(key) }, { $set: { version: "by hand", value: "no record" } });
       },
+      async makeUnreadable(key) {
+        const of = { _id: ids.of(key) };
+        const stored = await records.findOne<{ value: string }>(of);
+        await records.updateOne(of, { $set: { value: 5 } });
+        return async () => void (await records.updateOne(of, { $set: { value: stored?.value } }));
+      },
       ...(transactions && {
         async beginTransaction() {
           const session = client.startSession();

@@ -28,6 +28,13 @@ export function pgliteHarness(name: string): StoreHarness<PostgresClient> {
           rowOf(key),
         );
       },
+      makeUnreadable: async (key) => {
+        const row = rowOf(key);
+        const { rows } = await database.query(`SELECT written_at::text AS stored ${FROM}`, row);
+        const write = `UPDATE tidemark_offsets SET written_at = $6 ${WHERE}`;
+        await database.query(write, [...row, "infinity"]);
+        return async () => void (await database.query(write, [...row, (rows[0] as { stored: string }).stored]));
+      },
       async beginTransaction() {
         const begun = Promise.withResolvers<PostgresClient>();
         const ended = Promise.withResolvers<boolean>();

@@ -45,6 +45,13 @@ export function postgresHarness(name: string, url: string): StoreHarness<Postgre
           rowOf(namespace, key),
         );
       },
+      makeUnreadable: async (key) => {
+        const row = rowOf(namespace, key);
+        const { rows } = await direct.query(`SELECT written_at::text AS stored ${FROM}`, row);
+        const write = `UPDATE tidemark_offsets SET written_at = $6 ${WHERE}`;
+        await direct.query(write, [...row, "infinity"]);
+        return async () => void (await direct.query(write, [...row, (rows[0] as { stored: string }).stored]));
+      },
       async beginTransaction() {
         const client = await connect();
         await client.query("BEGIN");

@@ -122,6 +122,12 @@ export async function openHarness(opening: OpenStoreOptions, options: HarnessOpt
     async corrupt(key) {
       await direct.send(hash(key), ["HSET", hash(key), String(key.partition), "7;what is this"]);
     },
+    async makeUnreadable(key) {
+      const [name, field] = [hash(key), String(key.partition)];
+      const stored = String(await direct.send(name, ["HGET", name, field]));
+      await direct.send(name, ["HSET", name, field, "no version in front"]);
+      return async () => void (await direct.send(name, ["HSET", name, field, stored]));
+    },
   };
 }
 

@@ -52,6 +52,12 @@ export function s3Harness({ access, bucket, admin }: S3HarnessOptions): Pick<Sto
         return (await read(keys.keyOf(key)))?.some((line) => isOf(line, key)) === true;
       },
       corrupt: (key) => corrupt(keys, key),
+      async makeUnreadable(key) {
+        const lines = await read(keys.keyOf(key));
+        if (lines === undefined) throw new Error("there is no object to damage");
+        await write(keys.keyOf(key), ["<html>not an object of Tidemark's</html>"]);
+        return () => write(keys.keyOf(key), lines);
+      },
       ...connectionFaults(proxy),
     };
   }
