@@ -121,6 +121,8 @@ const usage: readonly (readonly [args: readonly string[], message: RegExp])[] = 
     /--to-earliest and --shift-by exclude each other/,
   ],
   [["consumer", "reset", "stored", "--to-offset", "0", "--by-duration", "1h"], /--to-offset and --by-duration exclude/],
+  [["consumer", "reset", "stored", "--undo", "--to-current"], /--to-current and --undo exclude each other/],
+  [["consumer", "reset", "stored", "--undo", "--shift-by", "1"], /--shift-by and --undo exclude each other/],
   [["consumer", "reset", "", "--to-latest"], /A name must not be empty/],
   [["consumer", "reset", "stored", "-t", LONG, "--to-latest"], /at most 255 bytes/],
   [["consumer", "reset", "stored", "-p", "x", "--to-latest"], /whole number from 0/],

@@ -27,7 +27,7 @@ test("a consumer is described, listed as JSON and as YAML, with the names of the
     /^- consumer: c1\n {2}topic: t\n {2}partition: 0\n {2}nextOffset: "2"\n {2}lag: "1"\n {2}metadata: ""\n {2}epoch: \d+\n {2}ttl: 86400000\n {2}committedAt: /,
   );
   expect(await out("consumer describe c1 --topic t")).toMatch(
-    /^Name: c1\n\nTopic: t\nPartition: 0\nOffset: 2\nLag: 1\nTTL: 24h\nExpires: \S+ \(in 23 hr\)\nOwner: -\nClaimed: -\nEpoch: \d+\nCommitted: \S+\nUpdated: \S+\nMetadata: -\n$/,
+    /^Name: c1\n\nTopic: t\nPartition: 0\nOffset: 2\nLag: 1\nTTL: 24h\nExpires: \S+ \(in 23 hr\)\nOwner: -\nClaimed: -\nEpoch: \d+\nCommitted: \S+\nUpdated: \S+\nReset: -\nMetadata: -\n$/,
   );
 });
 

@@ -5,7 +5,7 @@ test.each([
   [["topic"], ["create", "alter", "list", "describe", "delete"]],
   [
     ["topic", "create"],
-    ["--partitions", "(default: 1)", "--consumer-ttl", "--retention-time", "--retention-bytes"],
+    ["--partitions", "local: 1)", "--consumer-ttl", "--retention-time", "--retention-bytes"],
   ],
   [
     ["topic", "alter"],
@@ -44,6 +44,7 @@ test.each([
         "--to-datetime",
         "--by-duration",
         "--to-current",
+        "--undo",
       ],
       ...["-t, --topic", "-p, --partition", "--execute", "Exactly one of"],
     ],

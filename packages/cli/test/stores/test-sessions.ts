@@ -197,13 +197,31 @@ export function testSessions(fixture: StoreFixture): void {
         /^CONSUMER +TOPIC +PARTITION +OFFSET +LAG +TTL +OWNER *\nc1 +t +0 +2 +1 +2[34] hr +- *\n$/,
       );
       expect(await out("consumer describe c1")).toMatch(
-        /^Name: c1\n\nTopic: t\nPartition: 0\nOffset: 2\nLag: 1\nTTL: 24h\nExpires: \S+ \(in 2[34] hr\)\nOwner: -\nClaimed: -\nEpoch: \d+\nCommitted: \S+\nUpdated: \S+\nMetadata: -\n$/,
+        /^Name: c1\n\nTopic: t\nPartition: 0\nOffset: 2\nLag: 1\nTTL: 24h\nExpires: \S+ \(in 2[34] hr\)\nOwner: -\nClaimed: -\nEpoch: \d+\nCommitted: \S+\nUpdated: \S+\nReset: -\nMetadata: -\n$/,
       );
       expect(await run(["consumer", "describe", "nobody"])).toEqual({
         code: 1,
         stdout: "",
         stderr: 'tidemark: consumer "nobody" has no position\n',
       });
+    });
+
+    test("are reset, show where they were before, and go back there", async () => {
+      await using workspace = await createStoreWorkspace(fixture);
+      const { out, run } = workspace;
+      await out("topic create t");
+      await out("produce t", numberedLines(1, 3));
+      await out("consume t -c c1 --until-end");
+      await out("consumer reset c1 --to-earliest --execute");
+      const [reset] = JSON.parse(await out("consumer list -O json")) as unknown[];
+      expect(reset).toMatchObject({ nextOffset: "0", resetFrom: { nextOffset: "3", reason: "operator" } });
+      expect(await run("consumer reset c1 --undo --execute".split(" "))).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/^t +0 +0 +3 +3 skipped +operator, \S+ \S+ ago +written$/m) as unknown,
+        stderr: "1 position written\n",
+      });
+      const [undone] = JSON.parse(await out("consumer list -O json")) as unknown[];
+      expect(undone).toMatchObject({ nextOffset: "3", resetFrom: { nextOffset: "0", reason: "operator" } });
     });
 
     test("are deleted by name, topic and partition; deleting nothing says so and fails", async () => {

@@ -11,6 +11,7 @@ import { findPositions } from "./find-positions.ts";
 import { placeLookedAt } from "./place-looked-at.ts";
 import type { PositionDocument } from "./position-document.ts";
 import { selectionText } from "./position-selection.ts";
+import { resetOriginText } from "./reset-origin.ts";
 
 /** `tidemark consumer describe NAME`. */
 export function addConsumerDescribeCommand(consumer: Command): void {
@@ -39,7 +40,7 @@ function describe(name: string, positions: readonly PositionDocument[], nowMs: n
   const lines = [`Name: ${visibleText(name)}`];
   for (const position of positions) {
     const { topic, partition, nextOffset, lag, ttl, expiresAt, owner, claimedAt, committedAt, updatedAt } = position;
-    const { epoch, metadata } = position;
+    const { epoch, metadata, resetFrom } = position;
     lines.push(
       "",
       `Topic: ${visibleText(topic)}`,
@@ -53,6 +54,7 @@ function describe(name: string, positions: readonly PositionDocument[], nowMs: n
       `Epoch: ${epoch}`,
       `Committed: ${committedAt ?? NOTHING}`,
       `Updated: ${updatedAt}`,
+      `Reset: ${resetFrom === undefined ? NOTHING : resetOriginText(resetFrom, nowMs)}`,
       `Metadata: ${metadata === "" ? NOTHING : visibleText(metadata)}`,
     );
   }

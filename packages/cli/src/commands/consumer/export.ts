@@ -28,7 +28,8 @@ export function addConsumerExportCommand(consumer: Command): void {
     .addHelpText(
       "after",
       `
-Written are position, metadata and TTL. Claims, owners and times belong to the store, and stay there.
+Written are position, metadata and TTL. Claims, owners and times belong to the store, and stay there; so does what
+consumer reset --undo goes back to.
 They come in the store's own order; through sort, two exports can be compared.
 CSV has neither metadata nor TTL: topic,partition,offset for one consumer's name, else group,topic,partition,offset.
 ${examples(

@@ -13,7 +13,7 @@ export function addConsumerListCommand(consumer: Command): void {
   consumer
     .command("list")
     .description(
-      "List the stored positions: the offset of the next record to read, how many records lie beyond it, and the time until it expires.",
+      "List the stored positions: the offset of the next record to read, how many records lie beyond it, and the time until it expires. RESET FROM, shown if one was reset, is where the last reset found it.",
     )
     .option("-t, --topic <name>", "only those on this topic", once(parseName))
     .addHelpText("after", examples("consumer list", "consumer list --topic orders", "consumer list -O json"))
@@ -23,10 +23,11 @@ export function addConsumerListCommand(consumer: Command): void {
       const { settings } = context;
       if (positions.length === 0 && settings.output === "table") return say(`no consumers${placeLookedAt(settings)}`);
       const now = Date.now();
+      const hasResets = positions.some(({ resetFrom }) => resetFrom !== undefined);
       await context.print(positions, () =>
         formatTable(
-          positionHeadings,
-          positions.map((position) => positionRow(position, now)),
+          positionHeadings(hasResets),
+          positions.map((position) => positionRow(position, hasResets, now)),
         ),
       );
       if (unreadable !== undefined) throw unreadable;

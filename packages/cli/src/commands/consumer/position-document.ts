@@ -1,6 +1,7 @@
 import type { OffsetRecord } from "@tidemark/core";
 import { NOTHING } from "../../output/table.ts";
 import { formatRemainingTime } from "../../text/remaining-time.ts";
+import { resetOriginCell, resetOriginDocument, type ResetOriginDocument } from "./reset-origin.ts";
 
 /** A position as `-O json` shows it: the fields of the store's record and `lag`; offsets are decimal strings, as JSON's numbers are too small. */
 export interface PositionDocument {
@@ -13,6 +14,8 @@ export interface PositionDocument {
   readonly metadata: string;
   /** Grows with every claim, every move back and every reset. */
   readonly epoch: number;
+  /** Where it was before its last reset; absent: it was never reset. */
+  readonly resetFrom?: ResetOriginDocument;
   /** In milliseconds. */
   readonly ttl?: number;
   readonly owner?: string;
@@ -32,6 +35,7 @@ export function positionDocument(record: OffsetRecord, lag: bigint | undefined):
     ...(lag !== undefined && { lag: String(lag) }),
     metadata: record.metadata,
     epoch: record.epoch,
+    ...(record.resetFrom !== undefined && { resetFrom: resetOriginDocument(record.resetFrom) }),
     ...(record.ttl !== undefined && { ttl: record.ttl }),
     ...(record.owner !== undefined && { owner: record.owner }),
     ...(record.claimedAt !== undefined && { claimedAt: record.claimedAt.toISOString() }),
@@ -41,13 +45,16 @@ export function positionDocument(record: OffsetRecord, lag: bigint | undefined):
   };
 }
 
-/** The columns of the list of consumers. */
-export const positionHeadings: readonly string[] = ["CONSUMER", "TOPIC", "PARTITION", "OFFSET", "LAG", "TTL", "OWNER"];
+/** The columns of the list of consumers; that of resets only where there was one. */
+export function positionHeadings(hasResets: boolean): string[] {
+  const headings = ["CONSUMER", "TOPIC", "PARTITION", "OFFSET", "LAG", "TTL", "OWNER"];
+  return hasResets ? [...headings, "RESET FROM"] : headings;
+}
 
 /** One row of the list of consumers. */
-export function positionRow(position: PositionDocument, nowMs: number): string[] {
-  const { consumer, topic, partition, nextOffset, lag, expiresAt, owner } = position;
-  return [
+export function positionRow(position: PositionDocument, hasResets: boolean, nowMs: number): string[] {
+  const { consumer, topic, partition, nextOffset, lag, expiresAt, owner, resetFrom } = position;
+  const cells = [
     consumer,
     topic,
     String(partition),
@@ -56,4 +63,5 @@ export function positionRow(position: PositionDocument, nowMs: number): string[]
     expiresAt === undefined ? NOTHING : formatRemainingTime(Date.parse(expiresAt) - nowMs),
     owner ?? NOTHING,
   ];
+  return hasResets ? [...cells, resetFrom === undefined ? NOTHING : resetOriginCell(resetFrom, nowMs)] : cells;
 }

@@ -45,19 +45,23 @@ export function addConsumerResetCommand(consumer: Command): void {
       parsePositiveDuration,
     )
     .option("--to-current", "to where it is; on partitions that it has no position on, to the end")
+    .option("--undo", "back to where the last reset found it; a second --undo takes that back")
     .option("--execute", "write it")
     .addHelpText(
       "after",
       `
-Exactly one of --to-earliest, --to-latest, --to-offset, --shift-by, --to-datetime, --by-duration and --to-current.
+Exactly one of --to-earliest, --to-latest, --to-offset, --shift-by, --to-datetime, --by-duration, --to-current and --undo.
 What lies outside of the log goes to its nearest end, with a warning. No record as late as was asked: the end.
 A position's TTL stays; its metadata goes, unless the position stays too. -O json makes a plan that consumer import takes.
-The verbs are those of Kafka's kafka-consumer-groups --reset-offsets.
+--undo takes back the last reset of each position, whoever made it (this command, an import, a reset policy), however far the
+consumer has read since; consumer list shows where it was. Partitions without a reset are left alone. Metadata does not return.
+The other verbs are those of Kafka's kafka-consumer-groups --reset-offsets.
 ${examples(
   "consumer reset billing --topic orders --to-earliest",
   "consumer reset billing --by-duration 24h --execute",
   "consumer reset billing -t orders -p 0 -p 3 --shift-by -100 --execute",
   "consumer reset billing -t orders --to-datetime 2026-01-31T08:00:00Z -O json > plan.json",
+  "consumer reset billing --undo",
 )}`,
     )
     .action(async (name: string, options: ResetOptions, command: Command) => {
@@ -107,13 +111,15 @@ async function reset(
       })
     : undefined;
   progress.end();
+  const columns = { isUndo: target.kind === "undo", isExecuted: execute };
+  const now = Date.now();
   await context.printRows(
     rows,
     (row) => resetDocument(consumer, row),
     () =>
       formatTable(
-        resetHeadings(execute),
-        rows.map((row) => resetCells(row, execute)),
+        resetHeadings(columns),
+        rows.map((row) => resetCells(row, columns, now)),
       ),
   );
   const touched = execute ? rows.filter(({ status }) => status === "written") : rows;
@@ -125,12 +131,16 @@ async function reset(
   if (end === undefined) return say("nothing is written: this is a plan, and --execute writes it");
   requireWritten(rows, end, {
     isExecuted: true,
-    advice:
-      target.kind === "shift"
-        ? "run again it would shift what is written once more: name the others with --topic and --partition"
-        : "run the command again",
+    advice: adviceAfterFailure(target),
   });
   say(`${counted(touched.length, "position")} written`);
+}
+
+function adviceAfterFailure({ kind }: ResetTarget): string {
+  const others = "name the others with --topic and --partition";
+  if (kind === "shift") return `run again it would shift what is written once more: ${others}`;
+  if (kind === "undo") return `run again it would take back what is written: ${others}`;
+  return "run the command again";
 }
 
 function parseText(text: string): string {

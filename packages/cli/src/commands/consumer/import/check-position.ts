@@ -11,8 +11,8 @@ import type { ImportedPosition } from "./imported-position.ts";
 const REQUIRED = ["consumer", "topic", "partition", "nextOffset"];
 /** What only tells something, in the documents of consumer list and of a plan. */
 const INFORMATION = [
-  ...["lag", "epoch", "owner", "claimedAt", "committedAt", "updatedAt", "expiresAt"],
-  ...["from", "skipped", "readAgain", "requested", "earliest", "latest", "change", "status"],
+  ...["lag", "epoch", "resetFrom", "owner", "claimedAt", "committedAt", "updatedAt", "expiresAt"],
+  ...["from", "skipped", "readAgain", "requested", "earliest", "latest", "undoes", "change", "status"],
 ];
 const KNOWN = new Set([...REQUIRED, "metadata", "ttl", ...INFORMATION]);
 

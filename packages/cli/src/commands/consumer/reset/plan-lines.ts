@@ -1,15 +1,21 @@
 import { counted } from "../../../text/visible-text.ts";
 import type { PlannedReset, ResetPlan } from "./plan-reset.ts";
+import { placesText, type LeftAlone } from "./undoable.ts";
 
 /** So many of each kind are named; the rest is counted. */
 const NAMED = 10;
 
+/** So many places are named in one line. */
+const NAMED_TOGETHER = 5;
+
 /** What there is to say of a plan beside its rows. */
-export function planLines({ resets, withoutPosition }: ResetPlan): string[] {
+export function planLines({ resets, withoutPosition, leftAlone }: ResetPlan): string[] {
   return [
     ...named(resets, ({ requested }) => requested !== undefined, clampedLine),
     ...named(resets, ({ isBeyondTime }) => isBeyondTime, beyondTimeLine),
     ...named(resets, isOutside, outsideLine),
+    ...named(resets, isOfOtherRecords, otherRecordsLine),
+    ...leftAloneLines(leftAlone),
     ...(withoutPosition === 0
       ? []
       : [
@@ -47,6 +53,32 @@ function isOutside({ to, earliest, latest }: PlannedReset): boolean {
 function outsideLine(planned: PlannedReset): string {
   const { to, earliest, latest } = planned;
   return `${placeOf(planned)}: offset ${to} lies outside of the log (${earliest} to ${latest}) and stays; a consumer goes on there as its reset policy says`;
+}
+
+/** Whether the log has other records now than those that the position before the reset came from. */
+function isOfOtherRecords({ undoes }: PlannedReset): boolean {
+  return undoes?.reason === "other-log" || undoes?.reason === "truncated";
+}
+
+function otherRecordsLine(planned: PlannedReset): string {
+  const { undoes } = planned;
+  const offset = `offset ${undoes?.nextOffset}`;
+  const why =
+    undoes?.reason === "other-log"
+      ? `the topic was recreated: ${offset} belongs to the deleted topic`
+      : `the log was truncated: the records before ${offset} may not be those that the consumer read`;
+  return `${placeOf(planned)}: was reset because ${why}`;
+}
+
+function leftAloneLines(leftAlone: readonly LeftAlone[]): string[] {
+  const line = (why: LeftAlone["why"], text: string, advice: string): string[] => {
+    const places = leftAlone.filter((one) => one.why === why);
+    return places.length === 0 ? [] : [`left alone, ${text}: ${placesText(places, NAMED_TOGETHER)}${advice}`];
+  };
+  return [
+    ...line("no-reset", "no reset to undo", ""),
+    ...line("no-position", "no position before the reset", "; to remove its position, use tidemark consumer delete"),
+  ];
 }
 
 function placeOf({ topic, partition }: PlannedReset): string {

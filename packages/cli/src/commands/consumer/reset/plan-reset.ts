@@ -4,14 +4,14 @@ import { withNearTopic } from "../../near-topic.ts";
 import { requirePartitions } from "../../topic-partitions.ts";
 import { selectionText } from "../position-selection.ts";
 import type { ResetTarget } from "./reset-target.ts";
+import { readStoredPositions, type StoredPositions, type StoredSelection } from "./stored-positions.ts";
+import { selectUndoable, undoableReset, type LeftAlone, type UndoableReset } from "./undoable.ts";
 
-/** What is to be moved, and where to. */
-export interface ResetRequest {
-  readonly consumer: string;
-  /** All partitions of these; absent: those on which the consumer has a position. */
-  readonly topics?: readonly string[] | undefined;
-  /** Only these partitions. */
-  readonly partitions?: readonly number[] | undefined;
+/**
+ * What is to be moved, and where to: all partitions of some topics; without topics, those on which the consumer has a
+ * position.
+ */
+export interface ResetRequest extends StoredSelection {
   readonly target: ResetTarget;
 }
 
@@ -29,6 +29,8 @@ export interface PlannedReset {
   readonly latest: bigint;
   /** No record is as late as was asked: `to` is the end. */
   readonly isBeyondTime: boolean;
+  /** The reset that is undone. Absent: none is. */
+  readonly undoes: UndoableReset | undefined;
   /** That of a position that stays; of any other it is empty, for it was written for the old one. */
   readonly metadata: string;
   /** The topic's, for a position that is not there yet. Absent: what the record has, stays. */
@@ -43,33 +45,25 @@ export interface ResetPlan {
   readonly resets: readonly PlannedReset[];
   /** So many records of the consumer are claimed and have no position; none of them is in the plan. */
   readonly withoutPosition: number;
+  /** What an undo does not touch; of any other target there is none. */
+  readonly leftAlone: readonly LeftAlone[];
 }
 
 /**
  * Finds out what a reset comes to; writes nothing. Asks the log once for each topic.
  *
- * @throws CommandFailure for a partition that is not there, for no position at all, and for one that cannot be shifted
- *   because there is none.
+ * @throws CommandFailure for a partition that is not there, for no position at all, for one that cannot be shifted
+ *   because there is none, and for an undo without any reset to undo.
  */
 export async function planReset(log: LogSource, store: OffsetStore, request: ResetRequest): Promise<ResetPlan> {
-  const { consumer, topics, partitions, target } = request;
-  const stored = await storedByTopic(store, request);
-  let withoutPosition = 0;
-  const wanted = new Map<string, readonly number[]>();
+  const { consumer, topics, target } = request;
+  const stored = await readStoredPositions(store, request);
+  const named = topics === undefined ? withPosition(request, stored) : await ofTopics(log, topics, request);
+  const { wanted, leftAlone } =
+    target.kind === "undo" ? selectUndoable(consumer, named.wanted, stored) : { wanted: named.wanted, leftAlone: [] };
   if (topics === undefined) {
-    for (const [topic, records] of stored) {
-      const held = [...records.values()].filter(({ nextOffset }) => nextOffset !== undefined);
-      withoutPosition += records.size - held.length;
-      if (held.length > 0) wanted.set(topic, ascending(held.map(({ partition }) => partition)));
-    }
-    requirePositions(request, wanted);
+    // Of an undo only now: what it leaves alone may be on a topic that the log does not have any more.
     for (const [topic, held] of wanted) await requirePartitions(topic, await partitionsOf(log, consumer, topic), held);
-  } else {
-    for (const topic of topics) {
-      const existing = await withNearTopic(log, topic, () => log.partitions(topic));
-      if (partitions !== undefined) await requirePartitions(topic, existing, partitions);
-      wanted.set(topic, ascending(partitions ?? existing));
-    }
   }
   if (target.kind === "shift") requireShiftable(consumer, wanted, stored);
   const resets: PlannedReset[] = [];
@@ -82,36 +76,51 @@ export async function planReset(log: LogSource, store: OffsetStore, request: Res
       resets.push({ topic, ...moved(bounds, records.get(bounds.partition), target, ttl) });
     }
   }
-  return { resets, withoutPosition };
+  return { resets, withoutPosition: named.withoutPosition, leftAlone };
 }
 
-type RecordsByPartition = Map<number, OffsetRecord>;
+interface NamedPartitions {
+  readonly wanted: ReadonlyMap<string, readonly number[]>;
+  readonly withoutPosition: number;
+}
 
-async function storedByTopic(
-  store: OffsetStore,
-  { consumer, topics, partitions }: ResetRequest,
-): Promise<Map<string, RecordsByPartition>> {
-  const only = partitions?.length === 1 ? { partition: partitions[0] } : {};
-  const wanted = partitions === undefined ? undefined : new Set(partitions);
-  const filters = topics?.map((topic) => ({ consumer, topic, ...only })) ?? [{ consumer, ...only }];
-  const found = new Map<string, RecordsByPartition>();
-  for (const filter of filters) {
-    for await (const record of store.list(filter)) {
-      if (wanted?.has(record.partition) === false) continue;
-      const ofTopic = found.get(record.topic) ?? new Map<number, OffsetRecord>();
-      found.set(record.topic, ofTopic.set(record.partition, record));
-    }
+/** The partitions that the consumer has a position on; for an undo all that it has a record of, which it tells apart itself. */
+function withPosition(request: ResetRequest, stored: StoredPositions): NamedPartitions {
+  const isUndo = request.target.kind === "undo";
+  const wanted = new Map<string, readonly number[]>();
+  let withoutPosition = 0;
+  for (const [topic, records] of stored) {
+    const held = [...records.values()].filter(({ nextOffset }) => isUndo || nextOffset !== undefined);
+    withoutPosition += records.size - held.length;
+    if (held.length > 0) wanted.set(topic, ascending(held.map(({ partition }) => partition)));
   }
-  return found;
+  requirePositions(request, wanted);
+  return { wanted, withoutPosition };
 }
 
-function requirePositions({ consumer, partitions }: ResetRequest, held: ReadonlyMap<string, readonly number[]>): void {
+async function ofTopics(
+  log: LogSource,
+  topics: readonly string[],
+  { partitions }: ResetRequest,
+): Promise<NamedPartitions> {
+  const wanted = new Map<string, readonly number[]>();
+  for (const topic of topics) {
+    const existing = await withNearTopic(log, topic, () => log.partitions(topic));
+    if (partitions !== undefined) await requirePartitions(topic, existing, partitions);
+    wanted.set(topic, ascending(partitions ?? existing));
+  }
+  return { wanted, withoutPosition: 0 };
+}
+
+function requirePositions(
+  { consumer, partitions, target }: ResetRequest,
+  held: ReadonlyMap<string, readonly number[]>,
+): void {
   const there = new Set([...held.values()].flat());
   const missing = partitions?.find((partition) => !there.has(partition));
   if (there.size > 0 && missing === undefined) return;
-  throw new CommandFailure(
-    `${selectionText(consumer, missing === undefined ? {} : { partition: missing })}; to give it one, name the topic with --topic`,
-  );
+  const advice = target.kind === "undo" ? "" : "; to give it one, name the topic with --topic";
+  throw new CommandFailure(`${selectionText(consumer, missing === undefined ? {} : { partition: missing })}${advice}`);
 }
 
 /** The partitions of a topic that the store knows of: where the log does not, its message would say nothing of why it is asked. */
@@ -131,7 +140,7 @@ async function partitionsOf(log: LogSource, consumer: string, topic: string): Pr
 function requireShiftable(
   consumer: string,
   wanted: ReadonlyMap<string, readonly number[]>,
-  stored: ReadonlyMap<string, RecordsByPartition>,
+  stored: StoredPositions,
 ): void {
   for (const [topic, partitions] of wanted) {
     const lacking = partitions.filter((partition) => stored.get(topic)?.get(partition)?.nextOffset === undefined);
@@ -193,7 +202,8 @@ function moved(
   topicTtl: number | undefined,
 ): Omit<PlannedReset, "topic"> {
   const from = record?.nextOffset;
-  const wish = wishOf(target, { earliest, latest, atTime, from });
+  const undoes = target.kind === "undo" ? undoableReset(record) : undefined;
+  const wish = wishOf(target, { earliest, latest, atTime, from, before: undoes?.nextOffset });
   // As Kafka's tool: a position that is to stay does so wherever it lies.
   const staysOutside = target.kind === "current" && from !== undefined;
   const to = staysOutside ? wish : within(wish, earliest, latest);
@@ -205,13 +215,21 @@ function moved(
     earliest,
     latest,
     isBeyondTime: target.kind === "time" && atTime === undefined,
+    undoes,
     metadata: to === from ? (record?.metadata ?? "") : "",
     ttl: record === undefined ? topicTtl : undefined,
     owner: record?.owner,
   };
 }
 
-function wishOf(target: ResetTarget, at: Omit<Bounds, "partition"> & { readonly from: bigint | undefined }): bigint {
+interface Places extends Omit<Bounds, "partition"> {
+  /** What is stored. */
+  readonly from: bigint | undefined;
+  /** What was stored before the reset that is undone. */
+  readonly before: bigint | undefined;
+}
+
+function wishOf(target: ResetTarget, at: Places): bigint {
   switch (target.kind) {
     case "earliest":
       return at.earliest;
@@ -219,6 +237,8 @@ function wishOf(target: ResetTarget, at: Omit<Bounds, "partition"> & { readonly 
       return at.latest;
     case "current":
       return at.from ?? at.latest;
+    case "undo":
+      return at.before ?? at.latest;
     case "offset":
       return target.offset;
     case "shift":

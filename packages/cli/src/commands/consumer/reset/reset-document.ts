@@ -1,4 +1,5 @@
 import { NOTHING } from "../../../output/table.ts";
+import { resetCauseCell, resetOriginDocument, type ResetOriginDocument } from "../reset-origin.ts";
 import type { WriteStatus } from "../write-status.ts";
 import type { PlannedReset } from "./plan-reset.ts";
 
@@ -28,6 +29,8 @@ export interface ResetDocument {
   readonly requested?: string;
   readonly earliest: string;
   readonly latest: string;
+  /** The reset that is undone. */
+  readonly undoes?: ResetOriginDocument;
   /** Who claimed it last. */
   readonly owner?: string;
   readonly status: WriteStatus;
@@ -35,7 +38,7 @@ export interface ResetDocument {
 
 /** Makes a row into what is shown. */
 export function resetDocument(consumer: string, row: ResetRow): ResetDocument {
-  const { topic, partition, from, to, metadata, ttl, requested, earliest, latest, owner, status } = row;
+  const { topic, partition, from, to, metadata, ttl, requested, earliest, latest, undoes, owner, status } = row;
   const skipped = skippedBy(row);
   const readAgain = readAgainBy(row);
   return {
@@ -51,21 +54,36 @@ export function resetDocument(consumer: string, row: ResetRow): ResetDocument {
     ...(requested !== undefined && { requested: String(requested) }),
     earliest: String(earliest),
     latest: String(latest),
+    ...(undoes !== undefined && { undoes: resetOriginDocument(undoes) }),
     ...(owner !== undefined && { owner }),
     status,
   };
 }
 
+/** Which columns a table of resets has beside those that each has. */
+export interface ResetColumns {
+  readonly isUndo: boolean;
+  /** Whether it is more than a plan. */
+  readonly isExecuted: boolean;
+}
+
 /** The columns of a plan, and of what became of it. */
-export function resetHeadings(isExecuted: boolean): string[] {
-  return ["TOPIC", "PARTITION", "FROM", "TO", "CHANGE", ...(isExecuted ? ["RESULT"] : [])];
+export function resetHeadings({ isUndo, isExecuted }: ResetColumns): string[] {
+  return [
+    ...["TOPIC", "PARTITION", "FROM", "TO", "CHANGE"],
+    ...(isUndo ? ["UNDOES"] : []),
+    ...(isExecuted ? ["RESULT"] : []),
+  ];
 }
 
 /** One row of either. */
-export function resetCells(row: ResetRow, isExecuted: boolean): string[] {
-  const { topic, partition, from, to, status } = row;
-  const cells = [topic, String(partition), from === undefined ? NOTHING : String(from), String(to), changeText(row)];
-  return isExecuted ? [...cells, status] : cells;
+export function resetCells(row: ResetRow, { isUndo, isExecuted }: ResetColumns, nowMs: number): string[] {
+  const { topic, partition, from, to, undoes, status } = row;
+  return [
+    ...[topic, String(partition), from === undefined ? NOTHING : String(from), String(to), changeText(row)],
+    ...(isUndo ? [undoes === undefined ? NOTHING : resetCauseCell(resetOriginDocument(undoes), nowMs)] : []),
+    ...(isExecuted ? [status] : []),
+  ];
 }
 
 function changeText(row: ResetRow): string {

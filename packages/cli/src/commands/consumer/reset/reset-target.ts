@@ -4,6 +4,8 @@ import { parseMoment } from "../../../text/moment.ts";
 /** Where positions are to go. */
 export type ResetTarget =
   | { readonly kind: "earliest" | "latest" | "current" }
+  /** Where the last reset found them. */
+  | { readonly kind: "undo" }
   | { readonly kind: "offset"; readonly offset: bigint }
   | { readonly kind: "shift"; readonly by: bigint }
   /** The first record that is not older; `sinceMs` is asked when the log is, so that a duration ends then. */
@@ -19,6 +21,7 @@ export interface ResetTargetOptions {
   readonly toDatetime?: string;
   /** In milliseconds. */
   readonly byDuration?: number;
+  readonly undo?: boolean;
 }
 
 /**
@@ -35,6 +38,7 @@ export function resetTargetOf(options: ResetTargetOptions, say: (line: string) =
     ["--shift-by", options.shiftBy, () => ({ kind: "shift", by: options.shiftBy ?? 0n })],
     ["--to-datetime", options.toDatetime, () => momentTarget(options.toDatetime ?? "", say)],
     ["--by-duration", options.byDuration, () => durationTarget(options.byDuration ?? 0)],
+    ["--undo", options.undo, () => ({ kind: "undo" })],
   ];
   const [chosen, other] = given.filter(([, value]) => value !== undefined);
   if (chosen === undefined) {
