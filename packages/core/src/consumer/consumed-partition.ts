@@ -14,6 +14,8 @@ export class ConsumedPartition {
   endOffset: bigint | undefined;
   /** What the log refused, until it is decided where to go on: it outlives a loop. */
   refused: { readonly offset: bigint; readonly error: OffsetOutOfRangeError } | undefined;
+  /** Where the log ended when it answered last. */
+  highWatermark: bigint | undefined;
   /** How many fetches have failed in a row. */
   failures = 0;
   /** How many resets in a row gave an offset that the log refused again. */
@@ -24,6 +26,8 @@ export class ConsumedPartition {
   hasBegun = false;
   /** What it holds of the loop's budget, for the fetch under way or its answer. */
   heldBytes = 0;
+  /** Whether records are taken that nobody was given yet. */
+  isHeldBack = false;
   /** Why it cannot be read any more in this loop. */
   error: Error | undefined;
   #records = NO_RECORDS;
@@ -64,6 +68,7 @@ export class ConsumedPartition {
     this.hasAnswered = false;
     this.hasBegun = false;
     this.heldBytes = 0;
+    this.isHeldBack = false;
     this.error = undefined;
     this.resets = 0;
     // Who moved the position past what was refused has decided already.
@@ -72,7 +77,7 @@ export class ConsumedPartition {
   }
 
   /** Takes in what a fetch brought. */
-  fill({ records, nextOffset, mark }: FetchResult): void {
+  fill({ records, nextOffset, mark, highWatermark }: FetchResult): void {
     const asked = this.nextFetch;
     // A log may answer with whole batches that begin earlier than what was asked for.
     const isEarlier = (records[0]?.offset ?? asked) < asked;
@@ -82,6 +87,7 @@ export class ConsumedPartition {
     this.failures = 0;
     this.resets = 0;
     this.hasAnswered = true;
+    this.highWatermark = highWatermark;
     if (mark !== undefined) this.mark = mark;
     if (nextOffset > asked) this.nextFetch = nextOffset;
   }
@@ -107,6 +113,7 @@ export class ConsumedPartition {
   }
 
   #goTo(offset: bigint, mark: string | undefined): void {
+    this.isHeldBack = false;
     this.nextFetch = offset;
     this.mark = mark;
     this.#position = offset;

@@ -18,11 +18,13 @@ import {
   validatePartitions,
   validateStore,
 } from "../session/session-options.ts";
-import type { CommitStrategy, ConsumerOptions } from "./consumer.ts";
+import type { BatchOptions } from "./batch-collector.ts";
+import type { BatchesOptions, CommitStrategy, ConsumerOptions } from "./consumer.ts";
 import { type ResolvedStart, resolveStart } from "./start-position.ts";
 
 const DEFAULT_MAX_BYTES = 1024 * 1024;
 const DEFAULT_MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
+const DEFAULT_MAX_RECORDS = 500;
 const DEFAULT_MAX_WAIT_MS = 5_000;
 const DEFAULT_PARTITION_REFRESH_INTERVAL_MS = 60_000;
 
@@ -114,4 +116,13 @@ export async function resolveConsumerOptions<Transaction>(
     partitionRefreshInterval,
     untilEnd,
   };
+}
+
+/** Checks how batches are to be made, and fills in the defaults. */
+export function resolveBatchesOptions(options: BatchesOptions): BatchOptions {
+  validateKnownOptions(options, ["maxRecords", "linger"]);
+  const { maxRecords = DEFAULT_MAX_RECORDS, linger = 0 } = options;
+  validateWholeNumber("maxRecords", maxRecords, 1, Number.MAX_SAFE_INTEGER);
+  validateDuration("linger", linger, 0);
+  return { maxRecords, linger };
 }

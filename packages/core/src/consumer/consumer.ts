@@ -112,6 +112,25 @@ export interface ConsumerOptions<Transaction = never> {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Some records of one partition, in the order of the log. It goes where a record goes: `commit`, `commitWithin`. */
+export interface RecordBatch {
+  readonly partition: number;
+  /** At least one. */
+  readonly records: readonly LogRecord[];
+  /** The position after the batch: past its last record, and past what the log has without a record after it. */
+  readonly nextOffset: bigint;
+  /** The claim's epoch; 0 with strategy `none`. */
+  readonly epoch: number;
+}
+
+/** How batches are made. */
+export interface BatchesOptions {
+  /** The most records in a batch. Default 500. */
+  readonly maxRecords?: number | undefined;
+  /** Milliseconds that a batch of fewer records waits for more. Default 0: what is there is handed out. */
+  readonly linger?: number | undefined;
+}
+
 /** Reads the records of a topic from where its name left off. One loop at a time; a second one goes on from the committed position. */
 export interface Consumer extends AsyncIterable<LogRecord, void, undefined>, AsyncDisposable {
   readonly topic: string;
@@ -122,8 +141,18 @@ export interface Consumer extends AsyncIterable<LogRecord, void, undefined>, Asy
   position(partition: number): bigint | undefined;
   /** As `OffsetSession.epoch`: a fencing token for what you write elsewhere. `undefined` with strategy `none`. */
   epoch(partition: number): number | undefined;
-  /** As `OffsetSession.commit`; with `auto` the record in hand. Throws with strategy `none`. */
-  commit(record?: RecordPosition, options?: CommitRecordOptions): void;
+  /**
+   * The records in batches, each of one partition. With `auto`, asking for the next batch commits the previous one: where your
+   * work on it throws, nothing of it is committed. One way of reading at a time.
+   */
+  batches(options?: BatchesOptions): AsyncIterable<RecordBatch, void, undefined>;
+  /**
+   * How many offsets each partition has from its committed position to the log's end, as of the last answer of the log: 0
+   * where everything is committed. No I/O; a partition that the log has not answered for yet is left out.
+   */
+  lag(): ReadonlyMap<number, bigint>;
+  /** As `OffsetSession.commit`, up to and with a record or a batch; with `auto` what is in hand. Throws with strategy `none`. */
+  commit(done?: RecordPosition | RecordBatch, options?: CommitRecordOptions): void;
   /** As `OffsetSession.flush`. Throws with strategy `none`. */
   flush(options?: CallOptions): Promise<void>;
   /** Ends the loop, flushes and releases everything. Leaves the store and the source open: the caller opened them. */
@@ -136,5 +165,5 @@ export interface ManualConsumer<Transaction = never> extends Consumer {
   /** As `OffsetSession.acknowledge`. */
   acknowledge(record: RecordPosition): void;
   /** As `OffsetSession.commitWithin`. */
-  commitWithin(transaction: Transaction, record: RecordPosition, options?: CallOptions): Promise<void>;
+  commitWithin(transaction: Transaction, done: RecordPosition | RecordBatch, options?: CallOptions): Promise<void>;
 }

@@ -8,12 +8,13 @@ import type { CallOptions } from "../offset-store.ts";
 import type { CommitRecordOptions, OffsetSessionEvent, RecordPosition } from "../session/offset-session.ts";
 import type { StoreOffsetSession } from "../session/store-offset-session.ts";
 import type { OffsetChoice } from "./ask-policy.ts";
+import { BatchCollector } from "./batch-collector.ts";
 import { ConsumedPartition } from "./consumed-partition.ts";
-import type { CommitStrategy, Consumer, ConsumerEvent } from "./consumer.ts";
-import type { ResolvedConsumerOptions } from "./consumer-options.ts";
+import type { BatchesOptions, CommitStrategy, Consumer, ConsumerEvent, RecordBatch } from "./consumer.ts";
+import { resolveBatchesOptions, type ResolvedConsumerOptions } from "./consumer-options.ts";
 import { lookUpBounds, type OffsetLookup } from "./log-bounds.ts";
 import { Reading, type ReadingOwner } from "./reading.ts";
-import { type LoopOwner, RecordLoop } from "./record-loop.ts";
+import { type LoopOwner, ReadingLoop } from "./reading-loop.ts";
 import { refreshEvery } from "./refresh-timer.ts";
 import { resetEvent } from "./reset-event.ts";
 import type { ResolvedStart } from "./start-position.ts";
@@ -36,7 +37,7 @@ export class LogConsumer<Transaction> implements Consumer, ReadingOwner, LoopOwn
   readonly #partitions = new Map<number, ConsumedPartition>();
   readonly #closed = new AbortController();
   #session: StoreOffsetSession<Transaction> | undefined;
-  #loop: RecordLoop | undefined;
+  #loop: ReadingLoop<LogRecord> | ReadingLoop<RecordBatch> | undefined;
   #stopRefreshing: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
@@ -68,11 +69,13 @@ export class LogConsumer<Transaction> implements Consumer, ReadingOwner, LoopOwn
     return this.#session?.epoch(partition);
   }
 
-  commit(record?: RecordPosition, options?: CommitRecordOptions): void {
+  commit(done?: RecordPosition | RecordBatch, options?: CommitRecordOptions): void {
     const session = this.#committing("commit");
+    const record = done === undefined ? undefined : lastOf(done);
     const inHand = this.#loop?.inHand;
-    // Of an `auto` consumer all but the record in hand is committed already, and a copy of it means the same.
-    const isInHand = record?.partition === inHand?.partition && record?.offset === inHand?.offset;
+    const last = inHand === undefined ? undefined : lastOf(inHand);
+    // Of an `auto` consumer all but what is in hand is committed already, and a copy of it means the same.
+    const isInHand = record?.partition === last?.partition && record?.offset === last?.offset;
     if (this.strategy === "auto" && record !== undefined && isInHand) session.commit(undefined, options);
     else session.commit(record, options);
   }
@@ -82,8 +85,23 @@ export class LogConsumer<Transaction> implements Consumer, ReadingOwner, LoopOwn
     this.#loop?.reading.resume(this.#partitions.get(record.partition));
   }
 
-  async commitWithin(transaction: Transaction, record: RecordPosition, options?: CallOptions): Promise<void> {
-    await this.#manual("commitWithin").commitWithin(transaction, record, options);
+  async commitWithin(
+    transaction: Transaction,
+    done: RecordPosition | RecordBatch,
+    options?: CallOptions,
+  ): Promise<void> {
+    const nextOffset = "records" in done ? done.nextOffset : undefined;
+    await this.#manual("commitWithin").commitWithin(transaction, lastOf(done), options, nextOffset);
+  }
+
+  lag(): ReadonlyMap<number, bigint> {
+    const lags = new Map<number, bigint>();
+    for (const [number, { highWatermark }] of this.#partitions) {
+      const position = this.position(number);
+      if (highWatermark === undefined || position === undefined) continue;
+      lags.set(number, highWatermark > position ? highWatermark - position : 0n);
+    }
+    return lags;
   }
 
   async flush(options?: CallOptions): Promise<void> {
@@ -106,6 +124,28 @@ export class LogConsumer<Transaction> implements Consumer, ReadingOwner, LoopOwn
   }
 
   [Symbol.asyncIterator](): AsyncIterator<LogRecord, void, undefined> {
+    const reading = this.#beginReading();
+    const loop = new ReadingLoop(reading, reading, this);
+    this.#loop = loop;
+    return loop;
+  }
+
+  batches(options: BatchesOptions = {}): AsyncIterable<RecordBatch, void, undefined> {
+    const resolved = resolveBatchesOptions(options);
+    return {
+      [Symbol.asyncIterator]: () => {
+        const reading = this.#beginReading();
+        const collector = new BatchCollector(reading, resolved, (partition, records) =>
+          this.#handOutBatch(partition, records),
+        );
+        const loop = new ReadingLoop(reading, collector, this);
+        this.#loop = loop;
+        return loop;
+      },
+    };
+  }
+
+  #beginReading(): Reading {
     const name = `the consumer of topic ${JSON.stringify(this.topic)}`;
     if (this.#closing !== undefined) throw new ConsumerStateError(`${name} is closed`, { code: "CLOSED" });
     if (this.#loop?.reading.isOver === false) {
@@ -114,8 +154,18 @@ export class LogConsumer<Transaction> implements Consumer, ReadingOwner, LoopOwn
     }
     const { maxBytes, maxBufferedBytes, maxWait, resetPolicy } = this.#options;
     const options = { source: this.#source, topic: this.topic, maxBytes, maxBufferedBytes, maxWait, resetPolicy };
-    this.#loop = new RecordLoop(new Reading({ ...options, emit: this.#emit }, this), this);
-    return this.#loop;
+    return new Reading({ ...options, emit: this.#emit }, this);
+  }
+
+  #handOutBatch(partition: ConsumedPartition, taken: readonly LogRecord[]): RecordBatch | undefined {
+    const records = taken.filter((record) => this.handsOut(partition, record));
+    const last = records.at(-1);
+    const isLast = !partition.isFilled && last === taken.at(-1);
+    if (!partition.isFilled) this.caughtUp(partition);
+    if (last === undefined) return undefined;
+    const { number, nextFetch } = partition;
+    const nextOffset = isLast ? nextFetch : last.offset + 1n;
+    return { partition: number, records, nextOffset, epoch: this.epoch(number) ?? 0 };
   }
 
   /** Takes the session over; its events come through {@link LogConsumer.heard}. */
@@ -225,8 +275,8 @@ export class LogConsumer<Transaction> implements Consumer, ReadingOwner, LoopOwn
     return this.strategy !== "manual" || this.#session?.held(number)?.waitingFor === undefined;
   }
 
-  caughtUp({ number, nextFetch }: ConsumedPartition): void {
-    this.#session?.passOver(number, nextFetch);
+  caughtUp({ number, nextFetch, isHeldBack }: ConsumedPartition): void {
+    if (!isHeldBack) this.#session?.passOver(number, nextFetch);
   }
 
   async moved(
@@ -256,9 +306,9 @@ export class LogConsumer<Transaction> implements Consumer, ReadingOwner, LoopOwn
     reading.add(partitions, (partition) => this.#untilSettled(partition, signal));
   }
 
-  before(previous: LogRecord | undefined): void {
+  before(partition: number | undefined): void {
     this.check();
-    if (previous !== undefined && this.strategy === "auto") this.#session?.commitHandedOut(previous.partition);
+    if (partition !== undefined && this.strategy === "auto") this.#session?.commitHandedOut(partition);
   }
 
   async left(): Promise<void> {
@@ -323,4 +373,12 @@ export class LogConsumer<Transaction> implements Consumer, ReadingOwner, LoopOwn
     const message = `${verb} needs strategy "manual": with "auto" the next record commits the previous one`;
     throw new ConsumerStateError(message, { code: "NEEDS_MANUAL" });
   }
+}
+
+/** The last record of a batch, or the record itself. A copy of a record is one, too. */
+function lastOf(done: RecordPosition | RecordBatch): RecordPosition {
+  if (!("records" in done)) return done;
+  const last = done.records.at(-1);
+  if (last === undefined) throw new TypeError("a batch without records has nothing to commit");
+  return last;
 }

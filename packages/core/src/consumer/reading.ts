@@ -111,14 +111,21 @@ export class Reading implements FetcherOwner {
     this.wake();
   }
 
-  /** A record, if one is there and may be handed out without waiting for anything. */
   takeNow(): LogRecord | undefined {
-    if (this.isOver || this.#owner.isBlocked() || !this.#clock.hasTime()) return undefined;
-    return this.#take();
+    return this.mayTake() ? this.#take() : undefined;
   }
 
-  /** Waits for the next record; `undefined` when there is nothing more. */
-  async takeNext(): Promise<LogRecord | undefined> {
+  takeNext(): Promise<LogRecord | undefined> {
+    return this.waitFor(() => this.#take());
+  }
+
+  /** Whether something may be handed out without waiting for anything. */
+  mayTake(): boolean {
+    return !this.isOver && !this.#owner.isBlocked() && this.#clock.hasTime();
+  }
+
+  /** Waits until something can be taken; `undefined` when there is nothing more. */
+  async waitFor<Item>(take: () => Item | undefined): Promise<Item | undefined> {
     await this.#clock.letOthersRun();
     for (;;) {
       const failure = this.#failure;
@@ -131,13 +138,40 @@ export class Reading implements FetcherOwner {
         await this.#owner.unblocked(this.signal);
         continue;
       }
-      const record = this.#take();
-      if (record !== undefined) return record;
+      const item = take();
+      if (item !== undefined) return item;
       if (this.partitions.size === 0) return undefined;
       this.#wait = Promise.withResolvers();
       await this.#wait.promise;
       this.#wait = undefined;
       await this.#clock.letOthersRun();
+    }
+  }
+
+  /** The next partition with records to take. Whoever takes all of them says so with {@link Reading.emptied}. */
+  nextFilled(): ConsumedPartition | undefined {
+    // Between two batches, so that a partition that fails is heard of however much the others have to say.
+    this.#throwError();
+    for (const partition of this.#filled) {
+      this.#filled.delete(partition);
+      if (partition.error !== undefined) continue;
+      if (this.#owner.hasRoom(partition)) return partition;
+      this.#aside.add(partition);
+    }
+    return undefined;
+  }
+
+  /** A partition has more records, and it is the turn of the others. */
+  giveBack(partition: ConsumedPartition): void {
+    if (this.partitions.has(partition)) this.#filled.add(partition);
+  }
+
+  /** All that was fetched of a partition is taken, or all that was asked for: it is fetched while the last is worked on. */
+  emptied(partition: ConsumedPartition): void {
+    if (partition.isFinished) this.#finish(partition);
+    else {
+      this.#owner.caughtUp(partition);
+      this.#fetcher.fetch(partition);
     }
   }
 
@@ -188,13 +222,8 @@ export class Reading implements FetcherOwner {
 
   #take(): LogRecord | undefined {
     for (;;) {
-      let partition = this.#current;
-      if (partition === undefined) {
-        // Between two batches, so that a partition that fails is heard of however much the others have to say.
-        this.#throwError();
-        partition = this.#takeFilled();
-        this.#current = partition;
-      }
+      const partition = this.#current ?? this.nextFilled();
+      this.#current = partition;
       if (partition === undefined) return undefined;
       if (!this.#owner.hasRoom(partition)) {
         this.#current = undefined;
@@ -203,24 +232,13 @@ export class Reading implements FetcherOwner {
       }
       const record = partition.take();
       const isHandedOut = record !== undefined && this.#owner.handsOut(partition, record);
-      if (partition.isFinished) this.#finish(partition);
-      else if (!partition.isFilled) {
-        this.#owner.caughtUp(partition);
+      if (!partition.isFilled || partition.isFinished) {
         // After a batch it is the turn of the others, even if the next one is here in time.
         this.#current = undefined;
-        // It is fetched while the last record of this one is worked on.
-        this.#fetcher.fetch(partition);
+        this.emptied(partition);
       }
       if (isHandedOut) return record;
     }
-  }
-
-  #takeFilled(): ConsumedPartition | undefined {
-    for (const partition of this.#filled) {
-      this.#filled.delete(partition);
-      if (partition.error === undefined) return partition;
-    }
-    return undefined;
   }
 
   /**

@@ -222,7 +222,12 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     if (held?.passOver(nextOffset) === true) this.#flusher.dirtied(held);
   }
 
-  async commitWithin(transaction: Transaction, record: RecordPosition, options: CallOptions = {}): Promise<void> {
+  async commitWithin(
+    transaction: Transaction,
+    record: RecordPosition,
+    options: CallOptions = {},
+    nextOffset = record.offset + 1n,
+  ): Promise<void> {
     this.#refuseIfOver();
     // Without one the store would write at once and for good, which is the opposite of what was asked.
     if (transaction === undefined || transaction === null) throw new TypeError("commitWithin needs a transaction");
@@ -239,7 +244,6 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     }
     const { owner } = this.#options;
     const recreate = this.#flusher.mayHaveExpired(held) && { recreate: true, owner, ttl: held.ttl };
-    const nextOffset = offset + 1n;
     const entry = {
       ...{ key: held.key, nextOffset, mark: held.markAt(nextOffset) },
       acknowledged: held.acknowledgedBeyond(nextOffset),

@@ -1,45 +1,54 @@
-import type { LogRecord } from "../log-source.ts";
 import type { Reading } from "./reading.ts";
 
 /** What a loop asks of its consumer. */
 export interface LoopOwner {
   /** Prepares what is read; called before the first record is waited for. */
   open(reading: Reading): Promise<void>;
-  /** The caller has come back for the next record: commits this one (strategy `auto`), throws if it may not go on. */
-  before(previous: LogRecord | undefined): void;
+  /** The caller has come back for the next: commits what it had of this partition (strategy `auto`), throws if it may not go on. */
+  before(partition: number | undefined): void;
   /** The loop is over, by its end or because it was left: flushes. */
   left(): Promise<void>;
 }
 
-/** One `for await`: hands out the records of a reading one by one. */
-export class RecordLoop implements AsyncIterator<LogRecord, void, undefined> {
+/** What a loop hands out: records, or batches of them. */
+export interface LoopSource<Item> {
+  /** One that is there and may be handed out without waiting for anything. */
+  takeNow(): Item | undefined;
+  /** Waits for the next; `undefined` when there is nothing more. */
+  takeNext(): Promise<Item | undefined>;
+}
+
+/** One `for await` over a reading. */
+export class ReadingLoop<Item extends { readonly partition: number }> implements AsyncIterator<Item, void, undefined> {
   readonly reading: Reading;
+  readonly #source: LoopSource<Item>;
   readonly #owner: LoopOwner;
   #isOpen = false;
   #hasLeft = false;
-  #previous: LogRecord | undefined;
+  #previous: Item | undefined;
   #pending: Promise<unknown> | undefined;
 
-  constructor(reading: Reading, owner: LoopOwner) {
+  constructor(reading: Reading, source: LoopSource<Item>, owner: LoopOwner) {
     this.reading = reading;
+    this.#source = source;
     this.#owner = owner;
   }
 
-  /** The record handed out last, while the caller has not come back for the next. */
-  get inHand(): LogRecord | undefined {
+  /** What was handed out last, while the caller has not come back for the next. */
+  get inHand(): Item | undefined {
     return this.#previous;
   }
 
-  next(): Promise<IteratorResult<LogRecord, void>> {
+  next(): Promise<IteratorResult<Item, void>> {
     // Calls that come while one waits are answered in order.
     if (this.#pending !== undefined) return this.#keepPending(this.#pending.then(() => this.#next()));
-    // A record that is there is handed out without waiting for anything.
+    // What is there is handed out without waiting for anything.
     try {
       this.#comeBack();
-      const record = this.reading.takeNow();
-      if (record !== undefined) {
-        this.#previous = record;
-        return Promise.resolve({ done: false, value: record });
+      const item = this.#source.takeNow();
+      if (item !== undefined) {
+        this.#previous = item;
+        return Promise.resolve({ done: false, value: item });
       }
     } catch (error) {
       return this.#keepPending(this.#leaveWith(error));
@@ -47,12 +56,12 @@ export class RecordLoop implements AsyncIterator<LogRecord, void, undefined> {
     return this.#keepPending(this.#wait());
   }
 
-  async return(): Promise<IteratorResult<LogRecord, void>> {
+  async return(): Promise<IteratorResult<Item, void>> {
     await this.#leave();
     return { done: true, value: undefined };
   }
 
-  #keepPending(result: Promise<IteratorResult<LogRecord, void>>): Promise<IteratorResult<LogRecord, void>> {
+  #keepPending(result: Promise<IteratorResult<Item, void>>): Promise<IteratorResult<Item, void>> {
     const settle = (): void => {
       if (this.#pending === pending) this.#pending = undefined;
     };
@@ -61,7 +70,7 @@ export class RecordLoop implements AsyncIterator<LogRecord, void, undefined> {
     return result;
   }
 
-  async #next(): Promise<IteratorResult<LogRecord, void>> {
+  async #next(): Promise<IteratorResult<Item, void>> {
     try {
       this.#comeBack();
     } catch (error) {
@@ -74,18 +83,18 @@ export class RecordLoop implements AsyncIterator<LogRecord, void, undefined> {
     if (this.reading.isOver) return;
     const previous = this.#previous;
     this.#previous = undefined;
-    this.#owner.before(previous);
+    this.#owner.before(previous?.partition);
   }
 
-  async #wait(): Promise<IteratorResult<LogRecord, void>> {
+  async #wait(): Promise<IteratorResult<Item, void>> {
     try {
       if (!this.#isOpen && !this.reading.isOver) {
         this.#isOpen = true;
         await this.#owner.open(this.reading);
       }
-      const record = await this.reading.takeNext();
-      this.#previous = record;
-      return record === undefined ? await this.return() : { done: false, value: record };
+      const item = await this.#source.takeNext();
+      this.#previous = item;
+      return item === undefined ? await this.return() : { done: false, value: item };
     } catch (error) {
       const { aborted, reason } = this.reading.signal;
       if (!aborted) return this.#leaveWith(error);
@@ -96,8 +105,8 @@ export class RecordLoop implements AsyncIterator<LogRecord, void, undefined> {
   }
 
   /** A failure that ended the reading while something else was waited for. */
-  async #afterEnd(): Promise<IteratorResult<LogRecord, void>> {
-    await this.reading.takeNext();
+  async #afterEnd(): Promise<IteratorResult<Item, void>> {
+    await this.#source.takeNext();
     return { done: true, value: undefined };
   }
 

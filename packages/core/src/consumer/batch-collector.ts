@@ -1,0 +1,99 @@
+import type { LogRecord } from "../log-source.ts";
+import type { ConsumedPartition } from "./consumed-partition.ts";
+import type { RecordBatch } from "./consumer.ts";
+import type { Reading } from "./reading.ts";
+import type { LoopSource } from "./reading-loop.ts";
+
+/** What batches are made of. */
+export interface BatchOptions {
+  readonly maxRecords: number;
+  /** Milliseconds that a batch waits for more records. */
+  readonly linger: number;
+}
+
+/** Hands a batch out: says so of each record, and leaves out those that are done already. `undefined`: all of them are. */
+export type HandOutBatch = (partition: ConsumedPartition, records: readonly LogRecord[]) => RecordBatch | undefined;
+
+/** Makes batches of what a reading has, each of one partition. */
+export class BatchCollector implements LoopSource<RecordBatch> {
+  readonly #reading: Reading;
+  readonly #options: BatchOptions;
+  readonly #handOut: HandOutBatch;
+  // Batches that wait for more records, the oldest first.
+  readonly #open = new Map<ConsumedPartition, { readonly records: LogRecord[]; readonly dueAt: number }>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(reading: Reading, options: BatchOptions, handOut: HandOutBatch) {
+    this.#reading = reading;
+    this.#options = options;
+    this.#handOut = handOut;
+  }
+
+  takeNow(): RecordBatch | undefined {
+    return this.#reading.mayTake() ? this.#take() : undefined;
+  }
+
+  async takeNext(): Promise<RecordBatch | undefined> {
+    try {
+      const batch = await this.#reading.waitFor(() => this.#take());
+      if (batch !== undefined || this.#reading.isOver) return batch;
+      // Read to the end: nothing more comes that the others could wait for.
+      for (const partition of [...this.#open.keys()]) {
+        const last = this.#close(partition);
+        if (last !== undefined) return last;
+      }
+      return undefined;
+    } finally {
+      clearTimeout(this.#timer);
+    }
+  }
+
+  #take(): RecordBatch | undefined {
+    for (let partition = this.#reading.nextFilled(); partition !== undefined; partition = this.#reading.nextFilled()) {
+      const batch = this.#collect(partition);
+      if (batch !== undefined) return batch;
+    }
+    const now = performance.now();
+    for (const [partition, { dueAt }] of this.#open) {
+      if (!this.#reading.partitions.has(partition) || dueAt > now) continue;
+      const batch = this.#close(partition);
+      if (batch !== undefined) return batch;
+    }
+    this.#wakeWhenDue(now);
+    return undefined;
+  }
+
+  #collect(partition: ConsumedPartition): RecordBatch | undefined {
+    const { maxRecords, linger } = this.#options;
+    const former = partition.isHeldBack ? this.#open.get(partition) : undefined;
+    const open = former ?? { records: [], dueAt: performance.now() + linger };
+    this.#open.set(partition, open);
+    // Nothing is passed over while records wait here that nobody was given.
+    partition.isHeldBack = true;
+    while (open.records.length < maxRecords && !partition.isFinished) {
+      const record = partition.take();
+      if (record === undefined) break;
+      open.records.push(record);
+    }
+    const isWhole = open.records.length >= maxRecords || linger === 0 || partition.isFinished;
+    const batch = isWhole ? this.#close(partition) : undefined;
+    if (partition.isFilled && !partition.isFinished) this.#reading.giveBack(partition);
+    else this.#reading.emptied(partition);
+    return batch;
+  }
+
+  #close(partition: ConsumedPartition): RecordBatch | undefined {
+    const records = this.#open.get(partition)?.records ?? [];
+    this.#open.delete(partition);
+    // Reading went elsewhere meanwhile: what was fetched before is handed out by nobody any more.
+    const isOfNow = partition.isHeldBack;
+    partition.isHeldBack = false;
+    return isOfNow && records.length > 0 ? this.#handOut(partition, records) : undefined;
+  }
+
+  #wakeWhenDue(now: number): void {
+    clearTimeout(this.#timer);
+    const [first] = this.#open.values();
+    if (first !== undefined) this.#timer = setTimeout(() => this.#reading.wake(), Math.max(0, first.dueAt - now));
+  }
+}
