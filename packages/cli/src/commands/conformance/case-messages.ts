@@ -1,3 +1,5 @@
+import type { Untried } from "@tidemark/core/conformance";
+
 /** What the command asks of the process that runs the cases. */
 export type CaseRequest =
   /** Opens a store and closes it again, to see what it is. */
@@ -13,5 +15,8 @@ export type CaseAnswer =
   | { readonly type: "unusable"; readonly message: string }
   /** Something was thrown where nobody waits for it; the process ends. */
   | { readonly type: "broken"; readonly message: string }
-  /** The one request is done; without a message it went well. After `try`: whether the store has a driver to test. */
-  | { readonly type: "done"; readonly message?: string; readonly hasDriver?: boolean };
+  /**
+   * The one request is done; without a message it went well. `untried`: the case had nothing to look at. After `try`: whether
+   * the store has a driver to test.
+   */
+  | { readonly type: "done"; readonly message?: string; readonly untried?: Untried; readonly hasDriver?: boolean };

@@ -9,6 +9,7 @@ import {
   runStoreCase,
   storeConformanceCases,
   type StoreHarness,
+  type Untried,
 } from "@tidemark/core/conformance";
 import type { CaseAnswer, CaseRequest } from "./case-messages.ts";
 import { failureText } from "./failure-text.ts";
@@ -61,7 +62,7 @@ function tracked(harness: StoreHarness<unknown>): StoreHarness<unknown> {
 async function perform(
   harness: StoreHarness<unknown>,
   request: CaseRequest,
-): Promise<{ readonly hasDriver?: boolean }> {
+): Promise<{ readonly hasDriver?: boolean; readonly untried?: Untried }> {
   if (request.type === "stop") {
     await Promise.allSettled([...open].map((opened) => opened.close()));
     process.exit();
@@ -73,10 +74,10 @@ async function perform(
   }
   const ofDriver = driverConformanceCases.find(({ id }) => id === request.id);
   const ofStore = storeConformanceCases.find(({ id }) => id === request.id);
-  if (ofDriver !== undefined) await runDriverCase(harness, ofDriver);
-  else if (ofStore !== undefined) await runStoreCase(harness, ofStore);
-  else throw new Error(`there is no case ${request.id}`);
-  return {};
+  if (ofDriver === undefined && ofStore === undefined) throw new Error(`there is no case ${request.id}`);
+  const untried =
+    ofDriver === undefined ? ofStore && (await runStoreCase(harness, ofStore)) : await runDriverCase(harness, ofDriver);
+  return untried === undefined ? {} : { untried };
 }
 
 try {

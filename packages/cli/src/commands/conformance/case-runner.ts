@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { extname } from "node:path";
+import type { Untried } from "@tidemark/core/conformance";
 import { formatDuration } from "../../text/duration.ts";
 import type { CaseAnswer, CaseRequest } from "./case-messages.ts";
 import { UnusableModule } from "./harness-module.ts";
@@ -25,8 +26,8 @@ export interface CaseRunner {
   readonly knownDeviations: Readonly<Record<string, string>>;
   /** Opens a store and closes it again. Gives what went wrong, if anything did, and whether the store has a driver to test. */
   tryOpen(): Promise<{ readonly message?: string | undefined; readonly hasDriver: boolean }>;
-  /** Runs one case. Gives what went wrong, if anything did. */
-  run(id: string): Promise<string | undefined>;
+  /** Runs one case. Gives what went wrong, if anything did, or why it had nothing to look at. */
+  run(id: string): Promise<{ readonly message?: string | undefined; readonly untried?: Untried | undefined }>;
   /** Closes what is open and ends the process. A case that runs comes to no end. */
   stop(): Promise<void>;
 }
@@ -60,7 +61,7 @@ export async function startCaseRunner(options: CaseRunnerOptions): Promise<CaseR
       const { message, hasDriver = false } = await ask({ type: "try" });
       return { message, hasDriver };
     },
-    run: async (id) => (await ask({ type: "run", id })).message,
+    run: (id) => ask({ type: "run", id }),
     async stop() {
       isStopped = true;
       await end(child);
@@ -68,7 +69,7 @@ export async function startCaseRunner(options: CaseRunnerOptions): Promise<CaseR
   };
 }
 
-type Done = Pick<CaseAnswer & { readonly type: "done" }, "message" | "hasDriver">;
+type Done = Pick<CaseAnswer & { readonly type: "done" }, "message" | "untried" | "hasDriver">;
 
 function startProcess({ folder, specifier, verbose }: CaseRunnerOptions): ChildProcess {
   // Beside this file, with the ending that it has: .ts in the workspace, .js in the package.

@@ -1,3 +1,4 @@
+import type { Untried } from "@tidemark/core/conformance";
 import { formatTable } from "../../output/table.ts";
 import { withoutSecrets } from "../../text/secrets.ts";
 import { sectionOf } from "./choose-cases.ts";
@@ -9,11 +10,14 @@ export interface CaseResult {
   /** The clause of the contract that it proves. */
   readonly clause: string;
   readonly title: string;
-  /** `deviates`: it fails, and the module says so in `knownDeviations`. */
-  readonly status: "passed" | "failed" | "deviates";
+  /**
+   * `deviates`: it fails, and the module says so in `knownDeviations`. `not-promised`: the store says that it does not do what the
+   * case is about. `not-tried`: the harness lacks what the case needs.
+   */
+  readonly status: "passed" | "failed" | "deviates" | Untried["status"];
   /** What the case found wrong; over several lines. */
   readonly message?: string;
-  /** Why the store is known to deviate. */
+  /** Why the store is known to deviate; what it does not promise; what the harness lacks. */
   readonly reason?: string;
   readonly milliseconds: number;
 }
@@ -25,6 +29,8 @@ export interface ConformanceReport {
   readonly passed: number;
   readonly failed: number;
   readonly deviations: number;
+  readonly notPromised: number;
+  readonly notTried: number;
   /** Whether the store comes from `createOffsetStore`, so that its driver could be tested. */
   readonly hasDriver: boolean;
   readonly cases: readonly CaseResult[];
@@ -35,31 +41,56 @@ export function reportOf(store: string, cases: readonly CaseResult[], hasDriver:
   return { store, ...countsOf(cases), hasDriver, cases };
 }
 
-function countsOf(cases: readonly CaseResult[]): Pick<ConformanceReport, "passed" | "failed" | "deviations"> {
+type Counts = Pick<ConformanceReport, "passed" | "failed" | "deviations" | "notPromised" | "notTried">;
+
+function countsOf(cases: readonly CaseResult[]): Counts {
   const count = (wanted: CaseResult["status"]) => cases.filter(({ status }) => status === wanted).length;
-  return { passed: count("passed"), failed: count("failed"), deviations: count("deviates") };
+  return {
+    passed: count("passed"),
+    failed: count("failed"),
+    deviations: count("deviates"),
+    notPromised: count("not-promised"),
+    notTried: count("not-tried"),
+  };
 }
 
-/** The report for people: what failed, a row for each section of the contract, and the sum. */
+/** The report for people: what failed, a row for each section of the contract, what was not tested and why, and the sum. */
 export async function formatReport(report: ConformanceReport): Promise<string> {
-  const { store, passed, failed, deviations, hasDriver, cases } = report;
+  const { store, passed, failed, deviations, notPromised, notTried, hasDriver, cases } = report;
   const sections = Map.groupBy(cases, ({ clause }) => sectionOf(clause));
   const rows = [...sections]
     .toSorted(([one], [other]) => one.localeCompare(other, "en", { numeric: true }))
     .map(([section, results]) => {
       const of = countsOf(results);
-      return [`${section} ${contractSections[section] ?? ""}`.trim(), results.length, of.passed, of.failed].map(String);
+      const about = `${section} ${contractSections[section] ?? ""}`.trim();
+      return [about, results.length, of.passed, of.failed, of.notPromised + of.notTried].map(String);
     });
-  const table = await formatTable(["CLAUSE", "CASES", "PASSED", "FAILED"], rows);
+  const table = await formatTable(["CLAUSE", "CASES", "PASSED", "FAILED", "UNTESTED"], rows);
   const notes = cases.flatMap((result) => noteOf(result) ?? []);
   const sum = failed === 0 ? `${passed} of ${cases.length} passed` : `${failed} of ${cases.length} failed`;
+  const without = [
+    ...(notPromised === 0 ? [] : [`, ${notPromised} not promised`]),
+    ...(notTried === 0 ? [] : [`, ${notTried} not tried`]),
+  ].join("");
   const known = deviations === 0 ? "" : `, ${deviations} known ${deviations === 1 ? "deviation" : "deviations"}`;
   const untested = hasDriver ? "" : "; the store does not come from createOffsetStore, so there was no driver to test";
-  return [...notes, table, `${store}: ${sum}${known}${untested}\n`].join("\n");
+  const why = [
+    ...reasonsOf(cases, "not-promised", "Not promised by the store, and so not tested"),
+    ...reasonsOf(cases, "not-tried", "Not tried, for want of a member of the harness"),
+  ];
+  return [...notes, table, ...why, `${store}: ${sum}${without}${known}${untested}\n`].join("\n");
+}
+
+/** What was not tested, in a paragraph of its own: how many cases for each reason. */
+function reasonsOf(cases: readonly CaseResult[], of: Untried["status"], what: string): readonly string[] {
+  const untried = cases.filter(({ status }) => status === of);
+  if (untried.length === 0) return [];
+  const reasons = [...Map.groupBy(untried, ({ reason = "" }) => reason)];
+  return [`${what}: ${reasons.map(([reason, { length }]) => `${reason} (${length})`).join(", ")}\n`];
 }
 
 function noteOf({ id, clause, title, status, message = "", reason }: CaseResult): string | undefined {
-  if (status === "passed") return undefined;
+  if (status !== "failed" && status !== "deviates") return undefined;
   const known = reason === undefined ? [] : [`  known deviation: ${reason}`];
   const seen = withoutSecrets(message)
     .split("\n")
