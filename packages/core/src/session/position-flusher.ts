@@ -115,10 +115,7 @@ export class PositionFlusher {
   fence(error: OffsetFencedError): void {
     this.#fenced ??= error;
     this.#stopTimers();
-    // What fails here is an event: nobody is left to try it again.
-    this.#lastWrite ??= this.#idle()
-      .then(() => this.#send(this.#writesOf(this.#dirty)))
-      .then(() => undefined);
+    this.#lastWrite ??= this.#writeLast();
   }
 
   /** Ends everything, and waits for what is in flight. */
@@ -144,6 +141,12 @@ export class PositionFlusher {
     this.#stopped.abort();
     clearTimeout(this.#timer);
     this.stall.stop();
+  }
+
+  async #writeLast(): Promise<void> {
+    await this.#idle();
+    // What fails here is an event: nobody is left to try it again.
+    await this.#send(this.#writesOf(this.#dirty));
   }
 
   async #idle(): Promise<void> {

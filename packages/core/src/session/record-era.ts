@@ -11,9 +11,9 @@ export class Era {
   }
 }
 
+// oxlint-disable-next-line no-extraneous-class -- its constructor is how a private field gets onto an object that is there
 class Itself {
   constructor(record: object) {
-    // oxlint-disable-next-line no-constructor-return -- how a private field gets onto an object that exists already
     return record;
   }
 }
@@ -32,7 +32,7 @@ class StampedRecord extends Itself {
 
   static stamp(record: object, era: Era): void {
     if (#era in record) record.#era = era;
-    else new StampedRecord(record, era);
+    else void new StampedRecord(record, era);
   }
 
   static eraOf(record: object): Era | undefined {

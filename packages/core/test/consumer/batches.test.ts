@@ -100,7 +100,7 @@ test("linger: at the end of the log a batch is handed out at once, and what wait
     seen.push(shape(batch));
     consumer.commit();
     // Only what was handed out is delivered.
-    if (seen.length === 1) expect([consumer.position(0), consumer.position(1)].toSorted()).toEqual([0n, 2n]);
+    if (seen.length === 1) expect(new Set([consumer.position(0), consumer.position(1)])).toEqual(new Set([0n, 2n]));
   }
   expect(seen).toEqual([
     [0, [0n, 1n], 2n],

@@ -106,7 +106,7 @@ test("partitions take turns, a batch each, however many records one of them has 
   for await (const { partition } of consumer) if (turns.at(-1) !== partition) turns.push(partition);
   // As long as all three have something, each comes once in any three turns.
   expect(turns.length).toBeGreaterThan(9);
-  for (let index = 0; index + 3 <= 9; index += 3) expect(turns.slice(index, index + 3).toSorted()).toEqual([0, 1, 2]);
+  for (let index = 0; index + 3 <= 9; index += 3) expect(new Set(turns.slice(index, index + 3)).size).toBe(3);
 });
 
 test("a reset happens once: what follows is committed as any position, by this consumer and the next (contract 6.5)", async () => {

@@ -24,7 +24,9 @@ test("stop: a last flush of what is still owned, then nothing; all verbs reject 
   for (const flush of await flushes) {
     expect(flush).toMatchObject({ status: "rejected", reason: { key, reason: "superseded", owner: "the other" } });
   }
-  expect(faulty.commits.map((entries) => entries.map(({ key: { partition } }) => partition).toSorted())).toEqual([
+  expect(
+    faulty.commits.map((entries) => entries.map(({ key: { partition } }) => partition).toSorted((a, b) => a - b)),
+  ).toEqual([
     [0, 1],
     [1, 2],
   ]);

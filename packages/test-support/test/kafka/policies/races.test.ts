@@ -149,10 +149,10 @@ await describeWithServer("kafka", (server) => {
     const { from } = await reset(1);
     expect(resets()).toMatchObject([{ to: 15n, skipped: 15n - from }]);
     // They were handed out before the reset, which is durable by now: the position does not go back for them.
-    consumer.commit(inHand[0] as LogRecord);
+    consumer.commit(inHand[0]);
     await consumer.flush();
     expect(await watched.position(topic)).toBe(15n);
-    consumer.commit(inHand.at(-1) as LogRecord);
+    consumer.commit(inHand.at(-1));
     await consumer.flush();
     expect(await watched.position(topic)).toBe(16n);
     expect(watched.commits.at(-1)).toMatchObject({ nextOffset: 16n });
