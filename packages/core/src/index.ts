@@ -29,7 +29,7 @@ export { defaultOffsetResetPolicy, type OffsetResetContext, type OffsetResetPoli
 export type { OffsetStoreEvent, OffsetStoreRetryEvent, OffsetStoreWarningEvent } from "./driver/store-options.ts";
 export type * from "./offset-store.ts";
 export { resolveOffsetResetPolicy } from "./reset/resolve-offset-reset-policy.ts";
-export type { LogUrlOpener, StoreUrlOpener, StoreUrlOptions } from "./url-opener.ts";
+export type { LogUrlOpener, LogUrlOptions, StoreUrlOpener, StoreUrlOptions } from "./url-opener.ts";
 export type * from "./consumer/consumer.ts";
 export type * from "./session/offset-session.ts";
 export { createConsumer } from "./consumer/create-consumer.ts";

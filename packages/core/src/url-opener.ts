@@ -25,6 +25,14 @@ export interface StoreUrlOpener {
   open(url: string, options?: StoreUrlOptions): Promise<OffsetStore>;
 }
 
+/** What a log is opened with when it is named by a URL. */
+export interface LogUrlOptions {
+  /** What does not fit into a URL, by the names that the log's package tells; others are a `TypeError`. */
+  readonly settings?: Readonly<Record<string, unknown>> | undefined;
+  /** The folder of relative paths in the settings. Default: the working directory. */
+  readonly folder?: string | undefined;
+}
+
 /** How a package's log is reached by URL: the package exports it under the name `logUrl`. */
 export interface LogUrlOpener {
   /** The schemes without the colon, for example `["kafka"]`. */
@@ -32,5 +40,5 @@ export interface LogUrlOpener {
   /** How such a URL is written, for help and messages, for example `local:FILE`. */
   readonly usage: string;
   /** Opens the log; a URL that makes no sense is a `TypeError`. The source owns what it opened. */
-  open(url: string): Promise<LogSource>;
+  open(url: string, options?: LogUrlOptions): Promise<LogSource>;
 }

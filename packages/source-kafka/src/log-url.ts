@@ -1,16 +1,24 @@
 import type { LogUrlOpener } from "@tidemark/core";
 import { type KafkaLogOptions, openKafkaLog } from "./kafka-log.ts";
+import { readSecuritySettings } from "./security-settings.ts";
 
 /**
  * Opens a Kafka log by URL: `kafka://HOST:PORT[,HOST:PORT]?tls=true&sasl=scram-sha-256&username=U&isolation=read_uncommitted`.
  * The password of `username` is best given in the environment variable `TIDEMARK_KAFKA_PASSWORD`, where no list of processes
- * shows it; `kafka://USER:PASSWORD@HOST:PORT` is understood too. Both are percent-encoded.
+ * shows it; `kafka://USER:PASSWORD@HOST:PORT` is understood too. Both are percent-encoded. Certificates and tokens are settings
+ * beside the URL: `{ ca, cert, key, sasl, tokenCommand, ... }`.
  */
 export const logUrl: LogUrlOpener = Object.freeze({
   schemes: Object.freeze(["kafka"]),
   usage: "kafka://HOST:PORT",
-  async open(url) {
-    return openKafkaLog(parseKafkaLogUrl(url));
+  async open(url, { settings = {}, folder = process.cwd() } = {}) {
+    const ofUrl = parseKafkaLogUrl(url);
+    const ofSettings = await readSecuritySettings(settings, folder);
+    for (const name of ["tls", "sasl"] as const) {
+      if (ofUrl[name] === undefined || ofSettings[name] === undefined) continue;
+      throw new TypeError(`a Kafka log's URL and its settings both tell ${name}: say it in one place`);
+    }
+    return openKafkaLog({ ...ofUrl, ...ofSettings });
   },
 } satisfies LogUrlOpener);
 

@@ -6,7 +6,9 @@ import { type LocalLogOptions, openLocalLog } from "./local-log.ts";
 export const logUrl: LogUrlOpener = Object.freeze({
   schemes: Object.freeze(["local"]),
   usage: "local:FILE",
-  async open(url) {
+  async open(url, { settings = {} } = {}) {
+    const [name] = Object.keys(settings);
+    if (name !== undefined) throw new TypeError(`a local log has no settings; ${JSON.stringify(name)} is none`);
     return openLocalLog(parseLocalLogUrl(url));
   },
 } satisfies LogUrlOpener);

@@ -48,7 +48,11 @@ export async function contextOf(command: Command): Promise<CommandContext> {
     },
     async openLog() {
       const { openLogByUrl } = await import("../registry/log-registry.ts");
-      return await openLogByUrl(settings.log ?? `local:${await defaultFile(settings)}`, sources);
+      const { logOptions, configFolder: folder } = settings;
+      return await openLogByUrl(settings.log ?? `local:${await defaultFile(settings)}`, sources, {
+        logOptions,
+        folder,
+      });
     },
     async print(data, table) {
       await writeToStandardOutput(await formatData(settings.output, data, table));

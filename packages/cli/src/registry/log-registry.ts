@@ -1,5 +1,6 @@
 import type { LogSource, LogUrlOpener } from "@tidemark/core";
 import { withUsageErrors } from "../failure/with-usage-errors.ts";
+import { schemeOf } from "./scheme.ts";
 import type { PluginSources, UrlRegistry } from "./url-registry.ts";
 import { findUrlOpener } from "./url-registry.ts";
 
@@ -16,8 +17,22 @@ const logRegistry: UrlRegistry<LogUrlOpener> = {
   usage: "local:FILE or kafka://HOST:PORT",
 };
 
+/** What a config file tells of logs beside their URLs. */
+export interface LogConfig {
+  /** By the URL's scheme. */
+  readonly logOptions: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** That relative paths are of. */
+  readonly folder: string;
+}
+
 /** Opens the log that a URL names. */
-export async function openLogByUrl(url: string, sources: PluginSources): Promise<LogSource> {
+export async function openLogByUrl(
+  url: string,
+  sources: PluginSources,
+  { logOptions, folder }: LogConfig,
+): Promise<LogSource> {
   const opener = await findUrlOpener(logRegistry, url, sources);
-  return await withUsageErrors(() => opener.open(url));
+  const scheme = schemeOf(url, logRegistry.what, logRegistry.usage);
+  const settings = Object.hasOwn(logOptions, scheme) ? logOptions[scheme] : undefined;
+  return await withUsageErrors(() => opener.open(url, settings === undefined ? {} : { settings, folder }));
 }

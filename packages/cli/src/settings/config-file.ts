@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { messageOf, oneLine } from "../failure/report-failure.ts";
 import { UsageError } from "../failure/usage-error.ts";
 import { isOutputFormat, outputFormats, type OutputFormat } from "../output/output-format.ts";
@@ -13,17 +13,24 @@ export interface ConfigFile {
   readonly log?: string;
   readonly output?: OutputFormat;
   readonly plugins?: readonly string[];
+  /** What does not fit into a log's URL, by its scheme. */
+  readonly logOptions?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+/** A config file, and the folder that it is in. */
+export interface FoundConfigFile extends ConfigFile {
+  readonly folder?: string;
 }
 
 const FILE_NAMES = ["tidemark.json", "tidemark.yaml", "tidemark.yml"];
-const FIELDS = ["store", "namespace", "log", "output", "plugins"];
+const FIELDS = ["store", "namespace", "log", "logOptions", "output", "plugins"];
 
 /**
  * Reads the config file: the one named, else the first that is there in the folders.
  *
  * @throws UsageError if the one named cannot be read, or any has what it should not have.
  */
-export async function readConfigFile(named: string | undefined, folders: readonly string[]): Promise<ConfigFile> {
+export async function readConfigFile(named: string | undefined, folders: readonly string[]): Promise<FoundConfigFile> {
   const path = named === undefined ? find(folders) : resolve(named);
   if (path === undefined) return {};
   let content: unknown;
@@ -34,7 +41,7 @@ export async function readConfigFile(named: string | undefined, folders: readonl
   } catch (error) {
     throw new UsageError(`config file ${path} cannot be read: ${withoutExcerpt(messageOf(error))}`, { cause: error });
   }
-  return check(content ?? {}, path);
+  return { ...check(content ?? {}, path), folder: dirname(path) };
 }
 
 /** A parser's message without the piece of the file that it shows: a piece of a password cannot be told from other text. */
@@ -48,7 +55,7 @@ function find(folders: readonly string[]): string | undefined {
 }
 
 function check(content: unknown, path: string): ConfigFile {
-  if (typeof content !== "object" || content === null || Array.isArray(content)) {
+  if (!isObject(content)) {
     throw new UsageError(`config file ${path} must hold an object with ${FIELDS.join(", ")}`);
   }
   // A misspelt field that is passed over would send the command to the wrong store.
@@ -56,7 +63,7 @@ function check(content: unknown, path: string): ConfigFile {
   if (strange !== undefined) {
     throw new UsageError(`config file ${path} has ${JSON.stringify(strange)}; known are ${FIELDS.join(", ")}`);
   }
-  const { store, namespace, log, output, plugins } = content as Record<string, unknown>;
+  const { store, namespace, log, logOptions, output, plugins } = content as Record<string, unknown>;
   for (const [field, value] of Object.entries({ store, namespace, log })) {
     if (value !== undefined && typeof value !== "string") {
       throw new UsageError(`config file ${path}: ${field} must be a string`);
@@ -68,5 +75,12 @@ function check(content: unknown, path: string): ConfigFile {
   if (plugins !== undefined && !(Array.isArray(plugins) && plugins.every((plugin) => typeof plugin === "string"))) {
     throw new UsageError(`config file ${path}: plugins must be an array of package names`);
   }
+  if (logOptions !== undefined && !(isObject(logOptions) && Object.values(logOptions).every(isObject))) {
+    throw new UsageError(`config file ${path}: logOptions must hold an object for each scheme, for example kafka`);
+  }
   return content;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

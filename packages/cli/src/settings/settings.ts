@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { OutputFormat } from "../output/output-format.ts";
-import { readConfigFile } from "./config-file.ts";
+import { type ConfigFile, readConfigFile } from "./config-file.ts";
 import { configFolder, dataFolder, valueOf, type Environment } from "./folders.ts";
 
 /** The options that every command takes, as the command line gives them. */
@@ -21,6 +21,9 @@ export interface Settings {
   readonly namespace: string | undefined;
   /** The log's URL; `undefined`: the file in the user's data folder. */
   readonly log: string | undefined;
+  /** What the config file tells of logs beside their URLs, by scheme, and the folder that it is in. */
+  readonly logOptions: NonNullable<ConfigFile["logOptions"]>;
+  readonly configFolder: string;
   readonly output: OutputFormat;
   readonly plugins: readonly string[];
   /** The one file that keeps both log and positions where nothing else is said. */
@@ -42,6 +45,8 @@ export async function resolveSettings(
     store: options.store ?? valueOf(environment, "TIDEMARK_STORE") ?? file.store,
     namespace: options.namespace ?? valueOf(environment, "TIDEMARK_NAMESPACE") ?? file.namespace,
     log: options.log ?? valueOf(environment, "TIDEMARK_LOG") ?? file.log,
+    logOptions: file.logOptions ?? {},
+    configFolder: file.folder ?? workingFolder,
     output: options.output ?? file.output ?? "table",
     plugins: options.plugin ?? namesIn(valueOf(environment, "TIDEMARK_PLUGINS")) ?? file.plugins ?? [],
     defaultFile: join(dataFolder(environment), "tidemark.db"),

@@ -1,3 +1,5 @@
+import type { SelfSigned } from "./self-signed.ts";
+
 /** The servers that tests can ask for. */
 export type ServerName =
   /** Debian's Redis, alone. */
@@ -39,7 +41,7 @@ export interface S3Access {
   readonly secretAccessKey: string;
 }
 
-/** How a Kafka broker with TLS and SASL (PLAIN, SCRAM-SHA-256) is spoken to. */
+/** How a Kafka broker with TLS and SASL (PLAIN, SCRAM-SHA-256, OAUTHBEARER) is spoken to. */
 export interface KafkaAccess {
   /** Its certificate, as PEM. */
   readonly ca: string;
@@ -47,6 +49,11 @@ export interface KafkaAccess {
   readonly admin: KafkaUser;
   /** May do what ACLs allow. */
   readonly reader: KafkaUser;
+  /** The certificate and the key, as PEM, of whom the listener of `certificatesUrl` lets in; may do anything. */
+  readonly client: SelfSigned;
+  readonly certificatesUrl: string;
+  /** Where tokens of OAuth 2 are taken that nobody signed. */
+  readonly tokensUrl: string;
 }
 
 /** Somebody whom a Kafka broker knows. */
