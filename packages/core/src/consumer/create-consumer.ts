@@ -15,6 +15,7 @@ import { LogConsumer } from "./log-consumer.ts";
 export async function createConsumer<Transaction = never>(
   options: ConsumerOptions<Transaction> & { readonly strategy: "manual" },
 ): Promise<ManualConsumer<Transaction>>;
+/** The same with another strategy: only with `manual` does a consumer know `acknowledge` and `commitWithin`. */
 export async function createConsumer<Transaction = never>(options: ConsumerOptions<Transaction>): Promise<Consumer>;
 export async function createConsumer<Transaction>(options: ConsumerOptions<Transaction>): Promise<Consumer> {
   const { source, store, signal, onEvent } = options;

@@ -108,7 +108,7 @@ export const galleryOfListings: readonly DriverExhibit[] = [
     }),
   },
   {
-    fault: "what a driver cannot read is nothing to it",
+    fault: "a damaged value is nothing to a driver",
     caseId: "driver/unreadable",
     says: /read is wrong: a damaged entry is \{ status: 'absent' \}/,
     surroundings: "durable",
