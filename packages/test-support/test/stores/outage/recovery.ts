@@ -41,7 +41,16 @@ export function defineRecovery(on: Declare): void {
       proxy.silence();
       await work();
       proxy.restore();
-      await expect.poll(() => session.flush().then(() => true, () => false), { timeout: 20_000 }).toBe(true);
+      await expect
+        .poll(
+          () =>
+            session.flush().then(
+              () => true,
+              () => false,
+            ),
+          { timeout: 20_000 },
+        )
+        .toBe(true);
       expect(session.fenced).toBeUndefined();
       expect(await stored(direct)).toMatchObject({ nextOffset: next });
       expect(await stored(direct, { ...key, partition: 1 })).toMatchObject({ nextOffset: next });
