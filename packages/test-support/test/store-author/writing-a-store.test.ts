@@ -57,7 +57,15 @@ describe("docs/writing-a-store.md, followed in an empty folder", () => {
   it("makes a driver and a store that pass every case: by node --test, and by the command", () => {
     expect(outputOf("npm test")).toMatch(new RegExp(`(?:#|ℹ) pass ${driverConformanceCases.length}$`, "m"));
     const length = driverConformanceCases.length + storeConformanceCases.length;
-    expect(outputOf("npx tidemark conformance ./harness.js\n")).toContain(`folder: ${length} of ${length} passed\n`);
+    const report = outputOf("npx tidemark conformance ./harness.js\n");
+    const sum = /^folder: (?<passed>\d+) of (?<of>\d+) passed, (?<without>\d+) not promised$/m.exec(report)?.groups;
+    expect(report.match(/^Not promised .*/m)?.[0]).toMatch(
+      /^[^:]+: connection: "embedded" \(\d+\), transactions: false \(\d+\)$/,
+    );
+    expect({ of: Number(sum?.["of"]), tested: Number(sum?.["passed"]) + Number(sum?.["without"]) }).toEqual({
+      of: length,
+      tested: length,
+    });
   });
 
   it("shows the failure as it is printed", () => {
@@ -75,6 +83,11 @@ describe("docs/writing-a-store.md, followed in an empty folder", () => {
     const files = await readdir(folder);
     const written = files.filter((name) => /^[^.]+\.js$|^package\.json$/.test(name));
     expect(new Set(packed)).toEqual(new Set(written));
+  });
+
+  it("names its folders so that a person finds a consumer's topic", async () => {
+    const names = await readdir(join(folder, "data"), { recursive: true });
+    expect(names).toContainEqual(expect.stringMatching(/^tidemark\.\w+\/entries\/billing\.orders\.0\.\w+$/));
   });
 
   it("makes a store that loses nothing when processes are killed while they write", { timeout: 120_000 }, async () => {
