@@ -21,7 +21,8 @@ export const galleryOfOutages: readonly Exhibit[] = [
     spoil: ({ store }) => ({
       delete: (selector, options) =>
         store.delete(selector, options).catch((error: unknown) => {
-          if ("keys" in selector) return [...selector.keys];
+          const isGone = error instanceof OffsetStoreError && ["UNAVAILABLE", "TIMEOUT"].includes(error.code);
+          if (isGone && "keys" in selector) return [...selector.keys];
           throw error;
         }),
     }),
