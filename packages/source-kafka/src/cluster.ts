@@ -41,6 +41,8 @@ export interface PartitionLeader {
   readonly epoch: number;
   /** Of the topic, and no other that has its name. Absent where the cluster gives none. */
   readonly topicId: string | undefined;
+  /** The same as marks have it. */
+  readonly markId: string | undefined;
 }
 
 /** Knows the brokers of a cluster and who leads which partition, and holds a connection to each for short calls. */
@@ -104,12 +106,12 @@ export class Cluster {
    * topic or partition.
    */
   async leaderOf(topic: string, partition: number, longestAgeMs?: number): Promise<PartitionLeader> {
-    const { topicId, leaders } = await this.#leaders.find(topic, partition, longestAgeMs);
+    const { topicId, markId, leaders } = await this.#leaders.find(topic, partition, longestAgeMs);
     const leader = leaders.get(partition);
     if (leader === undefined) throw unknownPartition(topic, partition, leaders.size);
     const broker = this.#brokers.get(leader.brokerId);
     if (broker === undefined) throw new BrokerRefusal(LEADER_NOT_AVAILABLE);
-    return { broker, epoch: leader.epoch, topicId };
+    return { broker, epoch: leader.epoch, topicId, markId };
   }
 
   /** Looks up who leads a topic's partitions. */

@@ -1,4 +1,5 @@
 import type { TopicMetadata } from "./cluster.ts";
+import { markIdOf } from "./kafka-marks.ts";
 
 /** The id of topics where the cluster gives them none, and the epoch of leaders where it counts none. */
 const NO_TOPIC_ID = "00000000-0000-0000-0000-000000000000";
@@ -17,6 +18,8 @@ export interface KnownLeader {
 export interface KnownTopic {
   /** Absent where the cluster gives its topics none. */
   readonly topicId: string | undefined;
+  /** The same as marks have it. */
+  readonly markId: string | undefined;
   readonly leaders: ReadonlyMap<number, KnownLeader>;
   readonly heardAt: number;
 }
@@ -74,7 +77,8 @@ export class KnownLeaders {
       const known = isSame ? before.leaders.get(partitionIndex) : undefined;
       leaders.set(partitionIndex, known !== undefined && known.epoch > epoch ? known : { brokerId, epoch });
     }
-    const found = { topicId, leaders, heardAt: performance.now() };
+    const markId = topicId && markIdOf(topicId);
+    const found = { topicId, markId, leaders, heardAt: performance.now() };
     this.#topics.set(topic, found);
     return found;
   }

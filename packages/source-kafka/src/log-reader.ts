@@ -134,12 +134,12 @@ export class LogReader {
   #result(
     { topic, partition, offset }: FetchRequest,
     answer: PartitionAnswer,
-    { broker, epoch: ledBy, topicId }: PartitionLeader,
+    { broker, epoch: ledBy, markId }: PartitionLeader,
   ): FetchResult {
     const { records, nextOffset, leaderEpoch = ledBy } = this.#decode(topic, partition, offset, answer, broker);
     const end = endOf(answer, this.#isolationLevel);
     const result = { records, nextOffset, highWatermark: end > nextOffset ? end : nextOffset };
-    const mark = markOf(topicId, ledBy, leaderEpoch);
+    const mark = markOf(markId, ledBy, leaderEpoch);
     return mark === undefined ? result : { ...result, mark };
   }
 
@@ -196,7 +196,7 @@ export class LogReader {
       throwIfRefused(errorCode);
       const { entry, leader } = asked.get(partition) ?? {};
       if (entry === undefined || leader === undefined || offset < 0n) continue;
-      const mark = markOf(leader.topicId, leader.epoch, knownEpoch(leaderEpoch) ?? leader.epoch);
+      const mark = markOf(leader.markId, leader.epoch, knownEpoch(leaderEpoch) ?? leader.epoch);
       found.set(entry, { partition, offset, ...(mark !== undefined && { mark }) });
     }
   }
@@ -211,6 +211,6 @@ interface Question {
 }
 
 /** The mark of what the leader of an epoch wrote; without its epoch where the cluster does not count its leaders. */
-function markOf(topicId: string | undefined, ledBy: number, wroteIt: number): string | undefined {
-  return formatMark({ topicId, epoch: knownEpoch(ledBy) === undefined ? undefined : knownEpoch(wroteIt) });
+function markOf(topic: string | undefined, ledBy: number, wroteIt: number): string | undefined {
+  return formatMark({ topic, epoch: knownEpoch(ledBy) === undefined ? undefined : knownEpoch(wroteIt) });
 }

@@ -19,11 +19,11 @@ export class PositionCheck {
   }
 
   /** Whether this is another log than that of the position. */
-  isOfOtherLog({ topicId, epoch }: PartitionLeader): boolean {
+  isOfOtherLog({ markId, epoch }: PartitionLeader): boolean {
     if (this.#isUnknown) return true;
-    const { topicId: formerId, epoch: formerEpoch } = this.#mark ?? {};
-    const isComparable = formerId !== undefined && topicId !== undefined;
-    if (isComparable && formerId !== topicId) return true;
+    const { topic, epoch: formerEpoch } = this.#mark ?? {};
+    const isComparable = topic !== undefined && markId !== undefined;
+    if (isComparable && topic !== markId) return true;
     if (formerEpoch === undefined || knownEpoch(epoch) === undefined || formerEpoch <= epoch) return false;
     // Leaders of one topic are never counted down.
     if (isComparable) throw new BrokerRefusal(UNKNOWN_LEADER_EPOCH, "the brokers have not heard of this leader yet");
