@@ -30,7 +30,7 @@ export interface FetchRequest extends CallOptions {
   /** Milliseconds to wait for a record at the end of the log before the answer is empty. */
   readonly maxWait: number;
   /**
-   * The mark that was stored with `offset`, where reading resumes there. A log that finds that it is another log by now, or
+   * The mark that goes with `offset`: that of the result before it, or what was stored with it. A log that finds that it is another log by now, or
    * that it was truncated below `offset`, rejects with an `OffsetOutOfRangeError` that says so. Omitted: any log takes it.
    */
   readonly mark?: string | undefined;
