@@ -19,11 +19,13 @@ import {
   validateStore,
 } from "../session/session-options.ts";
 import type { BatchOptions } from "./batch-collector.ts";
-import type { BatchesOptions, CommitStrategy, ConsumerOptions } from "./consumer.ts";
+import type { BatchesOptions, CommitStrategy, ConsumerOptions, ProcessOptions } from "./consumer.ts";
+import type { ResolvedProcessOptions } from "./record-processor.ts";
 import { type ResolvedStart, resolveStart } from "./start-position.ts";
 
 const DEFAULT_MAX_BYTES = 1024 * 1024;
 const DEFAULT_MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
+const DEFAULT_CONCURRENCY = 10;
 const DEFAULT_MAX_RECORDS = 500;
 const DEFAULT_MAX_WAIT_MS = 5_000;
 const DEFAULT_PARTITION_REFRESH_INTERVAL_MS = 60_000;
@@ -125,4 +127,17 @@ export function resolveBatchesOptions(options: BatchesOptions): BatchOptions {
   validateWholeNumber("maxRecords", maxRecords, 1, Number.MAX_SAFE_INTEGER);
   validateDuration("linger", linger, 0);
   return { maxRecords, linger };
+}
+
+/** Checks how records are to be processed, and fills in the defaults. */
+export function resolveProcessOptions(handler: unknown, options: ProcessOptions): ResolvedProcessOptions {
+  if (typeof handler !== "function") throw new TypeError(`handler must be a function, not ${describe(handler)}`);
+  validateKnownOptions(options, ["concurrency", "order", "onError"]);
+  const { concurrency = DEFAULT_CONCURRENCY, order = "partition", onError } = options;
+  validateWholeNumber("concurrency", concurrency, 1, Number.MAX_SAFE_INTEGER);
+  validateChoice("order", order, ["partition", "key", "none"]);
+  if (onError !== undefined && typeof onError !== "function") {
+    throw new TypeError(`onError must be a function, not ${describe(onError)}`);
+  }
+  return { concurrency, order, onError };
 }

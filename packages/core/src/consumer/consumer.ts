@@ -131,6 +131,41 @@ export interface BatchesOptions {
   readonly linger?: number | undefined;
 }
 
+/** What a {@link RecordHandler} is told beside the record. */
+export interface RecordHandlerContext {
+  /** Aborts with the consumer's own signal: nothing of what is under way is committed then. */
+  readonly signal: AbortSignal;
+  /** Which attempt at this record it is, from 1. */
+  readonly attempt: number;
+  /** The claim's epoch, a fencing token for what you write elsewhere; 0 with strategy `none`. */
+  readonly epoch: number;
+}
+
+/** Works on one record; what it throws, or rejects with, goes to `onError`. */
+export type RecordHandler = (record: LogRecord, context: RecordHandlerContext) => unknown;
+
+/** How records are processed. */
+export interface ProcessOptions {
+  /** The most handlers that run at once. Default 10. */
+  readonly concurrency?: number | undefined;
+  /**
+   * Which records are worked on one after the other: those of a `partition`, those of one `key` (a record without a key waits
+   * for no other), or `none`. Default `partition`.
+   */
+  readonly order?: "partition" | "key" | "none" | undefined;
+  /**
+   * What becomes of a record whose handler failed: `retry` (again after a pause of 100 ms that doubles up to 30 s; meanwhile it
+   * holds up its key or its partition only), `skip` (it counts as done: write it to your dead letter topic first), or `stop`.
+   * Default `stop`; what it throws itself stops, too.
+   */
+  readonly onError?:
+    | ((error: unknown, record: LogRecord, attempt: number) => ErrorDecision | Promise<ErrorDecision>)
+    | undefined;
+}
+
+/** What becomes of a record whose handler failed. */
+export type ErrorDecision = "retry" | "skip" | "stop";
+
 /** Reads the records of a topic from where its name left off. One loop at a time; a second one goes on from the committed position. */
 export interface Consumer extends AsyncIterable<LogRecord, void, undefined>, AsyncDisposable {
   readonly topic: string;
@@ -146,6 +181,13 @@ export interface Consumer extends AsyncIterable<LogRecord, void, undefined>, Asy
    * work on it throws, nothing of it is committed. One way of reading at a time.
    */
   batches(options?: BatchesOptions): AsyncIterable<RecordBatch, void, undefined>;
+  /**
+   * Works on the records with a handler, several at once, and acknowledges each when its handler is done, with `auto` and
+   * `manual` alike. Resolves at the end (`untilEnd`, `close()`); rejects with what stopped it: an error for which `onError` says
+   * `stop`, a failure of the log or the store, the reason of an abort. But for an abort it waits for the handlers under way, up to
+   * 60 s, and flushes what is done. One way of reading at a time.
+   */
+  process(handler: RecordHandler, options?: ProcessOptions): Promise<void>;
   /**
    * How many offsets each partition has from its committed position to the log's end, as of the last answer of the log: 0
    * where everything is committed. No I/O; a partition that the log has not answered for yet is left out.

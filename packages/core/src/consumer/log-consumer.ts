@@ -10,11 +10,20 @@ import type { StoreOffsetSession } from "../session/store-offset-session.ts";
 import type { OffsetChoice } from "./ask-policy.ts";
 import { BatchCollector } from "./batch-collector.ts";
 import { ConsumedPartition } from "./consumed-partition.ts";
-import type { BatchesOptions, CommitStrategy, Consumer, ConsumerEvent, RecordBatch } from "./consumer.ts";
-import { resolveBatchesOptions, type ResolvedConsumerOptions } from "./consumer-options.ts";
+import type {
+  BatchesOptions,
+  CommitStrategy,
+  Consumer,
+  ConsumerEvent,
+  ProcessOptions,
+  RecordBatch,
+  RecordHandler,
+} from "./consumer.ts";
+import { resolveBatchesOptions, type ResolvedConsumerOptions, resolveProcessOptions } from "./consumer-options.ts";
 import { lookUpBounds, type OffsetLookup } from "./log-bounds.ts";
 import { Reading, type ReadingOwner } from "./reading.ts";
 import { type LoopOwner, ReadingLoop } from "./reading-loop.ts";
+import { type ProcessorOwner, RecordProcessor } from "./record-processor.ts";
 import { refreshEvery } from "./refresh-timer.ts";
 import { resetEvent } from "./reset-event.ts";
 import type { ResolvedStart } from "./start-position.ts";
@@ -26,7 +35,7 @@ const UNFLUSHED_RETRY_BASE_MS = 50;
 const UNFLUSHED_RETRY_MAX_MS = 1_000;
 
 /** A consumer over a log source: a reading in front, a session (or nobody) behind. */
-export class LogConsumer<Transaction> implements Consumer, ReadingOwner, LoopOwner {
+export class LogConsumer<Transaction> implements Consumer, ReadingOwner, LoopOwner, ProcessorOwner {
   readonly topic: string;
   readonly strategy: CommitStrategy;
   readonly #source: LogSource;
@@ -37,7 +46,10 @@ export class LogConsumer<Transaction> implements Consumer, ReadingOwner, LoopOwn
   readonly #partitions = new Map<number, ConsumedPartition>();
   readonly #closed = new AbortController();
   #session: StoreOffsetSession<Transaction> | undefined;
-  #loop: ReadingLoop<LogRecord> | ReadingLoop<RecordBatch> | undefined;
+  // The one reading that there is, or the last that there was.
+  #loop: { readonly reading: Reading; readonly inHand: LogRecord | RecordBatch | undefined } | undefined;
+  #processor: RecordProcessor | undefined;
+  #processing: Promise<void> | undefined;
   #stopRefreshing: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
@@ -114,6 +126,7 @@ export class LogConsumer<Transaction> implements Consumer, ReadingOwner, LoopOwn
       this.#stopRefreshing?.();
       this.#closed.abort();
       this.#loop?.reading.end();
+      await this.#processing?.catch(() => undefined);
       await this.#session?.close();
     })();
     return this.#closing;
@@ -143,6 +156,32 @@ export class LogConsumer<Transaction> implements Consumer, ReadingOwner, LoopOwn
         return loop;
       },
     };
+  }
+
+  async process(handler: RecordHandler, options: ProcessOptions = {}): Promise<void> {
+    const resolved = resolveProcessOptions(handler, options);
+    const reading = this.#beginReading();
+    this.#loop = { reading, inHand: undefined };
+    this.#processor = new RecordProcessor(reading, handler, resolved, this);
+    this.#processing = this.#process(reading, this.#processor);
+    await this.#processing;
+  }
+
+  async #process(reading: Reading, processor: RecordProcessor): Promise<void> {
+    try {
+      await this.open(reading);
+      await processor.run(this.#signal);
+    } catch (error) {
+      reading.end();
+      // The failure itself is what the caller has to hear.
+      await this.left().catch(() => undefined);
+      if (reading.signal.aborted && error === reading.signal.reason) return;
+      throw error;
+    } finally {
+      reading.end();
+      this.#processor = undefined;
+    }
+    await this.left();
   }
 
   #beginReading(): Reading {
@@ -268,11 +307,20 @@ export class LogConsumer<Transaction> implements Consumer, ReadingOwner, LoopOwn
 
   handsOut({ mark }: ConsumedPartition, record: LogRecord): boolean {
     if (this.#session === undefined) return true;
-    return this.strategy === "manual" ? this.#session.deliver(record, mark) : this.#session.handOut(record, mark);
+    return this.#isAcknowledging ? this.#session.deliver(record, mark) : this.#session.handOut(record, mark);
   }
 
-  hasRoom({ number }: ConsumedPartition): boolean {
-    return this.strategy !== "manual" || this.#session?.held(number)?.waitingFor === undefined;
+  hasRoom(partition: ConsumedPartition): boolean {
+    if (this.#processor?.hasRoom(partition) === false) return false;
+    return !this.#isAcknowledging || this.#session?.held(partition.number)?.waitingFor === undefined;
+  }
+
+  isHeld(partition: ConsumedPartition): boolean {
+    return this.#partitions.get(partition.number) === partition;
+  }
+
+  done(record: LogRecord): void {
+    this.#session?.acknowledge(record);
   }
 
   caughtUp({ number, nextFetch, isHeldBack }: ConsumedPartition): void {
@@ -355,6 +403,11 @@ export class LogConsumer<Transaction> implements Consumer, ReadingOwner, LoopOwn
       partition.begin(this.position(number) ?? 0n, this.#session?.held(number)?.mark, undefined);
       reading.add([partition]);
     }
+  }
+
+  /** Whether each record is acknowledged, in whatever order. */
+  get #isAcknowledging(): boolean {
+    return this.strategy === "manual" || this.#processor !== undefined;
   }
 
   readonly #onAbort = (): void => {

@@ -1,0 +1,250 @@
+import { backoffMs } from "../driver/deadline.ts";
+import type { LogRecord } from "../log-source.ts";
+import type { ConsumedPartition } from "./consumed-partition.ts";
+import type { ProcessOptions, RecordHandler } from "./consumer.ts";
+import type { Reading } from "./reading.ts";
+
+const RETRY_BASE_MS = 100;
+const RETRY_MAX_MS = 30_000;
+const MAX_TURN_MS = 10;
+// How many records may be handed out and not done, all partitions together.
+const MAX_OUTSTANDING = 1_000;
+// How long whoever stops waits for handlers that are under way.
+const STOP_TIMEOUT_MS = 60_000;
+
+/** How records are processed, checked and complete. */
+export interface ResolvedProcessOptions {
+  readonly concurrency: number;
+  readonly order: "partition" | "key" | "none";
+  readonly onError: ProcessOptions["onError"];
+}
+
+/** What a processor asks of its consumer. */
+export interface ProcessorOwner {
+  /** Whether the partition is still read by this consumer. */
+  isHeld(partition: ConsumedPartition): boolean;
+  epoch(partition: number): number | undefined;
+  /** A record is about to be handed out. `false`: it is done already, and is skipped. */
+  handsOut(partition: ConsumedPartition, record: LogRecord): boolean;
+  /** A record is done. */
+  done(record: LogRecord): void;
+}
+
+/** A record that is handed out and not done. */
+interface Task {
+  readonly partition: ConsumedPartition;
+  readonly record: LogRecord;
+  attempt: number;
+}
+
+/** Records that are worked on one after the other. */
+interface Lane {
+  readonly key: string | undefined;
+  readonly tasks: Task[];
+}
+
+/** Works on the records of a reading, as many at once and in such an order as asked. */
+export class RecordProcessor {
+  readonly #reading: Reading;
+  readonly #handler: RecordHandler;
+  readonly #options: ResolvedProcessOptions;
+  readonly #owner: ProcessorOwner;
+  readonly #handlers = new AbortController();
+  readonly #lanes = new Map<string, Lane>();
+  readonly #ready: Lane[] = [];
+  readonly #outstanding = new Map<ConsumedPartition, number>();
+  readonly #retries = new Set<NodeJS.Timeout>();
+  #outstandingCount = 0;
+  #running = 0;
+  #failure: { readonly error: unknown } | undefined;
+  #isStopping = false;
+  readonly #idle = Promise.withResolvers<void>();
+  #stopTimer: NodeJS.Timeout | undefined;
+  #turnStartedAt = performance.now();
+  #isYielding = false;
+
+  constructor(reading: Reading, handler: RecordHandler, options: ResolvedProcessOptions, owner: ProcessorOwner) {
+    this.#reading = reading;
+    this.#handler = handler;
+    this.#options = options;
+    this.#owner = owner;
+  }
+
+  /** Whether one more record of a partition may be handed out. */
+  hasRoom(partition: ConsumedPartition): boolean {
+    const share = Math.ceil(MAX_OUTSTANDING / Math.max(1, this.#reading.partitions.size));
+    return (this.#outstanding.get(partition) ?? 0) < share;
+  }
+
+  /** Works until the reading ends, an error stops it, or the signal aborts it. Rejects with what stopped it. */
+  async run(signal: AbortSignal | undefined): Promise<void> {
+    const onAbort = (): void => this.#handlers.abort(signal?.reason);
+    const onEnd = (): void => this.#halt();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    this.#reading.signal.addEventListener("abort", onEnd, { once: true });
+    try {
+      signal?.throwIfAborted();
+      // A failure of the log or of the store, too, waits for what is under way.
+      await this.#reading.waitFor(() => this.#fill()).catch((error: unknown) => this.#stop(error));
+      signal?.throwIfAborted();
+      if (!this.#isIdle) await this.#idle.promise;
+      signal?.throwIfAborted();
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+      this.#reading.signal.removeEventListener("abort", onEnd);
+      this.#isStopping = true;
+      clearTimeout(this.#stopTimer);
+      for (const timer of this.#retries) clearTimeout(timer);
+    }
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** Takes what there is room for. Gives `true` when nothing more is to be taken, ever. */
+  #fill(): true | undefined {
+    if (this.#isStopping) return true;
+    while (this.#outstandingCount < MAX_OUTSTANDING) {
+      const partition = this.#reading.nextFilled();
+      if (partition === undefined) break;
+      const record = partition.take();
+      if (record !== undefined && this.#owner.handsOut(partition, record))
+        this.#enqueue({ partition, record, attempt: 1 });
+      if (partition.isFilled && !partition.isFinished) this.#reading.giveBack(partition);
+      else this.#reading.emptied(partition);
+    }
+    this.#dispatch();
+    return undefined;
+  }
+
+  #enqueue(task: Task): void {
+    this.#outstandingCount += 1;
+    this.#outstanding.set(task.partition, (this.#outstanding.get(task.partition) ?? 0) + 1);
+    const key = laneKey(this.#options.order, task);
+    const lane = key === undefined ? undefined : this.#lanes.get(key);
+    if (lane !== undefined) {
+      lane.tasks.push(task);
+      return;
+    }
+    const created: Lane = { key, tasks: [task] };
+    if (key !== undefined) this.#lanes.set(key, created);
+    this.#ready.push(created);
+  }
+
+  #dispatch(): void {
+    while (this.#running < this.#options.concurrency && !this.#isStopping) {
+      // Handlers that never wait would keep timers and sockets waiting.
+      if (performance.now() - this.#turnStartedAt > MAX_TURN_MS) return this.#yield();
+      const lane = this.#ready.shift();
+      const task = lane?.tasks[0];
+      if (lane === undefined || task === undefined) return;
+      this.#running += 1;
+      void this.#work(lane, task);
+    }
+  }
+
+  #yield(): void {
+    if (this.#isYielding) return;
+    this.#isYielding = true;
+    setImmediate(() => {
+      this.#isYielding = false;
+      this.#turnStartedAt = performance.now();
+      this.#dispatch();
+      this.#settle();
+    });
+  }
+
+  /** One attempt. Never rejects. */
+  async #work(lane: Lane, task: Task): Promise<void> {
+    const { record, attempt, partition } = task;
+    const { signal } = this.#handlers;
+    let retryInMs: number | undefined;
+    let isDone = false;
+    try {
+      if (this.#owner.isHeld(partition)) {
+        await this.#handler(record, { signal, attempt, epoch: this.#owner.epoch(record.partition) ?? 0 });
+      }
+      isDone = true;
+    } catch (error) {
+      const decision = signal.aborted ? "abort" : await this.#decide(error, task);
+      if (decision === "skip") isDone = true;
+      else if (decision === "retry") retryInMs = backoffMs(attempt - 1, RETRY_BASE_MS, RETRY_MAX_MS);
+    }
+    this.#running -= 1;
+    if (isDone && !signal.aborted) this.#finished(lane, task);
+    else if (retryInMs !== undefined && !this.#isStopping) this.#retryLater(lane, task, retryInMs);
+    this.#dispatch();
+    this.#settle();
+  }
+
+  async #decide(error: unknown, { record, attempt }: Task): Promise<"retry" | "skip" | "stop"> {
+    try {
+      const decision: unknown = await this.#options.onError?.(error, record, attempt);
+      if (decision === "retry" || decision === "skip") return decision;
+      if (decision !== undefined && decision !== "stop") {
+        throw new TypeError(`onError must give "retry", "skip" or "stop", not ${JSON.stringify(decision)}`, {
+          cause: error,
+        });
+      }
+      this.#stop(error);
+    } catch (other) {
+      this.#stop(other);
+    }
+    return "stop";
+  }
+
+  #finished(lane: Lane, { partition, record }: Task): void {
+    const left = (this.#outstanding.get(partition) ?? 1) - 1;
+    if (left === 0) this.#outstanding.delete(partition);
+    else this.#outstanding.set(partition, left);
+    this.#outstandingCount -= 1;
+    lane.tasks.shift();
+    if (lane.tasks.length > 0) this.#ready.push(lane);
+    else if (lane.key !== undefined) this.#lanes.delete(lane.key);
+    try {
+      this.#owner.done(record);
+    } catch (error) {
+      // A session that was fenced, or closed, takes no more.
+      this.#stop(error);
+    }
+    this.#reading.resume(partition);
+    this.#reading.wake();
+  }
+
+  #retryLater(lane: Lane, task: Task, retryInMs: number): void {
+    task.attempt += 1;
+    const timer = setTimeout(() => {
+      this.#retries.delete(timer);
+      this.#ready.unshift(lane);
+      this.#dispatch();
+      this.#settle();
+    }, retryInMs);
+    this.#retries.add(timer);
+  }
+
+  /** The first reason to stop is what the caller hears. */
+  #stop(error: unknown): void {
+    this.#failure ??= { error };
+    this.#halt();
+  }
+
+  /** Nothing new is begun; what is under way is waited for, but not for ever. */
+  #halt(): void {
+    this.#isStopping = true;
+    this.#stopTimer ??= setTimeout(this.#idle.resolve, STOP_TIMEOUT_MS);
+    this.#reading.wake();
+    this.#settle();
+  }
+
+  get #isIdle(): boolean {
+    return this.#handlers.signal.aborted || (this.#running === 0 && (this.#isStopping || this.#outstandingCount === 0));
+  }
+
+  #settle(): void {
+    if (this.#isIdle && (this.#isStopping || this.#reading.partitions.size === 0)) this.#idle.resolve();
+  }
+}
+
+function laneKey(order: ResolvedProcessOptions["order"], { record }: Task): string | undefined {
+  if (order === "partition") return `${record.partition}`;
+  if (order === "none" || record.key === null) return undefined;
+  return `${record.partition}:${Buffer.from(record.key).toString("latin1")}`;
+}
