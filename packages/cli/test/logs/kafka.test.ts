@@ -41,4 +41,13 @@ await describeWithServer("kafka", (server) => {
       stderr: expect.stringContaining(`there is no topic "${topic}"`) as unknown,
     });
   });
+
+  it("writes more lines at once than Kafka takes as one batch", { timeout: 90_000 }, async () => {
+    await using workspace = await createWorkspace({ TIDEMARK_LOG: server.url, TIDEMARK_STORE: "sqlite:offsets.db" });
+    const topic = `cli-${randomUUID()}`;
+    const lines = Array.from({ length: 20_000 }, (_, number) => `${number} ${"x".repeat(200)}`);
+    await workspace.out(`topic create ${topic} --retention-time none`);
+    await workspace.out(`produce ${topic}`, `${lines.join("\n")}\n`);
+    expect((await workspace.out(`consume ${topic} --until-end`)).trimEnd().split("\n")).toEqual(lines);
+  });
 });
