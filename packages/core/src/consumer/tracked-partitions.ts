@@ -1,0 +1,262 @@
+import { backoffMs, delay } from "../driver/deadline.ts";
+import type { OffsetOutOfRangeError } from "../errors/offset-out-of-range-error.ts";
+import type { LogRecord, LogSource } from "../log-source.ts";
+import type { OffsetRecord } from "../offset-record.ts";
+import { defaultOffsetResetPolicy } from "../offset-reset-policy.ts";
+import type { StoreOffsetSession } from "../session/store-offset-session.ts";
+import type { OffsetChoice } from "./ask-policy.ts";
+import { ConsumedPartition } from "./consumed-partition.ts";
+import type { ConsumerEvent, RecordBatch } from "./consumer.ts";
+import type { ResolvedConsumerOptions } from "./consumer-options.ts";
+import { lookUpBounds, type OffsetLookup } from "./log-bounds.ts";
+import type { Reading, ReadingOwner } from "./reading.ts";
+import type { LoopOwner } from "./reading-loop.ts";
+import type { ProcessorOwner, RecordProcessor } from "./record-processor.ts";
+import { resetEvent } from "./reset-event.ts";
+import type { ResolvedStart } from "./start-position.ts";
+import { topicTtl } from "./topic-ttl.ts";
+import { startOffsets } from "./where-to-read.ts";
+
+// A position that must be durable before reading goes on is tried again after this, until the store is back.
+const UNFLUSHED_RETRY_BASE_MS = 50;
+const UNFLUSHED_RETRY_MAX_MS = 1_000;
+
+/** The partitions that a consumer reads, and what becomes of their positions: with a session, or with nobody to keep them. */
+export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, ProcessorOwner {
+  /** Who keeps the positions. `undefined`: nobody. */
+  session: StoreOffsetSession<Transaction> | undefined;
+  /** Who works on the records of the reading that there is, and acknowledges them. */
+  processor: RecordProcessor | undefined;
+  /** Ends when the consumer is closed. */
+  readonly closed = new AbortController();
+  readonly #source: LogSource;
+  readonly #log: OffsetLookup;
+  readonly #options: ResolvedConsumerOptions;
+  readonly #emit: (event: ConsumerEvent) => void;
+  readonly #signal: AbortSignal | undefined;
+  readonly #partitions = new Map<number, ConsumedPartition>();
+
+  constructor(
+    source: LogSource,
+    options: ResolvedConsumerOptions,
+    emit: (event: ConsumerEvent) => void,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#source = source;
+    this.#log = { topic: options.topic, listOffsets: source.listOffsets.bind(source, options.topic) };
+    this.#options = options;
+    this.#emit = emit;
+    this.#signal = signal;
+  }
+
+  /** Their numbers, ascending. */
+  get numbers(): readonly number[] {
+    return [...this.#partitions.keys()].toSorted((a, b) => a - b);
+  }
+
+  get(partition: number): ConsumedPartition | undefined {
+    return this.#partitions.get(partition);
+  }
+
+  /** The partition was lost. */
+  remove(partition: number): void {
+    this.#partitions.delete(partition);
+  }
+
+  /** The committed position, flushed or not. */
+  position(partition: number): bigint | undefined {
+    return this.session === undefined ? this.#partitions.get(partition)?.position : this.session.position(partition);
+  }
+
+  epoch(partition: number): number | undefined {
+    return this.session?.epoch(partition);
+  }
+
+  /** How far each partition is behind the log's end, as far as that is known. */
+  lag(): ReadonlyMap<number, bigint> {
+    const lags = new Map<number, bigint>();
+    for (const [number, { highWatermark }] of this.#partitions) {
+      const position = this.position(number);
+      if (highWatermark === undefined || position === undefined) continue;
+      lags.set(number, highWatermark > position ? highWatermark - position : 0n);
+    }
+    return lags;
+  }
+
+  /**
+   * Takes partitions in: from what is stored, or from `start`; a position that was resolved is durable when this resolves.
+   * `storedPositions` are those of a consumer that only reads them.
+   */
+  async begin(
+    partitions: readonly number[],
+    start: ResolvedStart,
+    storedPositions?: ReadonlyMap<number, OffsetRecord>,
+  ): Promise<void> {
+    const { topic } = this.#options;
+    const { session } = this;
+    const positionOf = (partition: number): bigint | undefined =>
+      session === undefined ? storedPositions?.get(partition)?.nextOffset : session.position(partition);
+    const fresh = partitions.filter((partition) => positionOf(partition) === undefined);
+    const { resetPolicy } = this.#options;
+    const signal =
+      this.#signal === undefined ? this.closed.signal : AbortSignal.any([this.#signal, this.closed.signal]);
+    const choices = await startOffsets(this.#log, start, resetPolicy, fresh, signal);
+    // All or nothing: a start that one partition lacks must not be stored for the others.
+    for (const choice of choices.values()) if (choice instanceof Error) throw choice;
+    const wantsTopicTtl = fresh.length > 0 && session !== undefined && this.#options.session.ttl === undefined;
+    const ttl = wantsTopicTtl ? await topicTtl(this.#source, topic, { signal }) : undefined;
+    const started = new Map<number, bigint>();
+    const marks = new Map<number, string | undefined>();
+    for (const partition of fresh) {
+      const choice = choices.get(partition);
+      if (choice === undefined || choice instanceof Error) throw new Error(`partition ${partition} got no start`);
+      const { nextOffset, mark, bounds, requested: from } = choice;
+      session?.startAt(partition, nextOffset, { ttl, mark });
+      started.set(partition, nextOffset);
+      marks.set(partition, mark);
+      if (from === undefined) continue;
+      const reason = from < bounds.earliest.offset ? "below-log" : "beyond-log";
+      this.#emit(resetEvent({ topic, partition, policy: resetPolicy.name, reason, from, choice }));
+    }
+    if (fresh.length > 0) await session?.flush({ signal });
+    for (const partition of partitions) {
+      const nextOffset = positionOf(partition) ?? started.get(partition) ?? 0n;
+      const mark = storedPositions?.get(partition)?.mark ?? marks.get(partition);
+      this.#partitions.set(partition, new ConsumedPartition(partition, nextOffset, mark));
+      this.#emit({ type: started.has(partition) ? "started" : "resumed", topic, partition, nextOffset });
+    }
+  }
+
+  /** Takes in the partitions that the topic has by now, each from its earliest record. */
+  async addNew(reading: Reading | undefined): Promise<void> {
+    const { signal } = this.closed;
+    const current = await this.#source.partitions(this.#options.topic, { signal });
+    // One that was lost is not claimed back.
+    const added = current.filter(
+      (partition) => !this.#partitions.has(partition) && this.session?.hasLost(partition) !== true,
+    );
+    if (added.length === 0) return;
+    await this.session?.claim(added, { signal });
+    await this.begin(added, { kind: "policy", policy: defaultOffsetResetPolicy });
+    for (const number of added) {
+      this.#emit({ type: "partition-added", topic: this.#options.topic, partition: number });
+      const partition = this.#partitions.get(number);
+      if (partition === undefined || reading === undefined || reading.isOver || this.#options.untilEnd) continue;
+      partition.begin(this.position(number) ?? 0n, this.session?.held(number)?.mark, undefined);
+      reading.add([partition]);
+    }
+  }
+
+  /** Hands a batch out: what is done already is left out. `undefined`: all of it is. */
+  handOutBatch(partition: ConsumedPartition, taken: readonly LogRecord[]): RecordBatch | undefined {
+    const records = taken.filter((record) => this.handsOut(partition, record));
+    const last = records.at(-1);
+    const isLast = !partition.isFilled && last === taken.at(-1);
+    if (!partition.isFilled) this.caughtUp(partition);
+    if (last === undefined) return undefined;
+    const { number, nextFetch } = partition;
+    const nextOffset = isLast ? nextFetch : last.offset + 1n;
+    return { partition: number, records, nextOffset, epoch: this.epoch(number) ?? 0 };
+  }
+
+  check(): void {
+    if (this.#signal?.aborted === true) throw this.#signal.reason;
+    if (this.session?.fenced !== undefined) throw this.session.fenced;
+  }
+
+  isBlocked(): boolean {
+    const { session } = this;
+    if (session === undefined) return false;
+    return session.isStalled || (this.#options.session.flushInterval === 0 && session.hasUnflushed);
+  }
+
+  async unblocked(signal: AbortSignal): Promise<void> {
+    if (this.session?.isStalled === true) return this.session.whenReady({ signal });
+    await this.#untilDurable(() => this.session?.hasUnflushed === false, signal);
+  }
+
+  handsOut({ mark }: ConsumedPartition, record: LogRecord): boolean {
+    if (this.session === undefined) return true;
+    return this.#isAcknowledging ? this.session.deliver(record, mark) : this.session.handOut(record, mark);
+  }
+
+  hasRoom(partition: ConsumedPartition): boolean {
+    if (this.processor?.hasRoom(partition) === false) return false;
+    return !this.#isAcknowledging || this.session?.held(partition.number)?.waitingFor === undefined;
+  }
+
+  isHeld(partition: ConsumedPartition): boolean {
+    return this.#partitions.get(partition.number) === partition;
+  }
+
+  done(record: LogRecord): void {
+    this.session?.acknowledge(record);
+  }
+
+  caughtUp({ number, nextFetch, isHeldBack }: ConsumedPartition): void {
+    if (!isHeldBack) this.session?.passOver(number, nextFetch);
+  }
+
+  async moved(
+    partition: ConsumedPartition,
+    { reason, requested: from }: OffsetOutOfRangeError,
+    choice: OffsetChoice,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { topic } = this.#options;
+    const { number } = partition;
+    this.session?.resetTo(number, choice.nextOffset, reason, { mark: choice.mark });
+    this.#emit(resetEvent({ topic, partition: number, policy: this.#options.resetPolicy.name, reason, from, choice }));
+    await this.#untilSettled(partition, signal);
+  }
+
+  async open(reading: Reading): Promise<void> {
+    const { signal } = reading;
+    const ends = this.#options.untilEnd ? await lookUpBounds(this.#log, this.numbers, signal) : undefined;
+    const partitions = [...this.#partitions.values()];
+    for (const partition of partitions) {
+      const held = this.session?.held(partition.number);
+      // What an earlier loop handed out and nobody committed comes again.
+      held?.reread();
+      const mark = this.session === undefined ? partition.mark : held?.mark;
+      partition.begin(this.position(partition.number) ?? 0n, mark, ends?.get(partition.number)?.latest.offset);
+    }
+    reading.add(partitions, (partition) => this.#untilSettled(partition, signal));
+  }
+
+  before(partition: number | undefined): void {
+    this.check();
+    if (partition !== undefined && this.#options.strategy === "auto") this.session?.commitHandedOut(partition);
+  }
+
+  async left(): Promise<void> {
+    const { session } = this;
+    // Whoever aborts does not wait for a store that may never answer.
+    if (session === undefined || this.closed.signal.aborted || this.#signal?.aborted === true) return;
+    if (session.fenced === undefined) await session.flush({ signal: this.#signal });
+  }
+
+  /** A reset is durable before the next record is handed out. */
+  #untilSettled({ number }: ConsumedPartition, signal: AbortSignal): Promise<void> {
+    return this.#untilDurable(() => this.session?.held(number)?.isMoving !== true, signal);
+  }
+
+  /** Flushes until something is durable; what fails is an event, and tried again. */
+  async #untilDurable(isDurable: () => boolean, signal: AbortSignal): Promise<void> {
+    for (let attempt = 0; !isDurable(); attempt += 1) {
+      try {
+        await this.session?.flush({ signal });
+      } catch {
+        if (this.session?.fenced !== undefined) return;
+      }
+      // Also a flush that says nothing may have left it out: a caller's transaction is open.
+      if (isDurable()) return;
+      await delay(backoffMs(attempt, UNFLUSHED_RETRY_BASE_MS, UNFLUSHED_RETRY_MAX_MS), signal);
+    }
+  }
+
+  /** Whether each record is acknowledged, in whatever order. */
+  get #isAcknowledging(): boolean {
+    return this.#options.strategy === "manual" || this.processor !== undefined;
+  }
+}
