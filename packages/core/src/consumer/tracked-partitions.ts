@@ -149,7 +149,7 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
 
   /** Hands a batch out: what is done already is left out. `undefined`: all of it is. */
   handOutBatch(partition: ConsumedPartition, taken: readonly LogRecord[]): RecordBatch | undefined {
-    const records = taken.filter((record) => this.handsOut(partition, record));
+    const records = this.#handOutAll(partition, taken);
     const last = records.at(-1);
     const isLast = !partition.isFilled && last === taken.at(-1);
     if (!partition.isFilled) this.caughtUp(partition);
@@ -157,6 +157,14 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
     const { number, nextFetch } = partition;
     const nextOffset = isLast ? nextFetch : last.offset + 1n;
     return { partition: number, records, nextOffset, epoch: this.epoch(number) ?? 0 };
+  }
+
+  #handOutAll(partition: ConsumedPartition, taken: readonly LogRecord[]): readonly LogRecord[] {
+    const last = taken.at(-1);
+    const isAnyDone = this.session?.held(partition.number)?.isAnyDone !== false;
+    // Committed all at once, and none of them done already: only the last one counts.
+    if (last !== undefined && !this.#isAcknowledging && !isAnyDone) return this.handsOut(partition, last) ? taken : [];
+    return taken.filter((record) => this.handsOut(partition, record));
   }
 
   check(): void {

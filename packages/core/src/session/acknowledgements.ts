@@ -48,6 +48,11 @@ export class Acknowledgements {
     return ranges.length === 0 ? undefined : ranges;
   }
 
+  /** Whether any record is done and not passed. */
+  get isAnyDone(): boolean {
+    return this.#done.length > 0;
+  }
+
   /** Whether a record is done. */
   isDone(offset: bigint): boolean {
     if (this.#through !== undefined && offset <= this.#through) return true;

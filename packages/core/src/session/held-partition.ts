@@ -124,6 +124,11 @@ export class HeldPartition {
     return this.#acknowledgements.isDone(offset);
   }
 
+  /** Whether any record beyond the position is done. */
+  get isAnyDone(): boolean {
+    return this.#acknowledgements.isAnyDone;
+  }
+
   /** The record that is waited for where more is done beyond it than can be stored; `undefined` while it is not. */
   get waitingFor(): bigint | undefined {
     return this.#acknowledgements.isFull ? this.#acknowledgements.lowest : undefined;
