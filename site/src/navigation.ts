@@ -40,6 +40,7 @@ const GUIDE: readonly { readonly text: string; readonly pages: readonly (readonl
       text: "Logs and policies",
       pages: [
         ["packages/source-kafka", "Kafka"],
+        ["kafka-security", "Kafka's security"],
         ["packages/source-local", "Local file"],
         ["packages/reset-policies", "Reset policies"],
       ],
