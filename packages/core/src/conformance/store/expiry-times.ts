@@ -50,7 +50,7 @@ export async function aliveByRenewal(
   renew: (store: AnyStore, more: { readonly ttl?: number }) => Promise<void>,
 ): Promise<void> {
   let ttl = 0;
-  for (let attempt = 0; attempt < 5; attempt += 1) {
+  for (let attempt = 0; attempt < 6; attempt += 1) {
     ttl = Math.max(400 * 2 ** attempt, 4 * context.capabilities.expiry.granularityMs);
     // What stalled before may have let it expire meanwhile: a failing renewal claims it anew, and this one proves nothing.
     if (attempt > 0) await renew(context.store, {}).catch(() => undefined);
