@@ -4,6 +4,7 @@ import { BrokerConnection } from "./broker-connection.ts";
 import type { Cluster } from "./cluster.ts";
 import { fetchApis, type PartitionAnswer, type TopicFetch } from "./fetch-api.ts";
 import { BrokerRefusal, throwIfRefused } from "./kafka-errors.ts";
+import { reaches } from "./record-batches.ts";
 
 // A wait on the wire is cut into pieces, so that a broker that is gone without a word is noticed.
 const LONGEST_POLL_MS = 5_000;
@@ -177,9 +178,9 @@ export class BrokerFetcher {
       waiter.reject(new BrokerRefusal(-1, "the broker's answer left out a partition"));
       return;
     }
-    const { errorCode, damage, formerEnd } = answer;
-    const isSaid = errorCode !== 0 || damage !== undefined || formerEnd !== undefined;
-    const leftOut = !isSaid && !reaches(answer, waiter.offset);
+    const { errorCode, bytes, formerEnd } = answer;
+    const isSaid = errorCode !== 0 || formerEnd !== undefined;
+    const leftOut = !isSaid && !reaches(bytes, waiter.offset);
     // Records that are there may have found no room behind those of other partitions: they go first the next time.
     const crowdedOut =
       leftOut && endOf(answer, this.#isolationLevel) > waiter.offset && waiter.poll?.waiters.size !== 1;
@@ -227,12 +228,6 @@ export class BrokerFetcher {
 /** Where the records that this isolation shows end. */
 export function endOf(answer: PartitionAnswer, isolationLevel: number): bigint {
   return isolationLevel === 0 ? answer.highWatermark : answer.lastStableOffset;
-}
-
-/** Whether batches bring a fetch at an offset any further. */
-function reaches({ batches }: PartitionAnswer, offset: bigint): boolean {
-  const last = batches.at(-1);
-  return last !== undefined && last.lastOffset >= offset;
 }
 
 /** A request asks each partition once: groups in which none appears twice. */

@@ -1,5 +1,4 @@
 import { createAPI, fetchV11, fetchV12, fetchV13, fetchV4, fetchV9, type Reader } from "@platformatic/kafka";
-import { type RecordBatch, splitBatches } from "./record-batches.ts";
 
 /** What a broker answers for one partition. */
 export interface PartitionAnswer {
@@ -9,10 +8,8 @@ export interface PartitionAnswer {
   readonly lastStableOffset: bigint;
   /** Transactions that were aborted, of those whose records are in the batches. */
   readonly abortedTransactions: readonly AbortedTransaction[];
-  /** As they came: nobody has looked into them. */
-  readonly batches: readonly RecordBatch[];
-  /** Why what comes after the batches could not be read. The other partitions of the answer can be, all the same. */
-  readonly damage?: Error;
+  /** Batches of records as they came, the last one perhaps cut off: nobody has looked into them. */
+  readonly bytes: Buffer;
   /**
    * Where what former leaders wrote, up to the one of the position, ends in this log, if it is not told by the position itself:
    * that leader is not known here, or its records end before the position. Nothing else is answered then.
@@ -133,7 +130,7 @@ function readPartition(reader: Reader, version: number): PartitionAnswer {
   // One piece, which the records that are made of it share.
   const bytes = reader.readBytes(isFlexible);
   const formerEnd = isFlexible ? readFormerEnd(reader) : undefined;
-  const answer = { partition, errorCode, highWatermark, lastStableOffset, abortedTransactions, ...splitBatches(bytes) };
+  const answer = { partition, errorCode, highWatermark, lastStableOffset, abortedTransactions, bytes };
   return formerEnd === undefined ? answer : { ...answer, formerEnd };
 }
 

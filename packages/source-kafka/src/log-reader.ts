@@ -9,6 +9,8 @@ import {
   OffsetOutOfRangeError,
   type OffsetOutOfRangeErrorOptions,
 } from "@tidemark/core";
+import { Pace } from "@tidemark/core/driver";
+import { type AnswerPart, AnswerReader } from "./answer-reader.ts";
 import { addressOf } from "./broker-connection.ts";
 import { BrokerFetcher, endOf } from "./broker-fetcher.ts";
 import { untilAborted } from "./cancellation.ts";
@@ -23,10 +25,11 @@ import {
   throwIfRefused,
 } from "./kafka-errors.ts";
 import { formatMark } from "./kafka-marks.ts";
+import { KeptAnswers, type OpenAnswer } from "./kept-answers.ts";
 import { knownEpoch } from "./known-leaders.ts";
 import type { LogCall } from "./log-call.ts";
 import { PositionCheck } from "./position-check.ts";
-import { decodeRecords, UnsupportedBatchError } from "./record-batches.ts";
+import { UnsupportedBatchError } from "./record-batches.ts";
 
 const CONSUMER = -1;
 const LONGEST_WAIT_MS = 5_000;
@@ -37,6 +40,10 @@ export class LogReader {
   readonly #cluster: Cluster;
   readonly #isolationLevel: number;
   readonly #fetchers = new Map<string, BrokerFetcher>();
+  readonly #kept = new KeptAnswers();
+  readonly #pace = new Pace();
+  /** The turn of the last one that came to read an answer. */
+  #lastTurn = Promise.resolve();
 
   constructor(cluster: Cluster, isolationLevel: number) {
     this.#cluster = cluster;
@@ -87,6 +94,7 @@ export class LogReader {
   /** Drops all connections. */
   close(): void {
     for (const fetcher of this.#fetchers.values()) fetcher.close();
+    this.#kept.close();
   }
 
   async #fetchOnce(request: FetchRequest, check: PositionCheck, waitUntil: number): Promise<FetchResult> {
@@ -95,12 +103,15 @@ export class LogReader {
       const leader = await this.#cluster.leaderOf(topic, partition);
       let why: RefusalReason = { reason: "other-log" };
       if (!check.isOfOtherLog(leader)) {
+        const kept = this.#kept.take(request, leader);
+        if (kept !== undefined) return this.#result(request, kept, leader);
         const answer = await this.#fetchFrom(leader, request, check, waitUntil);
         const { errorCode, formerEnd } = answer;
         const isOutOfRange = errorCode === OFFSET_OUT_OF_RANGE;
         if (formerEnd === undefined && !isOutOfRange) {
           throwIfRefused(errorCode);
-          return this.#result(request, answer, leader);
+          const reader = new AnswerReader(topic, partition, offset, answer);
+          return this.#result(request, { reader, end: endOf(answer, this.#isolationLevel) }, leader);
         }
         why = formerEnd === undefined ? {} : { reason: "truncated", divergedAt: formerEnd };
         // Out of range is also what a broker says that knows nothing of former leaders.
@@ -131,21 +142,26 @@ export class LogReader {
     }
   }
 
-  #result(
-    { topic, partition, offset }: FetchRequest,
-    answer: PartitionAnswer,
-    { broker, epoch: ledBy, markId }: PartitionLeader,
-  ): FetchResult {
-    const { records, nextOffset, leaderEpoch = ledBy } = this.#decode(topic, partition, offset, answer, broker);
-    const end = endOf(answer, this.#isolationLevel);
+  async #result(request: FetchRequest, answer: OpenAnswer, leader: PartitionLeader): Promise<FetchResult> {
+    const { epoch: ledBy, markId } = leader;
+    await this.#turn();
+    const { records, nextOffset, leaderEpoch = ledBy } = this.#read(request, answer.reader, leader.broker);
+    const { end } = answer;
     const result = { records, nextOffset, highWatermark: end > nextOffset ? end : nextOffset };
     const mark = markOf(markId, ledBy, leaderEpoch);
+    if (answer.reader.hasMore) this.#kept.keep(request, nextOffset, mark, leader, answer);
     return mark === undefined ? result : { ...result, mark };
   }
 
-  #decode(topic: string, partition: number, offset: bigint, answer: PartitionAnswer, leader: Broker) {
+  /** Waits until those that came before have read theirs, and the event loop was left to others. */
+  #turn(): Promise<void> {
+    this.#lastTurn = this.#lastTurn.then(() => this.#pace.now());
+    return this.#lastTurn;
+  }
+
+  #read({ offset, maxBytes }: FetchRequest, reader: AnswerReader, leader: Broker): AnswerPart {
     try {
-      return decodeRecords(topic, partition, offset, answer);
+      return reader.read(maxBytes);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       const address = addressOf(leader);

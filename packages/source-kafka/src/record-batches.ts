@@ -1,7 +1,5 @@
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { compressionsAlgorithmsByBitmask } from "@platformatic/kafka";
-import type { LogRecord } from "@tidemark/core";
-import type { AbortedTransaction, PartitionAnswer } from "./fetch-api.ts";
 import { RecordReader } from "./record-reader.ts";
 
 // Where the fields of a batch of version 2 are, the only one since Kafka 0.11.
@@ -23,8 +21,6 @@ const COMPRESSION = 0b111;
 const LOG_APPEND_TIME = 1 << 3;
 const TRANSACTIONAL = 1 << 4;
 const CONTROL = 1 << 5;
-// The second number in the key of a control record.
-const ABORT_MARKER = 0;
 const GZIP = 1;
 const ZSTD = 4;
 /**
@@ -49,35 +45,31 @@ export interface RecordBatch {
   readonly bytes: Buffer;
 }
 
-/** What an answer holds from an offset on. */
-interface DecodedRecords {
-  readonly records: LogRecord[];
-  /** Past all that was looked at: records, what compaction left of batches, and the markers of transactions. */
-  readonly nextOffset: bigint;
-  /** Of the leader that wrote all that was looked at. Absent: nothing was. */
-  readonly leaderEpoch?: number;
+/** The batch at a place in an answer. Absent: it ends there, or its last batch is cut off. */
+export function batchAt(bytes: Buffer, start: number): RecordBatch | undefined {
+  return isWholeAt(bytes, start) ? batchOf(bytes.subarray(start, Math.max(start, endAt(bytes, start)))) : undefined;
 }
 
-/** The batches of an answer, and why what comes after them could not be read, if it could not. */
-interface SplitBatches {
-  readonly batches: readonly RecordBatch[];
-  readonly damage?: Error;
+/** Whether an answer has more at a place than a part of a batch. */
+export function isWholeAt(bytes: Buffer, start: number): boolean {
+  return start + BEFORE_LENGTH <= bytes.length && endAt(bytes, start) <= bytes.length;
 }
 
-/** Finds the batches in an answer. Its last one may be cut off, and is left out then. */
-export function splitBatches(bytes: Buffer): SplitBatches {
-  const batches: RecordBatch[] = [];
+/** Whether an answer brings a fetch at an offset any further, or tells by its damage why it cannot. */
+export function reaches(bytes: Buffer, offset: bigint): boolean {
   try {
-    for (let start = 0; start + BEFORE_LENGTH <= bytes.length;) {
-      const end = start + BEFORE_LENGTH + bytes.readInt32BE(start + LENGTH_AT);
-      if (end > bytes.length) break;
-      batches.push(batchOf(bytes.subarray(start, Math.max(start, end))));
-      start = end;
+    for (let start = 0; ;) {
+      const batch = batchAt(bytes, start);
+      if (batch === undefined || batch.lastOffset >= offset) return batch !== undefined;
+      start += batch.bytes.length;
     }
-  } catch (error) {
-    return { batches, damage: error instanceof Error ? error : new Error(String(error), { cause: error }) };
+  } catch {
+    return true;
   }
-  return { batches };
+}
+
+function endAt(bytes: Buffer, start: number): number {
+  return start + BEFORE_LENGTH + bytes.readInt32BE(start + LENGTH_AT);
 }
 
 function batchOf(bytes: Buffer): RecordBatch {
@@ -93,45 +85,24 @@ function batchOf(bytes: Buffer): RecordBatch {
   return { firstOffset, lastOffset, leaderEpoch: bytes.readInt32BE(LEADER_EPOCH_AT), bytes };
 }
 
-/**
- * Reads the records from `offset` on. Batches come whole and may begin earlier. Markers of transactions are no records, and
- * of the aborted transactions that the answer tells (with the isolation `read_committed`) no record is given. Ends where
- * another leader began to write, and before a batch that cannot be read; if that is the first one it throws: nobody has to pass
- * over what comes before it.
- */
-export function decodeRecords(
-  topic: string,
-  partition: number,
-  offset: bigint,
-  answer: Pick<PartitionAnswer, "abortedTransactions" | "batches" | "damage">,
-): DecodedRecords {
-  const records: LogRecord[] = [];
-  const aborted = new AbortedProducers(answer.abortedTransactions);
-  let nextOffset = offset;
-  let leaderEpoch: number | undefined;
-  for (const batch of answer.batches) {
-    if (batch.lastOffset >= offset && leaderEpoch !== undefined && batch.leaderEpoch !== leaderEpoch) break;
-    const before = records.length;
-    try {
-      if (!aborted.hides(batch) && batch.lastOffset >= offset) readBatch(topic, partition, offset, batch, records);
-    } catch (error) {
-      if (nextOffset === offset) throw error;
-      records.length = before;
-      break;
-    }
-    if (batch.lastOffset >= nextOffset) {
-      nextOffset = batch.lastOffset + 1n;
-      leaderEpoch = batch.leaderEpoch;
-    }
-  }
-  if (answer.damage !== undefined && nextOffset === offset) throw answer.damage;
-  return { records, nextOffset, ...(leaderEpoch !== undefined && { leaderEpoch }) };
+/** What a batch is in a transaction. */
+export function transactionOf({ bytes }: RecordBatch): { kind: "none" | "records" | "marker"; producerId: bigint } {
+  const attributes = bytes.readInt16BE(ATTRIBUTES_AT);
+  const producerId = bytes.readBigInt64BE(PRODUCER_ID_AT);
+  if ((attributes & CONTROL) !== 0) return { kind: "marker", producerId };
+  return { kind: (attributes & TRANSACTIONAL) === 0 ? "none" : "records", producerId };
 }
 
-function readBatch(topic: string, partition: number, offset: bigint, batch: RecordBatch, records: LogRecord[]): void {
+/** Whether a batch's records take memory of their own once they are uncompressed. */
+export function isCompressed({ bytes }: RecordBatch): boolean {
+  return (bytes.readInt16BE(ATTRIBUTES_AT) & COMPRESSION) !== 0;
+}
+
+/** Uncompresses a batch, to read its records. */
+export function openBatch(topic: string, partition: number, batch: RecordBatch): RecordReader {
   const { firstOffset, lastOffset, bytes } = batch;
   const isBrokersTime = (bytes.readInt16BE(ATTRIBUTES_AT) & LOG_APPEND_TIME) !== 0;
-  const reader = new RecordReader(recordBytes(batch), {
+  return new RecordReader(recordBytes(batch), bytes.readInt32BE(COUNT_AT), {
     topic,
     partition,
     firstOffset,
@@ -139,8 +110,6 @@ function readBatch(topic: string, partition: number, offset: bigint, batch: Reco
     firstTimestampMs: Number(bytes.readBigInt64BE(FIRST_TIMESTAMP_AT)),
     ...(isBrokersTime && { timestampMs: Number(bytes.readBigInt64BE(MAX_TIMESTAMP_AT)) }),
   });
-  const from = offset > firstOffset ? Number(offset - firstOffset) : 0;
-  reader.read(bytes.readInt32BE(COUNT_AT), from, records);
 }
 
 /** A batch's records, uncompressed. */
@@ -165,31 +134,3 @@ function recordBytes({ bytes }: RecordBatch): Buffer {
     });
   }
 }
-
-/** Follows through the batches of an answer which producers are in a transaction that was aborted. */
-class AbortedProducers {
-  readonly #begins: AbortedTransaction[];
-  readonly #producers = new Set<bigint>();
-
-  constructor(transactions: readonly AbortedTransaction[]) {
-    this.#begins = transactions.toSorted((a, b) => (a.firstOffset < b.firstOffset ? -1 : 1));
-  }
-
-  /** Whether a batch's records are not to be seen: markers, and what was aborted. */
-  hides(batch: RecordBatch): boolean {
-    const { bytes, lastOffset } = batch;
-    for (let next = this.#begins[0]; next !== undefined && next.firstOffset <= lastOffset; next = this.#begins[0]) {
-      this.#producers.add(next.producerId);
-      this.#begins.shift();
-    }
-    const attributes = bytes.readInt16BE(ATTRIBUTES_AT);
-    if ((attributes & (CONTROL | TRANSACTIONAL)) === 0) return false;
-    const producerId = bytes.readBigInt64BE(PRODUCER_ID_AT);
-    if ((attributes & CONTROL) === 0) return this.#producers.has(producerId);
-    const [marker] = new RecordReader(recordBytes(batch), NOWHERE).read(bytes.readInt32BE(COUNT_AT), 0, []);
-    if (marker?.key instanceof Buffer && marker.key.readInt16BE(2) === ABORT_MARKER) this.#producers.delete(producerId);
-    return true;
-  }
-}
-
-const NOWHERE = { topic: "", partition: 0, firstOffset: 0n, lastDelta: 2 ** 31 - 1, firstTimestampMs: 0 } as const;

@@ -1,4 +1,5 @@
 import type { LogRecord, RecordHeader } from "@tidemark/core";
+import type { ResultRoom } from "./result-room.ts";
 
 const NO_BYTES = Buffer.alloc(0);
 const NO_HEADERS: readonly RecordHeader[] = Object.freeze([]);
@@ -19,57 +20,118 @@ export interface BatchOrigin {
 }
 
 /**
- * Reads the records of one batch. Keys and values are views of the bytes that came from the broker, which nobody writes to
- * again. Every record takes this way, so it makes nothing but the record.
+ * Reads the records of one batch, as many at a time as there is room for. Keys and values are views of the bytes that came
+ * from the broker, which nobody writes to again; of a batch that is read in parts they are views of a copy, so that few
+ * records do not keep a large batch in memory. Every record takes this way, so it makes nothing but the record.
  */
 export class RecordReader {
   readonly #bytes: Buffer;
   readonly #origin: BatchOrigin;
   #position = 0;
+  #recordsLeft: number;
+  /** The number in the batch of the record before. */
+  #previous = -1;
+  /** What keys and values are views of, and where in the batch it begins. */
+  #memory: Buffer;
+  #memoryStart = 0;
 
-  constructor(bytes: Buffer, origin: BatchOrigin) {
+  constructor(bytes: Buffer, count: number, origin: BatchOrigin) {
     this.#bytes = bytes;
+    this.#memory = bytes;
+    this.#recordsLeft = count;
     this.#origin = origin;
   }
 
-  /** Adds to `records` those of the batch whose number in it, its offset less the first one's, is at least `from`. */
-  read(count: number, from: number, records: LogRecord[]): LogRecord[] {
-    const { topic, partition, firstOffset, lastDelta, firstTimestampMs, timestampMs } = this.#origin;
-    let previous = -1;
+  /** Of all the batch's records. */
+  get byteLength(): number {
+    return this.#bytes.length;
+  }
+
+  /** Whether no record is left. */
+  get isRead(): boolean {
+    return this.#recordsLeft <= 0;
+  }
+
+  /** Passes over the records whose number in the batch, the offset less the first one's, is less than `from`. */
+  skipTo(from: number): void {
+    for (; this.#recordsLeft > 0; this.#recordsLeft -= 1) {
+      const start = this.#position;
+      const end = this.#recordEnd();
+      this.#position += 1;
+      this.#long();
+      const offsetDelta = this.#offsetDelta();
+      if (offsetDelta >= from) {
+        this.#position = start;
+        return;
+      }
+      this.#previous = offsetDelta;
+      this.#position = end;
+    }
+  }
+
+  /** Adds records to `records` until the batch or the room is at its end. */
+  read(room: ResultRoom, records: LogRecord[]): void {
+    const { topic, partition, firstOffset, firstTimestampMs, timestampMs } = this.#origin;
     // One sum in floating point is one object on the heap less for each record.
     const first = firstOffset < Number.MAX_SAFE_INTEGER - 2 ** 32 ? Number(firstOffset) : undefined;
-    for (let index = 0; index < count; index += 1) {
-      const length = this.#integer();
-      const end = this.#position + length;
-      if (length < 0 || end > this.#bytes.length) throw damaged();
+    for (let count = this.#beginPart(room); count > 0; count -= 1) {
+      const end = this.#recordEnd();
       // Attributes of a record have no meaning yet.
       this.#position += 1;
       const timestampDelta = this.#long();
-      const offsetDelta = this.#integer();
-      // Out of order a record would be left out, or come twice.
-      if (offsetDelta <= previous || offsetDelta > lastDelta)
-        throw new Error("a record is not in its place: it is damaged");
-      previous = offsetDelta;
-      if (offsetDelta >= from) {
-        const offset = first === undefined ? firstOffset + BigInt(offsetDelta) : BigInt(first + offsetDelta);
-        const key = this.#view(end);
-        const value = this.#view(end);
-        records.push({
-          topic,
-          partition,
-          offset,
-          timestampMs: timestampMs ?? firstTimestampMs + timestampDelta,
-          key,
-          value,
-          headers: this.#headers(end),
-        });
-      }
+      const offsetDelta = this.#offsetDelta();
+      this.#previous = offsetDelta;
+      const offset = first === undefined ? firstOffset + BigInt(offsetDelta) : BigInt(first + offsetDelta);
+      const key = this.#view(end);
+      const value = this.#view(end);
+      records.push({
+        topic,
+        partition,
+        offset,
+        timestampMs: timestampMs ?? firstTimestampMs + timestampDelta,
+        key,
+        value,
+        headers: this.#headers(end),
+      });
       this.#position = end;
+      this.#recordsLeft -= 1;
     }
     // With another count records would be left out in silence.
-    if (this.#position !== this.#bytes.length)
+    if (this.isRead && this.#position !== this.#bytes.length)
       throw new Error("a batch has other records than it tells: it is damaged");
-    return records;
+  }
+
+  /** Counts the records that there is room for. */
+  #beginPart(room: ResultRoom): number {
+    const start = this.#position;
+    let count = 0;
+    let partEnd = start;
+    for (; count < this.#recordsLeft; count += 1) {
+      const end = this.#recordEnd();
+      if (!room.take(end - partEnd)) break;
+      partEnd = end;
+      this.#position = end;
+    }
+    this.#position = start;
+    const isWhole = start === 0 && count === this.#recordsLeft;
+    this.#memory = isWhole ? this.#bytes : Buffer.from(this.#bytes.subarray(start, partEnd));
+    this.#memoryStart = isWhole ? 0 : start;
+    return count;
+  }
+
+  #recordEnd(): number {
+    const length = this.#integer();
+    const end = this.#position + length;
+    if (length < 0 || end > this.#bytes.length) throw damaged();
+    return end;
+  }
+
+  #offsetDelta(): number {
+    const offsetDelta = this.#integer();
+    // Out of order a record would be left out, or come twice.
+    if (offsetDelta <= this.#previous || offsetDelta > this.#origin.lastDelta)
+      throw new Error("a record is not in its place: it is damaged");
+    return offsetDelta;
   }
 
   #headers(end: number): readonly RecordHeader[] {
@@ -90,7 +152,7 @@ export class RecordReader {
     const next = start + length;
     if (next > end) throw damaged();
     this.#position = next;
-    return this.#bytes.subarray(start, next);
+    return this.#memory.subarray(start - this.#memoryStart, next - this.#memoryStart);
   }
 
   /** A signed number of up to 32 bits: 7 bits in a byte, the low ones first, the sign in the lowest. */

@@ -2,15 +2,8 @@ import { randomBytes } from "node:crypto";
 import { LogSourceError, type RecordInput } from "@tidemark/core";
 import { describeWithServer } from "@tidemark/test-support/servers";
 import { expect, it } from "vitest";
-import {
-  fetchFrom,
-  makeConfiguredTopic,
-  makeTopic,
-  openLog,
-  readAll,
-  texts,
-  textsOf,
-} from "./fixtures/kafka-test-client.ts";
+import { openCountingLog, readParts } from "./fixtures/counted-fetches.ts";
+import { makeConfiguredTopic, makeTopic, openLog, readAll, texts, textsOf } from "./fixtures/kafka-test-client.ts";
 
 await describeWithServer("kafka", (server) => {
   it("writes in order what is more than the brokers' limit for one batch, a megabyte", async () => {
@@ -25,18 +18,19 @@ await describeWithServer("kafka", (server) => {
 
   it("writes as one batch what the topic takes, and otherwise as many as it must be", async () => {
     const log = await openLog(server);
+    const counted = await openCountingLog(server);
     const records = (count: number, bytes: number): RecordInput[] =>
       Array.from({ length: count }, () => ({ value: randomBytes(bytes) }));
     const large = await makeConfiguredTopic(log, server, { "max.message.bytes": "8000000" });
     await log.producer.produce(large, 0, records(60, 100_000));
-    // A batch comes whole, however little was asked for.
-    expect((await fetchFrom(log, large, { maxBytes: 1, maxWait: 10_000 })).records).toHaveLength(60);
+    // A broker answers with a whole batch, however little was asked for.
+    expect((await readParts(counted.log, large, 60n, 0n, 1)).flat()).toHaveLength(60);
+    expect(counted.fetches()).toBe(1);
 
     const small = await makeConfiguredTopic(log, server, { "max.message.bytes": "3000" });
     await log.producer.produce(small, 0, records(100, 100));
-    const { records: first } = await fetchFrom(log, small, { maxBytes: 1, maxWait: 10_000 });
-    expect(first.length).toBeGreaterThan(5);
-    expect(await readAll(log, small)).toHaveLength(100);
+    expect((await readParts(counted.log, small, 100n, 0n, 1)).flat()).toHaveLength(100);
+    expect(counted.fetches() - 1).toBeLessThan(100 / 5);
     // What was learnt of the topic holds for the next call.
     expect(await log.producer.produce(small, 0, records(100, 100))).toBe(100n);
   });
