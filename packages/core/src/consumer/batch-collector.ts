@@ -1,4 +1,5 @@
 import type { LogRecord } from "../log-source.ts";
+import { bytesOf } from "./record-bytes.ts";
 import type { ConsumedPartition } from "./consumed-partition.ts";
 import type { RecordBatch } from "./consumer.ts";
 import type { Reading } from "./reading.ts";
@@ -9,6 +10,8 @@ export interface BatchOptions {
   readonly maxRecords: number;
   /** Milliseconds that a batch waits for more records. */
   readonly linger: number;
+  /** The most bytes of records that wait in batches; then the oldest goes as it is. */
+  readonly maxBytes: number;
 }
 
 /** Hands a batch out: says so of each record, and leaves out those that are done already. `undefined`: all of them are. */
@@ -21,6 +24,7 @@ export class BatchCollector implements LoopSource<RecordBatch> {
   readonly #handOut: HandOutBatch;
   // Batches that wait for more records, the oldest first.
   readonly #open = new Map<ConsumedPartition, { readonly records: LogRecord[]; readonly dueAt: number }>();
+  #heldBytes = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(reading: Reading, options: BatchOptions, handOut: HandOutBatch) {
@@ -55,7 +59,8 @@ export class BatchCollector implements LoopSource<RecordBatch> {
     }
     const now = performance.now();
     for (const [partition, { dueAt }] of this.#open) {
-      if (!this.#reading.partitions.has(partition) || dueAt > now) continue;
+      // One that is lost is left out when it is handed out; to one that is read to its end nothing comes.
+      if (this.#reading.partitions.has(partition) && dueAt > now && this.#heldBytes < this.#options.maxBytes) continue;
       const batch = this.#close(partition);
       if (batch !== undefined) return batch;
     }
@@ -74,6 +79,7 @@ export class BatchCollector implements LoopSource<RecordBatch> {
       const record = partition.take();
       if (record === undefined) break;
       open.records.push(record);
+      this.#heldBytes += bytesOf(record);
     }
     const isWhole = open.records.length >= maxRecords || linger === 0 || partition.isFinished;
     const batch = isWhole ? this.#close(partition) : undefined;
@@ -85,6 +91,7 @@ export class BatchCollector implements LoopSource<RecordBatch> {
   #close(partition: ConsumedPartition): RecordBatch | undefined {
     const records = this.#open.get(partition)?.records ?? [];
     this.#open.delete(partition);
+    for (const record of records) this.#heldBytes -= bytesOf(record);
     // Reading went elsewhere meanwhile: what was fetched before is handed out by nobody any more.
     const isOfNow = partition.isHeldBack;
     partition.isHeldBack = false;

@@ -1,4 +1,6 @@
 import type { OffsetOutOfRangeError } from "../errors/offset-out-of-range-error.ts";
+import { Acknowledgements } from "../session/acknowledgements.ts";
+import { validateName, validateOffset } from "../driver/validation.ts";
 import type { FetchResult, LogRecord } from "../log-source.ts";
 
 const NO_RECORDS: readonly LogRecord[] = [];
@@ -16,6 +18,8 @@ export class ConsumedPartition {
   refused: { readonly offset: bigint; readonly error: OffsetOutOfRangeError } | undefined;
   /** Where the log ended when it answered last. */
   highWatermark: bigint | undefined;
+  /** When the fetch under way, or the last, was sent, by the monotonic clock. */
+  fetchedAt = 0;
   /** How many fetches have failed in a row. */
   failures = 0;
   /** How many resets in a row gave an offset that the log refused again. */
@@ -35,6 +39,7 @@ export class ConsumedPartition {
   // Without a session: the record handed out last, or the position where there was none yet.
   #position: bigint;
   #handedOut: bigint | undefined;
+  readonly #acknowledgements = new Acknowledgements();
   // A position beyond the end is not the end: the log has to refuse it first.
   #isBeyondEnd = false;
 
@@ -78,6 +83,15 @@ export class ConsumedPartition {
 
   /** Takes in what a fetch brought. */
   fill({ records, nextOffset, mark, highWatermark }: FetchResult): void {
+    if (!Array.isArray(records)) throw new TypeError("the log source answered without records");
+    if (typeof nextOffset !== "bigint")
+      throw new TypeError(`the log source gave no nextOffset, but ${typeof nextOffset}`);
+    if (mark !== undefined) validateName("mark", mark);
+    const last = (records as readonly LogRecord[]).at(-1);
+    if (last !== undefined) validateOffset("offset", last.offset);
+    if (last !== undefined && nextOffset <= last.offset) {
+      throw new TypeError(`the log source gave nextOffset ${nextOffset} after a record ${last.offset}`);
+    }
     const asked = this.nextFetch;
     // A log may answer with whole batches that begin earlier than what was asked for.
     const isEarlier = (records[0]?.offset ?? asked) < asked;
@@ -98,8 +112,19 @@ export class ConsumedPartition {
     if (record === undefined) return undefined;
     this.#index += 1;
     this.hasBegun = true;
-    this.#handedOut = record.offset;
     return record;
+  }
+
+  /** A record is handed out, and nobody keeps its position. With `isAcknowledged`, it counts when it is done. */
+  handOut(offset: bigint, isAcknowledged: boolean): void {
+    if (isAcknowledged) this.#acknowledgements.deliver(offset);
+    else this.#handedOut = offset;
+  }
+
+  /** A record is done that was handed out so. */
+  done(offset: bigint): void {
+    this.#acknowledgements.acknowledge(offset);
+    this.#handedOut = this.#acknowledgements.advance() ?? this.#handedOut;
   }
 
   /** Goes on elsewhere, on a log that may end earlier than the one before. */
@@ -118,6 +143,7 @@ export class ConsumedPartition {
     this.mark = mark;
     this.#position = offset;
     this.#handedOut = undefined;
+    this.#acknowledgements.reset();
     this.#records = NO_RECORDS;
     this.#index = 0;
     this.failures = 0;

@@ -121,7 +121,7 @@ export async function resolveConsumerOptions<Transaction>(
 }
 
 /** Checks how batches are to be made, and fills in the defaults. */
-export function resolveBatchesOptions(options: BatchesOptions): BatchOptions {
+export function resolveBatchesOptions(options: BatchesOptions): Omit<BatchOptions, "maxBytes"> {
   validateKnownOptions(options, ["maxRecords", "linger"]);
   const { maxRecords = DEFAULT_MAX_RECORDS, linger = 0 } = options;
   validateWholeNumber("maxRecords", maxRecords, 1, Number.MAX_SAFE_INTEGER);
@@ -130,7 +130,10 @@ export function resolveBatchesOptions(options: BatchesOptions): BatchOptions {
 }
 
 /** Checks how records are to be processed, and fills in the defaults. */
-export function resolveProcessOptions(handler: unknown, options: ProcessOptions): ResolvedProcessOptions {
+export function resolveProcessOptions(
+  handler: unknown,
+  options: ProcessOptions,
+): Omit<ResolvedProcessOptions, "maxBytes"> {
   if (typeof handler !== "function") throw new TypeError(`handler must be a function, not ${describe(handler)}`);
   validateKnownOptions(options, ["concurrency", "order", "onError"]);
   const { concurrency = DEFAULT_CONCURRENCY, order = "partition", onError } = options;

@@ -18,8 +18,8 @@ export async function createConsumer<Transaction = never>(
 /** The same with another strategy: only with `manual` does a consumer know `acknowledge` and `commitWithin`. */
 export async function createConsumer<Transaction = never>(options: ConsumerOptions<Transaction>): Promise<Consumer>;
 export async function createConsumer<Transaction>(options: ConsumerOptions<Transaction>): Promise<Consumer> {
-  const { source, store, signal, onEvent } = options;
   const resolved = await resolveConsumerOptions(options);
+  const { source, store, signal, onEvent } = options;
   const { topic, consumer, strategy, session: sessionOptions } = resolved;
   signal?.throwIfAborted();
   const existing = await source.partitions(topic, { signal });

@@ -32,6 +32,7 @@ export class LogConsumer<Transaction> implements Consumer {
   // The one reading that there is, or the last that there was.
   #loop: { readonly reading: Reading; readonly inHand: LogRecord | RecordBatch | undefined } | undefined;
   #processing: Promise<void> | undefined;
+  #isProcessing = false;
   #stopRefreshing: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
@@ -65,6 +66,7 @@ export class LogConsumer<Transaction> implements Consumer {
 
   commit(done?: RecordPosition | RecordBatch, options?: CommitRecordOptions): void {
     const session = this.#committing("commit");
+    this.#refuseWhileProcessing("commit");
     const record = done === undefined ? undefined : lastOf(done);
     const inHand = this.#loop?.inHand;
     const last = inHand === undefined ? undefined : lastOf(inHand);
@@ -72,6 +74,7 @@ export class LogConsumer<Transaction> implements Consumer {
     const isInHand = record?.partition === last?.partition && record?.offset === last?.offset;
     if (this.strategy === "auto" && record !== undefined && isInHand) session.commit(undefined, options);
     else session.commit(record, options);
+    this.#loop?.reading.resumeAll();
   }
 
   acknowledge(record: RecordPosition): void {
@@ -84,6 +87,7 @@ export class LogConsumer<Transaction> implements Consumer {
     done: RecordPosition | RecordBatch,
     options?: CallOptions,
   ): Promise<void> {
+    this.#refuseWhileProcessing("commitWithin");
     const nextOffset = "records" in done ? done.nextOffset : undefined;
     await this.#manual("commitWithin").commitWithin(transaction, lastOf(done), options, nextOffset);
   }
@@ -120,10 +124,10 @@ export class LogConsumer<Transaction> implements Consumer {
   }
 
   batches(options: BatchesOptions = {}): AsyncIterable<RecordBatch, void, undefined> {
-    const resolved = resolveBatchesOptions(options);
+    const resolved = { ...resolveBatchesOptions(options), maxBytes: this.#options.maxBufferedBytes / 2 };
     return {
       [Symbol.asyncIterator]: () => {
-        const reading = this.#beginReading();
+        const reading = this.#beginReading(resolved.linger === 0 ? undefined : resolved.maxBytes);
         const collector = new BatchCollector(reading, resolved, (partition, records) =>
           this.#tracked.handOutBatch(partition, records),
         );
@@ -135,12 +139,14 @@ export class LogConsumer<Transaction> implements Consumer {
   }
 
   async process(handler: RecordHandler, options: ProcessOptions = {}): Promise<void> {
-    const resolved = resolveProcessOptions(handler, options);
-    const reading = this.#beginReading();
+    const maxBytes = this.#options.maxBufferedBytes / 2;
+    const resolved = { ...resolveProcessOptions(handler, options), maxBytes };
+    const reading = this.#beginReading(maxBytes);
     this.#loop = { reading, inHand: undefined };
     const processor = new RecordProcessor(reading, handler, resolved, this.#tracked);
     this.#tracked.processor = processor;
-    this.#processing = this.#process(reading, processor);
+    this.#isProcessing = true;
+    this.#processing = this.#process(reading, processor).finally(() => (this.#isProcessing = false));
     await this.#processing;
   }
 
@@ -150,25 +156,27 @@ export class LogConsumer<Transaction> implements Consumer {
       await processor.run(this.#signal);
     } catch (error) {
       reading.end();
+      if (this.#signal?.aborted === true) throw this.#signal.reason;
       // The failure itself is what the caller has to hear.
       await this.#tracked.left().catch(() => undefined);
       if (reading.signal.aborted && error === reading.signal.reason) return;
       throw error;
     } finally {
       reading.end();
-      this.#tracked.processor = undefined;
+      this.#tracked.endProcessing(processor);
     }
     await this.#tracked.left();
   }
 
-  #beginReading(): Reading {
+  /** The rest of `maxBufferedBytes` is for records that wait beside the reading. */
+  #beginReading(maxBufferedBytes = this.#options.maxBufferedBytes): Reading {
     const name = `the consumer of topic ${JSON.stringify(this.topic)}`;
     if (this.#closing !== undefined) throw new ConsumerStateError(`${name} is closed`, { code: "CLOSED" });
-    if (this.#loop?.reading.isOver === false) {
+    if (this.#loop?.reading.isOver === false || this.#isProcessing) {
       const message = `${name} is being read: leave that loop first, or create a second consumer`;
       throw new ConsumerStateError(message, { code: "ALREADY_READING" });
     }
-    const { maxBytes, maxBufferedBytes, maxWait, resetPolicy } = this.#options;
+    const { maxBytes, maxWait, resetPolicy } = this.#options;
     const options = { source: this.#source, topic: this.topic, maxBytes, maxBufferedBytes, maxWait, resetPolicy };
     return new Reading({ ...options, emit: this.#emit }, this.#tracked);
   }
@@ -207,7 +215,7 @@ export class LogConsumer<Transaction> implements Consumer {
     this.#stopRefreshing = refreshEvery(
       this.#options.partitionRefreshInterval,
       async () => {
-        if (this.#tracked.session?.fenced === undefined) await this.#tracked.addNew(this.#loop?.reading);
+        if (this.#tracked.session?.fenced === undefined) await this.#tracked.addNew(() => this.#loop?.reading);
       },
       (error) => {
         if (this.#tracked.closed.signal.aborted || this.#tracked.session?.fenced !== undefined) return;
@@ -225,6 +233,12 @@ export class LogConsumer<Transaction> implements Consumer {
     if (session !== undefined) return session;
     const message = `${verb} needs a consumer that commits: give store and consumer, and a strategy other than "none"`;
     throw new ConsumerStateError(message, { code: "NEEDS_MANUAL" });
+  }
+
+  #refuseWhileProcessing(verb: string): void {
+    if (!this.#isProcessing) return;
+    const message = `${verb} while process() works: it acknowledges by itself, and records that wait for a handler would count as done`;
+    throw new ConsumerStateError(message, { code: "ALREADY_READING" });
   }
 
   #manual(verb: string): StoreOffsetSession<Transaction> {

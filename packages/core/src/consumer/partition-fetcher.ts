@@ -73,9 +73,12 @@ export class PartitionFetcher {
     const { source, topic, maxWait } = this.#options;
     const { nextFetch: offset, mark } = partition;
     this.#fetching.add(partition);
+    partition.fetchedAt = performance.now();
     const maxBytes = this.#budget.take(partition, this.#owner.partitions.size);
-    source
-      .fetch({ topic, partition: partition.number, offset, maxBytes, maxWait, mark, signal: this.#signal })
+    const request = { topic, partition: partition.number, offset, maxBytes, maxWait, mark, signal: this.#signal };
+    // A source that throws instead of rejecting fails all the same.
+    Promise.resolve()
+      .then(() => source.fetch(request))
       .then((result) => {
         // An answer that comes late is for a loop that is over, or a partition that is not read any more.
         if (this.#signal.aborted || !this.#owner.partitions.has(partition)) return;

@@ -5,6 +5,10 @@ import type { ConsumedPartition } from "./consumed-partition.ts";
 import { type FetcherOptions, type FetcherOwner, PartitionFetcher } from "./partition-fetcher.ts";
 import { TurnClock } from "./turn-clock.ts";
 
+// An answer without records that comes sooner than this was not waited for; the next one is asked for after a pause.
+const SOON_MS = 10;
+const PAUSE_MS = 20;
+
 /** What a reading asks of its consumer. */
 export interface ReadingOwner {
   /** Throws if the consumer may not go on. */
@@ -111,6 +115,11 @@ export class Reading implements FetcherOwner {
     this.wake();
   }
 
+  /** Some of all partitions may be done. */
+  resumeAll(): void {
+    for (const partition of [...this.#aside]) this.resume(partition);
+  }
+
   takeNow(): LogRecord | undefined {
     return this.mayTake() ? this.#take() : undefined;
   }
@@ -183,8 +192,8 @@ export class Reading implements FetcherOwner {
     else if (partition.isFilled) this.#filled.add(partition);
     else if (partition.failures === 0) {
       this.#owner.caughtUp(partition);
-      // Not at once: a log that has nothing to say and does not wait either would keep the event loop.
-      setImmediate(() => this.#fetch(partition));
+      // Not at once: a log that has nothing to say and does not wait either would take all of a core.
+      setTimeout(() => this.#fetch(partition), performance.now() - partition.fetchedAt < SOON_MS ? PAUSE_MS : 0);
     }
     this.wake();
   }

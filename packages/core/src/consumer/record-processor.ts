@@ -1,10 +1,12 @@
 import { backoffMs } from "../driver/deadline.ts";
 import type { LogRecord } from "../log-source.ts";
+import { bytesOf } from "./record-bytes.ts";
 import type { ConsumedPartition } from "./consumed-partition.ts";
 import type { ProcessOptions, RecordHandler } from "./consumer.ts";
 import type { Reading } from "./reading.ts";
 
-const RETRY_BASE_MS = 100;
+// The pause is any part of the upper half: from 100 ms.
+const RETRY_BASE_MS = 200;
 const RETRY_MAX_MS = 30_000;
 const MAX_TURN_MS = 10;
 // How many records may be handed out and not done, all partitions together.
@@ -17,6 +19,8 @@ export interface ResolvedProcessOptions {
   readonly concurrency: number;
   readonly order: "partition" | "key" | "none";
   readonly onError: ProcessOptions["onError"];
+  /** The most bytes of records that are handed out and not done. */
+  readonly maxBytes: number;
 }
 
 /** What a processor asks of its consumer. */
@@ -27,13 +31,15 @@ export interface ProcessorOwner {
   /** A record is about to be handed out. `false`: it is done already, and is skipped. */
   handsOut(partition: ConsumedPartition, record: LogRecord): boolean;
   /** A record is done. */
-  done(record: LogRecord): void;
+  done(partition: ConsumedPartition, record: LogRecord): void;
 }
 
 /** A record that is handed out and not done. */
 interface Task {
   readonly partition: ConsumedPartition;
   readonly record: LogRecord;
+  /** The claim's epoch when it was handed out. */
+  readonly epoch: number;
   attempt: number;
 }
 
@@ -55,6 +61,7 @@ export class RecordProcessor {
   readonly #outstanding = new Map<ConsumedPartition, number>();
   readonly #retries = new Set<NodeJS.Timeout>();
   #outstandingCount = 0;
+  #outstandingBytes = 0;
   #running = 0;
   #failure: { readonly error: unknown } | undefined;
   #isStopping = false;
@@ -72,13 +79,17 @@ export class RecordProcessor {
 
   /** Whether one more record of a partition may be handed out. */
   hasRoom(partition: ConsumedPartition): boolean {
-    const share = Math.ceil(MAX_OUTSTANDING / Math.max(1, this.#reading.partitions.size));
-    return (this.#outstanding.get(partition) ?? 0) < share;
+    // Room is kept for one partition more than have something now.
+    const sharing = Math.min(this.#reading.partitions.size, this.#outstanding.size + 1);
+    return (this.#outstanding.get(partition) ?? 0) < Math.ceil(MAX_OUTSTANDING / Math.max(1, sharing));
   }
 
   /** Works until the reading ends, an error stops it, or the signal aborts it. Rejects with what stopped it. */
   async run(signal: AbortSignal | undefined): Promise<void> {
-    const onAbort = (): void => this.#handlers.abort(signal?.reason);
+    const onAbort = (): void => {
+      this.#handlers.abort(signal?.reason);
+      this.#idle.resolve();
+    };
     const onEnd = (): void => this.#halt();
     signal?.addEventListener("abort", onAbort, { once: true });
     this.#reading.signal.addEventListener("abort", onEnd, { once: true });
@@ -102,12 +113,14 @@ export class RecordProcessor {
   /** Takes what there is room for. Gives `true` when nothing more is to be taken, ever. */
   #fill(): true | undefined {
     if (this.#isStopping) return true;
-    while (this.#outstandingCount < MAX_OUTSTANDING) {
+    while (this.#outstandingCount < MAX_OUTSTANDING && this.#outstandingBytes < this.#options.maxBytes) {
       const partition = this.#reading.nextFilled();
       if (partition === undefined) break;
       const record = partition.take();
-      if (record !== undefined && this.#owner.handsOut(partition, record))
-        this.#enqueue({ partition, record, attempt: 1 });
+      if (record !== undefined && this.#owner.handsOut(partition, record)) {
+        const epoch = this.#owner.epoch(record.partition) ?? 0;
+        this.#enqueue({ partition, record, epoch, attempt: 1 });
+      }
       if (partition.isFilled && !partition.isFinished) this.#reading.giveBack(partition);
       else this.#reading.emptied(partition);
     }
@@ -117,6 +130,7 @@ export class RecordProcessor {
 
   #enqueue(task: Task): void {
     this.#outstandingCount += 1;
+    this.#outstandingBytes += bytesOf(task.record);
     this.#outstanding.set(task.partition, (this.#outstanding.get(task.partition) ?? 0) + 1);
     const key = laneKey(this.#options.order, task);
     const lane = key === undefined ? undefined : this.#lanes.get(key);
@@ -154,13 +168,14 @@ export class RecordProcessor {
 
   /** One attempt. Never rejects. */
   async #work(lane: Lane, task: Task): Promise<void> {
-    const { record, attempt, partition } = task;
+    const { record, attempt, partition, epoch } = task;
     const { signal } = this.#handlers;
     let retryInMs: number | undefined;
     let isDone = false;
     try {
-      if (this.#owner.isHeld(partition)) {
-        await this.#handler(record, { signal, attempt, epoch: this.#owner.epoch(record.partition) ?? 0 });
+      // Lost, or reset, since it was handed out: it is another's, or of a log that is gone.
+      if (this.#owner.isHeld(partition) && (this.#owner.epoch(record.partition) ?? 0) === epoch) {
+        await this.#handler(record, { signal, attempt, epoch });
       }
       isDone = true;
     } catch (error) {
@@ -196,11 +211,12 @@ export class RecordProcessor {
     if (left === 0) this.#outstanding.delete(partition);
     else this.#outstanding.set(partition, left);
     this.#outstandingCount -= 1;
+    this.#outstandingBytes -= bytesOf(record);
     lane.tasks.shift();
     if (lane.tasks.length > 0) this.#ready.push(lane);
     else if (lane.key !== undefined) this.#lanes.delete(lane.key);
     try {
-      this.#owner.done(record);
+      this.#owner.done(partition, record);
     } catch (error) {
       // A session that was fenced, or closed, takes no more.
       this.#stop(error);

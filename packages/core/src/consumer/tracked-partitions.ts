@@ -128,7 +128,7 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
   }
 
   /** Takes in the partitions that the topic has by now, each from its earliest record. */
-  async addNew(reading: Reading | undefined): Promise<void> {
+  async addNew(readingNow: () => Reading | undefined): Promise<void> {
     const { signal } = this.closed;
     const current = await this.#source.partitions(this.#options.topic, { signal });
     // One that was lost is not claimed back.
@@ -136,15 +136,22 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
       (partition) => !this.#partitions.has(partition) && this.session?.hasLost(partition) !== true,
     );
     if (added.length === 0) return;
-    await this.session?.claim(added, { signal });
-    await this.begin(added, { kind: "policy", policy: defaultOffsetResetPolicy });
-    for (const number of added) {
+    let failure: unknown;
+    await this.session?.claim(added, { signal }).catch((error: unknown) => (failure = error));
+    // Those that could be claimed are read; the others are tried again.
+    const claimed = added.filter(
+      (partition) => this.session === undefined || this.session.held(partition) !== undefined,
+    );
+    if (claimed.length > 0) await this.begin(claimed, { kind: "policy", policy: defaultOffsetResetPolicy });
+    const reading = readingNow();
+    for (const number of claimed) {
       this.#emit({ type: "partition-added", topic: this.#options.topic, partition: number });
       const partition = this.#partitions.get(number);
       if (partition === undefined || reading === undefined || reading.isOver || this.#options.untilEnd) continue;
       partition.begin(this.position(number) ?? 0n, this.session?.held(number)?.mark, undefined);
       reading.add([partition]);
     }
+    if (failure !== undefined) throw failure;
   }
 
   /** Hands a batch out: what is done already is left out. `undefined`: all of it is. */
@@ -183,8 +190,12 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
     await this.#untilDurable(() => this.session?.hasUnflushed === false, signal);
   }
 
-  handsOut({ mark }: ConsumedPartition, record: LogRecord): boolean {
-    if (this.session === undefined) return true;
+  handsOut(partition: ConsumedPartition, record: LogRecord): boolean {
+    if (this.session === undefined) {
+      partition.handOut(record.offset, this.processor !== undefined);
+      return true;
+    }
+    const { mark } = partition;
     return this.#isAcknowledging ? this.session.deliver(record, mark) : this.session.handOut(record, mark);
   }
 
@@ -197,8 +208,16 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
     return this.#partitions.get(partition.number) === partition;
   }
 
-  done(record: LogRecord): void {
-    this.session?.acknowledge(record);
+  done(partition: ConsumedPartition, record: LogRecord): void {
+    if (this.session === undefined) partition.done(record.offset);
+    else this.session.acknowledge(record);
+  }
+
+  /** Nobody works on records any more: what was handed out and is not done is handed out again. */
+  endProcessing(processor: RecordProcessor): void {
+    if (this.processor !== processor) return;
+    this.processor = undefined;
+    for (const number of this.#partitions.keys()) this.session?.held(number)?.reread();
   }
 
   caughtUp({ number, nextFetch, isHeldBack }: ConsumedPartition): void {
@@ -220,8 +239,10 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
 
   async open(reading: Reading): Promise<void> {
     const { signal } = reading;
-    const ends = this.#options.untilEnd ? await lookUpBounds(this.#log, this.numbers, signal) : undefined;
+    // Those that there are now: one that comes meanwhile has no end to be read to.
     const partitions = [...this.#partitions.values()];
+    const numbers = partitions.map(({ number }) => number);
+    const ends = this.#options.untilEnd ? await lookUpBounds(this.#log, numbers, signal) : undefined;
     for (const partition of partitions) {
       const held = this.session?.held(partition.number);
       // What an earlier loop handed out and nobody committed comes again.

@@ -2,8 +2,9 @@ import { MAX_ACKNOWLEDGED_BYTES } from "../driver/entry-validation.ts";
 import { rangesText } from "../driver/ranges-text.ts";
 import type { OffsetRange } from "../offset-record.ts";
 
-// Fewer ranges than this fit for certain: each takes 47 characters at most.
+// Fewer ranges than this fit for certain, each takes 47 characters at most; more than that never do, each takes 10 at least.
 const FEW_RANGES = 20;
+const TOO_MANY_RANGES = 102;
 
 /**
  * Follows records that are delivered in order and acknowledged in any order, and tells up to which one all are done.
@@ -37,15 +38,24 @@ export class Acknowledgements {
 
   /** Whether what is done is more than can be stored: then nothing more should be handed out. */
   get isFull(): boolean {
+    if (this.#done.length > TOO_MANY_RANGES) return true;
     return this.#done.length > FEW_RANGES && rangesText(this.#done).length > MAX_ACKNOWLEDGED_BYTES;
   }
 
   /** What is done beyond a position, as much as can be stored, the lowest first; `undefined` for nothing. */
   beyond(position: bigint): OffsetRange[] | undefined {
     if (this.#done.length === 0) return undefined;
-    const ranges = this.#done.filter(({ from }) => from > position);
+    const ranges = this.#done
+      .filter(({ to }) => to > position + 1n)
+      .slice(0, TOO_MANY_RANGES)
+      .map(({ from, to }) => ({ from: from > position ? from : position + 1n, to }));
     while (ranges.length > FEW_RANGES && rangesText(ranges).length > MAX_ACKNOWLEDGED_BYTES) ranges.pop();
     return ranges.length === 0 ? undefined : ranges;
+  }
+
+  /** The offset after the records from this one on that are done; the offset itself if it is not. */
+  doneTo(offset: bigint): bigint {
+    return this.#rangeAt(offset)?.to ?? offset;
   }
 
   /** Whether any record is done and not passed. */
@@ -112,7 +122,7 @@ export class Acknowledgements {
     this.#head = 0;
     this.#end = 0;
     this.#through = undefined;
-    if (doneBefore !== undefined) this.#done = this.#done.filter(({ from }) => from > doneBefore);
+    if (doneBefore !== undefined) this.#done = this.#done.filter(({ to }) => to > doneBefore);
   }
 
   /** Forgets everything. */

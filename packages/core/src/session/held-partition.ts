@@ -78,6 +78,8 @@ export class HeldPartition {
   #unanswered: PartitionWrite | undefined;
   #marks: PositionMarks;
   #metadata: string | undefined;
+  // What is stored as such.
+  #stored: string | undefined;
   #ttlToSend: number | undefined;
 
   constructor(session: object, key: OffsetKey, { token, epoch, record, ttl }: HeldClaim) {
@@ -89,6 +91,7 @@ export class HeldPartition {
     this.ttl = ttl;
     this.#committed = record?.nextOffset;
     this.#durable = record?.nextOffset;
+    this.#stored = record?.metadata;
     this.#marks = new PositionMarks(record?.mark);
     this.#acknowledgements = new Acknowledgements(record?.acknowledged);
   }
@@ -122,6 +125,16 @@ export class HeldPartition {
   /** Whether a record is done already. */
   isDone(offset: bigint): boolean {
     return this.#acknowledgements.isDone(offset);
+  }
+
+  /** The offset after the records from this one on that are done. */
+  doneTo(offset: bigint): bigint {
+    return this.#acknowledgements.doneTo(offset);
+  }
+
+  /** The lowest record that is handed out and not done. */
+  get lowestOutstanding(): bigint | undefined {
+    return this.#acknowledgements.lowest;
   }
 
   /** Whether any record beyond the position is done. */
@@ -173,7 +186,7 @@ export class HeldPartition {
   /** Commits up to and with a record. Gives whether the partition became dirty by it. */
   commit(offset: bigint): boolean {
     this.inTransactionUntil = 0;
-    this.#refuseUndelivered(offset);
+    this.refuseUndelivered(offset);
     this.#acknowledgements.acknowledgeThrough(offset);
     return this.#commitRecord(this.#acknowledgements.advance() ?? offset);
   }
@@ -183,7 +196,7 @@ export class HeldPartition {
     if (this.#highest === undefined) {
       throw new RangeError(`no record of ${this.#name} was delivered: call deliver(record) before acknowledge(record)`);
     }
-    this.#refuseUndelivered(offset);
+    this.refuseUndelivered(offset);
     return this.#acknowledgements.acknowledge(offset) && this.settle(true);
   }
 
@@ -245,7 +258,8 @@ export class HeldPartition {
         key: this.key,
         nextOffset,
         mark: nextOffset === undefined ? undefined : this.mark,
-        metadata: nextOffset === undefined ? undefined : this.#metadata,
+        // Written anew, the record has nothing to keep it from.
+        metadata: nextOffset === undefined ? undefined : recreate ? (this.#metadata ?? this.#stored) : this.#metadata,
         acknowledged: nextOffset === undefined ? undefined : this.acknowledgedBeyond(nextOffset),
         ttl: recreate ? (this.#ttlToSend ?? this.ttl) : this.#ttlToSend,
         ...(recreate && { recreate, owner: recreateAs }),
@@ -278,6 +292,7 @@ export class HeldPartition {
     this.ttl = answer.ttl;
     if (entry.ttl === this.#ttlToSend) this.#ttlToSend = undefined;
     if (entry.nextOffset === undefined) return;
+    if (entry.metadata !== undefined) this.#stored = entry.metadata;
     if (entry.metadata === this.#metadata) this.#metadata = undefined;
     if (resets === this.#resets) this.#resetFrom = undefined;
     this.#settled(changes, entry.nextOffset, sentAt);
@@ -292,7 +307,8 @@ export class HeldPartition {
     return `partition ${this.key.partition} of topic ${JSON.stringify(this.key.topic)}`;
   }
 
-  #refuseUndelivered(offset: bigint): void {
+  /** A record that nobody was given cannot be done. Where nothing was handed out at all, nobody says what is. */
+  refuseUndelivered(offset: bigint): void {
     const highest = this.#highest ?? this.delivered;
     if (highest === undefined || offset <= highest) return;
     throw new RangeError(

@@ -65,10 +65,12 @@ export class PositionFlusher {
     return this.#fenced;
   }
 
-  /** Whether something committed is not durable, and can be written: what a caller's transaction is open on cannot. */
+  /** Whether something committed is not durable, and can be: what a caller's transaction is open on, or is refused, cannot. */
   get hasDirty(): boolean {
     const now = performance.now();
-    for (const { inTransactionUntil } of this.#dirty) if (inTransactionUntil <= now) return true;
+    for (const { inTransactionUntil, refusal } of this.#dirty) {
+      if (inTransactionUntil <= now && refusal === undefined) return true;
+    }
     return false;
   }
 
@@ -111,6 +113,13 @@ export class PositionFlusher {
     await this.#lastWrite;
   }
 
+  /** Ends claims that came when all had ended; one that cannot be ended is an event. */
+  async letGo(partitions: readonly HeldPartition[]): Promise<void> {
+    await this.#idle();
+    for (const partition of partitions) partition.isReleasing = true;
+    await this.#send(this.#writesOf(partitions));
+  }
+
   /** The claim is lost: what is still owned is written once more, and then nothing ever again. */
   fence(error: OffsetFencedError): void {
     this.#fenced ??= error;
@@ -146,7 +155,10 @@ export class PositionFlusher {
   async #writeLast(): Promise<void> {
     await this.#idle();
     // What fails here is an event: nobody is left to try it again.
-    await this.#send(this.#writesOf(this.#dirty));
+    const { held } = this.#context;
+    // The others' claims end, too: nobody is left to hold them.
+    for (const partition of held.values()) partition.isReleasing = true;
+    await this.#send(this.#writesOf(held.values()));
   }
 
   async #idle(): Promise<void> {
@@ -163,7 +175,7 @@ export class PositionFlusher {
     const at =
       this.#failures > 0
         ? now + backoffMs(this.#failures - 1, RETRY_BASE_MS, RETRY_MAX_MS)
-        : Math.min(this.#oldest() + this.#flushInterval, this.#renewals.nextAt);
+        : Math.min(this.#oldest() + this.#flushInterval, this.#renewals.nextAt, this.#refusedAgainAt(now));
     if (at >= this.#timerAt) return;
     clearTimeout(this.#timer);
     this.#timerAt = at;
@@ -189,6 +201,11 @@ export class PositionFlusher {
     return untilTransaction;
   }
 
+  #refusedAgainAt(now: number): number {
+    for (const { refusal } of this.#dirty) if (refusal !== undefined) return now + RETRY_MAX_MS;
+    return Number.POSITIVE_INFINITY;
+  }
+
   /** Begins the one write: what is dirty, and these partitions. */
   #start(others: readonly HeldPartition[]): Promise<void> {
     clearTimeout(this.#timer);
@@ -204,14 +221,12 @@ export class PositionFlusher {
   }
 
   #ended(failure: OffsetStoreError | undefined): void {
-    if (failure !== undefined) {
-      this.#failures += 1;
-      this.#renewals.failed();
-      this.stall.watch(this.#oldest());
-    } else {
-      this.#failures = 0;
-      this.stall.recovered();
-    }
+    const oldest = this.#oldest();
+    // What is refused for good is tried again now and then, and holds up no other.
+    this.#failures = failure === undefined || isFinal(failure) ? 0 : this.#failures + 1;
+    if (failure !== undefined) this.#renewals.failed();
+    if (failure === undefined || oldest === Number.POSITIVE_INFINITY) this.stall.recovered();
+    else this.stall.watch(oldest);
     this.#schedule();
   }
 
@@ -276,6 +291,8 @@ export class PositionFlusher {
   ): PartitionWrite | undefined {
     const { options, emit, onFenced, onReleased } = this.#context;
     const { partition, entry } = write;
+    // Lost and claimed again meanwhile: the answer is to the former claim.
+    if (this.#context.held.get(partition.key.partition) !== partition) return undefined;
     switch (outcome.status) {
       case "committed":
         if (entry.recreate === true) emit({ type: "recreated", key: partition.key, nextOffset: entry.nextOffset });

@@ -1,6 +1,13 @@
 import { abortable } from "../abortable.ts";
 import { validateMetadata } from "../driver/entry-validation.ts";
-import { MAX_OFFSET, validateOffset } from "../driver/validation.ts";
+import {
+  describe,
+  MAX_OFFSET,
+  validateKnownOptions,
+  validateName,
+  validateOffset,
+  validateSignal,
+} from "../driver/validation.ts";
 import { ConsumerStateError } from "../errors/consumer-state-error.ts";
 import { OffsetFencedError } from "../errors/offset-fenced-error.ts";
 import { OffsetStoreError } from "../errors/offset-store-error.ts";
@@ -115,10 +122,11 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       ...{ owner, ttl },
     }));
     const outcomes = entries.length === 0 ? [] : await this.#store.claim(entries, options);
+    let failure: OffsetStoreError | undefined;
     for (const [index, outcome] of outcomes.entries()) {
       const entry = entries[index];
-      if (outcome.status === "failed") throw outcome.error;
-      if (entry === undefined) continue;
+      if (outcome.status === "failed") failure ??= outcome.error;
+      if (outcome.status === "failed" || entry === undefined) continue;
       const { epoch, record } = outcome;
       const { key, token } = entry;
       const held = new HeldPartition(this, key, {
@@ -130,10 +138,19 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       this.#flusher.watch(held);
     }
     this.#recent = undefined;
+    // Closed or fenced meanwhile: what came too late is let go of.
+    if (this.#closing !== undefined || this.fenced !== undefined) {
+      const late = entries.flatMap(({ key }) => this.#held.get(key.partition) ?? []);
+      await this.#flusher.letGo(late);
+      this.#refuseIfOver();
+    }
+    if (failure !== undefined) throw failure;
   }
 
   async release(partitions: readonly number[], options: CallOptions = {}): Promise<void> {
     this.#refuseIfOver();
+    validateSignal(options.signal);
+    options.signal?.throwIfAborted();
     const held = validatePartitions(partitions).flatMap((partition) => this.#claimed(partition) ?? []);
     await this.#settled(this.#flusher.release(held), options);
   }
@@ -145,6 +162,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   ): void {
     this.#refuseIfOver();
     validateOffset("nextOffset", nextOffset);
+    if (mark !== undefined) validateName("mark", mark);
     const held = this.#claimed(partition);
     if (held === undefined) return;
     held.startAt(nextOffset, ttl, mark);
@@ -154,7 +172,8 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   resetTo(partition: number, nextOffset: bigint, reason: string, { mark }: PositionOptions = {}): void {
     this.#refuseIfOver();
     validateOffset("nextOffset", nextOffset);
-    if (typeof reason !== "string" || reason === "") throw new TypeError("reason must be a text that says why");
+    validateName("reason", reason);
+    if (mark !== undefined) validateName("mark", mark);
     const held = this.#claimed(partition);
     if (held === undefined) return;
     held.resetTo(nextOffset, reason, mark);
@@ -162,7 +181,8 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   }
 
   deliver(record: RecordPosition, mark?: string): boolean {
-    const held = this.#claimed(record.partition);
+    validateOffset("offset", record.offset);
+    const held = this.fenced === undefined ? this.#claimed(record.partition) : undefined;
     if (held === undefined) return false;
     stamp(record, held.era);
     held.deliver(record.offset, mark);
@@ -176,7 +196,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     const held = this.held(partition);
     if (held === undefined) return false;
     if (held.isDone(offset)) {
-      this.passOver(partition, offset + 1n);
+      this.passOver(partition, held.doneTo(offset));
       return false;
     }
     held.handOut(offset, mark);
@@ -191,6 +211,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
 
   commit(record?: RecordPosition, options?: CommitRecordOptions): void {
     this.#refuseIfOver();
+    if (options !== undefined) validateKnownOptions(options, ["metadata"]);
     const metadata = options?.metadata;
     if (metadata !== undefined) validateMetadata(metadata);
     if (record === undefined) {
@@ -237,6 +258,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       const message = `partition ${partition} of topic ${JSON.stringify(this.topic)} was lost or reset after record ${offset} was handed out; roll back`;
       throw new ConsumerStateError(message, { code: "NOT_HELD" });
     }
+    held.refuseUndelivered(offset);
     // Inside a transaction positions only go forward, and one that is open may keep the store from writing elsewhere.
     if (held.isMoving) {
       const message = `partition ${partition} of topic ${JSON.stringify(this.topic)} was reset, and that is not durable yet; roll back, and call flush() before the next transaction begins`;
@@ -262,6 +284,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
 
   async flush(options: CallOptions = {}): Promise<void> {
     this.#refuseIfOver();
+    validateSignal(options.signal);
     options.signal?.throwIfAborted();
     await this.#settled(this.#flusher.flush(), options);
   }
@@ -314,6 +337,8 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   }
 
   #drop(held: HeldPartition): void {
+    // Lost and claimed again meanwhile.
+    if (this.#held.get(held.key.partition) !== held) return;
     this.#held.delete(held.key.partition);
     this.#former.add(held.key.partition);
     this.#flusher.forget(held);
@@ -331,6 +356,9 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
 
   /** The partition of a record, if it is held as it was when the record was handed out. */
   #heldAsDelivered(record: RecordPosition): HeldPartition | undefined {
+    if (typeof record !== "object" || record === null) {
+      throw new TypeError(`record must be an object { partition, offset }, not ${describe(record)}`);
+    }
     const { partition, offset } = record;
     validateOffset("offset", offset);
     if (offset === MAX_OFFSET)
