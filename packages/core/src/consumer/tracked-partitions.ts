@@ -136,8 +136,12 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
       (partition) => !this.#partitions.has(partition) && this.session?.hasLost(partition) !== true,
     );
     if (added.length === 0) return;
-    let failure: unknown;
-    await this.session?.claim(added, { signal }).catch((error: unknown) => (failure = error));
+    let failure: Error | undefined;
+    try {
+      await this.session?.claim(added, { signal });
+    } catch (error) {
+      failure = error instanceof Error ? error : new Error(String(error), { cause: error });
+    }
     // Those that could be claimed are read; the others are tried again.
     const claimed = added.filter(
       (partition) => this.session === undefined || this.session.held(partition) !== undefined,

@@ -317,7 +317,7 @@ test("no claim is left behind by an opening that fails, a claim during close(), 
   expect(await ownerOf(4)).toBeUndefined();
 });
 
-test("what cannot be an offset, a mark or a reason is refused where it is given, and stops no flush (contract 3.8)", async () => {
+test("what cannot be an offset, a mark or a reason is refused where it is given, and stops no flush (contract 3.8a)", async () => {
   const store = createMemoryStore();
   await using session = await openOffsetSession({ ...options, store, partitions: [0, 1] });
   expect(() => session.deliver({ partition: 0, offset: "5" as never })).toThrow(TypeError);
