@@ -70,6 +70,9 @@ export async function runRound(plan: RoundPlan, surroundings: RoundSurroundings)
   };
 }
 
+const LAST_LOOKS = 20;
+const LOOK_AGAIN_MS = 500;
+
 class Round {
   readonly #plan: RoundPlan;
   readonly #surroundings: RoundSurroundings;
@@ -209,7 +212,8 @@ class Round {
   }
 
   /** Looks at the positions, and at what transactions have written, from outside. In an outage it looks another time. */
-  async #observe(): Promise<void> {
+  /** Looks from outside; gives whether there was anything to be seen. */
+  async #observe(): Promise<boolean> {
     const keys = Array.from({ length: this.#plan.partitions }, (_, partition) => ({
       consumer: this.#name,
       topic: this.#name,
@@ -234,8 +238,10 @@ class Round {
         seen = after;
       }
       this.#journal.write(CAMPAIGN, { what: "observed", positions: seen, sink: written });
+      return true;
     } catch {
       // In an outage there is nothing to be seen.
+      return false;
     }
   }
 
@@ -256,7 +262,8 @@ class Round {
     await this.#within(last.over, "the last consumer to reach the end");
     this.#alive.delete(last);
     await last.kill();
-    await this.#observe();
+    // A connection of the observer's own may have died with the server: what is stored in the end has to be seen.
+    for (let attempt = 0; attempt < LAST_LOOKS && !(await this.#observe()); attempt += 1) await pause(LOOK_AGAIN_MS);
   }
 
   async #within(event: Promise<void>, what: string): Promise<void> {
