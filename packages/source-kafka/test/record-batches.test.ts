@@ -35,6 +35,24 @@ it.each<CompressionAlgorithmValue>(["none", "gzip", "snappy", "lz4", "zstd"])(
   },
 );
 
+it("goes on within a batch whose uncompressed bytes it was told to forget", () => {
+  const values = Array.from({ length: 40 }, (_, number) => `value ${number}`);
+  const reader = readerOf(
+    batch(
+      values.map((value) => ({ value: Buffer.from(value) })),
+      "zstd",
+    ),
+  );
+  const read: string[] = [];
+  do {
+    read.push(...reader.read(1_000).records.map(({ value }) => String(value)));
+    expect(reader.uncompressedLength > 0).toBe(reader.hasMore);
+    reader.forgetUncompressed();
+    expect(reader.uncompressedLength).toBe(0);
+  } while (reader.hasMore);
+  expect(read).toEqual(values);
+});
+
 it.each([0n, 2n ** 53n - 2n, 2n ** 62n])("counts offsets from %s exactly", (firstOffset) => {
   const bytes = batch(["a", "b", "c"].map((value) => ({ value: Buffer.from(value) })));
   bytes.writeBigInt64BE(firstOffset);
