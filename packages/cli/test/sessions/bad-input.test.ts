@@ -110,7 +110,10 @@ const usage: readonly (readonly [args: readonly string[], message: RegExp])[] = 
   [["topic", "list", "-O", "xml"], /Allowed choices are table, json, yaml/],
   [["topic", "list", "--config", "not-there.json"], /config file .* cannot be read/],
   [["topic", "list", "--config", "broken.yaml"], /config file .* cannot be read/],
-  [["topic", "list", "--config", "misspelt.json"], /has "stor"; known are store, namespace, log, logOptions, output, plugins/],
+  [
+    ["topic", "list", "--config", "misspelt.json"],
+    /has "stor"; known are store, namespace, log, logOptions, output, plugins/,
+  ],
   [["topic", "list", "--log", "foo:", "--plugin", "not-there"], /plugin "not-there" is not installed/],
   [["produce", "t", "--key-separator", ""], /It must not be empty/],
   [["consumer", "reset"], /missing required argument 'name'/],
