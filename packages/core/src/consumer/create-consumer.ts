@@ -24,8 +24,9 @@ export async function createConsumer<Transaction>(options: ConsumerOptions<Trans
   signal?.throwIfAborted();
   const existing = await source.partitions(topic, { signal });
   const partitions = resolved.partitions ?? existing;
+  const known = new Set(existing);
   for (const partition of partitions) {
-    if (existing.includes(partition)) continue;
+    if (known.has(partition)) continue;
     throw new LogSourceError(
       `topic ${JSON.stringify(topic)} has no partition ${partition}; it has ${existing.length}, numbered from 0`,
       { code: "UNKNOWN_PARTITION", topic, partition },
