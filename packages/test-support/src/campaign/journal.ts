@@ -65,6 +65,9 @@ export interface Journal {
   close(): void;
 }
 
+// No text of an entry has a bare quotation mark, so that this stands at the beginning of a line alone.
+const LINE_START = '{"at":';
+
 /** Opens a journal to append to. */
 export function openJournal(file: string): Journal {
   const descriptor = openSync(file, "a");
@@ -83,10 +86,13 @@ export function openJournal(file: string): Journal {
   };
 }
 
-/** Reads a journal. */
+/**
+ * Reads a journal. A process that is killed in the middle of a write leaves the beginning of a line, and the next process's
+ * line comes right after it: the write never returned, so what it would have told did not happen.
+ */
 export function readJournal(file: string): JournalEntry[] {
   return readFileSync(file, "utf8")
     .split("\n")
     .slice(0, -1)
-    .map((line) => JSON.parse(line) as JournalEntry);
+    .map((line) => JSON.parse(line.slice(line.lastIndexOf(LINE_START))) as JournalEntry);
 }
