@@ -132,11 +132,6 @@ export class HeldPartition {
     return this.#acknowledgements.doneTo(offset);
   }
 
-  /** The lowest record that is handed out and not done. */
-  get lowestOutstanding(): bigint | undefined {
-    return this.#acknowledgements.lowest;
-  }
-
   /** Whether any record beyond the position is done. */
   get isAnyDone(): boolean {
     return this.#acknowledgements.isAnyDone;

@@ -15,6 +15,7 @@ const RETRY_MAX_MS = 5_000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 // What has expired under a renewal is written anew at once; more often than this is no race any more.
 const MAX_IMMEDIATE_ATTEMPTS = 4;
+
 /** What a {@link PositionFlusher} writes, and whom it tells. */
 export interface FlusherContext {
   readonly store: OffsetStore<never>;
@@ -224,7 +225,7 @@ export class PositionFlusher {
     const oldest = this.#oldest();
     // What is refused for good is tried again now and then, and holds up no other.
     this.#failures = failure === undefined || isFinal(failure) ? 0 : this.#failures + 1;
-    if (failure !== undefined) this.#renewals.failed();
+    if (this.#failures > 0) this.#renewals.failed();
     if (failure === undefined || oldest === Number.POSITIVE_INFINITY) this.stall.recovered();
     else this.stall.watch(oldest);
     this.#schedule();
@@ -237,7 +238,7 @@ export class PositionFlusher {
     return writes;
   }
 
-  /** One write; sends again at once what only a race refused. Gives the first failure, which is an event by then. */
+  /** One write; sends again at once what only a race refused. Gives a failure, which is an event by then. */
   async #send(first: readonly PartitionWrite[]): Promise<OffsetStoreError | undefined> {
     const { store, emit } = this.#context;
     let failure: OffsetStoreError | undefined;
@@ -259,7 +260,8 @@ export class PositionFlusher {
         const write = writes[index];
         if (write === undefined) continue;
         if (outcome.status === "failed") {
-          if (saysMore(write)) failure ??= outcome.error;
+          // One that may pass says when to try again.
+          if (saysMore(write) && (failure === undefined || isFinal(failure))) failure = outcome.error;
           emit({ type: "flush-failed", keys: this.#failed([write], outcome.error), error: outcome.error });
           continue;
         }

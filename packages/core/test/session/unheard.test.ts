@@ -29,6 +29,17 @@ test("a stalled session that nobody listens to is a process warning, once (contr
   await session.close();
 });
 
+test("a position that is refused for good is tried again every 5 seconds, not all the time (contract 5.12)", async () => {
+  const faulty = createFaultyStore();
+  const session = await openOffsetSession({ ...options, store: faulty.store, onEvent: () => undefined });
+  await faulty.inner.close();
+  session.commit({ partition: 0, offset: 6n });
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(faulty.commits.length).toBeGreaterThan(5);
+  expect(faulty.commits.length).toBeLessThan(20);
+  await session.close().catch(() => undefined);
+});
+
 test("a store that refuses for good is a process warning where nobody listens, and refusal() tells why (contract 5.8)", async () => {
   const faulty = createFaultyStore();
   const session = await openOffsetSession({ ...options, store: faulty.store });
