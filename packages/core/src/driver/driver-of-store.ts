@@ -4,7 +4,7 @@ import type { OffsetStoreDriver } from "./driver.ts";
 const driverOfStore = Symbol.for("@tidemark/core/driver-of-store");
 
 /** Notes which driver a store was made from. */
-export function noteDriver(store: object, driver: OffsetStoreDriver<never>): void {
+export function noteDriver<Transaction>(store: object, driver: OffsetStoreDriver<Transaction>): void {
   Object.defineProperty(store, driverOfStore, { value: driver });
 }
 

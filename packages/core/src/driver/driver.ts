@@ -120,6 +120,16 @@ export interface ErrorClassification {
   readonly message: string;
 }
 
+/** A transaction that the store began itself. */
+export interface OwnTransaction<Transaction> {
+  /** What the user's writes and the position go through. */
+  readonly transaction: Transaction;
+  /** Rejects if it is not known, or known not, to be committed: the store then looks at what is stored. */
+  commit(): Promise<void>;
+  /** Ends it without effect. Also after a failure, and after a commit that rejected; never rejects because of a broken connection. */
+  rollback(): Promise<void>;
+}
+
 /**
  * All that is particular to one backend: four verbs that compare a version and write. What a claim, a commit or an expiry
  * is, `createOffsetStore` decides.
@@ -145,6 +155,11 @@ export interface OffsetStoreDriver<Transaction = never> {
    * throughout is listed exactly once.
    */
   list(filter: ListFilter, context: Pick<DriverContext, "signal">): AsyncIterable<ListPage>;
+  /**
+   * Begins a transaction of the store's own, on a connection that nothing else uses until it ends. Omitted: the store has
+   * none.
+   */
+  begin?(context: Pick<DriverContext, "signal">): Promise<OwnTransaction<Transaction>>;
   /** Says what an error of the backend means. */
   classify(error: unknown): ErrorClassification;
   /** Releases what the driver opened itself. Called once, when no call is in flight. */

@@ -13,6 +13,7 @@ export {
   type ListPage,
   type MemberKey,
   type OffsetStoreDriver,
+  type OwnTransaction,
   type ReadAnswer,
   type ReadEntry,
   type StoredEntry,

@@ -140,7 +140,7 @@ function openedStore({
     }),
     ...(surroundings === "transactional" && {
       beginTransaction: async () => {
-        const { transaction, commit, rollback } = sound.begin();
+        const { transaction, commit, rollback } = await sound.begin();
         const leave = left.enter("open transaction");
         return { transaction, commit: () => commit().finally(leave), rollback: () => rollback().finally(leave) };
       },

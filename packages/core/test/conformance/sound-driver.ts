@@ -7,6 +7,7 @@ import type {
   ListFilter,
   ListPage,
   OffsetStoreDriver,
+  OwnTransaction,
   ReadAnswer,
   UnreadableEntry,
   WriteAnswer,
@@ -113,7 +114,7 @@ export class SoundDriver implements OffsetStoreDriver<SoundTransaction> {
   }
 
   /** Begins a transaction on these rows. Nothing holds others off meanwhile: at its end it gives way to them. */
-  begin(): { transaction: SoundTransaction; commit: () => Promise<void>; rollback: () => Promise<void> } {
+  async begin(): Promise<OwnTransaction<SoundTransaction>> {
     const transaction = new SoundTransaction();
     const before = new Map(this.rows);
     return {
