@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 /** The stores that a campaign runs on. */
-export const campaignStores = ["memory", "sqlite", "redis", "mongo", "s3"] as const;
+export const campaignStores = ["memory", "sqlite", "postgres", "redis", "mongo", "s3"] as const;
 
 /** One of them. */
 export type CampaignStoreName = (typeof campaignStores)[number];
@@ -82,11 +82,12 @@ export const STORE_TIMEOUT_MS = 1_000;
 const FAULTS: Readonly<Record<CampaignStoreName, readonly FaultKind[]>> = {
   memory: [],
   sqlite: ["lock"],
+  postgres: ["restart", "pause", "silence", "cut", "drop", "lost-answer"],
   redis: ["restart", "pause", "silence", "cut", "drop", "lost-answer"],
   mongo: ["restart", "pause", "silence", "cut", "drop", "lost-answer"],
   s3: ["restart", "pause", "silence", "cut", "drop", "lost-answer"],
 };
-const TRANSACTIONAL: readonly CampaignStoreName[] = ["sqlite", "mongo"];
+const TRANSACTIONAL: readonly CampaignStoreName[] = ["sqlite", "postgres", "mongo"];
 
 /** Makes the plans of rounds, one after the other. */
 export function* planRounds(

@@ -6,7 +6,7 @@ import { openLocalLog } from "@tidemark/source-local";
 import { launchServer, type MissingServer, type ServerName } from "../servers/index.ts";
 import type { Arena } from "./arenas/arena.ts";
 import { logFileIn, openMemoryArena, openSqliteArena } from "./arenas/embedded.ts";
-import { openServerArena } from "./arenas/on-server.ts";
+import { openServerArena, type ServerKind } from "./arenas/on-server.ts";
 import { CampaignFigures } from "./campaign-figures.ts";
 import type { Flaw } from "./flawed-store.ts";
 import type { OpenedPlace } from "./places/place.ts";
@@ -29,7 +29,10 @@ export interface CampaignOptions {
 
 const SPARE_WORKERS = 2;
 const DEFAULT_PATIENCE_MS = 60_000;
-const SERVERS = { redis: "redis", mongo: "mongo", s3: "minio" } as const satisfies Record<string, ServerName>;
+const SERVERS = { postgres: "postgres", redis: "redis", mongo: "mongo", s3: "minio" } as const satisfies Record<
+  ServerKind,
+  ServerName
+>;
 
 /**
  * Runs rounds on one store, one after the other, on servers of its own. Gives the figures; its `violations` say what must not

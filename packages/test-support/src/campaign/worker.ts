@@ -29,7 +29,7 @@ export type WorkerState = "loaded" | "ready" | "over";
 const MAX_TIMEOUT_MS = 10_000;
 
 const [kind = ""] = process.argv.slice(2);
-if (kind === "sqlite" || kind === "redis" || kind === "mongo" || kind === "s3") {
+if (kind === "sqlite" || kind === "postgres" || kind === "redis" || kind === "mongo" || kind === "s3") {
   await import(`./places/${kind}.ts`);
 }
 let source: LocalLog | undefined;

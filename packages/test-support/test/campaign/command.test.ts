@@ -26,7 +26,7 @@ describe("campaign, as a command", () => {
   });
 
   it.each([
-    [["memoria"], 'there is no store "memoria"; there are memory, sqlite, redis, mongo, s3'],
+    [["memoria"], 'there is no store "memoria"; there are memory, sqlite, postgres, redis, mongo, s3'],
     [["memory", "--rounds", "0"], '--rounds must be a whole number of at least 1, not "0"'],
     [["memory", "--seed", "x"], '--seed must be a whole number of at least 0, not "x"'],
     [["memory", "--flaw", "none"], 'there is no flaw "none"; there are unguarded-commit'],

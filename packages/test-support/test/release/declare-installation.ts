@@ -9,7 +9,7 @@ import { undeclaredImports } from "../../src/release/undeclared-imports.ts";
 import { copyProgram, createUserProject, type PackageManager, typeCheck, type UserProject } from "./user-project.ts";
 
 const packages = publicPackages();
-const STORES = ["memory", "sqlite", "redis", "mongo", "s3"];
+const STORES = ["memory", "sqlite", "postgres", "redis", "mongo", "s3"];
 const NODES = ["22", "24", "26"];
 /** How a program is written, and what Node runs of it. */
 const MODULES = [
@@ -18,7 +18,7 @@ const MODULES = [
 ];
 
 /** What the drivers' own packages are installed as beside ours: what the READMEs say. */
-const BESIDE = ["redis@6", "mongodb@7", "@aws-sdk/client-s3@3", "@types/node@24", "fast-check@4"];
+const BESIDE = ["pg@8", "redis@6", "mongodb@7", "@aws-sdk/client-s3@3", "@types/node@24", "fast-check@4"];
 
 /** Declares what a user sees who installs the next release with a package manager in an empty project. */
 export function declareInstallation(manager: PackageManager): void {
@@ -30,14 +30,19 @@ export function declareInstallation(manager: PackageManager): void {
   let places: Omit<Places, "folder">;
 
   beforeAll(async () => {
-    const [redis, mongo, minio] = await Promise.all([server("redis"), server("mongo"), server("minio")]);
+    const [postgres, redis, mongo, minio] = await Promise.all([
+      server("postgres"),
+      server("redis"),
+      server("mongo"),
+      server("minio"),
+    ]);
     if (minio.s3 === undefined) throw new Error("the shared MinIO does not say how it is spoken to");
     bucket = { ...minio.s3, bucket: `rehearsal-with-${manager}` };
     const { accessKeyId, secretAccessKey, ...s3 } = bucket;
     const client = new S3Client({ ...s3, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
     await client.send(new CreateBucketCommand({ Bucket: s3.bucket }));
     client.destroy();
-    places = { redis: redis.url, mongo: mongo.url, s3 };
+    places = { postgres: postgres.url, redis: redis.url, mongo: mongo.url, s3 };
     project = await createUserProject(folder, { manager, npmrc });
     installation = await project.install(...packages.map(({ manifest }) => manifest.name ?? ""), ...BESIDE);
   });
@@ -136,6 +141,7 @@ const START = { npm: "npx", pnpm: "pnpm exec" };
 /** Where the servers are, and where to put files. */
 interface Places {
   readonly folder: string;
+  readonly postgres: string;
   readonly redis: string;
   readonly mongo: string;
   readonly s3: { readonly bucket: string; readonly endpoint: string; readonly region: string };

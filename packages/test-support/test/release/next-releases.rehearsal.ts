@@ -16,9 +16,17 @@ const names = publicPackages().map(({ folderName }) => folderName);
 /** What needs core, and so everything but core. */
 const dependents = names.filter((name) => name !== "core");
 const first = versions();
-const adapters = ["store-memory", "store-sqlite", "store-redis", "store-mongo", "store-s3", "source-local"];
+const adapters = [
+  "store-memory",
+  "store-sqlite",
+  "store-postgres",
+  "store-redis",
+  "store-mongo",
+  "store-s3",
+  "source-local",
+];
 const oldAdapters = adapters.map((name) => `@tidemark/${name}@${first[name]}`);
-const beside = ["redis@6", "mongodb@7", "@aws-sdk/client-s3@3"];
+const beside = ["pg@8", "redis@6", "mongodb@7", "@aws-sdk/client-s3@3"];
 
 let workspace: WorkspaceCopy;
 let registry: LocalRegistry;
@@ -107,7 +115,7 @@ describe("after the next release", () => {
       const { code, output } = await project.install(...forced);
       expect(code, output).toBe(0);
       const { refusals, connections } = await refusalsIn(project);
-      expect(Object.keys(refusals)).toEqual(["memory", "sqlite", "redis", "mongo", "s3", "log"]);
+      expect(Object.keys(refusals)).toEqual(["memory", "sqlite", "postgres", "redis", "mongo", "s3", "log"]);
       for (const [name, error] of Object.entries(refusals)) {
         expect(error, name).toMatch(/^TypeError: this (?:store|log) is made for version 1 .* keeps version 2: install/);
       }

@@ -5,14 +5,18 @@ import type { OwnServer } from "../../servers/index.ts";
 import { startTransactionGateway } from "../../transaction-gateway/index.ts";
 import { openPlace } from "../places/open-place.ts";
 import type { Place } from "../places/place.ts";
+import { makePostgresSink } from "../places/postgres.ts";
 import type { FaultKind } from "../round-plan.ts";
 import type { Arena } from "./arena.ts";
 
 const PATIENCE_MS = 10_000;
 
+/** The kinds of store that have a server. */
+export type ServerKind = "postgres" | "redis" | "mongo" | "s3";
+
 /** A store on a server of the campaign's own. The arena ends the server with itself. */
-export async function openServerArena(kind: "redis" | "mongo" | "s3", server: OwnServer): Promise<Arena> {
-  const name = `campaign-${randomBytes(4).toString("hex")}`;
+export async function openServerArena(kind: ServerKind, server: OwnServer): Promise<Arena> {
+  const name = `campaign_${randomBytes(4).toString("hex")}`;
   // Of FerretDB: what makes transactions of the engine below. Only they go through it.
   const gateway =
     kind === "mongo" && server.engineUrl !== undefined
@@ -22,6 +26,7 @@ export async function openServerArena(kind: "redis" | "mongo" | "s3", server: Ow
   const throughGateway = gateway === undefined ? undefined : await openProxy(gateway.url, PROTOCOLS[kind]);
   const proxies = throughGateway === undefined ? [straight] : [straight, throughGateway];
   if (kind === "s3") await createBucket(server, name);
+  if (kind === "postgres") await makePostgresSink(server.url, name);
   const placeBehind = (transactional: boolean, proxied: boolean): Place => {
     const proxy = transactional ? (throughGateway ?? straight) : straight;
     const url = transactional ? (gateway?.url ?? server.url) : server.url;
@@ -40,10 +45,21 @@ export async function openServerArena(kind: "redis" | "mongo" | "s3", server: Ow
   };
 }
 
-const PROTOCOLS = { redis: "resp", mongo: "mongo", s3: "http" } as const satisfies Record<string, WireProtocolName>;
-const WRITES = new Set(["EVALSHA", "EVAL", "update", "insert", "bulkWrite", "commitTransaction", "PUT"]);
+const PROTOCOLS = {
+  postgres: "postgres",
+  redis: "resp",
+  mongo: "mongo",
+  s3: "http",
+} as const satisfies Record<ServerKind, WireProtocolName>;
+const WRITES = new Set([
+  ...["INSERT", "UPDATE", "COMMIT"],
+  ...["EVALSHA", "EVAL"],
+  ...["update", "insert", "bulkWrite", "commitTransaction"],
+  "PUT",
+]);
 
-function placeAt(kind: "redis" | "mongo" | "s3", name: string, url: string, server: OwnServer): Place {
+function placeAt(kind: ServerKind, name: string, url: string, server: OwnServer): Place {
+  if (kind === "postgres") return { kind, url, schema: name };
   if (kind === "redis") return { kind, url, namespace: name };
   if (kind === "mongo") return { kind, url, database: name };
   if (server.s3 === undefined) throw new TypeError("that server is none of S3");

@@ -9,6 +9,8 @@ export async function openPlace(place: Place, timeout: number): Promise<OpenedPl
       return (await import("./redis.ts")).openRedisPlace(place, timeout);
     case "mongo":
       return (await import("./mongo.ts")).openMongoPlace(place, timeout);
+    case "postgres":
+      return (await import("./postgres.ts")).openPostgresPlace(place, timeout);
     case "s3":
       return (await import("./s3.ts")).openS3Place(place, timeout);
   }

@@ -6,6 +6,7 @@ export type Place =
   | { readonly kind: "sqlite"; readonly file: string }
   | { readonly kind: "redis"; readonly url: string; readonly namespace: string }
   | { readonly kind: "mongo"; readonly url: string; readonly database: string }
+  | { readonly kind: "postgres"; readonly url: string; readonly schema: string }
   | { readonly kind: "s3"; readonly access: S3Access; readonly bucket: string };
 
 /** A place that is open. */

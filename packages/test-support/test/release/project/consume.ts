@@ -9,6 +9,7 @@ import { openKafkaLog } from "@tidemark/source-kafka";
 import { type LocalLog, openLocalLog } from "@tidemark/source-local";
 import { createMemoryStore } from "@tidemark/store-memory";
 import { openMongoStore } from "@tidemark/store-mongo";
+import { openPostgresStore } from "@tidemark/store-postgres";
 import { openRedisStore } from "@tidemark/store-redis";
 import { openS3Store } from "@tidemark/store-s3";
 import { openSqliteStore } from "@tidemark/store-sqlite";
@@ -16,6 +17,7 @@ import { openSqliteStore } from "@tidemark/store-sqlite";
 /** Where the servers are, and where to put files. */
 interface Places {
   readonly folder: string;
+  readonly postgres: string;
   readonly redis: string;
   readonly mongo: string;
   readonly s3: { readonly bucket: string; readonly endpoint: string; readonly region: string };
@@ -60,6 +62,7 @@ async function main(places: Places): Promise<void> {
   const stores: Readonly<Record<string, () => OffsetStore<never> | Promise<OffsetStore<never>>>> = {
     memory: () => createMemoryStore(),
     sqlite: () => openSqliteStore({ file: `${places.folder}/positions.db` }),
+    postgres: () => openPostgresStore({ url: places.postgres, ...quiet }),
     redis: () => openRedisStore({ url: places.redis, ...quiet }),
     mongo: () => openMongoStore({ url: places.mongo, ...quiet }),
     s3: () => openS3Store({ ...places.s3, forcePathStyle: true, ...quiet }),

@@ -2,6 +2,7 @@
 import { openLocalLog } from "@tidemark/source-local";
 import { createMemoryStore } from "@tidemark/store-memory";
 import { openMongoStore } from "@tidemark/store-mongo";
+import { openPostgresStore } from "@tidemark/store-postgres";
 import { openRedisStore } from "@tidemark/store-redis";
 import { openS3Store } from "@tidemark/store-s3";
 import { openSqliteStore } from "@tidemark/store-sqlite";
@@ -14,6 +15,7 @@ const address = process.argv[2] ?? "";
 const openers: Readonly<Record<string, () => unknown>> = {
   memory: () => createMemoryStore(),
   sqlite: () => openSqliteStore({ file: "refused.db" }),
+  postgres: () => openPostgresStore({ url: `postgres://postgres@${address}/postgres` }),
   redis: () => openRedisStore({ url: `redis://${address}` }),
   mongo: () => openMongoStore({ url: `mongodb://${address}` }),
   s3: () => openS3Store({ bucket: "b", endpoint: `http://${address}`, region: "us-east-1" }),
