@@ -49,7 +49,7 @@ export async function fill(store: OffsetStore, records: number, inFlight: number
 async function claim(store: OffsetStore, keys: readonly OffsetKey[]): Promise<number[]> {
   const outcomes = await store.claim(keys.map((key) => ({ key, token: TOKEN, owner: "benchmark" })));
   return outcomes.map((outcome) => {
-    if (outcome.status === "failed") throw outcome.error;
-    return outcome.epoch;
+    if (outcome.status === "claimed") return outcome.epoch;
+    throw outcome.status === "failed" ? outcome.error : new Error("the key is held");
   });
 }

@@ -27,6 +27,7 @@ export * from "./log-source.ts";
 export type { OffsetRange, OffsetRecord, ResetOrigin } from "./offset-record.ts";
 export { defaultOffsetResetPolicy, type OffsetResetContext, type OffsetResetPolicy } from "./offset-reset-policy.ts";
 export type { OffsetStoreEvent, OffsetStoreRetryEvent, OffsetStoreWarningEvent } from "./driver/store-options.ts";
+export type * from "./member.ts";
 export type * from "./offset-store.ts";
 export { resolveOffsetResetPolicy } from "./reset/resolve-offset-reset-policy.ts";
 export type { LogUrlOpener, LogUrlOptions, StoreUrlOpener, StoreUrlOptions } from "./url-opener.ts";

@@ -1,3 +1,5 @@
+import type { MemberKey } from "./member.ts";
+
 /**
  * Names one stored position: which consumer, of which topic, in which partition.
  *
@@ -10,7 +12,8 @@ export interface OffsetKey {
   readonly partition: number;
 }
 
-/** Writes a key as people read it in messages: `consumer "c1" on topic "orders" partition "0"`. */
-export function formatKey(key: OffsetKey): string {
-  return `consumer ${JSON.stringify(key.consumer)} on topic ${JSON.stringify(key.topic)} partition "${key.partition}"`;
+/** Writes a key as people read it in messages: `consumer "c1" on topic "orders" partition "0"`, or with `member "m1"`. */
+export function formatKey(key: OffsetKey | MemberKey): string {
+  const which = "member" in key ? `member ${JSON.stringify(key.member)}` : `partition "${key.partition}"`;
+  return `consumer ${JSON.stringify(key.consumer)} on topic ${JSON.stringify(key.topic)} ${which}`;
 }

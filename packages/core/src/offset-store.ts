@@ -1,5 +1,6 @@
 import type { OffsetStoreError } from "./errors/offset-store-error.ts";
 import type { OffsetKey } from "./key.ts";
+import type { GroupEntry, GroupRecord, MemberEntry, MemberFilter, MemberKey, MemberRecord } from "./member.ts";
 import type { OffsetRange, OffsetRecord } from "./offset-record.ts";
 
 /** What every call takes. */
@@ -24,8 +25,14 @@ export interface ClaimEntry {
   readonly token: string;
   /** A human-readable name of the session; information only. */
   readonly owner: string;
-  /** The session's name in a sharing group; information only. Omitted: it is in none. */
+  /** The session's name in a sharing group. Omitted: it is in none. */
   readonly member?: string | undefined;
+  /**
+   * Takes the key only where nobody holds it, this member itself does, or its holder is silent or has ended (contract 8.3);
+   * otherwise the answer is `held`. A holder that has no member record is silent when its record is older than this many
+   * milliseconds. Omitted: the newest claim wins.
+   */
+  readonly ifIdleFor?: number | undefined;
   /** Milliseconds that the record lives unless renewed. Omitted: keeps what it has (at first never expires). `null`: never. */
   readonly ttl?: number | null | undefined;
 }
@@ -95,8 +102,14 @@ export interface ClaimedOutcome {
   readonly record: OffsetRecord | undefined;
 }
 
+/** Somebody else holds the key and counts as living; nothing was written. With `ifIdleFor`. */
+export interface HeldOutcome {
+  readonly status: "held";
+  readonly record: OffsetRecord;
+}
+
 /** The answer to one claim. */
-export type ClaimOutcome = ClaimedOutcome | FailedOutcome;
+export type ClaimOutcome = ClaimedOutcome | HeldOutcome | FailedOutcome;
 
 /** Why a claim no longer holds: taken over, moved by an operator, released by its holder, or deleted (or expired). */
 export type FencedReason = "superseded" | "reset" | "released" | "absent";
@@ -196,7 +209,7 @@ export interface StoreCapabilities {
 
 /**
  * Keeps the positions of consumers: seven verbs of a running system and `expire`, batch first, one answer per entry in
- * the order asked (contract, section 3).
+ * the order asked (contract, section 3); and who of those that share a topic lives (section 8).
  *
  * Wrong arguments are a `TypeError` or `RangeError` before any I/O. A failure of the whole call rejects with an
  * `OffsetStoreError`; of one entry it is that entry's `failed` outcome. Every call ends within the store's `timeout`.
@@ -221,6 +234,14 @@ export interface OffsetStore<Transaction = never> extends AsyncDisposable {
   expire(entries: readonly ExpireEntry[], options?: CallOptions): Promise<ExpireOutcome[]>;
   /** Removes records and tells the keys of those removed. */
   delete(selector: DeleteSelector, options?: CallOptions): Promise<OffsetKey[]>;
+  /** Writes that a member lives, whatever was there (contract 8.1). */
+  heartbeat(entry: MemberEntry, options?: CallOptions): Promise<void>;
+  /** Removes a member's record. */
+  leave(key: MemberKey, options?: CallOptions): Promise<void>;
+  /** Streams members, unordered: those that were heard of within ten leases. What cannot be read is left out. */
+  members(filter?: MemberFilter, options?: CallOptions): AsyncIterable<MemberRecord>;
+  /** Gives what the first member said of the topic; if this is the first, what it says itself (contract 8.4). */
+  group(entry: GroupEntry, options?: CallOptions): Promise<GroupRecord>;
   /** Lets calls in flight end, then releases what the store opened itself. May be called twice. */
   close(): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import { validateContractOfStore } from "../contract-version.ts";
 import {
   describe,
+  validateChoice,
   validateKnownOptions,
   validateMethods,
   validateName,
@@ -13,7 +14,6 @@ import {
   type ResolvedSessionOptions,
   resolveSessionOptions,
   SHARED_OPTION_NAMES,
-  validateChoice,
   validateDuration,
   validatePartitions,
   validateStore,

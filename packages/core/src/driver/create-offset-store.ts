@@ -2,6 +2,7 @@ import { CONTRACT_VERSION, contractBrand, validateContractVersion } from "../con
 import { emitter } from "../emitter.ts";
 import type { OffsetStoreOperation } from "../errors/offset-store-error.ts";
 import type { OffsetKey } from "../key.ts";
+import type { GroupEntry, GroupRecord, MemberEntry, MemberFilter, MemberKey, MemberRecord } from "../member.ts";
 import type { OffsetRecord } from "../offset-record.ts";
 import type {
   CallOptions,
@@ -22,9 +23,25 @@ import type {
 } from "../offset-store.ts";
 import { batchesOf } from "./batches.ts";
 import { withinDeadline } from "./deadline.ts";
-import { decideClaim, decideCommit, decideExpire, decideFetch, decideReset } from "./decisions.ts";
+import {
+  decideClaim,
+  decideCommit,
+  decideExpire,
+  decideFetch,
+  decideReset,
+  type JudgedClaimEntry,
+} from "./decisions.ts";
 import type { ListFilter, OffsetStoreDriver } from "./driver.ts";
 import { noteDriver } from "./driver-of-store.ts";
+import { heldClaims } from "./idle-claims.ts";
+import { Looks } from "./looks.ts";
+import { MemberCalls } from "./member-calls.ts";
+import {
+  validateGroupEntry,
+  validateMemberEntry,
+  validateMemberFilter,
+  validateMemberKey,
+} from "./member-validation.ts";
 import { parseRecordText } from "./record-text.ts";
 import { Removal } from "./removal.ts";
 import { StoreCalls } from "./store-calls.ts";
@@ -58,7 +75,7 @@ export function createOffsetStore<Transaction = never>(
   return store;
 }
 
-const CLAIM: Verb<ClaimEntry, ClaimOutcome> = { operation: "claim", decide: decideClaim };
+const CLAIM: Verb<JudgedClaimEntry, ClaimOutcome> = { operation: "claim", decide: decideClaim };
 const COMMIT: Verb<CommitEntry, CommitOutcome> = { operation: "commit", decide: decideCommit, remembers: true };
 const FETCH: Verb<{ readonly key: OffsetKey }, FetchOutcome> = { operation: "fetch", decide: decideFetch };
 const RESET: Verb<ResetEntry, ResetOutcome> = { operation: "reset", decide: decideReset, isOnce: true };
@@ -72,6 +89,7 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
   readonly #driver: OffsetStoreDriver<Transaction>;
   readonly #errors: StoreErrors;
   readonly #calls: StoreCalls<Transaction>;
+  readonly #members: MemberCalls<Transaction>;
   readonly #timeoutMs: number;
   #closing: Promise<void> | undefined;
 
@@ -83,13 +101,16 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
     this.#driver = driver;
     this.#timeoutMs = timeout;
     this.#errors = new StoreErrors(driver);
-    this.#calls = new StoreCalls(driver, this.#errors, timeout, emitter(options.onEvent));
+    const looks = new Looks();
+    this.#calls = new StoreCalls(driver, this.#errors, timeout, emitter(options.onEvent), () => looks.forget());
+    this.#members = new MemberCalls(driver, this.#errors, this.#calls, looks);
   }
 
   async claim(entries: readonly ClaimEntry[], options: CallOptions = {}): Promise<ClaimOutcome[]> {
     const checked = validateClaimEntries(entries);
     this.#refuseIfClosed("claim");
-    return this.#calls.run(CLAIM, checked, options);
+    if (checked.every(({ ifIdleFor }) => ifIdleFor === undefined)) return this.#calls.run(CLAIM, checked, options);
+    return this.#calls.together(() => this.#claimIdle(checked, options));
   }
 
   // No async frame: this is the way of every commit.
@@ -162,6 +183,34 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
     return { [Symbol.asyncIterator]: () => this.#list(checked, options) };
   }
 
+  async heartbeat(entry: MemberEntry, options: CallOptions = {}): Promise<void> {
+    const checked = validateMemberEntry(entry);
+    this.#refuseIfClosed("heartbeat");
+    await this.#members.heartbeat(checked, options);
+  }
+
+  async leave(key: MemberKey, options: CallOptions = {}): Promise<void> {
+    const checked = validateMemberKey(key);
+    this.#refuseIfClosed("leave");
+    await this.#members.leave(checked, options);
+  }
+
+  members(filter: MemberFilter = {}, options: CallOptions = {}): AsyncIterable<MemberRecord> {
+    const checked = validateMemberFilter(filter);
+    return {
+      [Symbol.asyncIterator]: () => {
+        this.#refuseIfClosed("members");
+        return this.#members.list(checked, options);
+      },
+    };
+  }
+
+  async group(entry: GroupEntry, options: CallOptions = {}): Promise<GroupRecord> {
+    const checked = validateGroupEntry(entry);
+    this.#refuseIfClosed("group");
+    return this.#members.group(checked, options);
+  }
+
   close(): Promise<void> {
     this.#closing ??= (async () => {
       await this.#calls.idle();
@@ -176,6 +225,26 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Claims what is free, then what the holders of the rest are found to have left behind (contract 8.3). */
+  async #claimIdle(entries: readonly ClaimEntry[], options: CallOptions): Promise<ClaimOutcome[]> {
+    const endsAt = performance.now() + this.#timeoutMs;
+    const outcomes: ClaimOutcome[] = await this.#calls.run(CLAIM, entries, options);
+    const silent = await this.#members.silent(heldClaims(entries, outcomes), options, endsAt);
+    if (silent.length === 0) return outcomes;
+    const again = silent.map(({ entry, record }) => ({ ...entry, silentEpoch: record.epoch }));
+    try {
+      const answers = await this.#calls.run(CLAIM, again, options, endsAt - performance.now());
+      for (const [index, { at }] of silent.entries()) outcomes[at] = answers[index] as ClaimOutcome;
+    } catch (thrown) {
+      if (options.signal?.aborted === true && thrown === options.signal.reason) throw thrown;
+      // What was answered already must reach the caller (contract 3.3).
+      for (const { at, entry } of silent) {
+        outcomes[at] = { status: "failed", error: this.#errors.wrap("claim", [entry.key], thrown) };
+      }
+    }
+    return outcomes;
   }
 
   async #commitWithin(

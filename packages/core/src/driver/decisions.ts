@@ -36,10 +36,19 @@ export type Decide<Entry, Outcome> = (entry: Entry, found: Found) => Decision<Ou
 
 const COMMITTED = Object.freeze({ status: "committed" as const });
 
-/** A claim: the newest one wins, and finds what is stored (contract 3.1b). */
-export const decideClaim: Decide<ClaimEntry, ClaimOutcome> = (entry, { key, stored, now }) => {
+/** A claim of which more is known than its caller said. */
+export interface JudgedClaimEntry extends ClaimEntry {
+  /** The epoch of the claim whose holder was found silent. */
+  readonly silentEpoch?: number;
+}
+
+/** A claim: the newest one wins, unless it wants idle keys alone, and finds what is stored (contract 3.1b, 8.3). */
+export const decideClaim: Decide<JudgedClaimEntry, ClaimOutcome> = (entry, { key, stored, now }) => {
   if (now === undefined) return undefined;
   const { token, owner, member } = entry;
+  if (entry.ifIdleFor !== undefined && stored !== undefined && isHeldAgainst(entry, stored.claim)) {
+    return { outcome: { status: "held", record: toOffsetRecord(key, stored) } };
+  }
   // The same token again is the same claim: it keeps time and epoch (contract 3.4a).
   const isSame = stored?.claim.token === token && !stored.claim.released;
   const epoch = isSame ? stored.claim.epoch : nextEpoch(stored, now);
@@ -131,6 +140,12 @@ export const decideFetch: Decide<{ readonly key: OffsetKey }, FetchOutcome> = (_
     outcome: stored === undefined ? { status: "absent" } : { status: "found", record: toOffsetRecord(key, stored) },
   };
 };
+
+/** Whether somebody holds the key who may live, as far as the entry knows. A claim since then is a sign of life. */
+function isHeldAgainst({ token, member, silentEpoch }: JudgedClaimEntry, claim: StoredClaim): boolean {
+  if (claim.token === undefined || claim.released || claim.token === token || claim.epoch === silentEpoch) return false;
+  return member === undefined || claim.member !== member;
+}
 
 const NOBODY: StoredClaim = Object.freeze({
   epoch: 0,

@@ -1,13 +1,7 @@
 import type { OffsetStoreErrorCode } from "../errors/offset-store-error.ts";
 import type { OffsetKey } from "../key.ts";
+import type { MemberKey } from "../member.ts";
 import type { OffsetFilter, StoreCapabilities } from "../offset-store.ts";
-
-/** Names the record of one member of a sharing group. The group's own record is the member `""`. */
-export interface MemberKey {
-  readonly consumer: string;
-  readonly topic: string;
-  readonly member: string;
-}
 
 /** What an entry is stored under: a position's key, or a member's. The two never meet. */
 export type DriverKey = OffsetKey | MemberKey;

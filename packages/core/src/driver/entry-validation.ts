@@ -12,6 +12,7 @@ import { rangesText } from "./ranges-text.ts";
 import {
   describe,
   MAX_METADATA_BYTES,
+  MAX_TTL_MS,
   validateKey,
   validateName,
   validateOffset,
@@ -30,16 +31,17 @@ export function validateClaimEntries(entries: unknown): ClaimEntry[] {
   return batch("entries", entries, (entry: ClaimEntry): ClaimEntry => {
     refuseOtherFields(entry, CLAIM_FIELDS);
     const key = validateKey(entry.key);
-    const { token, owner, member, ttl } = entry;
+    const { token, owner, member, ttl, ifIdleFor } = entry;
     validateName("token", token);
     validateName("owner", owner);
     if (member !== undefined) validateName("member", member);
     validateTtl(ttl);
-    return { key, token, owner, member, ttl };
+    if (ifIdleFor !== undefined) validateWholeNumber("ifIdleFor", ifIdleFor, 1, MAX_TTL_MS);
+    return { key, token, owner, member, ttl, ifIdleFor };
   });
 }
 
-const CLAIM_FIELDS: ReadonlySet<string> = new Set(["key", "token", "owner", "member", "ttl"]);
+const CLAIM_FIELDS: ReadonlySet<string> = new Set(["key", "token", "owner", "member", "ttl", "ifIdleFor"]);
 
 /** Checks the entries of a commit. */
 export function validateCommitEntries(entries: unknown): CommitEntry[] {

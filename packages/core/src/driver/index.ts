@@ -11,7 +11,6 @@ export {
   type ErrorClassification,
   type ListFilter,
   type ListPage,
-  type MemberKey,
   type OffsetStoreDriver,
   type OwnTransaction,
   type ReadAnswer,
@@ -22,6 +21,7 @@ export {
   type WriteAnswer,
   type WriteContext,
 } from "./driver.ts";
+export type { MemberKey } from "../member.ts";
 export { KeyMap } from "./key-map.ts";
 export { openDriver, type OpeningOptions } from "./open-driver.ts";
 export { Pace } from "./pace.ts";

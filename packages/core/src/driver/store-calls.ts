@@ -3,7 +3,7 @@ import type { OffsetKey } from "../key.ts";
 import type { CallOptions, FailedOutcome } from "../offset-store.ts";
 import { batchesOf } from "./batches.ts";
 import { type BoundedCall, DeadlineExceeded, withinDeadline } from "./deadline.ts";
-import type { OffsetStoreDriver } from "./driver.ts";
+import type { DriverKey, OffsetStoreDriver } from "./driver.ts";
 import { RememberedRecords } from "./remembered-records.ts";
 import { Retries } from "./retries.ts";
 import type { StoreErrors } from "./store-errors.ts";
@@ -25,6 +25,7 @@ export class StoreCalls<Transaction> {
   readonly #errors: StoreErrors;
   readonly #timeoutMs: number;
   readonly #maxBatch: number;
+  readonly #onFailed: () => void;
   #inFlight = 0;
   #onIdle: (() => void) | undefined;
 
@@ -33,7 +34,9 @@ export class StoreCalls<Transaction> {
     errors: StoreErrors,
     timeoutMs: number,
     emit: (event: OffsetStoreEvent) => void,
+    onFailed: () => void,
   ) {
+    this.#onFailed = onFailed;
     this.#errors = errors;
     this.#timeoutMs = timeoutMs;
     this.#maxBatch = driver.capabilities.maxBatch;
@@ -42,9 +45,10 @@ export class StoreCalls<Transaction> {
       errors,
       remembered: new RememberedRecords(),
       retries: (operation, call) =>
-        new Retries(call as BoundedCall<never>, (attempt, error) =>
-          emit({ type: "retry", store: driver.name, operation, attempt, error }),
-        ),
+        new Retries(call as BoundedCall<never>, (attempt, error) => {
+          onFailed();
+          emit({ type: "retry", store: driver.name, operation, attempt, error });
+        }),
       lateMs: LATE_TIMEOUTS * timeoutMs + CLOCK_STEPS * (driver.capabilities.expiry.granularityMs - 1),
     };
   }
@@ -61,7 +65,7 @@ export class StoreCalls<Transaction> {
   /** Bounds one piece of work in time, has closing wait for it, and gives its failure the store's form. */
   bounded<Result>(
     operation: OffsetStoreOperation,
-    keys: () => readonly OffsetKey[],
+    keys: () => readonly DriverKey[],
     signal: AbortSignal | undefined,
     run: (call: BoundedCall<Transaction>) => Promise<Result>,
     timeoutMs = this.#timeoutMs,
@@ -75,6 +79,7 @@ export class StoreCalls<Transaction> {
       },
       (error: unknown) => {
         this.#left();
+        this.#onFailed();
         onFailed?.();
         if (signal?.aborted === true && error === signal.reason) throw error;
         throw this.#errors.wrap(operation, keys(), error);
@@ -87,9 +92,20 @@ export class StoreCalls<Transaction> {
     verb: Verb<Entry, Outcome>,
     entries: readonly Entry[],
     { signal }: CallOptions,
+    timeoutMs = this.#timeoutMs,
   ): Promise<(Outcome | FailedOutcome)[]> {
-    if (entries.length > this.#maxBatch) return this.#runParts(verb, entries, signal);
-    return this.#runPart(verb, entries, signal, this.#timeoutMs);
+    if (entries.length > this.#maxBatch) return this.#runParts(verb, entries, signal, timeoutMs);
+    return this.#runPart(verb, entries, signal, timeoutMs);
+  }
+
+  /** Several calls that are one to their caller: closing waits for the last of them. */
+  async together<Result>(run: () => Promise<Result>): Promise<Result> {
+    this.#inFlight += 1;
+    try {
+      return await run();
+    } finally {
+      this.#left();
+    }
   }
 
   /** Carries out commits in a caller's transaction. Nothing is repeated, and the backend's errors pass (contract 3.16d). */
@@ -125,21 +141,20 @@ export class StoreCalls<Transaction> {
     }
   }
 
-  async #runParts<Entry extends Keyed, Outcome extends Answer>(
+  #runParts<Entry extends Keyed, Outcome extends Answer>(
     verb: Verb<Entry, Outcome>,
     entries: readonly Entry[],
     signal: AbortSignal | undefined,
+    timeoutMs: number,
   ): Promise<(Outcome | FailedOutcome)[]> {
     const outcomes: (Outcome | FailedOutcome)[] = [];
-    const endsAt = performance.now() + this.#timeoutMs;
+    const endsAt = performance.now() + timeoutMs;
     let isLate = false;
-    // All parts are one call: closing waits for the last of them.
-    this.#inFlight += 1;
-    try {
+    return this.together(async () => {
       for (const part of batchesOf(entries, this.#maxBatch)) {
         try {
           // What is not sent yet when the time is up is not sent any more.
-          if (isLate) throw new DeadlineExceeded(`not sent within ${this.#timeoutMs} ms`);
+          if (isLate) throw new DeadlineExceeded(`not sent within ${timeoutMs} ms`);
           for (const outcome of await this.#runPart(verb, part, signal, endsAt - performance.now())) {
             outcomes.push(outcome);
           }
@@ -154,9 +169,7 @@ export class StoreCalls<Transaction> {
         }
       }
       return outcomes;
-    } finally {
-      this.#left();
-    }
+    });
   }
 
   #runPart<Entry extends Keyed, Outcome extends Answer>(

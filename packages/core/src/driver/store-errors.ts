@@ -2,7 +2,7 @@ import { OffsetStoreError, type OffsetStoreOperation } from "../errors/offset-st
 import { formatKey, type OffsetKey } from "../key.ts";
 import type { CommitRefusal } from "../offset-store.ts";
 import { DeadlineExceeded } from "./deadline.ts";
-import { type ErrorClassification, type OffsetStoreDriver, UnreadableRecordError } from "./driver.ts";
+import { type DriverKey, type ErrorClassification, type OffsetStoreDriver, UnreadableRecordError } from "./driver.ts";
 
 /** Makes the errors of one store: they name the keys, say what happened and what to do (contract 3.19). */
 export class StoreErrors {
@@ -13,12 +13,12 @@ export class StoreErrors {
   }
 
   /** The store's error for whatever was thrown; one of ours passes as it is. */
-  wrap(operation: OffsetStoreOperation, keys: readonly OffsetKey[], error: unknown): OffsetStoreError {
+  wrap(operation: OffsetStoreOperation, keys: readonly DriverKey[], error: unknown): OffsetStoreError {
     return error instanceof OffsetStoreError ? error : this.describe(operation, keys, error);
   }
 
   /** A new error that names these keys. */
-  describe(operation: OffsetStoreOperation, keys: readonly OffsetKey[], error: unknown): OffsetStoreError {
+  describe(operation: OffsetStoreOperation, keys: readonly DriverKey[], error: unknown): OffsetStoreError {
     const { code, retryable, message } = this.#classify(error);
     const about = keys.length === 0 ? "" : ` for ${keys.slice(0, 3).map(formatKey).join(", ")}`;
     const more = keys.length > 3 ? ` and ${keys.length - 3} more` : "";
@@ -31,7 +31,7 @@ export class StoreErrors {
     return new OffsetStoreError(text, { code: "CLOSED", ...this.#of(operation, []) });
   }
 
-  withoutTransactions(keys: readonly OffsetKey[]): OffsetStoreError {
+  withoutTransactions(keys: readonly DriverKey[]): OffsetStoreError {
     const text =
       `the ${this.#driver.name} store cannot commit inside a caller's transaction; ` +
       "commit after your own write, and make that write idempotent";
@@ -49,7 +49,7 @@ export class StoreErrors {
   }
 
   /** With fewer answers than entries, one would go to an entry that it is not for. */
-  checkAnswers(operation: OffsetStoreOperation, keys: readonly OffsetKey[], answers: readonly unknown[]): void {
+  checkAnswers(operation: OffsetStoreOperation, keys: readonly DriverKey[], answers: readonly unknown[]): void {
     if (answers.length === keys.length) return;
     throw new OffsetStoreError(
       `${this.#driver.name} store: ${operation} got ${answers.length} answers to ${keys.length} entries: ` +
@@ -58,8 +58,8 @@ export class StoreErrors {
     );
   }
 
-  #of(operation: OffsetStoreOperation, keys: readonly OffsetKey[]) {
-    return { operation, store: this.#driver.name, keys };
+  #of(operation: OffsetStoreOperation, keys: readonly DriverKey[]) {
+    return { operation, store: this.#driver.name, keys: keys.filter((key) => "partition" in key) };
   }
 
   #classify(error: unknown): ErrorClassification {

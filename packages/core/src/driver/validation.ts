@@ -109,6 +109,31 @@ export function validateKnownOptions(options: unknown, known: readonly string[])
   }
 }
 
+/**
+ * Checks that something is an object with no fields but these: a misspelt one would be ignored in silence.
+ *
+ * @throws TypeError
+ */
+export function validateFields(what: string, value: unknown, known: readonly string[]): asserts value is object {
+  if (typeof value !== "object" || value === null)
+    throw new TypeError(`${what} must be an object, not ${describe(value)}`);
+  for (const field in value) {
+    if (known.includes(field)) continue;
+    throw new TypeError(`${what} has no field ${JSON.stringify(field)}; known are ${known.join(", ")}`);
+  }
+}
+
+/** Checks that a value is one of a few words. */
+export function validateChoice<Word extends string>(
+  what: string,
+  value: unknown,
+  choices: readonly Word[],
+): asserts value is Word {
+  if (typeof value !== "string" || !(choices as readonly string[]).includes(value)) {
+    throw new TypeError(`${what} must be one of ${choices.map((choice) => JSON.stringify(choice)).join(", ")}`);
+  }
+}
+
 /** Checks that an option is an object with these methods. `kind` says in the `TypeError` what it has to be. */
 export function validateMethods(what: string, value: unknown, kind: string, methods: readonly string[]): void {
   const lacking = methods.find(

@@ -39,6 +39,10 @@ export type OffsetStoreOperation =
   | "reset"
   | "expire"
   | "delete"
+  | "heartbeat"
+  | "leave"
+  | "members"
+  | "group"
   | "close";
 
 /** What an {@link OffsetStoreError} is made from. */

@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { validateMethods, validateName, validatePartition, validateTtl } from "../driver/validation.ts";
+import { validateChoice, validateMethods, validateName, validatePartition, validateTtl } from "../driver/validation.ts";
 import type { OffsetSessionOptions } from "./offset-session.ts";
 
 const DEFAULT_FLUSH_INTERVAL_MS = 3_000;
@@ -58,13 +58,6 @@ export function validateDuration(what: string, value: unknown, least: number): a
   if (typeof value !== "number") throw new TypeError(`${what} must be a number of milliseconds, not ${typeof value}`);
   if (!(value >= least && value <= MAX_TIMER_MS)) {
     throw new RangeError(`${what} must be from ${least} to ${MAX_TIMER_MS} ms, not ${value}`);
-  }
-}
-
-/** Checks that a value is one of a few words. */
-export function validateChoice(what: string, value: unknown, choices: readonly string[]): void {
-  if (typeof value !== "string" || !choices.includes(value)) {
-    throw new TypeError(`${what} must be one of ${choices.map((choice) => JSON.stringify(choice)).join(", ")}`);
   }
 }
 

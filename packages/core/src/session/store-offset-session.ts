@@ -126,7 +126,8 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     for (const [index, outcome] of outcomes.entries()) {
       const entry = entries[index];
       if (outcome.status === "failed") failure ??= outcome.error;
-      if (outcome.status === "failed" || entry === undefined) continue;
+      // Nothing is held against a claim that does not ask for idle keys alone.
+      if (outcome.status !== "claimed" || entry === undefined) continue;
       const { epoch, record } = outcome;
       const { key, token } = entry;
       const held = new HeldPartition(this, key, {

@@ -10,6 +10,7 @@ import { galleryOfRaces } from "./gallery-of-races.ts";
 import { galleryOfRecords } from "./gallery-of-records.ts";
 import { galleryOfSurroundings } from "./gallery-of-surroundings.ts";
 import { galleryOfTransactions } from "./gallery-of-transactions.ts";
+import { galleryOfMembers } from "./gallery-of-members.ts";
 import { galleryOfEpochs } from "./gallery-of-epochs.ts";
 import { galleryOfPositions } from "./gallery-of-positions.ts";
 import { galleryOfExpiry } from "./gallery-of-expiry.ts";
@@ -32,4 +33,5 @@ export const gallery: readonly Exhibit[] = [
   ...galleryOfExpiry,
   ...galleryOfPositions,
   ...galleryOfEpochs,
+  ...galleryOfMembers,
 ];

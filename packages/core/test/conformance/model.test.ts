@@ -47,7 +47,9 @@ describe("a model test", () => {
       store: ({ store }) => ({
         claim: async (entries, options) => {
           const outcomes = await store.claim(entries, options);
-          return outcomes.map((outcome) => ({ ...outcome, record: undefined }));
+          return outcomes.map((outcome) =>
+            outcome.status === "claimed" ? { ...outcome, record: undefined } : outcome,
+          );
         },
       }),
     });

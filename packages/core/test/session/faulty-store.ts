@@ -127,6 +127,10 @@ export function createFaultyStore(
     reset: (entries) => inner.reset(entries),
     expire: (entries) => inner.expire(entries),
     delete: (selector) => inner.delete(selector),
+    heartbeat: (entry) => inner.heartbeat(entry),
+    leave: (key) => inner.leave(key),
+    members: (filter) => inner.members(filter),
+    group: (entry) => inner.group(entry),
     close: () => inner.close(),
     [Symbol.asyncDispose]: () => inner.close(),
   };

@@ -62,6 +62,10 @@ export function replacing(
     reset: (entries, options) => store.reset(entries, options),
     expire: (entries, options) => store.expire(entries, options),
     delete: (selector, options) => store.delete(selector, options),
+    heartbeat: (entry, options) => store.heartbeat(entry, options),
+    leave: (key, options) => store.leave(key, options),
+    members: (filter, options) => store.members(filter, options),
+    group: (entry, options) => store.group(entry, options),
     close: () => store.close(),
     [Symbol.asyncDispose]: () => store.close(),
   };

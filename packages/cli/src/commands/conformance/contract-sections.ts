@@ -32,4 +32,8 @@ export const contractSections: Readonly<Record<string, string>> = {
   "4.7": "Errors",
   "4.8": "Giving up and closing",
   "4.9": "Capabilities",
+  "8.1": "Members",
+  "8.2": "Silence",
+  "8.3": "Claims of idle keys",
+  "8.4": "Groups",
 };

@@ -8,12 +8,12 @@ import type {
   DriverKey,
   ListFilter,
   ListPage,
-  MemberKey,
   ReadAnswer,
   ReadEntry,
   StoredEntry,
 } from "../../driver/driver.ts";
 import type { OffsetKey } from "../../key.ts";
+import type { MemberKey } from "../../member.ts";
 import type { DriverVerb } from "./driver-case.ts";
 import type { AnyDriver } from "./driver-context.ts";
 

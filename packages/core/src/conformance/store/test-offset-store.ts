@@ -25,7 +25,7 @@ export interface TestOffsetStoreOptions {
 }
 
 /**
- * Declares one test per conformance case (contract, section 3) for a store.
+ * Declares one test per conformance case (contract, sections 3 and 8) for a store.
  *
  * No case takes longer than about twenty seconds against a server nearby; the runner is told to give each two minutes,
  * which a busy machine may need. A store must do 2,500 records in one call within its time-out of ten seconds: one that is

@@ -17,6 +17,7 @@ import { largeListingCases } from "./large-listing.ts";
 import { lateCreateCases } from "./late-creates.ts";
 import { lifecycleCases } from "./lifecycle.ts";
 import { listCases } from "./list.ts";
+import { memberCases } from "./member.ts";
 import { modelCases } from "./model.ts";
 import { namesCases } from "./names.ts";
 import { outageCases } from "./outage.ts";
@@ -34,7 +35,7 @@ import { ttlCases } from "./ttl.ts";
 import { twoProcessCases } from "./two-processes.ts";
 import { wholeBatchCases } from "./whole-batch.ts";
 
-/** Everything that a store must do: one case per sentence of the contract's section 3. */
+/** Everything that a store must do: one case per sentence of the contract's sections 3 and 8. */
 export const storeConformanceCases: readonly ConformanceCase[] = [
   ...claimCases,
   ...commitCases,
@@ -69,5 +70,6 @@ export const storeConformanceCases: readonly ConformanceCase[] = [
   ...historyCases,
   ...transactionCases,
   ...transactionRefusalCases,
+  ...memberCases,
   ...modelCases,
 ];

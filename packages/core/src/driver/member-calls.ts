@@ -1,0 +1,185 @@
+import type { GroupEntry, GroupRecord, MemberEntry, MemberFilter, MemberKey, MemberRecord } from "../member.ts";
+import type { CallOptions } from "../offset-store.ts";
+import type { OffsetStoreOperation } from "../errors/offset-store-error.ts";
+import type { BoundedCall } from "./deadline.ts";
+import { batchesOf } from "./batches.ts";
+import type { Change, DriverKey, OffsetStoreDriver, ReadAnswer, ReadEntry } from "./driver.ts";
+import { type HeldClaim, holdersOf, isMemberSilent, silentClaims } from "./idle-claims.ts";
+import type { Looks } from "./looks.ts";
+import {
+  groupText,
+  memberText,
+  parseGroupText,
+  parseMemberText,
+  type StoredGroup,
+  type StoredMember,
+} from "./member-text.ts";
+import type { Retries } from "./retries.ts";
+import type { StoreCalls } from "./store-calls.ts";
+import type { StoreErrors } from "./store-errors.ts";
+import { newVersion } from "./version.ts";
+
+/** A member's record is left to the backend after so many leases: until then somebody may want to know who it was. */
+const RECLAIMED_AFTER_LEASES = 10;
+
+/** The verbs that are about members (contract, section 8): who of those that share a topic lives. */
+export class MemberCalls<Transaction> {
+  readonly #driver: OffsetStoreDriver<Transaction>;
+  readonly #errors: StoreErrors;
+  readonly #calls: StoreCalls<Transaction>;
+  readonly #looks: Looks;
+
+  constructor(
+    driver: OffsetStoreDriver<Transaction>,
+    errors: StoreErrors,
+    calls: StoreCalls<Transaction>,
+    looks: Looks,
+  ) {
+    this.#driver = driver;
+    this.#errors = errors;
+    this.#calls = calls;
+    this.#looks = looks;
+  }
+
+  /** Those claims whose holder is silent or has ended, by one more read for all. What cannot be read now tells nothing. */
+  async silent(held: readonly HeldClaim[], { signal }: CallOptions, endsAt: number): Promise<HeldClaim[]> {
+    if (held.length === 0) return [];
+    const holders = holdersOf(held);
+    let now = Number.POSITIVE_INFINITY;
+    const entries: ReadEntry[] = [];
+    // A call without keys, where no holder is a member, still tells the time.
+    const [first] = held;
+    const keys: DriverKey[] = holders.length > 0 || first === undefined ? holders : [first.entry.key];
+    try {
+      for (const part of batchesOf(keys, this.#driver.capabilities.maxBatch)) {
+        const timeoutMs = endsAt - performance.now();
+        const read = (call: BoundedCall<Transaction>): Promise<ReadAnswer> => this.#driver.read(part, call);
+        const answer = await this.#calls.bounded("claim", () => part, signal, read, timeoutMs);
+        now = Math.min(now, answer.now);
+        entries.push(...answer.entries);
+      }
+    } catch (error) {
+      if (signal?.aborted === true && error === signal.reason) throw error;
+      return [];
+    }
+    return silentClaims(held, holders, { now, entries }, this.#looks);
+  }
+
+  async heartbeat({ key, ...entry }: MemberEntry, options: CallOptions): Promise<void> {
+    const change = { key, value: memberText(entry), reclaimAfter: entry.lease * RECLAIMED_AFTER_LEASES };
+    await this.#write("heartbeat", { ...change, expected: "any" }, options);
+  }
+
+  async leave(key: MemberKey, options: CallOptions): Promise<void> {
+    await this.#write("leave", { key, value: undefined, reclaimAfter: undefined, expected: "any" }, options);
+  }
+
+  async group({ consumer, topic, partitions, ttl }: GroupEntry, options: CallOptions): Promise<GroupRecord> {
+    const key = { consumer, topic, member: "" };
+    return this.#bounded("group", key, options, async (call, retries) => {
+      for (;;) {
+        const { now, entries } = await this.#driver.read([key], call);
+        const [entry] = entries;
+        if (entry !== undefined && "error" in entry) throw entry.error;
+        const stored = entry && parseGroupText(entry.value);
+        const isThere =
+          stored !== undefined && (stored.ttl === undefined || (entry?.writtenAt ?? 0) + stored.ttl > now);
+        const wanted: StoredGroup = {
+          partitions: isThere ? stored.partitions : partitions,
+          ttl: ttl === undefined && isThere ? stored.ttl : (ttl ?? undefined),
+        };
+        // One that does not expire needs no renewal.
+        if (isThere && stored.ttl === undefined && wanted.ttl === undefined) return { partitions: stored.partitions };
+        const change = {
+          ...{ key, value: groupText(wanted), version: newVersion() },
+          expected: [entry?.version ?? null],
+          reclaimAfter: wanted.ttl ?? null,
+        };
+        if (await this.#isWritten(change, call)) return { partitions: wanted.partitions };
+        await retries.afterConflict();
+      }
+    });
+  }
+
+  async *list(filter: MemberFilter, options: CallOptions): AsyncGenerator<MemberRecord, void, undefined> {
+    const ended = new AbortController();
+    const pages = this.#driver.list({ ...filter, kind: "member" }, { signal: ended.signal })[Symbol.asyncIterator]();
+    let isAnswered = true;
+    try {
+      for (;;) {
+        isAnswered = false;
+        const page = await this.#calls.bounded(
+          "members",
+          () => [],
+          options.signal,
+          () => pages.next(),
+        );
+        isAnswered = true;
+        if (page.done === true) return;
+        for (const { key, entry } of page.value.entries) {
+          options.signal?.throwIfAborted();
+          if (!("member" in key) || key.member === "" || "error" in entry) continue;
+          const stored = readable(entry.value);
+          const ageMs = page.value.now - entry.writtenAt;
+          if (stored === undefined || ageMs > stored.lease * RECLAIMED_AFTER_LEASES) continue;
+          const { mode, lease, owner, held } = stored;
+          const isLiving = !isMemberSilent(key, stored, entry, page.value.now, this.#looks);
+          yield { ...key, mode, lease, owner, held, heardAt: new Date(entry.writtenAt), isLiving };
+        }
+      }
+    } finally {
+      ended.abort();
+      const returned = pages.return?.();
+      // Behind a page that never came, a generator's return never comes either: then nobody waits for it (contract 3.9).
+      if (isAnswered) await returned;
+      else returned?.catch(() => undefined);
+    }
+  }
+
+  async #write(operation: OffsetStoreOperation, change: Omit<Change, "version">, options: CallOptions): Promise<void> {
+    await this.#bounded(operation, change.key, options, (call) =>
+      this.#isWritten({ ...change, version: newVersion() }, call),
+    );
+  }
+
+  async #isWritten(change: Change, call: BoundedCall<Transaction>): Promise<boolean> {
+    const { changes } = await this.#driver.write([change], call);
+    const answer = changes === undefined ? "written" : changes[0];
+    if (typeof answer === "object") throw answer.error;
+    return answer === "written";
+  }
+
+  /** Bounds a call in time, and tries what failed again. */
+  #bounded<Result>(
+    operation: OffsetStoreOperation,
+    key: DriverKey,
+    { signal }: CallOptions,
+    attempt: (call: BoundedCall<Transaction>, retries: Retries) => Promise<Result>,
+  ): Promise<Result> {
+    return this.#calls.bounded(
+      operation,
+      () => [key],
+      signal,
+      async (call) => {
+        const retries = this.#calls.retries(operation, call);
+        for (;;) {
+          call.check();
+          try {
+            return await attempt(call, retries);
+          } catch (error) {
+            call.check();
+            await retries.afterFailure(this.#errors.wrap(operation, [key], error));
+          }
+        }
+      },
+    );
+  }
+}
+
+function readable(value: string): StoredMember | undefined {
+  try {
+    return parseMemberText(value);
+  } catch {
+    return undefined;
+  }
+}

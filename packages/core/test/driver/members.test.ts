@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import type { ClaimEntry, MemberEntry, OffsetStore } from "@tidemark/core";
+import { createOffsetStore, type OffsetStoreDriver } from "@tidemark/core/driver";
+import { describe, it } from "vitest";
+import { SoundBackend, Connection } from "../conformance/sound-backend.ts";
+import { SoundDriver } from "../conformance/sound-driver.ts";
+
+const GROUP = { consumer: "c1", topic: "orders" };
+const KEY = { ...GROUP, partition: 0 };
+const HOLDER = { ...GROUP, member: "holder" };
+
+/** A store whose backend can be taken away, what it was asked, and a second store on the same backend. */
+function open(over: (driver: SoundDriver) => Partial<OffsetStoreDriver<never>> = () => ({})) {
+  const rows = new SoundBackend().rows("n");
+  const capabilities = { durability: "none", transactions: false } as const;
+  const connection = new Connection();
+  const driver = new SoundDriver({ rows, connection, capabilities });
+  const calls: string[] = [];
+  const seen = new Proxy(driver, {
+    get(target, name) {
+      const replaced = Reflect.get(over(driver), name) as unknown;
+      const member: unknown = replaced ?? Reflect.get(target, name, target);
+      if (typeof member !== "function") return member;
+      return (...given: unknown[]) => {
+        if (typeof name === "string" && ["read", "write", "list"].includes(name)) calls.push(name);
+        return (member as (...given: unknown[]) => unknown).apply(target, given);
+      };
+    },
+  });
+  const store = createOffsetStore(seen as unknown as OffsetStoreDriver, { timeout: 500 });
+  const other = createOffsetStore(new SoundDriver({ rows, connection: new Connection(), capabilities }));
+  return { store, other, connection, calls };
+}
+
+function beat(store: OffsetStore<never>, more: Partial<MemberEntry> = {}): Promise<void> {
+  return store.heartbeat({ key: HOLDER, mode: "balanced", lease: 1, owner: "owner", held: 0, ...more });
+}
+
+function idle(more: Partial<ClaimEntry> = {}): ClaimEntry {
+  return { key: KEY, token: randomBytes(16).toString("hex"), owner: "claimer", ifIdleFor: 1, ...more };
+}
+
+async function statusOf(store: OffsetStore<never>, more?: Partial<ClaimEntry>): Promise<string | undefined> {
+  return (await store.claim([idle(more)]))[0]?.status;
+}
+
+describe("members", () => {
+  it("looks at a holder anew after a failure of the looker's store (contract 8.2)", async () => {
+    const { store, other, connection } = open();
+    await beat(other, { lease: 30 });
+    await other.claim([{ key: KEY, token: "t", owner: "o", member: "holder" }]);
+    await delay(40);
+    assert.equal(await statusOf(store), "held", "the first look");
+    await delay(20);
+    const restore = connection.break("cut");
+    await assert.rejects(store.fetch([KEY]), { code: "UNAVAILABLE" });
+    await restore();
+    assert.equal(await statusOf(store), "held", "what was seen before an outage must not count after it");
+    await delay(20);
+    assert.equal(await statusOf(store), "claimed");
+  });
+
+  it("asks for the holders once, however many keys they hold, and not where all keys are free (contract 8.3)", async () => {
+    const { store, other, calls } = open();
+    const keys = Array.from({ length: 50 }, (_, partition) => ({ ...GROUP, partition }));
+    await store.claim(keys.slice(0, 25).map((key) => idle({ key })));
+    assert.deepEqual(calls, ["read", "write"]);
+    await beat(other, { lease: 60_000 });
+    await other.claim(keys.map((key) => ({ key, token: "t", owner: "o", member: "holder" })));
+    calls.length = 0;
+    const outcomes = await store.claim(keys.map((key) => idle({ key })));
+    assert.ok(outcomes.every(({ status }) => status === "held"));
+    assert.deepEqual(calls, ["read", "read"]);
+  });
+
+  it("takes a holder whose member record cannot be had for living (contract 8.2)", async () => {
+    let reads = 0;
+    const { store, other } = open((driver) => ({
+      read: (keys, context) => {
+        reads += 1;
+        if (reads % 2 === 0) throw new Error("the second read of each claim fails");
+        return driver.read(keys, context);
+      },
+    }));
+    await beat(other);
+    await other.claim([{ key: KEY, token: "t", owner: "o", member: "holder" }]);
+    await delay(5);
+    for (let look = 0; look < 3; look += 1) assert.equal(await statusOf(store), "held");
+  });
+
+  it("rejects a claim that is given up while it looks at holders, with the caller's reason (contract 3.9b)", async () => {
+    const controller = new AbortController();
+    let reads = 0;
+    const { store, other } = open((driver) => ({
+      read: (keys, context) => {
+        reads += 1;
+        if (reads === 1) return driver.read(keys, context);
+        controller.abort(new Error("enough"));
+        return new Promise(() => undefined);
+      },
+    }));
+    await beat(other);
+    await other.claim([{ key: KEY, token: "t", owner: "o", member: "holder" }]);
+    await assert.rejects(store.claim([idle()], { signal: controller.signal }), /enough/);
+  });
+
+  it("ends in time where nothing is answered, and names the member (contract 3.9a)", async () => {
+    const { store, connection } = open();
+    const restore = connection.break("silent");
+    await assert.rejects(beat(store), (error: Error & { code?: string }) => {
+      assert.equal(error.code, "TIMEOUT");
+      assert.match(error.message, /heartbeat for consumer "c1" on topic "orders" member "holder" failed/);
+      return true;
+    });
+    await restore();
+  });
+
+  it("gives what it remembers of a group to nobody after its TTL (contract 8.4)", async () => {
+    const { store } = open();
+    assert.deepEqual(await store.group({ ...GROUP, partitions: 3, ttl: 20 }), { partitions: 3 });
+    assert.deepEqual(await store.group({ ...GROUP, partitions: 4 }), { partitions: 3 });
+    await delay(40);
+    assert.deepEqual(await store.group({ ...GROUP, partitions: 5 }), { partitions: 5 });
+  });
+
+  it("refuses wrong input before it asks anything (contract 8.1)", async () => {
+    const { store, calls } = open();
+    const wrong: readonly (() => unknown)[] = [
+      () => beat(store, { lease: 0 }),
+      () => beat(store, { lease: 1.5 }),
+      () => beat(store, { mode: "both" as never }),
+      () => beat(store, { held: -1 }),
+      () => beat(store, { owner: "" }),
+      () => beat(store, { key: { ...GROUP, member: "" } }),
+      () => beat(store, { process: { pid: 1 } as never }),
+      () => beat(store, { leas: 5 } as never),
+      () => store.leave({ ...GROUP } as never),
+      () => store.group({ ...GROUP, partitions: -1 }),
+      () => store.group({ ...GROUP, partitions: 1, ttl: 0 }),
+      () => store.claim([idle({ ifIdleFor: 0 })]),
+      () => store.claim([idle({ ifIdle: true } as never)]),
+    ];
+    for (const call of wrong) {
+      await assert.rejects(
+        async () => call(),
+        (error) => error instanceof TypeError || error instanceof RangeError,
+      );
+    }
+    assert.throws(() => store.members({ member: "m" } as never), TypeError);
+    assert.deepEqual(calls, []);
+    await store.close();
+    await assert.rejects(beat(store), { code: "CLOSED" });
+  });
+});
