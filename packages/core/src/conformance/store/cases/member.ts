@@ -86,18 +86,14 @@ export const memberCases: readonly ConformanceCase[] = [
   {
     id: "member/silent",
     clause: "8.2",
-    title:
-      "a holder that was not heard of for its own lease loses its keys, not at the first look, and not to a wrong clock",
-    run: async (context) => {
-      const { store } = context;
+    title: "a holder that was not heard of for its own lease loses its keys, but not at the first look",
+    run: async ({ store }) => {
       const key = keyOf();
       const token = newToken();
       await beat(store, "holder", { lease: SHORT });
       await claim(store, key, token, { member: "holder" });
       await untilClockTicks(store);
-      const setRight = await context.setClientClock(3_600_000);
       assert.equal((await take(store, key)).status, "held", "the first look at a member must find it living");
-      await setRight();
       await eventually(
         "a silent holder's key can be claimed",
         async () => (await take(store, key)).status === "claimed",
