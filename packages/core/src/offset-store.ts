@@ -71,6 +71,24 @@ export interface CommitEntry {
   readonly member?: string | undefined;
 }
 
+/** The position that goes with the results of one transaction of the store's own. */
+export interface TransactEntry extends Pick<
+  CommitEntry,
+  "key" | "token" | "epoch" | "metadata" | "mark" | "acknowledged" | "ttl"
+> {
+  /** The first offset whose results the transaction writes: where the stored position lies beyond it, they are there already. */
+  readonly from: bigint;
+  /** The position after them. */
+  readonly nextOffset: bigint;
+}
+
+/** Writes results in a transaction. */
+export interface TransactionBody<Transaction> {
+  (transaction: Transaction): unknown;
+  /** As every function has it. With it TypeScript takes a store of any kind of transaction for a store. */
+  readonly length: number;
+}
+
 /** One unconditional write by an operator. It withdraws the claim: the running session is fenced. */
 export interface ResetEntry {
   readonly key: OffsetKey;
@@ -224,6 +242,13 @@ export interface OffsetStore<Transaction = never> extends AsyncDisposable {
   claim(entries: readonly ClaimEntry[], options?: CallOptions): Promise<ClaimOutcome[]>;
   /** Stores positions, forward only, under the claim's token. */
   commit(entries: readonly CommitEntry[], options?: CommitOptions<Transaction>): Promise<CommitOutcome[]>;
+  /**
+   * Runs `body` in a transaction that the store begins itself, writes the position in it last, and commits both. Resolves when
+   * both are stored. What `body` throws rolls back and rejects as it is; a refusal is a `CONFLICT`. Where the backend has it give
+   * way to another transaction, `body` runs again. It is waited for however long it takes, and a `signal` ends the call after
+   * it. Absent where the store has no transactions of its own.
+   */
+  transact?(entry: TransactEntry, body: TransactionBody<Transaction>, options?: CallOptions): Promise<CommittedOutcome>;
   /** Reads records. */
   fetch(keys: readonly OffsetKey[], options?: CallOptions): Promise<FetchOutcome[]>;
   /** Streams records, unordered. What cannot be read is named in an `OffsetStoreError` after the rest. */

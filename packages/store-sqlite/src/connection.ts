@@ -31,13 +31,15 @@ type Waiting = Pick<DriverContext, "signal">;
 export class Connection {
   readonly database: DatabaseSync;
   #file: OpenFile | undefined;
+  readonly #synchronous: Synchronous;
   readonly #begin: Readonly<Record<"read" | "write", StatementSync>>;
   readonly #commit: StatementSync;
   #turnAt = Number.NEGATIVE_INFINITY;
   #lastWrite: Promise<void> | undefined;
 
-  private constructor(database: DatabaseSync) {
+  private constructor(database: DatabaseSync, synchronous: Synchronous) {
     this.database = database;
+    this.#synchronous = synchronous;
     this.#begin = { read: database.prepare("BEGIN"), write: database.prepare("BEGIN IMMEDIATE") };
     this.#commit = database.prepare("COMMIT");
   }
@@ -48,9 +50,8 @@ export class Connection {
     try {
       // Several processes may do each of these at once, on a file that none of them had before.
       await whenFree({ signal }, () => useWriteAheadLog(database, file));
-      database.exec(`PRAGMA synchronous = ${synchronous === "full" ? "FULL" : "NORMAL"}`);
-      database.exec(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`);
-      const connection = new Connection(database);
+      setUp(database, synchronous);
+      const connection = new Connection(database, synchronous);
       await whenFree({ signal }, () => {
         if (hasSchema(database)) validateSchema(database);
         else connection.atomically("write", () => createSchema(database));
@@ -94,6 +95,13 @@ export class Connection {
       if (this.database.isTransaction) this.database.exec("ROLLBACK");
       throw error;
     }
+  }
+
+  /** Opens another handle on the file, as this one is; there is none where there is no file. */
+  openAnother(): DatabaseSync {
+    const database = new DatabaseSync(this.database.location() ?? IN_MEMORY, { timeout: 0 });
+    setUp(database, this.#synchronous);
+    return database;
   }
 
   /** Tells whether a path, as another handle knows it, is this connection's file. */
@@ -151,6 +159,12 @@ async function whenFree<Result>({ signal }: Waiting, attempt: () => Result): Pro
     }
     await delay(backoffMs(attempts, RETRY_BASE_MS, RETRY_MAX_MS), signal);
   }
+}
+
+/** What a handle has to be told each time that it is opened. */
+function setUp(database: DatabaseSync, synchronous: Synchronous): void {
+  database.exec(`PRAGMA synchronous = ${synchronous === "full" ? "FULL" : "NORMAL"}`);
+  database.exec(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`);
 }
 
 function useWriteAheadLog(database: DatabaseSync, file: string): void {

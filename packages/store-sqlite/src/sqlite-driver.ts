@@ -12,11 +12,12 @@ import {
   type WriteAnswer,
   type WriteContext,
 } from "@tidemark/core/driver";
-import type { Connection } from "./connection.ts";
+import { type Connection, IN_MEMORY } from "./connection.ts";
 import { EntryListing } from "./entry-listing.ts";
 import { EntryRows } from "./entry-rows.ts";
 import { ExpiredRows } from "./expired-rows.ts";
 import { KnownRows } from "./known-rows.ts";
+import { OwnTransactions } from "./own-transactions.ts";
 import { classifySqliteError } from "./sqlite-errors.ts";
 import { type SqliteTransaction, TransactionHandles } from "./sqlite-transaction.ts";
 import { Statements } from "./statements.ts";
@@ -47,6 +48,8 @@ export class SqliteDriver implements OffsetStoreDriver<SqliteTransaction> {
   readonly #known: KnownRows;
   readonly #expired: ExpiredRows;
   readonly #transactions: TransactionHandles;
+  readonly #own: OwnTransactions;
+  readonly begin?: NonNullable<OffsetStoreDriver<SqliteTransaction>["begin"]>;
 
   constructor({ connection, file, namespace, durability }: SqliteDriverOptions) {
     this.#connection = connection;
@@ -58,6 +61,9 @@ export class SqliteDriver implements OffsetStoreDriver<SqliteTransaction> {
     this.#known = new KnownRows(this.#statements, ids);
     this.#expired = new ExpiredRows(this.#statements);
     this.#transactions = new TransactionHandles(connection, namespace);
+    this.#own = new OwnTransactions(connection);
+    // A database in memory has no second handle.
+    if (file !== IN_MEMORY) this.begin = (context) => this.#own.begin(context);
     this.capabilities = Object.freeze({
       atomicBatch: true,
       transactions: true,
@@ -103,6 +109,7 @@ export class SqliteDriver implements OffsetStoreDriver<SqliteTransaction> {
   }
 
   async close(): Promise<void> {
+    this.#own.close();
     this.#connection.close();
   }
 

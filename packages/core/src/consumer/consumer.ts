@@ -1,6 +1,6 @@
 import type { LogRecord, LogSource } from "../log-source.ts";
 import type { OffsetResetPolicy } from "../offset-reset-policy.ts";
-import type { CallOptions, OffsetStore } from "../offset-store.ts";
+import type { CallOptions, OffsetStore, TransactionBody } from "../offset-store.ts";
 import type { OutOfRangeReason } from "../errors/offset-out-of-range-error.ts";
 import type { CommitRecordOptions, OffsetSessionEvent, RecordPosition } from "../session/offset-session.ts";
 
@@ -112,7 +112,7 @@ export interface ConsumerOptions<Transaction = never> {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Some records of one partition, in the order of the log. It goes where a record goes: `commit`, `commitWithin`. */
+/** Some records of one partition, in the order of the log. It goes where a record goes: `commit`, `transact`, `commitWithin`. */
 export interface RecordBatch {
   readonly partition: number;
   /** At least one. */
@@ -167,7 +167,7 @@ export interface ProcessOptions {
 export type ErrorDecision = "retry" | "skip" | "stop";
 
 /** Reads the records of a topic from where its name left off. One loop at a time; a second one goes on from the committed position. */
-export interface Consumer extends AsyncIterable<LogRecord, void, undefined>, AsyncDisposable {
+export interface Consumer<Transaction = never> extends AsyncIterable<LogRecord, void, undefined>, AsyncDisposable {
   readonly topic: string;
   readonly strategy: CommitStrategy;
   /** The partitions that are read, ascending. */
@@ -189,6 +189,16 @@ export interface Consumer extends AsyncIterable<LogRecord, void, undefined>, Asy
    */
   process(handler: RecordHandler, options?: ProcessOptions): Promise<void>;
   /**
+   * As `OffsetSession.transact`: your results and the position after a record or a batch in one transaction that the store
+   * begins, with `auto` and `manual` alike. What you give must be next: with `auto` it is what is in hand, or the beginning of
+   * it. In a handler of `process()` it needs `order: "partition"`, and is the acknowledgement. Throws with strategy `none`.
+   */
+  transact(
+    done: RecordPosition | RecordBatch,
+    body: TransactionBody<Transaction>,
+    options?: CallOptions,
+  ): Promise<void>;
+  /**
    * How many offsets each partition has from its committed position to the log's end, as of the last answer of the log: 0
    * where everything is committed. No I/O; a partition that the log has not answered for yet is left out.
    */
@@ -202,7 +212,7 @@ export interface Consumer extends AsyncIterable<LogRecord, void, undefined>, Asy
 }
 
 /** A consumer with strategy `manual`: nothing is committed but by a call. */
-export interface ManualConsumer<Transaction = never> extends Consumer {
+export interface ManualConsumer<Transaction = never> extends Consumer<Transaction> {
   readonly strategy: "manual";
   /** As `OffsetSession.acknowledge`. */
   acknowledge(record: RecordPosition): void;

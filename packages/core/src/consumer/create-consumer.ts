@@ -16,8 +16,12 @@ export async function createConsumer<Transaction = never>(
   options: ConsumerOptions<Transaction> & { readonly strategy: "manual" },
 ): Promise<ManualConsumer<Transaction>>;
 /** The same with another strategy: only with `manual` does a consumer know `acknowledge` and `commitWithin`. */
-export async function createConsumer<Transaction = never>(options: ConsumerOptions<Transaction>): Promise<Consumer>;
-export async function createConsumer<Transaction>(options: ConsumerOptions<Transaction>): Promise<Consumer> {
+export async function createConsumer<Transaction = never>(
+  options: ConsumerOptions<Transaction>,
+): Promise<Consumer<Transaction>>;
+export async function createConsumer<Transaction>(
+  options: ConsumerOptions<Transaction>,
+): Promise<Consumer<Transaction>> {
   const resolved = await resolveConsumerOptions(options);
   const { source, store, signal, onEvent } = options;
   const { topic, consumer, strategy, session: sessionOptions } = resolved;

@@ -1,6 +1,6 @@
 import { ConsumerStateError } from "../errors/consumer-state-error.ts";
 import type { LogRecord, LogSource } from "../log-source.ts";
-import type { CallOptions } from "../offset-store.ts";
+import type { CallOptions, TransactionBody } from "../offset-store.ts";
 import type { CommitRecordOptions, OffsetSessionEvent, RecordPosition } from "../session/offset-session.ts";
 import type { StoreOffsetSession } from "../session/store-offset-session.ts";
 import { BatchCollector } from "./batch-collector.ts";
@@ -21,7 +21,7 @@ import { refreshEvery } from "./refresh-timer.ts";
 import { TrackedPartitions } from "./tracked-partitions.ts";
 
 /** A consumer over a log source: a reading in front, a session (or nobody) behind. */
-export class LogConsumer<Transaction> implements Consumer {
+export class LogConsumer<Transaction> implements Consumer<Transaction> {
   readonly topic: string;
   readonly strategy: CommitStrategy;
   readonly #source: LogSource;
@@ -90,6 +90,27 @@ export class LogConsumer<Transaction> implements Consumer {
     this.#refuseWhileProcessing("commitWithin");
     const nextOffset = "records" in done ? done.nextOffset : undefined;
     await this.#manual("commitWithin").commitWithin(transaction, lastOf(done), options, nextOffset);
+  }
+
+  async transact(
+    done: RecordPosition | RecordBatch,
+    body: TransactionBody<Transaction>,
+    options?: CallOptions,
+  ): Promise<void> {
+    const session = this.#committing("transact");
+    const last = lastOf(done);
+    const records = "records" in done ? done.records : [done];
+    const nextOffset = "records" in done ? done.nextOffset : undefined;
+    const { processor } = this.#tracked;
+    if (processor !== undefined && processor.order !== "partition") {
+      const message = `transact inside process() needs order "partition": with order "${processor.order}" others may be done before what comes first`;
+      throw new ConsumerStateError(message, { code: "NOT_NEXT" });
+    }
+    // With `auto` nobody says what is done but whoever asks for the next.
+    const isInHand = this.strategy === "auto" && processor === undefined;
+    if (isInHand) this.#refuseNotInHand(records[0] ?? last, last);
+    await session.transact(records, body, options, { nextOffset, isNext: isInHand });
+    this.#loop?.reading.resume(this.#tracked.get(last.partition));
   }
 
   lag(): ReadonlyMap<number, bigint> {
@@ -239,6 +260,19 @@ export class LogConsumer<Transaction> implements Consumer {
     if (!this.#isProcessing) return;
     const message = `${verb} while process() works: it acknowledges by itself, and records that wait for a handler would count as done`;
     throw new ConsumerStateError(message, { code: "ALREADY_READING" });
+  }
+
+  /** What begins with the first of what is in hand and not committed. */
+  #refuseNotInHand(first: RecordPosition, last: RecordPosition): void {
+    const inHand = this.#loop?.inHand;
+    const records = inHand === undefined ? [] : "records" in inHand ? inHand.records : [inHand];
+    const position = this.position(first.partition) ?? 0n;
+    const next = records.find(({ offset }) => offset >= position);
+    const isNext = next?.partition === first.partition && next.offset === first.offset;
+    if (isNext && last.offset <= (records.at(-1)?.offset ?? -1n)) return;
+    const what = next === undefined ? "nothing" : `record ${next.offset} of partition ${next.partition}`;
+    const message = `record ${first.offset} of partition ${first.partition} is not next: ${what} is in hand and not committed; no transaction was begun`;
+    throw new ConsumerStateError(message, { code: "NOT_NEXT" });
   }
 
   #manual(verb: string): StoreOffsetSession<Transaction> {

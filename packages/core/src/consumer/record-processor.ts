@@ -30,6 +30,8 @@ export interface ProcessorOwner {
   epoch(partition: number): number | undefined;
   /** A record is about to be handed out. `false`: it is done already, and is skipped. */
   handsOut(partition: ConsumedPartition, record: LogRecord): boolean;
+  /** Whether a record is done by the handler's own word. */
+  isDone(record: LogRecord): boolean;
   /** A record is done. */
   done(partition: ConsumedPartition, record: LogRecord): void;
 }
@@ -75,6 +77,11 @@ export class RecordProcessor {
     this.#handler = handler;
     this.#options = options;
     this.#owner = owner;
+  }
+
+  /** Which records are worked on one after the other. */
+  get order(): ResolvedProcessOptions["order"] {
+    return this.#options.order;
   }
 
   /** Whether one more record of a partition may be handed out. */
@@ -180,7 +187,8 @@ export class RecordProcessor {
       isDone = true;
     } catch (error) {
       const decision = signal.aborted ? "abort" : await this.#decide(error, task);
-      if (decision === "skip") isDone = true;
+      // A transaction that is committed is not run again, whatever came after it.
+      if (decision === "skip" || (decision === "retry" && this.#owner.isDone(record))) isDone = true;
       else if (decision === "retry") retryInMs = backoffMs(attempt - 1, RETRY_BASE_MS, RETRY_MAX_MS);
     }
     this.#running -= 1;

@@ -212,6 +212,10 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
     return this.#partitions.get(partition.number) === partition;
   }
 
+  isDone({ partition, offset }: LogRecord): boolean {
+    return this.session?.held(partition)?.isDone(offset) === true;
+  }
+
   done(partition: ConsumedPartition, record: LogRecord): void {
     if (this.session === undefined) partition.done(record.offset);
     else this.session.acknowledge(record);

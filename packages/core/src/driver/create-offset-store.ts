@@ -11,6 +11,7 @@ import type {
   CommitEntry,
   CommitOptions,
   CommitOutcome,
+  CommittedOutcome,
   DeleteSelector,
   ExpireEntry,
   ExpireOutcome,
@@ -20,6 +21,8 @@ import type {
   ResetEntry,
   ResetOutcome,
   StoreCapabilities,
+  TransactEntry,
+  TransactionBody,
 } from "../offset-store.ts";
 import { batchesOf } from "./batches.ts";
 import { withinDeadline } from "./deadline.ts";
@@ -57,7 +60,9 @@ import {
   validateKeys,
   validateResetEntries,
   validateSelector,
+  validateTransactEntry,
 } from "./entry-validation.ts";
+import { describe, validateSignal } from "./validation.ts";
 
 /**
  * Makes a store from a driver of four verbs. Everything that the contract says is decided here, once for all stores: claims,
@@ -86,6 +91,7 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
   readonly name: string;
   readonly namespace: string;
   readonly capabilities: StoreCapabilities;
+  readonly transact?: NonNullable<OffsetStore<Transaction>["transact"]>;
   readonly #driver: OffsetStoreDriver<Transaction>;
   readonly #errors: StoreErrors;
   readonly #calls: StoreCalls<Transaction>;
@@ -104,6 +110,7 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
     const looks = new Looks();
     this.#calls = new StoreCalls(driver, this.#errors, timeout, emitter(options.onEvent), () => looks.forget());
     this.#members = new MemberCalls(driver, this.#errors, this.#calls, looks);
+    if (driver.begin !== undefined) this.transact = (entry, body, call = {}) => this.#transact(entry, body, call);
   }
 
   async claim(entries: readonly ClaimEntry[], options: CallOptions = {}): Promise<ClaimOutcome[]> {
@@ -259,6 +266,19 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
       if (outcome.status !== "committed") throw this.#errors.refused((entries[at] as CommitEntry).key, outcome);
     }
     return outcomes;
+  }
+
+  async #transact(
+    entry: TransactEntry,
+    body: TransactionBody<Transaction>,
+    options: CallOptions,
+  ): Promise<CommittedOutcome> {
+    const checked = validateTransactEntry(entry);
+    if (typeof body !== "function") throw new TypeError(`body must be a function, not ${describe(body)}`);
+    validateSignal(options.signal);
+    options.signal?.throwIfAborted();
+    this.#refuseIfClosed("transact");
+    return this.#calls.transact(checked, body, options);
   }
 
   async *#list(filter: OffsetFilter, options: CallOptions): AsyncGenerator<OffsetRecord, void, undefined> {

@@ -11,6 +11,7 @@ import type {
   FetchOutcome,
   ResetEntry,
   ResetOutcome,
+  TransactEntry,
 } from "../offset-store.ts";
 import { AT_WRITE, type StoredClaim, type StoredOffset, toOffsetRecord } from "./stored-offset.ts";
 
@@ -106,6 +107,18 @@ export const decideCommit: Decide<CommitEntry, CommitOutcome> = (entry, found) =
   }
   const write = moved(entry, stored, claim);
   return { write, outcome: committed(entry, claim, write.ttl) };
+};
+
+/**
+ * A position in a transaction of the store's own: it is written only over what is there, and only if nothing of what the
+ * transaction writes is there already (contract 3.16g).
+ */
+export const decideTransact: Decide<TransactEntry, CommitOutcome> = (entry, found) => {
+  const decision = decideCommit(entry, found);
+  const { stored } = found;
+  const isRepeated = stored?.nextOffset !== undefined && stored.nextOffset > entry.from;
+  if (!isRepeated || decision?.outcome.status !== "committed") return decision;
+  return { outcome: { status: "behind", record: toOffsetRecord(found.key, stored) } };
 };
 
 /** An operator's write: it withdraws the claim, and tells where the position was (contract 3.2c). */

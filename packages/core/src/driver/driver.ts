@@ -118,6 +118,8 @@ export interface ErrorClassification {
 export interface OwnTransaction<Transaction> {
   /** What the user's writes and the position go through. */
   readonly transaction: Transaction;
+  /** Whether it must end before anything else in the process has its turn: a body that returns a promise is refused. */
+  readonly isSynchronous?: boolean | undefined;
   /** Rejects if it is not known, or known not, to be committed: the store then looks at what is stored. */
   commit(): Promise<void>;
   /** Ends it without effect. Also after a failure, and after a commit that rejected; never rejects because of a broken connection. */
@@ -154,7 +156,10 @@ export interface OffsetStoreDriver<Transaction = never> {
    * none.
    */
   begin?(context: Pick<DriverContext, "signal">): Promise<OwnTransaction<Transaction>>;
-  /** Says what an error of the backend means. */
+  /**
+   * Says what an error of the backend means. That a transaction gave way to another (a serialization failure, a deadlock, a
+   * write conflict) and may be begun again is `CONFLICT` and retryable: the store then runs the user's writes again.
+   */
   classify(error: unknown): ErrorClassification;
   /** Releases what the driver opened itself. Called once, when no call is in flight. */
   close(): Promise<void>;

@@ -7,6 +7,7 @@ import type {
   ExpireEntry,
   OffsetFilter,
   ResetEntry,
+  TransactEntry,
 } from "../offset-store.ts";
 import { rangesText } from "./ranges-text.ts";
 import {
@@ -89,6 +90,25 @@ const POSITION_FIELDS = ["metadata", "mark", "acknowledged", "resetFrom", "rewin
 const COMMIT_FIELDS: ReadonlySet<string> = new Set([
   ...POSITION_FIELDS,
   ...["key", "token", "epoch", "nextOffset", "ttl", "release", "recreate", "owner", "member"],
+]);
+
+/** Checks the entry of a transaction of the store's own. */
+export function validateTransactEntry(entry: unknown): TransactEntry {
+  if (typeof entry !== "object" || entry === null) {
+    throw new TypeError(`an entry must be an object, not ${describe(entry)}`);
+  }
+  refuseOtherFields(entry, TRANSACT_FIELDS);
+  const { from, ...commit } = entry as TransactEntry;
+  const [checked] = validateCommitEntries([commit]);
+  const { nextOffset } = commit;
+  validateOffset("from", from);
+  validateOffset("nextOffset", nextOffset);
+  if (from >= nextOffset) throw new RangeError(`from must be less than nextOffset ${nextOffset}, not ${from}`);
+  return { ...(checked as CommitEntry), from, nextOffset };
+}
+
+const TRANSACT_FIELDS: ReadonlySet<string> = new Set([
+  ...["key", "token", "epoch", "from", "nextOffset", "metadata", "mark", "acknowledged", "ttl"],
 ]);
 
 /** Checks the entries of a reset. */

@@ -45,6 +45,11 @@ export class Step<Entry, Outcome> {
     this.#base = known && { expected: known.expected, stored: known.stored, now: undefined };
   }
 
+  /** What the step was decided by; `undefined`: nothing is stored, or nothing was read. */
+  get stored(): StoredOffset | undefined {
+    return this.#base?.stored;
+  }
+
   /** Whether only a read can tell how to go on. */
   get isUnknown(): boolean {
     return this.outcome === undefined && this.change === undefined && this.#base === undefined;

@@ -1,9 +1,10 @@
-import type { OffsetStoreOperation } from "../errors/offset-store-error.ts";
+import type { OffsetStoreError, OffsetStoreOperation } from "../errors/offset-store-error.ts";
 import type { OffsetKey } from "../key.ts";
-import type { CallOptions, FailedOutcome } from "../offset-store.ts";
+import type { CallOptions, CommittedOutcome, FailedOutcome, TransactEntry, TransactionBody } from "../offset-store.ts";
 import { batchesOf } from "./batches.ts";
 import { type BoundedCall, DeadlineExceeded, withinDeadline } from "./deadline.ts";
 import type { DriverKey, OffsetStoreDriver } from "./driver.ts";
+import { OwnTransactionRun } from "./own-transaction-run.ts";
 import { RememberedRecords } from "./remembered-records.ts";
 import { Retries } from "./retries.ts";
 import type { StoreErrors } from "./store-errors.ts";
@@ -23,6 +24,7 @@ type Answer = { readonly status: string };
 export class StoreCalls<Transaction> {
   readonly #context: VerbContext<Transaction>;
   readonly #errors: StoreErrors;
+  readonly #onRetry: (operation: OffsetStoreOperation, attempt: number, error: OffsetStoreError) => void;
   readonly #timeoutMs: number;
   readonly #maxBatch: number;
   readonly #onFailed: () => void;
@@ -38,6 +40,10 @@ export class StoreCalls<Transaction> {
   ) {
     this.#onFailed = onFailed;
     this.#errors = errors;
+    this.#onRetry = (operation, attempt, error) => {
+      onFailed();
+      emit({ type: "retry", store: driver.name, operation, attempt, error });
+    };
     this.#timeoutMs = timeoutMs;
     this.#maxBatch = driver.capabilities.maxBatch;
     this.#context = {
@@ -45,17 +51,16 @@ export class StoreCalls<Transaction> {
       errors,
       remembered: new RememberedRecords(),
       retries: (operation, call) =>
-        new Retries(call as BoundedCall<never>, (attempt, error) => {
-          onFailed();
-          emit({ type: "retry", store: driver.name, operation, attempt, error });
-        }),
+        new Retries(call as BoundedCall<never>, (attempt, error) => this.#onRetry(operation, attempt, error)),
       lateMs: LATE_TIMEOUTS * timeoutMs + CLOCK_STEPS * (driver.capabilities.expiry.granularityMs - 1),
     };
   }
 
-  /** Resolves when nothing is in flight. */
+  /** Resolves when nothing is in flight. What a user does in a transaction of the store's own is waited for as long as a call. */
   async idle(): Promise<void> {
-    if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+    if (this.#inFlight === 0) return;
+    const idle = new Promise<void>((resolve) => (this.#onIdle = resolve));
+    await withinDeadline(this.#timeoutMs, undefined, () => idle).catch(() => undefined);
   }
 
   retries(operation: OffsetStoreOperation, call: BoundedCall<Transaction>): Retries {
@@ -137,6 +142,31 @@ export class StoreCalls<Transaction> {
       );
     } finally {
       forget();
+      this.#left();
+    }
+  }
+
+  /** Runs a user's writes and one position in a transaction of the store's own. */
+  async transact(
+    entry: TransactEntry,
+    body: TransactionBody<Transaction>,
+    { signal }: CallOptions,
+  ): Promise<CommittedOutcome> {
+    const { key } = entry;
+    const context = {
+      ...this.#context,
+      timeoutMs: this.#timeoutMs,
+      bounded: <Result>(run: (call: BoundedCall<Transaction>) => Promise<Result>): Promise<Result> =>
+        this.bounded("transact", () => [key], signal, run),
+      onRetry: (attempt: number, error: OffsetStoreError): void => this.#onRetry("transact", attempt, error),
+    };
+    this.#inFlight += 1;
+    // Which of the two is stored is known at the end, and not always then.
+    this.#context.remembered.forget(key);
+    try {
+      return await new OwnTransactionRun(context, entry, body, signal).committed();
+    } finally {
+      this.#context.remembered.forget(key);
       this.#left();
     }
   }

@@ -1,6 +1,6 @@
 import { OffsetStoreError, type OffsetStoreOperation } from "../errors/offset-store-error.ts";
 import { formatKey, type OffsetKey } from "../key.ts";
-import type { CommitRefusal } from "../offset-store.ts";
+import type { CommitRefusal, FencedOutcome, TransactEntry } from "../offset-store.ts";
 import { DeadlineExceeded } from "./deadline.ts";
 import { type DriverKey, type ErrorClassification, type OffsetStoreDriver, UnreadableRecordError } from "./driver.ts";
 
@@ -40,12 +40,39 @@ export class StoreErrors {
 
   /** What a refusal inside a transaction rejects with: the caller's other writes have to go too (contract 3.16b). */
   refused(key: OffsetKey, refusal: CommitRefusal): OffsetStoreError {
-    const why =
-      refusal.status === "behind"
-        ? `its position ${refusal.record.nextOffset} is not before what was to be committed`
-        : `the claim does not hold (${refusal.reason}${refusal.owner === undefined ? "" : ` by ${JSON.stringify(refusal.owner)}`})`;
-    const text = `${formatKey(key)} was refused: ${why}; roll the transaction back`;
+    const text = `${formatKey(key)} was refused: ${whyRefused(refusal)}; roll the transaction back`;
     return new OffsetStoreError(text, { code: "CONFLICT", ...this.#of("commit", [key]), refusal });
+  }
+
+  /** The same of a transaction of the store's own, which is rolled back already. */
+  refusedOwn(key: OffsetKey, refusal: CommitRefusal): OffsetStoreError {
+    const text = `${formatKey(key)} was refused: ${whyRefused(refusal)}; nothing of the transaction is stored`;
+    return new OffsetStoreError(text, { code: "CONFLICT", ...this.#of("transact", [key]), refusal });
+  }
+
+  /** Somebody has written the position while a transaction of the store's own was open. */
+  gaveWay(key: OffsetKey): OffsetStoreError {
+    const text = `${formatKey(key)} was written by others while the transaction was open; nothing of it is stored`;
+    return new OffsetStoreError(text, { code: "CONFLICT", retryable: true, ...this.#of("transact", [key]) });
+  }
+
+  /** A transaction of the store's own was sent to be committed, and nobody can say any more whether it was. */
+  unknownOutcome(
+    { key, nextOffset }: TransactEntry,
+    error: OffsetStoreError,
+    refusal?: FencedOutcome,
+  ): OffsetStoreError {
+    const text =
+      `it is not known whether the transaction of ${formatKey(key)} was committed: ${error.message}. ` +
+      `Look at the stored position before its results are written again: if it is ${nextOffset} or more they are there`;
+    const { code, retryable } = refusal === undefined ? error : { code: "CONFLICT" as const, retryable: false };
+    return new OffsetStoreError(text, {
+      code,
+      retryable,
+      ...this.#of("transact", [key]),
+      ...(refusal && { refusal }),
+      cause: error,
+    });
   }
 
   /** With fewer answers than entries, one would go to an entry that it is not for. */
@@ -70,4 +97,11 @@ export class StoreErrors {
     if (!(error instanceof DeadlineExceeded)) return this.#driver.classify(error);
     return { code: "TIMEOUT", retryable: true, message: `${error.message}; repeating it is safe` };
   }
+}
+
+function whyRefused(refusal: CommitRefusal): string {
+  if (refusal.status === "behind")
+    return `its position ${refusal.record.nextOffset} is not before what was to be committed`;
+  const { reason, owner } = refusal;
+  return `the claim does not hold (${reason}${owner === undefined ? "" : ` by ${JSON.stringify(owner)}`})`;
 }

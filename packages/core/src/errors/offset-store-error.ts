@@ -23,7 +23,8 @@ export const OFFSET_STORE_ERROR_CODES = Object.freeze([
  * - `PERMISSION_DENIED`: the credentials do not allow this verb
  * - `UNSUPPORTED`: this store or server cannot do what was asked
  * - `CORRUPT_RECORD`: what is stored under the key is not a record of ours; it is never overwritten
- * - `CONFLICT`: a commit inside a caller's transaction was refused, see {@link OffsetStoreError.refusal}
+ * - `CONFLICT`: a commit inside a transaction was refused, see {@link OffsetStoreError.refusal}; without one the transaction
+ *   gave way to another
  * - `CLOSED`: the store was closed before the call
  * - `UNKNOWN`: none of these; see `cause`
  */
@@ -34,6 +35,7 @@ export type OffsetStoreOperation =
   | "open"
   | "claim"
   | "commit"
+  | "transact"
   | "fetch"
   | "list"
   | "reset"

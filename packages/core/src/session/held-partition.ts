@@ -56,10 +56,15 @@ export class HeldPartition {
   delivered: bigint | undefined;
   /** Whether every write from now on ends the claim. */
   isReleasing = false;
-  /** Until when a caller's transaction is taken to be open on this partition, by the monotonic clock. */
-  inTransactionUntil = 0;
+  /** Settles when the transaction of the store's own that is under way on this partition ends; `undefined`: there is none. */
+  transaction: Promise<void> | undefined;
+  /** Whether that transaction is open: writes leave the partition out. */
+  isInOwnTransaction = false;
+  /** Whether a transaction may be stored that is not known to be: the record is read before the next one. */
+  isUncertain = false;
 
   readonly #token: string;
+  #callersTransactionUntil = 0;
   readonly #session: object;
   readonly #acknowledgements: Acknowledgements;
   #committed: bigint | undefined;
@@ -94,6 +99,16 @@ export class HeldPartition {
     this.#stored = record?.metadata;
     this.#marks = new PositionMarks(record?.mark);
     this.#acknowledgements = new Acknowledgements(record?.acknowledged);
+  }
+
+  /** Until when a transaction is taken to be open on this partition, by the monotonic clock. */
+  get inTransactionUntil(): number {
+    return this.isInOwnTransaction ? Number.POSITIVE_INFINITY : this.#callersTransactionUntil;
+  }
+
+  /** A caller's transaction was begun, or is over. */
+  set inTransactionUntil(until: number) {
+    this.#callersTransactionUntil = until;
   }
 
   /** Whether something committed is not durable. */
@@ -266,6 +281,38 @@ export class HeldPartition {
     return write;
   }
 
+  /** The position to write in a transaction of the store's own. */
+  writeWithin(nextOffset: bigint): PartitionWrite {
+    return {
+      partition: this,
+      changes: this.#changes,
+      resets: this.#resets,
+      isRepeated: false,
+      entry: {
+        ...this.claim,
+        key: this.key,
+        nextOffset,
+        mark: this.markAt(nextOffset),
+        metadata: this.#metadata,
+        acknowledged: this.acknowledgedBeyond(nextOffset),
+        ttl: this.#ttlToSend,
+      },
+    };
+  }
+
+  /** A transaction has stored a position: it is durable, and all up to the record before it is done. */
+  passedWithin(offset: bigint, nextOffset: bigint): void {
+    this.#acknowledgements.acknowledgeThrough(offset);
+    const { position } = this;
+    if (position === undefined || position < nextOffset) {
+      this.#committed = nextOffset;
+      this.#committedIsRecord = false;
+    }
+    // Nothing is left of it to be committed.
+    if (this.delivered === offset) this.delivered = undefined;
+    this.settle(false);
+  }
+
   /** The part of an entry that proves the claim. */
   get claim(): Pick<CommitEntry, "token" | "epoch"> {
     return { token: this.#token, epoch: this.epoch };
@@ -302,9 +349,18 @@ export class HeldPartition {
     return `partition ${this.key.partition} of topic ${JSON.stringify(this.key.topic)}`;
   }
 
+  /** Whether a record is the lowest that is handed out and not done. Where nothing was handed out, what lies before is done. */
+  isNext(offset: bigint): boolean {
+    const { lowest } = this.#acknowledgements;
+    if (lowest !== undefined) return lowest === offset;
+    return this.#highest === undefined && (this.position ?? 0n) <= offset;
+  }
+
   /** A record that nobody was given cannot be done. Where nothing was handed out at all, nobody says what is. */
   refuseUndelivered(offset: bigint): void {
-    const highest = this.#highest ?? this.delivered;
+    const { delivered } = this;
+    const isHigher = this.#highest === undefined || (delivered !== undefined && delivered > this.#highest);
+    const highest = isHigher ? delivered : this.#highest;
     if (highest === undefined || offset <= highest) return;
     throw new RangeError(
       `record ${offset} of ${this.#name} was never delivered: the last one was ${highest}; commit what you were given`,

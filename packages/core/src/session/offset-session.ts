@@ -1,6 +1,6 @@
 import type { OffsetStoreError } from "../errors/offset-store-error.ts";
 import type { OffsetKey } from "../key.ts";
-import type { CallOptions, FencedReason, OffsetStore } from "../offset-store.ts";
+import type { CallOptions, FencedReason, OffsetStore, TransactionBody } from "../offset-store.ts";
 import type { OffsetRecord } from "../offset-record.ts";
 
 /** What points at a record that was delivered. Any `LogRecord` does. */
@@ -115,6 +115,19 @@ export interface OffsetSession<Transaction = never> extends AsyncDisposable {
    * after the transaction, calls `commit(record)`; until then, or for 60 seconds, flushes leave the partition out.
    */
   commitWithin(transaction: Transaction, record: RecordPosition, options?: CallOptions): Promise<void>;
+  /**
+   * Runs `body` in a transaction that the store begins itself, and writes the position after these records in it, last: results
+   * and position are stored together, or neither is. Resolves when they are, and only then the local position moves.
+   *
+   * Takes a record, or several of one partition in their order, that begin with the lowest one delivered and not done; it
+   * stands for all that were delivered up to the last. `body` may run more than once. Flushes leave the partition out meanwhile.
+   * Rejects with what `body` throws, and with `UNSUPPORTED` where the store has no transactions of its own.
+   */
+  transact(
+    records: RecordPosition | readonly RecordPosition[],
+    body: TransactionBody<Transaction>,
+    options?: CallOptions,
+  ): Promise<void>;
   /** Resolves when all that was committed before the call is durable; rejects if its own attempt could not write. */
   flush(options?: CallOptions): Promise<void>;
   /** Flushes and ends all claims, always; rejects if its own attempt could not write a position. Leaves the store open. */

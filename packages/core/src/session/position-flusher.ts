@@ -101,6 +101,25 @@ export class PositionFlusher {
     await this.#lastWrite;
   }
 
+  /** Renews one partition, which may have expired, in a write of its own. */
+  async renew(partition: HeldPartition): Promise<void> {
+    while (this.#inFlight !== undefined) await this.#idle();
+    if (!this.#isStopped) await this.#start([partition]);
+  }
+
+  /** Waits for the write in flight: it may be of a partition that a transaction is about to begin on. */
+  async idle(): Promise<void> {
+    await this.#idle();
+  }
+
+  /** A transaction on a partition is over: what of it is not durable is due. */
+  transacted(partition: HeldPartition): void {
+    this.#dirty.delete(partition);
+    if (partition.isDirty) this.#dirty.add(partition);
+    this.#renewals.watch(partition);
+    this.#wake();
+  }
+
   /** Ends claims, together with what is committed; a claim that only could not be ended is an event and no failure. */
   async release(partitions: readonly HeldPartition[]): Promise<void> {
     for (const partition of partitions) {

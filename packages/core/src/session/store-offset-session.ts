@@ -1,4 +1,5 @@
 import { abortable } from "../abortable.ts";
+import { withinDeadline } from "../driver/deadline.ts";
 import { validateMetadata } from "../driver/entry-validation.ts";
 import {
   describe,
@@ -11,7 +12,8 @@ import {
 import { ConsumerStateError } from "../errors/consumer-state-error.ts";
 import { OffsetFencedError } from "../errors/offset-fenced-error.ts";
 import { OffsetStoreError } from "../errors/offset-store-error.ts";
-import type { CallOptions, FencedOutcome, OffsetStore } from "../offset-store.ts";
+import { formatKey, type OffsetKey } from "../key.ts";
+import type { CallOptions, FencedOutcome, OffsetStore, TransactionBody } from "../offset-store.ts";
 import { HeldPartition } from "./held-partition.ts";
 import type {
   CommitRecordOptions,
@@ -20,6 +22,7 @@ import type {
   PositionOptions,
   RecordPosition,
 } from "./offset-session.ts";
+import { notHeld, notNext, runOwnTransaction } from "./own-transaction.ts";
 import { PositionFlusher } from "./position-flusher.ts";
 import { eraOf, stamp } from "./record-era.ts";
 import { type ResolvedSessionOptions, validatePartitions } from "./session-options.ts";
@@ -27,6 +30,14 @@ import { newToken } from "./token.ts";
 
 // After this a caller's transaction that nobody told the end of is taken to be over.
 const TRANSACTION_MS = 60_000;
+
+/** What a consumer knows of the records of a transaction. */
+interface KnownRecords {
+  /** Whether nothing that comes before them is left to be done. */
+  readonly isNext?: boolean;
+  /** The position after them, where the log has no record right behind the last. */
+  readonly nextOffset?: bigint | undefined;
+}
 
 /** A session over a store. What a consumer needs beyond the public face is on the class alone. */
 export class StoreOffsetSession<Transaction> implements OffsetSession<Transaction> {
@@ -153,6 +164,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     validateSignal(options.signal);
     options.signal?.throwIfAborted();
     const held = validatePartitions(partitions).flatMap((partition) => this.#claimed(partition) ?? []);
+    await abortable(transactionsOver(held), options.signal);
     await this.#settled(this.#flusher.release(held), options);
   }
 
@@ -260,6 +272,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       throw new ConsumerStateError(message, { code: "NOT_HELD" });
     }
     held.refuseUndelivered(offset);
+    refuseSecond(held);
     // Inside a transaction positions only go forward, and one that is open may keep the store from writing elsewhere.
     if (held.isMoving) {
       const message = `partition ${partition} of topic ${JSON.stringify(this.topic)} was reset, and that is not durable yet; roll back, and call flush() before the next transaction begins`;
@@ -280,6 +293,38 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       held.inTransactionUntil = 0;
       if (!(error instanceof OffsetStoreError) || error.refusal?.status !== "fenced") throw error;
       throw this.#fence(held, error.refusal, error);
+    }
+  }
+
+  async transact(
+    done: RecordPosition | readonly RecordPosition[],
+    body: TransactionBody<Transaction>,
+    options: CallOptions = {},
+    known: KnownRecords = {},
+  ): Promise<void> {
+    this.#refuseIfOver();
+    if (typeof body !== "function") throw new TypeError(`body must be a function, not ${describe(body)}`);
+    validateSignal(options.signal);
+    const { first, last } = endsOf(done);
+    const held = this.#heldAsDelivered(first);
+    if (held === undefined || this.#heldAsDelivered(last) !== held)
+      throw notHeld(this.#keyOf(first.partition), first.offset);
+    held.refuseUndelivered(last.offset);
+    if (known.isNext !== true && !held.isNext(first.offset)) throw notNext(held.key, first.offset);
+    refuseSecond(held);
+    options.signal?.throwIfAborted();
+    const nextOffset = known.nextOffset ?? last.offset + 1n;
+    const records = { from: first.offset, to: last.offset, nextOffset };
+    const running = runOwnTransaction(this.#store, this.#flusher, held, records, body, options);
+    held.transaction = running.catch(() => undefined);
+    try {
+      await running;
+    } catch (error) {
+      if (!(error instanceof OffsetStoreError) || error.refusal?.status !== "fenced") throw error;
+      throw this.#fence(held, error.refusal, error);
+    } finally {
+      held.transaction = undefined;
+      if (this.#held.get(first.partition) === held) this.#flusher.transacted(held);
     }
   }
 
@@ -305,6 +350,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   }
 
   async #close(): Promise<void> {
+    await transactionsOver([...this.#held.values()]);
     try {
       if (this.fenced === undefined) await this.#settled(this.#flusher.release([...this.#held.values()]), {});
     } finally {
@@ -369,6 +415,10 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     return era !== undefined && era.session === this && era !== held?.era ? undefined : held;
   }
 
+  #keyOf(partition: number): OffsetKey {
+    return { consumer: this.consumer, topic: this.topic, partition };
+  }
+
   #refuseIfOver(): void {
     if (this.fenced !== undefined) throw this.fenced;
     if (this.#closing !== undefined) {
@@ -377,4 +427,34 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       });
     }
   }
+}
+
+/** The first and the last of the records of a transaction. */
+function endsOf(done: RecordPosition | readonly RecordPosition[]): { first: RecordPosition; last: RecordPosition } {
+  if (!Array.isArray(done)) return { first: done as RecordPosition, last: done as RecordPosition };
+  const records = done as readonly RecordPosition[];
+  const [first] = records;
+  const last = records.at(-1);
+  if (first === undefined || last === undefined) throw new TypeError("a transaction needs a record, or several");
+  for (const [index, { partition, offset }] of records.entries()) {
+    const former = records[index - 1];
+    if (former === undefined || (partition === former.partition && offset > former.offset)) continue;
+    throw new RangeError("the records of a transaction must be of one partition and in the order of their offsets");
+  }
+  return { first, last };
+}
+
+/** One transaction of a partition at a time. */
+function refuseSecond({ key, transaction }: HeldPartition): void {
+  if (transaction === undefined) return;
+  const message = `a transaction of ${formatKey(key)} is open: await it before the next one begins`;
+  throw new ConsumerStateError(message, { code: "NOT_NEXT" });
+}
+
+/** Waits for the transactions of the store's own that are under way, but not for ever: one that comes late is refused. */
+async function transactionsOver(partitions: readonly HeldPartition[]): Promise<void> {
+  const open = partitions.flatMap(({ transaction }) => transaction ?? []);
+  if (open.length === 0) return;
+  await withinDeadline(TRANSACTION_MS, undefined, () => Promise.all(open)).catch(() => undefined);
+  for (const partition of partitions) partition.isInOwnTransaction = false;
 }

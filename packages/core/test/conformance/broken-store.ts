@@ -140,7 +140,9 @@ function openedStore({
     }),
     ...(surroundings === "transactional" && {
       beginTransaction: async () => {
-        const { transaction, commit, rollback } = await sound.begin();
+        const { begin } = sound;
+        if (begin === undefined) throw new Error("a store with transactions begins them");
+        const { transaction, commit, rollback } = await begin();
         const leave = left.enter("open transaction");
         return { transaction, commit: () => commit().finally(leave), rollback: () => rollback().finally(leave) };
       },

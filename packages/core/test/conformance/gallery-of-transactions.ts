@@ -1,4 +1,4 @@
-import type { CommitEntry, CommitOptions, CommitOutcome, OffsetStore } from "@tidemark/core";
+import { type CommitEntry, type CommitOptions, type CommitOutcome, formatKey, type OffsetStore } from "@tidemark/core";
 import { type Exhibit } from "./exhibit.ts";
 import { SoundTransaction } from "./sound-backend.ts";
 
@@ -111,7 +111,95 @@ export const galleryOfTransactions: readonly Exhibit[] = [
         transaction.isOpen ? inside(entries, transaction) : store.commit(entries),
       ),
   },
+  {
+    fault: "a transaction of the store's own stores the position and not the metadata that goes with it",
+    caseId: "transact/commits",
+    says: /deeply equal|deep-equal|deepEqual/,
+    surroundings: "transactional",
+    spoil: ({ store }) => ({
+      transact: (entry, ...rest) => transactOf(store)({ ...entry, metadata: undefined }, ...rest),
+    }),
+  },
+  {
+    fault: "a body runs twice, also where nobody is in its way",
+    caseId: "transact/commits",
+    says: /ran 2 times/,
+    surroundings: "transactional",
+    spoil: ({ store }) => ({
+      transact: (entry, body, ...rest) =>
+        transactOf(store)(
+          entry,
+          (transaction) => {
+            body(transaction);
+            return body(transaction);
+          },
+          ...rest,
+        ),
+    }),
+  },
+  {
+    fault: "the position of a body that failed is stored",
+    caseId: "transact/body-fails",
+    says: /the position of a body that failed is stored/,
+    surroundings: "transactional",
+    spoil: ({ store }) => ({
+      transact: async (entry, body, ...rest) => {
+        let thrown: { readonly error: unknown } | undefined;
+        const outcome = await transactOf(store)(
+          entry,
+          () => {
+            try {
+              body(undefined as never);
+            } catch (error) {
+              thrown = { error };
+            }
+          },
+          ...rest,
+        );
+        if (thrown !== undefined) throw thrown.error;
+        return outcome;
+      },
+    }),
+  },
+  {
+    fault: "what is stored already is stored again, if more comes with it",
+    caseId: "transact/refused",
+    says: /Missing expected rejection/,
+    surroundings: "transactional",
+    spoil: ({ store }) => ({
+      transact: (entry, ...rest) => transactOf(store)({ ...entry, from: entry.nextOffset - 1n }, ...rest),
+    }),
+  },
+  {
+    fault:
+      "a transaction of the store's own goes over what is remembered, and a renewal after it sets the position back",
+    caseId: "transact/beside-others",
+    says: /a position went back, or was lost/,
+    surroundings: "transactional",
+    spoil: ({ store }) => {
+      const remembered = new Map<string, CommitEntry>();
+      return {
+        commit: async (entries, options) => {
+          const sent = entries.map((entry) => {
+            const name = formatKey(entry.key);
+            if (entry.nextOffset !== undefined) remembered.set(name, entry);
+            const known = remembered.get(name);
+            return entry.nextOffset === undefined && known !== undefined ? { ...known, rewind: true } : entry;
+          });
+          const outcomes = await store.commit(sent, options);
+          return outcomes.map((outcome) => (outcome.status === "committed" ? { status: "committed" } : outcome));
+        },
+      };
+    },
+  },
 ];
+
+/** Of a store with transactions of its own. */
+function transactOf(store: OffsetStore): NonNullable<OffsetStore["transact"]> {
+  const { transact } = store;
+  if (transact === undefined) throw new Error("the store has no transactions of its own");
+  return transact;
+}
 
 type Inside = (entries: readonly CommitEntry[], transaction: SoundTransaction) => Promise<CommitOutcome[]>;
 

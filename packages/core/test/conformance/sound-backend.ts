@@ -71,6 +71,9 @@ export class ConnectionReset extends Error {}
 /** What calls end with while their rows are gone. */
 export class BackendGone extends Error {}
 
+/** What a transaction ends with that meets the writes of others. */
+export class GaveWay extends Error {}
+
 /** A key as text. */
 export function nameOf(key: DriverKey): string {
   return "partition" in key

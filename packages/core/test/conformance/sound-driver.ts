@@ -19,6 +19,7 @@ import {
   Connection,
   ConnectionReset,
   fits,
+  GaveWay,
   nameOf,
   type Row,
   type Rows,
@@ -46,6 +47,8 @@ export class SoundDriver implements OffsetStoreDriver<SoundTransaction> {
   readonly rows: Rows;
   readonly clock: () => number;
   readonly connection: Connection;
+  /** Only where there are transactions. */
+  readonly begin?: () => Promise<OwnTransaction<SoundTransaction>>;
   readonly #reclaims: boolean;
 
   constructor({ rows, clock = backendNow, connection = new Connection(), ...options }: SoundDriverOptions) {
@@ -55,6 +58,7 @@ export class SoundDriver implements OffsetStoreDriver<SoundTransaction> {
     this.connection = connection;
     this.#reclaims = reclaims;
     this.capabilities = Object.freeze({ ...soundCapabilities, ...capabilities });
+    if (this.capabilities.transactions) this.begin = () => this.#begin();
   }
 
   read(keys: readonly DriverKey[], { transaction }: DriverContext<SoundTransaction>): Promise<ReadAnswer> {
@@ -99,6 +103,7 @@ export class SoundDriver implements OffsetStoreDriver<SoundTransaction> {
 
   classify(error: unknown): ErrorClassification {
     const message = error instanceof Error ? error.message : String(error);
+    if (error instanceof GaveWay) return { code: "CONFLICT", retryable: true, message };
     return error instanceof ConnectionReset || error instanceof BackendGone
       ? { code: "UNAVAILABLE", retryable: true, message: "the backend is gone; try again" }
       : { code: "UNKNOWN", retryable: false, message: message.replace(/\.$/, "") };
@@ -114,7 +119,7 @@ export class SoundDriver implements OffsetStoreDriver<SoundTransaction> {
   }
 
   /** Begins a transaction on these rows. Nothing holds others off meanwhile: at its end it gives way to them. */
-  async begin(): Promise<OwnTransaction<SoundTransaction>> {
+  async #begin(): Promise<OwnTransaction<SoundTransaction>> {
     const transaction = new SoundTransaction();
     const before = new Map(this.rows);
     return {
@@ -122,7 +127,7 @@ export class SoundDriver implements OffsetStoreDriver<SoundTransaction> {
       commit: async () => {
         transaction.isOpen = false;
         for (const name of transaction.written.keys()) {
-          if (this.rows.get(name) !== before.get(name)) throw new Error("somebody has written since");
+          if (this.rows.get(name) !== before.get(name)) throw new GaveWay("somebody has written since");
         }
         for (const [name, row] of transaction.written) this.put(name, row);
       },

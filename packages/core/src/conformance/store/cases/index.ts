@@ -29,6 +29,7 @@ import { releaseCases } from "./release.ts";
 import { resetCases } from "./reset.ts";
 import { rewindCases } from "./rewind.ts";
 import { sweepCases } from "./sweep.ts";
+import { transactCases } from "./transact.ts";
 import { transactionRefusalCases } from "./transaction-refusals.ts";
 import { transactionCases } from "./transaction.ts";
 import { ttlCases } from "./ttl.ts";
@@ -70,6 +71,7 @@ export const storeConformanceCases: readonly ConformanceCase[] = [
   ...historyCases,
   ...transactionCases,
   ...transactionRefusalCases,
+  ...transactCases,
   ...memberCases,
   ...modelCases,
 ];

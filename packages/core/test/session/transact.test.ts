@@ -1,0 +1,117 @@
+import { openOffsetSession } from "@tidemark/core";
+import { createOffsetStore, type OffsetStoreDriver } from "@tidemark/core/driver";
+import { expect, test } from "vitest";
+import { ConnectionReset, Rows, type SoundTransaction } from "../conformance/sound-backend.ts";
+import { SoundDriver } from "../conformance/sound-driver.ts";
+
+const key = { consumer: "c", topic: "t", partition: 0 };
+
+/** A session of a store whose next COMMIT happens, and whose connection is gone then. */
+async function openSession({ ttl }: { readonly ttl?: number } = {}) {
+  const sound = new SoundDriver({ rows: new Rows(), capabilities: { transactions: true } });
+  const state = { losesCommit: false, restore: async (): Promise<void> => undefined };
+  const driver: OffsetStoreDriver<SoundTransaction> = {
+    name: sound.name,
+    capabilities: sound.capabilities,
+    read: (...call) => sound.read(...call),
+    write: (...call) => sound.write(...call),
+    list: (filter) => sound.list(filter),
+    classify: (error) => sound.classify(error),
+    close: () => sound.close(),
+    begin: async () => {
+      const own = await sound.begin?.();
+      if (own === undefined) throw new Error("no transactions");
+      if (!state.losesCommit) return own;
+      const commit = async (): Promise<void> => {
+        await own.commit();
+        state.losesCommit = false;
+        state.restore = sound.connection.break("cut");
+        throw new ConnectionReset();
+      };
+      return { ...own, commit };
+    },
+  };
+  const store = createOffsetStore(driver, { timeout: 150 });
+  const options = { store, consumer: key.consumer, topic: key.topic, partitions: [0], ttl };
+  const session = await openOffsetSession({ ...options, onEvent: () => undefined });
+  session.startAt(0, 0n);
+  await session.flush();
+  const records = Array.from({ length: 6 }, (_, index) => ({ partition: 0, offset: BigInt(index) }));
+  for (const record of records) session.deliver(record);
+  const stored = async (): Promise<bigint | undefined> => {
+    const [outcome] = await store.fetch([key]);
+    return outcome?.status === "found" ? outcome.record.nextOffset : undefined;
+  };
+  return { store, session, state, records, stored };
+}
+
+test("after an outcome that is not known the record is read first: what is stored is not done again (contract 5.27h)", async () => {
+  const { session, state, records, stored } = await openSession();
+  state.losesCommit = true;
+  let runs = 0;
+  const body = (): number => (runs += 1);
+  await expect(session.transact(records.slice(0, 3), body)).rejects.toThrow(/not known whether/u);
+  expect([runs, session.position(0)]).toEqual([1, 0n]);
+  await state.restore();
+  await session.transact(records.slice(0, 3), body);
+  expect([runs, session.position(0), await stored()]).toEqual([1, 3n, 3n]);
+  await session.transact(records.slice(3), body);
+  expect([runs, session.position(0), await stored()]).toEqual([2, 6n, 6n]);
+  await session.close();
+});
+
+test("nor is it as a part of more (contract 5.27h)", async () => {
+  const { session, state, records, stored } = await openSession();
+  state.losesCommit = true;
+  await expect(session.transact(records.slice(0, 3), () => undefined)).rejects.toThrow(/not known whether/u);
+  await state.restore();
+  let isRun = false;
+  const body = (): void => void (isRun = true);
+  await expect(session.transact(records, body)).rejects.toMatchObject({ code: "NOT_NEXT" });
+  expect([isRun, session.position(0), await stored()]).toEqual([false, 3n, 3n]);
+  await session.transact(records.slice(3), body);
+  expect([isRun, await stored()]).toEqual([true, 6n]);
+  await session.close();
+});
+
+test("a claim that is lost while the body runs fences the session, and nothing is stored (contract 5.27d)", async () => {
+  const { store, session, records, stored } = await openSession();
+  const call = session.transact(records, () => store.claim([{ key, token: "other", owner: "newer" }]));
+  await expect(call).rejects.toMatchObject({ name: "OffsetFencedError", reason: "superseded", owner: "newer" });
+  expect(await stored()).toBe(0n);
+  await expect(session.transact(records, () => undefined)).rejects.toBe(session.fenced);
+});
+
+test("a reset while the body runs leaves the session where the reset went (contract 5.27d)", async () => {
+  const { session, records, stored } = await openSession();
+  await session.transact(records.slice(0, 2), () => session.resetTo(0, 100n, "below-log"));
+  expect(session.position(0)).toBe(100n);
+  await session.flush();
+  expect(await stored()).toBe(100n);
+  await expect(session.transact(records.slice(2), () => undefined)).rejects.toMatchObject({ code: "NOT_HELD" });
+  await session.close();
+});
+
+test("a record that may have expired is written anew before the transaction, which writes only over what is there (contract 5.27a)", async () => {
+  const { session, records, stored } = await openSession({ ttl: 30 });
+  await new Promise((resolve) => setTimeout(resolve, 40));
+  await session.transact(records, () => undefined);
+  expect(await stored()).toBe(6n);
+  await session.close();
+});
+
+test("what is acknowledged while the body runs is stored after it, and nothing of before is lost (contract 5.27f)", async () => {
+  const { session, records, stored } = await openSession();
+  const [first, second, third] = records;
+  if (first === undefined || second === undefined || third === undefined) throw new Error("too few records");
+  session.acknowledge(third);
+  await session.transact(first, async () => {
+    session.acknowledge(second);
+    await session.flush();
+    expect(await stored()).toBe(0n);
+  });
+  expect(session.position(0)).toBe(3n);
+  await session.flush();
+  expect(await stored()).toBe(3n);
+  await session.close();
+});
