@@ -7,14 +7,16 @@ import type {
   ListFilter,
   ListPage,
   OffsetStoreDriver,
+  OwnTransaction,
   ReadAnswer,
   WriteAnswer,
   WriteContext,
 } from "@tidemark/core/driver";
-import type { ClientSession, Collection, Document, MongoClient } from "mongodb";
+import type { ClientSession, Collection, Document, MongoClient, TransactionOptions } from "mongodb";
 import { type RequestOptions, sendChanges } from "./conditional-writes.ts";
 import { EntryIds } from "./entry-ids.ts";
 import { classifyMongoError } from "./mongo-errors.ts";
+import { beginOwnTransaction } from "./own-transaction.ts";
 import { ENTRY_FIELDS, EXPIRED, readEntry, type StoredDocument } from "./stored-document.ts";
 import { validateTransaction } from "./validate-transaction.ts";
 
@@ -43,6 +45,7 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
   readonly name = "mongo";
   readonly capabilities: StoreCapabilities;
   readonly close: () => Promise<void>;
+  readonly begin?: () => Promise<OwnTransaction<ClientSession>>;
   readonly #options: MongoDriverOptions;
   readonly #ids: EntryIds;
 
@@ -50,9 +53,19 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
     this.#options = options;
     this.#ids = new EntryIds(options.namespace);
     this.close = options.close;
+    const { client, collection, transactions, timeoutMs } = options;
+    if (transactions) {
+      const { writeConcern } = collection;
+      const how: TransactionOptions = {
+        // The user's reads and the position are of one moment, and what is committed survives what a flush does.
+        ...{ readConcern: "snapshot", readPreference: "primary", maxCommitTimeMS: timeoutMs },
+        ...(writeConcern !== undefined && { writeConcern }),
+      };
+      this.begin = async () => beginOwnTransaction(client, how);
+    }
     this.capabilities = Object.freeze({
       atomicBatch: false,
-      transactions: options.transactions,
+      transactions,
       durability: options.durability,
       expiry: Object.freeze({ reclaim: "native", granularityMs: 1 }),
       maxBatch: MAX_BATCH,

@@ -70,6 +70,10 @@ export function classifyMongoError(error: unknown): ErrorClassification {
   }
   const known = MEANINGS[code];
   if (known !== undefined) return known;
+  if (error instanceof MongoError && error.hasErrorLabel("TransientTransactionError")) {
+    const message = `the transaction gave way to another one (${text}): nothing of it is stored; begin it again`;
+    return { code: "CONFLICT", retryable: true, message };
+  }
   const labels = ["RetryableWriteError", "RetryableError"];
   const isPassing = error instanceof MongoError && labels.some((label) => error.hasErrorLabel(label));
   if (isPassing || PASSING.has(code)) return unavailable(`the server cannot take it now (${text}); try again`);

@@ -1,25 +1,33 @@
+import type { Pool } from "pg";
 import type { PostgresClient } from "./postgres-client.ts";
+import type { PostgresPool } from "./transaction-pool.ts";
 
-/** The most connections of a store: as a rule one is enough, and what waits must not hold up the rest. */
+/** The most connections for a store's own work: as a rule one is enough, and what waits must not hold up the rest. */
 const MAX_CONNECTIONS = 4;
+/** The most for its transactions, each of which needs one from its beginning to its end: as many as handlers run at once. */
+const MAX_TRANSACTIONS = 10;
+
+/** The pools of a store that has no client of its user's. */
+export interface OwnPools {
+  readonly client: PostgresClient;
+  readonly pool: PostgresPool;
+  readonly end: () => Promise<void>;
+}
 
 /**
- * Opens a pool of pg. Nothing is connected yet.
+ * Opens two pools of pg: transactions, whatever their number, leave the store's own work its connections. Nothing is
+ * connected yet.
  *
  * @throws TypeError if that is no connection string.
  */
-export async function openPool(
-  url: unknown,
-  timeoutMs: number,
-): Promise<{ readonly client: PostgresClient; readonly end: () => Promise<void> }> {
+export async function openPools(url: unknown, timeoutMs: number): Promise<OwnPools> {
   if (typeof url !== "string" || !/^postgres(?:ql)?:\/\//u.test(url)) {
     throw new TypeError("url must be a connection string: postgres://USER@HOST/DATABASE");
   }
   // Whoever brings a client of another package does without this one.
-  const { Client, Pool } = (await import("pg")).default;
+  const pg = (await import("pg")).default;
   const config = {
     connectionString: url,
-    max: MAX_CONNECTIONS,
     // No call waits for longer.
     connectionTimeoutMillis: timeoutMs,
     keepAlive: true,
@@ -27,7 +35,7 @@ export async function openPool(
   };
   try {
     // A pool would read the string at its first connection only.
-    void new Client(config);
+    void new pg.Client(config);
   } catch (error) {
     // Not pg's text and no cause: either may quote the connection string.
     const { code = "" } = error as { readonly code?: string };
@@ -36,6 +44,17 @@ export async function openPool(
       `url is no connection string that pg understands${code === "" ? "" : ` (${code})`}: write postgres://USER@HOST/DATABASE, and check its options`,
     );
   }
-  const pool = new Pool(config);
-  return { client: pool, end: () => pool.end() };
+  const [client, pool] = [MAX_CONNECTIONS, MAX_TRANSACTIONS].map((max) => new pg.Pool({ ...config, max })) as [
+    Pool,
+    Pool,
+  ];
+  // A connection that breaks while nobody uses it is replaced.
+  pool.on("error", () => undefined);
+  return {
+    client,
+    pool,
+    end: async () => {
+      await Promise.all([client.end(), pool.end()]);
+    },
+  };
 }

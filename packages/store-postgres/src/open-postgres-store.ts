@@ -7,10 +7,15 @@ import {
   validateOptionNames,
 } from "@tidemark/core/driver";
 import { OffsetsTable } from "./offsets-table.ts";
-import { openPool } from "./open-pool.ts";
+import { openPools, type OwnPools } from "./open-pool.ts";
 import { Connections, type PostgresClient } from "./postgres-client.ts";
 import { PostgresDriver } from "./postgres-driver.ts";
 import { classifyPostgresError } from "./postgres-errors.ts";
+import { type PostgresPool, TransactionPool } from "./transaction-pool.ts";
+
+const DEFAULT_IDLE_TIMEOUT_MS = 10_000;
+/** The most that PostgreSQL takes. */
+const MAX_IDLE_TIMEOUT_MS = 2_147_483_647;
 
 /** What every way of opening a PostgreSQL store takes. */
 export interface PostgresStoreSettings extends OffsetStoreOptions {
@@ -18,6 +23,11 @@ export interface PostgresStoreSettings extends OffsetStoreOptions {
   readonly schema?: string | undefined;
   /** The table; it is made if it is not there. Default `tidemark_offsets`. */
   readonly table?: string | undefined;
+  /**
+   * Milliseconds after which the server ends a transaction of the store's own (`transact`) in which nothing happens: a process
+   * that is frozen in one keeps others from its rows no longer. Default 10,000.
+   */
+  readonly transactionIdleTimeout?: number | undefined;
 }
 
 /** Opens the store on a client of the caller's, which stays as it is and is never closed. */
@@ -27,14 +37,20 @@ export interface PostgresStoreClientOptions extends PostgresStoreSettings {
    * use others. A `Client` of pg does not come back once its connection has broken; a pool does.
    */
   readonly client: PostgresClient;
+  /**
+   * Where `transact` takes connections from, one for each transaction: another `Pool` of pg, what has `reserve()`, or the same
+   * PGlite. Without it there is no `transact`.
+   */
+  readonly pool?: PostgresPool | undefined;
   readonly url?: undefined;
 }
 
-/** Opens the store on a pool of its own, which it closes. Needs the pg package. */
+/** Opens the store on pools of its own, which it closes: one for its work, one for its transactions. Needs the pg package. */
 export interface PostgresStoreUrlOptions extends PostgresStoreSettings {
   /** A connection string, `postgres://` or `postgresql://`. */
   readonly url: string;
   readonly client?: undefined;
+  readonly pool?: undefined;
 }
 
 /** What a PostgreSQL store is opened with: the caller's `client`, or a `url`. */
@@ -48,10 +64,11 @@ export type PostgresStoreOptions = PostgresStoreClientOptions | PostgresStoreUrl
  * `UNSUPPORTED` (the table is another one, or the database is not in UTF-8).
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<OffsetStore<PostgresClient>> {
-  validateOptionNames(options, ["client", "url", "schema", "table"]);
+  validateOptionNames(options, ["client", "pool", "url", "schema", "table", "transactionIdleTimeout"]);
   const { namespace, timeout } = resolveStoreOptions(options);
   const table = new OffsetsTable(options.schema ?? "public", options.table ?? "tidemark_offsets");
-  const { client, end } = await resolveClient(options, timeout);
+  const idleMs = resolveIdleTimeout(options.transactionIdleTimeout);
+  const { client, pool, end } = await resolveClient(options, timeout);
   const connections = new Connections(client);
   // What the store's own pool still hears while it ends is nobody's concern.
   const close = end ?? (async () => connections.leave());
@@ -60,7 +77,8 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
       table.prepare((text, values) => connections.run(text, values, signal)),
     );
     const durability = isSynced ? "synced" : "process";
-    const driver = new PostgresDriver({ connections, table: table.name, namespace, durability, close });
+    const transactions = pool && new TransactionPool(pool, idleMs);
+    const driver = new PostgresDriver({ connections, table: table.name, namespace, durability, transactions, close });
     return createOffsetStore(driver, options);
   } catch (error) {
     // What went wrong first matters more than a failure to close.
@@ -71,15 +89,43 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
 }
 
 async function resolveClient(
-  { client, url }: PostgresStoreOptions,
+  { client, pool, url }: PostgresStoreOptions,
   timeoutMs: number,
-): Promise<{ readonly client: PostgresClient; readonly end?: () => Promise<void> }> {
+): Promise<Pick<OwnPools, "client"> & Partial<OwnPools>> {
   if ((client === undefined) === (url === undefined)) {
     throw new TypeError("give either client, something of yours with query(text, values), or url, a connection string");
   }
-  if (client === undefined) return openPool(url, timeoutMs);
-  if (typeof client === "object" && client !== null && typeof client.query === "function") return { client };
-  throw new TypeError("client must have query(text, values), which gives { rows }: a Pool of pg, or a PGlite");
+  if (client === undefined) {
+    if (pool !== undefined) throw new TypeError("pool goes with client: with url the store has a pool of its own");
+    return openPools(url, timeoutMs);
+  }
+  if (typeof client !== "object" || client === null || typeof client.query !== "function") {
+    throw new TypeError("client must have query(text, values), which gives { rows }: a Pool of pg, or a PGlite");
+  }
+  if (pool === undefined) return { client };
+  validatePool(pool, client);
+  return { client, pool };
+}
+
+function validatePool(pool: PostgresPool, client: PostgresClient): void {
+  const given = (typeof pool === "object" && pool !== null ? pool : {}) as Readonly<Record<string, unknown>>;
+  if (!["connect", "reserve", "transaction"].some((name) => typeof given[name] === "function")) {
+    throw new TypeError(
+      "pool must have connect() or reserve(), which gives a client for one transaction: a Pool of pg",
+    );
+  }
+  if ((pool as unknown) === client && !("transaction" in pool)) {
+    throw new TypeError(
+      "pool must be another one than client: transactions could take all connections of the store's work",
+    );
+  }
+}
+
+function resolveIdleTimeout(given: unknown): number {
+  if (given === undefined) return DEFAULT_IDLE_TIMEOUT_MS;
+  if (typeof given !== "number") throw new TypeError("transactionIdleTimeout must be a number of milliseconds");
+  if (Number.isInteger(given) && given >= 1 && given <= MAX_IDLE_TIMEOUT_MS) return given;
+  throw new RangeError(`transactionIdleTimeout must be a whole number from 1 to ${MAX_IDLE_TIMEOUT_MS}, not ${given}`);
 }
 
 /** Bounds the opening in time. */

@@ -90,8 +90,11 @@ function isPool(client: PostgresClient): client is ClientPool {
 /** How many stores and calls listen to a client: they share one listener. */
 const listening = new WeakMap<object, number>();
 
-/** Without anybody who listens a connection that breaks ends the process. The call that needs it tells of it. */
-function listenToErrors(client: object): () => void {
+/**
+ * Without anybody who listens a connection that breaks ends the process. The call that needs it tells of it; `hear` is told
+ * at once.
+ */
+export function listenToErrors(client: object, hear?: (error: unknown) => void): () => void {
   if (!("on" in client && "off" in client && typeof client.on === "function" && typeof client.off === "function")) {
     return ignore;
   }
@@ -101,6 +104,10 @@ function listenToErrors(client: object): () => void {
     listening.set(client, count);
     return count;
   };
+  if (hear !== undefined) {
+    on.call(client, "error", hear);
+    return () => void off.call(client, "error", hear);
+  }
   if (change(1) === 1) on.call(client, "error", ignore);
   return () => {
     if (change(-1) === 0) off.call(client, "error", ignore);

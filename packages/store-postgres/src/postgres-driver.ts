@@ -8,6 +8,7 @@ import type {
   ListFilter,
   ListPage,
   OffsetStoreDriver,
+  OwnTransaction,
   ReadAnswer,
   ReadEntry,
   WriteAnswer,
@@ -29,6 +30,7 @@ import { listEntries } from "./list-entries.ts";
 import { Given, Parameters } from "./parameters.ts";
 import type { Connections, PostgresClient, Row } from "./postgres-client.ts";
 import { classifyPostgresError, gaveWay, sqlStateOf } from "./postgres-errors.ts";
+import type { TransactionPool } from "./transaction-pool.ts";
 import { writeStatement } from "./write-statement.ts";
 
 /** How long a write waits for a row that somebody has locked, and how long the parts of a write that met one. */
@@ -49,6 +51,8 @@ export interface PostgresDriverOptions {
   readonly table: string;
   readonly namespace: string;
   readonly durability: StoreCapabilities["durability"];
+  /** Where the store's own transactions come from; `undefined`: it has none. */
+  readonly transactions: TransactionPool | undefined;
   /** Ends what the store opened itself. */
   readonly close: () => Promise<void>;
 }
@@ -68,6 +72,8 @@ export class PostgresDriver implements OffsetStoreDriver<PostgresClient> {
   readonly name = "postgres";
   readonly capabilities: StoreCapabilities;
   readonly close: () => Promise<void>;
+  readonly begin?: () => Promise<OwnTransaction<PostgresClient>>;
+  readonly #transactions: TransactionPool | undefined;
   readonly #connections: Connections;
   readonly #table: string;
   readonly #namespace: string;
@@ -82,6 +88,9 @@ export class PostgresDriver implements OffsetStoreDriver<PostgresClient> {
     this.#table = options.table;
     this.#namespace = storedName(options.namespace);
     this.close = options.close;
+    const { transactions } = options;
+    this.#transactions = transactions;
+    if (transactions !== undefined) this.begin = () => transactions.begin();
     this.capabilities = Object.freeze({
       // A row that somebody has locked must not hold up the others: each change is for itself.
       atomicBatch: false,
@@ -217,7 +226,7 @@ export class PostgresDriver implements OffsetStoreDriver<PostgresClient> {
       const { rows } = await transaction.query(text, values);
       return rows as readonly Row[];
     } catch (error) {
-      if (sqlStateOf(error) !== NOT_MARKED) throw error;
+      if (sqlStateOf(error) !== NOT_MARKED) throw this.#transactions?.reasonOf(transaction, error) ?? error;
       throw new TypeError(
         "transaction has no transaction open, or not on one connection: give the client on which you sent BEGIN",
         { cause: error },

@@ -84,9 +84,19 @@ function classifyState(state: string, text: string, table: string): ErrorClassif
         retryable: true,
         message: `the server ended the statement ${said}; repeating it is safe`,
       };
-    case "55P03":
     case "40001":
     case "40P01":
+      return {
+        code: "CONFLICT",
+        retryable: true,
+        message: `the transaction gave way to another one ${said}: nothing of it is stored; begin it again`,
+      };
+    case "25P03":
+      return unavailable(
+        `the server ended a transaction that stood still for too long ${said}: nothing of it is stored; do what takes ` +
+          "long before the transaction, or raise transactionIdleTimeout",
+      );
+    case "55P03":
       return unavailable(`others use the same rows ${said}; try again`);
     default:
   }

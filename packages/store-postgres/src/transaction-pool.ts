@@ -1,0 +1,126 @@
+import type { OwnTransaction } from "@tidemark/core/driver";
+import { listenToErrors, type PostgresClient } from "./postgres-client.ts";
+
+/** A connection that a pool has lent for one transaction. */
+export interface ReservedClient extends PostgresClient {
+  /** Gives it back. `isBroken`: it cannot be used again, and the pool must close it. */
+  release(isBroken?: boolean): void;
+}
+
+/**
+ * Where the store's own transactions take their connections from: a `Pool` of pg has `connect()`, and a PGlite has
+ * `transaction(run)`, for one at a time. For postgres.js write `reserve()`.
+ */
+export type PostgresPool =
+  | { connect(): Promise<ReservedClient> }
+  | { reserve(): Promise<ReservedClient> }
+  | { transaction(run: (transaction: PostgresClient) => Promise<void>): Promise<unknown> };
+
+/** Milliseconds that the end of a failed transaction is waited for; the server ends it with the connection otherwise. */
+const ROLLBACK_MS = 1_000;
+
+/** Begins the store's own transactions, each on a connection that nothing else uses meanwhile. */
+export class TransactionPool {
+  readonly #pool: PostgresPool;
+  readonly #idleMs: number;
+  /** What has ended a connection while no statement was under way on it. */
+  readonly #broken = new WeakMap<PostgresClient, unknown>();
+
+  /** `idleMs`: after so many milliseconds without a statement the server ends a transaction. */
+  constructor(pool: PostgresPool, idleMs: number) {
+    this.#pool = pool;
+    this.#idleMs = idleMs;
+  }
+
+  async begin(): Promise<OwnTransaction<PostgresClient>> {
+    const pool = this.#pool;
+    if ("transaction" in pool) return beginInTurn(pool);
+    const client = await ("connect" in pool ? pool.connect() : pool.reserve());
+    const stopListening = listenToErrors(client, (error) => {
+      // The first says why; the next ones only that it is so.
+      if (!this.#broken.has(client)) this.#broken.set(client, error);
+    });
+    let isBack = false;
+    let isCommitting = false;
+    const giveBack = (isBroken: boolean): void => {
+      if (isBack) return;
+      isBack = true;
+      client.release(isBroken || this.#broken.has(client));
+      stopListening();
+    };
+    try {
+      await client.query("BEGIN", []);
+      // A statement that takes no snapshot: the user may still choose the isolation. It ends with the transaction.
+      await client.query(`SET LOCAL idle_in_transaction_session_timeout = ${this.#idleMs}`, []);
+    } catch (error) {
+      giveBack(true);
+      throw error;
+    }
+    return {
+      transaction: client,
+      commit: async () => {
+        isCommitting = true;
+        try {
+          await client.query("COMMIT", []);
+        } catch (error) {
+          throw this.reasonOf(client, error);
+        }
+        isCommitting = false;
+        giveBack(false);
+      },
+      rollback: async () => {
+        if (isBack) return;
+        // Behind a commit without an answer nothing else is answered.
+        giveBack(isCommitting || !(await isRolledBack(client)));
+      },
+    };
+  }
+
+  /** What has ended the connection of a transaction, where an error says only that it has ended. */
+  reasonOf(transaction: PostgresClient, error: unknown): unknown {
+    return this.#broken.get(transaction) ?? error;
+  }
+}
+
+/** Whether the server says that a transaction is over; otherwise its connection is not to be used again. */
+async function isRolledBack(client: PostgresClient): Promise<boolean> {
+  const late = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => late.resolve(false), ROLLBACK_MS);
+  const done = client.query("ROLLBACK", []).then(
+    () => true,
+    () => false,
+  );
+  try {
+    return await Promise.race([done, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Ends a transaction that is carried out by a function. */
+class RolledBack extends Error {}
+
+/** Of a client that has one connection, and gives it to one function after the other. */
+async function beginInTurn(
+  pool: Extract<PostgresPool, { transaction: unknown }>,
+): Promise<OwnTransaction<PostgresClient>> {
+  const begun = Promise.withResolvers<PostgresClient>();
+  const ended = Promise.withResolvers<void>();
+  const done = pool.transaction(async (transaction) => {
+    begun.resolve(transaction);
+    await ended.promise;
+  });
+  // Whoever commits or rolls back hears of it.
+  done.catch((error: unknown) => begun.reject(error));
+  return {
+    transaction: await begun.promise,
+    async commit() {
+      ended.resolve();
+      await done;
+    },
+    async rollback() {
+      ended.reject(new RolledBack("the transaction is rolled back"));
+      await done.catch(() => undefined);
+    },
+  };
+}
