@@ -27,7 +27,8 @@ describe("a model test", () => {
         };
       },
     });
-    await checkStoreModel(counting);
+    // A seed of its own: one in many does not come to all of them.
+    await checkStoreModel(counting, { seed: 1 });
     expect([...answers].toSorted()).toEqual([
       "absent",
       "behind",
