@@ -60,7 +60,7 @@ describe("docs/writing-a-store.md, followed in an empty folder", () => {
     const report = outputOf("npx tidemark conformance ./harness.js\n");
     const sum = /^folder: (?<passed>\d+) of (?<of>\d+) passed, (?<without>\d+) not promised$/m.exec(report)?.groups;
     expect(report.match(/^Not promised .*/m)?.[0]).toMatch(
-      /^[^:]+: connection: "embedded" \(\d+\), transactions: false \(\d+\)$/,
+      /^[^:]+: connection: "embedded" \(\d+\), transactions: false \(\d+\), no `begin` \(\d+\)$/,
     );
     expect({ of: Number(sum?.["of"]), tested: Number(sum?.["passed"]) + Number(sum?.["without"]) }).toEqual({
       of: length,

@@ -16,7 +16,7 @@ export type ServerKind = "postgres" | "redis" | "mongo" | "s3";
 
 /** A store on a server of the campaign's own. The arena ends the server with itself. */
 export async function openServerArena(kind: ServerKind, server: OwnServer): Promise<Arena> {
-  const name = `campaign_${randomBytes(4).toString("hex")}`;
+  const name = `campaign${randomBytes(4).toString("hex")}`;
   // Of FerretDB: what makes transactions of the engine below. Only they go through it.
   const gateway =
     kind === "mongo" && server.engineUrl !== undefined
