@@ -72,14 +72,14 @@ async function declareFailureTests(examples: ClientExamples): Promise<void> {
       await example.until("the rest is handled", () => example.offsetsOf(0).at(-1) === 9);
       expect(example.offsetsOf(0)).toEqual([8, 9]);
       expect(example.errors).toContain(`${topic}/0: no offset 2 any more; on at 8, 6 offsets skipped`);
-      expect(await example.end("SIGTERM")).toBe(0);
+      expect(await example.end("SIGTERM"), example.errors).toBe(0);
       // No record is as late: the log's end.
       await store.reset([{ key: { consumer, topic, partition: 0 }, nextOffset: 2n }]);
       const late = startAtLeastOnce(servers, { ...examples, env: { ...env, POLICY: "by_duration:PT5M" } }, bench);
       await late.until("it has said so", () =>
         late.errors.includes("no offset 2 any more; on at 10, 8 offsets skipped"),
       );
-      expect(await late.end("SIGTERM")).toBe(0);
+      expect(await late.end("SIGTERM"), late.errors).toBe(0);
       expect(await storedPositions(store, bench)).toEqual([10]);
     });
 

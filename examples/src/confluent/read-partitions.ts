@@ -70,6 +70,9 @@ export async function* readPartitions(options: ReadPartitionsOptions): AsyncGene
         await assign();
       }
     }
+  } catch (error) {
+    // An abort while it settles where to read is an end, too.
+    if (!signal.aborted || error !== signal.reason) throw error;
   } finally {
     await disconnect();
   }
