@@ -52,7 +52,8 @@ export function silentClaims(
     const { consumer, topic, partition, member, epoch, updatedAt } = record;
     const judged = member === undefined ? undefined : silent.get(identityOf({ consumer, topic, member }));
     if (judged !== undefined) return judged;
-    return looks.isSilent(`${partition}/${identityOf({ consumer, topic, member: "" })}`, {
+    // No member is called so: their names begin with a length.
+    return looks.isSilent(`partition ${partition}/${identityOf({ consumer, topic, member: "" })}`, {
       version: `${epoch}/${updatedAt.getTime()}`,
       ageMs: now - updatedAt.getTime(),
       leaseMs: entry.ifIdleFor ?? 0,

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ClaimEntry, MemberEntry, OffsetStore } from "@tidemark/core";
 import { createOffsetStore, type OffsetStoreDriver } from "@tidemark/core/driver";
 import { describe, it } from "vitest";
-import { SoundBackend, Connection } from "../conformance/sound-backend.ts";
+import { Connection, nameOf, type Row, SoundBackend } from "../conformance/sound-backend.ts";
 import { SoundDriver } from "../conformance/sound-driver.ts";
 
 const GROUP = { consumer: "c1", topic: "orders" };
@@ -31,7 +34,7 @@ function open(over: (driver: SoundDriver) => Partial<OffsetStoreDriver<never>> =
   });
   const store = createOffsetStore(seen as unknown as OffsetStoreDriver, { timeout: 500 });
   const other = createOffsetStore(new SoundDriver({ rows, connection: new Connection(), capabilities }));
-  return { store, other, connection, calls };
+  return { store, other, rows, connection, calls };
 }
 
 function beat(store: OffsetStore<never>, more: Partial<MemberEntry> = {}): Promise<void> {
@@ -89,6 +92,42 @@ describe("members", () => {
     await delay(5);
     for (let look = 0; look < 3; look += 1) assert.equal(await statusOf(store), "held");
   });
+
+  it("judges a holder whose member record is damaged by the position's record (contract 8.2)", async () => {
+    const { store, other, rows } = open();
+    await beat(other, { lease: 60_000 });
+    await other.claim([{ key: KEY, token: "t", owner: "o", member: "holder" }]);
+    const name = nameOf(HOLDER);
+    rows.set(name, { ...(rows.get(name) as Row), value: "damaged" });
+    assert.equal(await statusOf(store, { ifIdleFor: 60_000 }), "held");
+    await delay(5);
+    assert.equal(await statusOf(store), "held", "the first look");
+    await delay(5);
+    assert.equal(await statusOf(store), "claimed", "a damaged member record kept its key for ever");
+  });
+
+  it.skipIf(process.platform !== "linux")(
+    "takes a key at once whose holder's process was killed (contract 8.2)",
+    async () => {
+      const { store, other } = open();
+      const child = spawn(process.execPath, ["--eval", "setInterval(() => undefined, 1000)"]);
+      const exited = once(child, "exit");
+      await once(child, "spawn");
+      const stat = readFileSync(`/proc/${child.pid}/stat`, "utf8");
+      const identity = {
+        bootId: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
+        pidNamespace: readlinkSync("/proc/self/ns/pid"),
+        pid: child.pid ?? 0,
+        startTime: stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "",
+      };
+      await beat(other, { lease: 60_000, process: identity });
+      await other.claim([{ key: KEY, token: "t", owner: "o", member: "holder" }]);
+      assert.equal(await statusOf(store), "held", "a holder was robbed whose process runs");
+      child.kill("SIGKILL");
+      await exited;
+      assert.equal(await statusOf(store), "claimed");
+    },
+  );
 
   it("rejects a claim that is given up while it looks at holders, with the caller's reason (contract 3.9b)", async () => {
     const controller = new AbortController();
