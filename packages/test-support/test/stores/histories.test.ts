@@ -23,7 +23,7 @@ const EFFORT = Number(process.env["TIDEMARK_TEST_EFFORT"] ?? 1);
 const CLIENTS = 8;
 const CALLS_EACH = 6;
 const HARMS_A_ROUND = 3;
-/** A search for an order that is given up takes a minute on a busy machine. */
+/** A search for an order that is given up takes half a minute on a busy machine. */
 const LIMIT = { timeout: 240_000 * EFFORT };
 
 await describeEachStore(testedStores, ({ name }, openBackend) => {
@@ -72,7 +72,10 @@ interface Rounds {
   readonly harm?: (until: Promise<unknown>) => Promise<void>;
 }
 
-/** Rounds on new keys each, by the same clients. Fails on the first key whose answers no order explains. */
+/**
+ * Rounds on new keys each, by the same clients. Fails on the first key whose answers no order explains. Another round takes
+ * the place of one that cannot be decided.
+ */
 async function runRounds({
   backend,
   seed,
@@ -96,7 +99,7 @@ async function runRounds({
         }),
       );
     }
-    for (let round = 0; round < rounds; round += 1) {
+    for (let round = 0; round < rounds + undecided; round += 1) {
       recorder = createHistoryRecorder();
       const clients = stores.map((store, index) => recorder.record(nameOf(index), store));
       const running = runRandomClients(clients, { seed: seed + round, keys: keysOf(round), callsEach: CALLS_EACH });
@@ -104,6 +107,8 @@ async function runRounds({
       const fault = faultOf(recorder.calls);
       if (fault === "undecided") {
         undecided += 1;
+        // A check that mostly gives up would prove nothing.
+        expect(undecided, `seed ${seed}: rounds that cannot be decided`).toBeLessThanOrEqual(rounds);
         continue;
       }
       expect(fault, `seed ${seed}, round ${round}: ${fault?.message}`).toBeUndefined();
@@ -112,8 +117,6 @@ async function runRounds({
   } finally {
     await Promise.all(stores.map((store) => store.close()));
   }
-  // A check that mostly gives up would prove nothing.
-  expect(undecided).toBeLessThanOrEqual(rounds / 4);
   return { calls };
 }
 

@@ -44,7 +44,11 @@ export const keyModel: SequentialModel<KeyInHistory, KeyedOperation> = {
     if (step.state.epoch === stored?.epoch) return { next: { ...known, stored: step.state } };
     return begun(known, step.state);
   },
-  identity: ({ stored, epochBefore }) => (stored === undefined ? "" : text({ ...stored, epochBefore })),
+  identity: ({ stored, epochBefore }) => {
+    if (stored === undefined) return "";
+    // A known epoch is larger than the one before it already.
+    return text(stored.epoch === UNKNOWN_EPOCH ? { ...stored, epochBefore } : stored);
+  },
 };
 
 /** The same where an answer tells the epoch that no answer told before; `undefined` if it cannot be that. */

@@ -37,8 +37,8 @@ interface Event {
 /**
  * Looks for an order of the operations that keeps to real time (what was answered before another was called comes before
  * it) and gives each its answer: Wing and Gong's search, with Lowe's memory of the sets of operations and the state that they
- * led to, so that no such pair is searched twice. Depth first; operations without an answer are tried only where they
- * change the state, and need not come at all.
+ * led to, so that no such pair is searched twice. Depth first. Operations without an answer need not come at all: they are
+ * tried where those with one do not go on, and never where fewer of them lead to the same.
  *
  * @throws `RangeError` if a history is too large to be decided.
  */
@@ -47,57 +47,85 @@ export function linearize<State, Operation extends Interval>(
   model: SequentialModel<State, Operation>,
 ): Linearization<Operation> {
   const { head, returnOf } = eventsOf(operations);
-  let unexplained = operations.filter(({ answeredAt }) => answeredAt !== undefined).length;
+  const unknown = setOf(operations, ({ answeredAt }) => answeredAt === undefined);
+  let unexplained = setOf(operations, ({ answeredAt }) => answeredAt !== undefined);
   let state = model.initial;
-  let done = 0n;
-  const seen = new Set<string>();
-  const path: { readonly call: Event; readonly state: State; readonly done: bigint }[] = [];
+  let carriedOut = 0n;
+  const tried = new TriedStates();
+  tried.isNew(unexplained, carriedOut, model.identity(state));
+  const path: { readonly call: Event; readonly state: State }[] = [];
   let longest: readonly number[] = [];
   let event = head.next;
-  while (unexplained > 0) {
+  let isAnswered = true;
+  while (unexplained > 0n) {
     // The answers that are not explained yet are all in the list: it never ends before one of them.
     if (event === undefined) throw new Error("an answer is missing from the list of events");
+    const bit = 1n << BigInt(event.operation);
     if (event.isCall) {
       const operation = operations[event.operation] as Operation;
-      const step = model.step(state, operation);
-      const withIt = done | (1n << BigInt(event.operation));
-      const pointless = operation.answeredAt === undefined && step && same(model, step.next, state);
-      if (
-        step !== undefined &&
-        pointless !== true &&
-        isNew(seen, `${withIt.toString(36)} ${model.identity(step.next)}`)
-      ) {
-        path.push({ call: event, state, done });
+      const isNext = isAnswered === ((unknown & bit) === 0n) && !isSameAsOneBefore(operations, carriedOut, event);
+      const step = isNext ? model.step(state, operation) : undefined;
+      const [left, more] = isAnswered ? [unexplained ^ bit, carriedOut] : [unexplained, carriedOut | bit];
+      if (step !== undefined && tried.isNew(left, more, model.identity(step.next))) {
+        path.push({ call: event, state });
         state = step.next;
-        done = withIt;
+        [unexplained, carriedOut] = [left, more];
         remove(event, returnOf);
-        if (operation.answeredAt !== undefined) unexplained -= 1;
         if (path.length > longest.length) longest = path.map(({ call }) => call.operation);
         event = head.next;
+        isAnswered = true;
       } else event = event.next;
       continue;
     }
-    // Here an operation is answered that no order so far has: the last choice was wrong.
+    // Here an operation is answered that no order so far has. One without an answer may have come before it.
+    if (isAnswered) {
+      event = head.next;
+      isAnswered = false;
+      continue;
+    }
+    // None did: the last choice was wrong.
     const last = path.pop();
     if (last === undefined)
       return { linearizable: false, order: longest.map((index) => operations[index] as Operation) };
-    ({ state, done } = last);
+    ({ state } = last);
     putBack(last.call, returnOf);
-    if (operations[last.call.operation]?.answeredAt !== undefined) unexplained += 1;
+    const taken = 1n << BigInt(last.call.operation);
+    isAnswered = (unknown & taken) === 0n;
+    if (isAnswered) unexplained |= taken;
+    else carriedOut ^= taken;
     event = last.call.next;
   }
   return { linearizable: true, order: path.map(({ call }) => operations[call.operation] as Operation) };
 }
 
-function same<State>(model: SequentialModel<State, never>, left: State, right: State): boolean {
-  return left === right || model.identity(left) === model.identity(right);
+/** A set of operations: a bit for each. */
+function setOf<Operation>(operations: readonly Operation[], belongs: (operation: Operation) => boolean): bigint {
+  return operations.reduce((set, operation, index) => (belongs(operation) ? set | (1n << BigInt(index)) : set), 0n);
 }
 
-function isNew(seen: Set<string>, pair: string): boolean {
-  if (seen.has(pair)) return false;
-  if (seen.size >= MAX_STATES) throw new RangeError("the history is too large: fewer operations on each key, please");
-  seen.add(pair);
-  return true;
+/** The attempts of one call are the same operation several times: they are tried in turn, as any order of them is as good. */
+function isSameAsOneBefore<Operation>(operations: readonly Operation[], done: bigint, { operation }: Event): boolean {
+  const isSame = operation > 0 && operations[operation] === operations[operation - 1];
+  return isSame && (done & (1n << BigInt(operation - 1))) === 0n;
+}
+
+/** What was tried: which answers were left to explain, in which state, and what else had been carried out to come there. */
+class TriedStates {
+  readonly #carriedOut = new Map<string, bigint[]>();
+  #size = 0;
+
+  /** Whether nothing tried is as good: the same is left in the same state, and no other operation without an answer is used up. */
+  isNew(unexplained: bigint, carriedOut: bigint, state: string): boolean {
+    const place = `${unexplained.toString(36)} ${state}`;
+    const before = this.#carriedOut.get(place);
+    if (before?.some((fewer) => (fewer & carriedOut) === fewer)) return false;
+    if (this.#size >= MAX_STATES)
+      throw new RangeError("the history is too large: fewer operations on each key, please");
+    this.#size += 1;
+    if (before === undefined) this.#carriedOut.set(place, [carriedOut]);
+    else before.push(carriedOut);
+    return true;
+  }
 }
 
 /** Calls and answers in one list by time. Of the same moment calls come first: what might overlap does. */
