@@ -19,6 +19,7 @@ const GUIDE: readonly { readonly text: string; readonly pages: readonly (readonl
       text: "Command line",
       pages: [
         ["packages/cli", "The tidemark command"],
+        ["monitor", "Lag and alerts"],
         ["reset-verbs", "The reset verbs"],
       ],
     },

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { writeApiPages } from "./api.ts";
 import { listPages, type Page, titleOf } from "./pages.ts";
@@ -26,6 +26,7 @@ async function fillFolder(folder: string): Promise<void> {
     `import { siteConfig } from "../../src/config.ts";\nexport default siteConfig(${JSON.stringify(api)});\n`,
   );
   writeFileSync(join(settings, "theme/index.ts"), `export { theme as default } from "../../../src/theme/theme.ts";\n`);
+  cpSync(join(rootFolder, "docs/images"), join(folder, "images"), { recursive: true });
   const pages = listPages();
   for (const page of pages) stagePage(folder, page);
   writeFileSync(join(folder, "decisions/index.md"), decisionsPage(pages));

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import type { Browser, BrowserContextOptions } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { rootFolder, sitePath } from "../src/repository.ts";
-import { describeWithBrowser } from "./describe-with-browser.ts";
+import { describeWithBrowser } from "@tidemark/test-support/browser";
 import { brokenLinks, crawl } from "./crawl.ts";
 import { complaintAboutLink } from "./external-links.ts";
 import { serveFolder, type ServedFolder } from "./serve-folder.ts";
@@ -14,7 +14,7 @@ import { serveFolder, type ServedFolder } from "./serve-folder.ts";
 /** Of a small present-day phone. */
 const PHONE: BrowserContextOptions = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 
-await describeWithBrowser((launch) => {
+await describeWithBrowser("the site", (launch) => {
   const folder = mkdtempSync(join(tmpdir(), "tidemark-site-"));
   let browser: Browser;
   let site: ServedFolder;

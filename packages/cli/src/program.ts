@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
+import { addCompletionCommand } from "./commands/completion.ts";
 import { addConformanceCommand } from "./commands/conformance/conformance.ts";
 import { addConsumeCommand } from "./commands/consume/consume.ts";
 import { addConsumerDeleteCommand } from "./commands/consumer/delete.ts";
@@ -10,7 +11,9 @@ import { addConsumerListCommand } from "./commands/consumer/list.ts";
 import { addConsumerResetCommand } from "./commands/consumer/reset.ts";
 import { addConsumerSetCommand } from "./commands/consumer/set.ts";
 import { examples } from "./commands/examples.ts";
+import { addHelpCommand } from "./commands/help.ts";
 import { collectText } from "./commands/option-values.ts";
+import { addMonitorCommand } from "./commands/monitor/monitor.ts";
 import { addProduceCommand } from "./commands/produce/produce.ts";
 import { urlsHelp } from "./commands/urls.ts";
 import { addTopicAlterCommand } from "./commands/topic/alter.ts";
@@ -24,13 +27,19 @@ import { withoutSecrets } from "./text/secrets.ts";
 
 /** Makes the whole command line. Only what defines it is loaded; a command loads what it needs when it runs. */
 export function createProgram(): Command {
+  const program = createCommands();
+  addCompletionCommand(program, createCommands);
+  return program;
+}
+
+/** All of it but what tells shells of it. */
+function createCommands(): Command {
   const program = new Command("tidemark")
     .description("Topics, their records, and the durable positions of those who read them.")
     .version(versionOfPackage(), "-V, --version", "print the version")
     .helpOption("-h, --help", "show this help")
     .helpCommand(false)
     .exitOverride()
-    .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       outputError: (text, write) => write(`tidemark: ${withoutSecrets(oneLine(text).replace(/^error: /, ""))}\n`),
     })
@@ -58,7 +67,8 @@ export function createProgram(): Command {
         "consume orders --consumer billing --all",
         "consumer list",
       )}\n${urlsHelp}\n\nExit codes: 0 done, 1 failed, 2 wrong usage.`,
-    );
+    )
+    .addHelpText("afterAll", ({ command }) => (command.parent === null ? "" : globalOptionsLine(command)));
 
   const topic = program.command("topic").helpCommand(false).description("Make, see, change and remove topics.");
   addTopicCreateCommand(topic);
@@ -79,8 +89,19 @@ export function createProgram(): Command {
   addConsumerResetCommand(consumer);
   addConsumerExportCommand(consumer);
   addConsumerImportCommand(consumer);
+  addMonitorCommand(program);
   addConformanceCommand(program);
+  addHelpCommand(program);
   return program;
+}
+
+/** What every command takes fits on a line: the program's own help explains it. */
+function globalOptionsLine(command: Command): string {
+  let program = command;
+  while (program.parent !== null) program = program.parent;
+  const own = new Set(["--version", "--help"]);
+  const flags = program.options.filter(({ long }) => !own.has(long ?? "")).map((option) => option.flags);
+  return `\nGlobal options: ${flags.join("; ")} (see tidemark --help)`;
 }
 
 function versionOfPackage(): string {

@@ -3,6 +3,7 @@
 #
 #   redis postgres ceph                      from Debian's packages; needs root. postgres: PostgreSQL 15 and PgBouncer
 #   browser                                  no server: Debian's Chromium, which the site is looked at with; needs root
+#   prometheus                               from Debian's packages, for the monitor; needs root
 #   minio versitygw ferretdb                 built by Go
 #   kafka                                    Maven's jars; needs Java 17 or later, here and to run it
 #   confluent                                no server: the binary of Confluent's Kafka client, for one of the examples. Built
@@ -17,7 +18,7 @@ script=$(readlink -f "${BASH_SOURCE[0]}")
 pom=$(dirname "$script")/kafka.pom.xml
 root=$(dirname "$script")/../../..
 cache=${TIDEMARK_SERVERS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/tidemark-servers}
-targets=(redis postgres ceph browser minio versitygw ferretdb kafka confluent sid)
+targets=(redis postgres ceph browser prometheus minio versitygw ferretdb kafka confluent sid)
 # FerretDB's module says so.
 go_minor=25
 node_gyp=13.1.0
@@ -52,6 +53,7 @@ is_there() {
     postgres) [[ -x /usr/lib/postgresql/15/bin/postgres ]] && has pgbouncer ;;
     ceph) has radosgw && has radosgw-admin && has ceph-mon && has ceph-osd && has ceph && has monmaptool ;;
     browser) has chromium ;;
+    prometheus) has prometheus && has promtool ;;
     sid) [[ -e $cache/sid/.complete ]] ;;
     # The list of jars that it was made from is put there last.
     kafka) has java && cmp -s "$pom" "$cache/kafka/pom.xml" ;;
@@ -187,6 +189,7 @@ if [[ ${1:-} == --one ]]; then
     postgres) install_packages postgresql-15 pgbouncer ;;
     ceph) install_packages radosgw ceph-mon ceph-osd ;;
     browser) install_packages chromium fonts-liberation ;;
+    prometheus) install_packages prometheus ;;
     kafka) install_kafka ;;
     confluent) install_confluent ;;
     sid) install_sid ;;

@@ -66,6 +66,20 @@ test.each([
   if (!isGroup) expect(stdout).toContain(`$ tidemark ${args.join(" ")}`);
 });
 
+test("help COMMAND is COMMAND --help; what every command takes is one line of it", async () => {
+  await using workspace = await createWorkspace();
+  const help = await workspace.run(["help", "consumer", "reset"]);
+  expect(help).toEqual(await workspace.run(["consumer", "reset", "--help"]));
+  expect(help.code).toBe(0);
+  const lines = help.stdout.split("\n").filter((line) => /--(?:store|plugin|config|verbose)\b/.test(line));
+  expect(lines).toEqual([expect.stringMatching(/^Global options: .*--store <url>; .*--verbose/)]);
+  expect((await workspace.run(["help"])).stdout).toBe((await workspace.run(["--help"])).stdout);
+  expect(await workspace.run(["help", "consumer", "rest"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^tidemark: consumer has no command "rest": known are list, [^\n]+\n$/) as unknown,
+  });
+});
+
 test("the program's own help has examples; without a command it is shown as wrong usage", async () => {
   await using workspace = await createWorkspace();
   const help = await workspace.run(["--help"]);

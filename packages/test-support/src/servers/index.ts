@@ -1,7 +1,9 @@
 export { describeWithConfluentClient } from "./confluent-client.ts";
+export { describeWithProgram } from "./describe-with-program.ts";
 export { describeWithServer } from "./describe-with-server.ts";
 export { describeWithKafkaTools, type KafkaTools } from "./kafka-tool.ts";
 export { kafkaLeadersOf, untilKafkaIsInSync } from "./kafka-placements.ts";
+export { freePorts } from "./free-port.ts";
 export { launchOrSkip } from "./launch-or-skip.ts";
 export { launchServer } from "./launch-server.ts";
 export { requireServer, serversAreRequired } from "./require-server.ts";

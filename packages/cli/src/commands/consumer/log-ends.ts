@@ -2,9 +2,7 @@ import type { LogSource } from "@tidemark/core";
 import type { CommandContext } from "../../context/command-context.ts";
 import { messageOf } from "../../failure/report-failure.ts";
 import { UsageError } from "../../failure/usage-error.ts";
-
-/** How long the log may take to say where it ends: what is stored must be shown all the same. */
-const LOG_PATIENCE_MS = 5000;
+import { readLogEnds, withPatience } from "./read-log-ends.ts";
 
 /** How many topics a warning names. */
 const MOST_NAMED = 5;
@@ -24,41 +22,27 @@ export interface LogEnds {
  */
 export async function findLogEnds(context: CommandContext, topics: ReadonlySet<string>): Promise<LogEnds> {
   if (topics.size === 0) return { ends: new Map(), warnings: [] };
-  const signal = AbortSignal.timeout(LOG_PATIENCE_MS);
-  const gaveUp = new Promise<never>((_, reject) =>
-    signal.addEventListener(
-      "abort",
-      () => reject(new Error(`the log did not answer within ${LOG_PATIENCE_MS / 1000} s`)),
-      { once: true },
-    ),
-  );
-  gaveUp.catch(() => {});
-  const opening = context.openLog();
   let log: LogSource;
   try {
-    log = await Promise.race([opening, gaveUp]);
+    log = await withPatience(() => context.openLog());
   } catch (error) {
-    // It may still open, when nobody waits any more.
-    opening.catch(() => {});
     if (error instanceof UsageError) throw error;
     return { ends: new Map(), warnings: [`warning: no lag is shown: ${messageOf(error)}`] };
   }
-  const ends = new Map<string, ReadonlyMap<number, bigint>>();
-  const missing = new Map<string, string[]>();
   try {
-    for (const topic of topics) {
-      try {
-        ends.set(topic, await Promise.race([endsOf(log, topic, signal), gaveUp]));
-      } catch (error) {
-        const reason = reasonOf(error);
-        missing.set(reason, [...(missing.get(reason) ?? []), topic]);
-      }
-    }
+    const { ends, failures } = await readLogEnds(log, topics);
+    return { ends, warnings: failureLines(failures) };
   } finally {
     await log.close().catch(() => {});
   }
-  const warnings = [...missing].map(([reason, names]) => `warning: no lag is shown on ${topicsText(names)}: ${reason}`);
-  return { ends, warnings };
+}
+
+/** Says why no lag is known, one line for each reason. */
+export function failureLines(failures: ReadonlyMap<string, unknown>): string[] {
+  const byReason = Map.groupBy(failures, ([, error]) => reasonOf(error));
+  return [...byReason].map(
+    ([reason, topics]) => `warning: no lag is shown on ${topicsText(topics.map(([topic]) => topic))}: ${reason}`,
+  );
 }
 
 function reasonOf(error: unknown): string {
@@ -70,17 +54,4 @@ function topicsText(names: readonly string[]): string {
   const shown = names.slice(0, MOST_NAMED).map((name) => JSON.stringify(name));
   const more = names.length - shown.length;
   return `${names.length === 1 ? "topic" : "topics"} ${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
-}
-
-async function endsOf(log: LogSource, topic: string, signal: AbortSignal): Promise<ReadonlyMap<number, bigint>> {
-  const { LATEST_TIMESTAMP } = await import("@tidemark/core");
-  const partitions = await log.partitions(topic, { signal });
-  const answers = await log.listOffsets(
-    topic,
-    partitions.map((partition) => ({ partition, timestamp: LATEST_TIMESTAMP })),
-    { signal },
-  );
-  const ends = new Map<number, bigint>();
-  for (const { partition, offset } of answers) if (offset !== undefined) ends.set(partition, offset);
-  return ends;
 }

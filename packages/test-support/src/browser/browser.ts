@@ -14,7 +14,7 @@ export function findBrowser(): { readonly path: string } | { readonly missing: s
   if (path !== undefined) return { path };
   const where = named ? `${VARIABLE} names ${named}, which is no program` : `there is no ${NAMES[0]} on the PATH`;
   const remedy = "`npx -y pnpm@12.21.0 servers:install browser` gets one on Debian";
-  return { missing: `the site was not tested: ${where}; ${remedy}` };
+  return { missing: `${where}; ${remedy}` };
 }
 
 /** Starts it, with a profile of its own, saying nothing to anybody. */

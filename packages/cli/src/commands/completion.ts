@@ -1,0 +1,40 @@
+import type { RootCommand } from "@bomb.sh/tab";
+import type { Command } from "commander";
+import { examples } from "./examples.ts";
+
+const SHELLS = ["bash", "zsh", "fish"];
+
+/**
+ * `tidemark completion SHELL`, and the hidden `tidemark complete`, which the script that the first writes runs at each press of
+ * the tab key.
+ *
+ * @param createCommands - Makes all that is completed.
+ */
+export function addCompletionCommand(program: Command, createCommands: () => Command): void {
+  program
+    .command("completion")
+    .description("Write a script that lets your shell complete commands and options.")
+    .addArgument(program.createArgument("<shell>", "which one").choices(SHELLS))
+    .addHelpText(
+      "after",
+      `${examples("completion bash > ~/.local/share/bash-completion/completions/tidemark")}
+  $ echo 'source <(tidemark completion zsh)' >> ~/.zshrc
+  $ tidemark completion fish > ~/.config/fish/completions/tidemark.fish`,
+    )
+    .action(async (shell: string) => {
+      const completion = await describeTo(createCommands());
+      completion.setup("tidemark", "tidemark", shell);
+    });
+  program
+    .command("complete", { hidden: true })
+    .argument("[words...]")
+    .action(async (words: string[]) => {
+      const completion = await describeTo(createCommands());
+      completion.parse(words);
+    });
+}
+
+async function describeTo(commands: Command): Promise<RootCommand> {
+  const { default: describe } = await import("@bomb.sh/tab/commander");
+  return describe(commands, { completionCommandName: "completion" });
+}

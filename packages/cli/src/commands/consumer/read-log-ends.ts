@@ -1,0 +1,65 @@
+import type { LogSource } from "@tidemark/core";
+
+/** How long the log may take over one topic: what is stored must be shown all the same. */
+const PATIENCE_MS = 5000;
+
+/** So many topics are asked about at once. */
+const AT_ONCE = 20;
+
+/** Where the partitions of topics end, and why that is not known of some. */
+export interface ReadLogEnds {
+  readonly ends: ReadonlyMap<string, ReadonlyMap<number, bigint>>;
+  /** By topic: why its ends are not known. */
+  readonly failures: ReadonlyMap<string, unknown>;
+}
+
+/** Asks a log where topics end: many at once, each with its own time, so that a slow one does not use up that of the others. */
+export async function readLogEnds(log: LogSource, topics: Iterable<string>): Promise<ReadLogEnds> {
+  const ends = new Map<string, ReadonlyMap<number, bigint>>();
+  const failures = new Map<string, unknown>();
+  // Shared by the workers: each takes the next one.
+  const waiting = [...topics].values();
+  const work = async (): Promise<void> => {
+    for (const topic of waiting) {
+      try {
+        ends.set(topic, await withPatience((signal) => endsOf(log, topic, signal)));
+      } catch (error) {
+        failures.set(topic, error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return { ends, failures };
+}
+
+/** Gives up after a while, also on a log that does not listen to its signal. */
+export async function withPatience<Answer>(ask: (signal: AbortSignal) => Promise<Answer>): Promise<Answer> {
+  const controller = new AbortController();
+  const { promise: gaveUp, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const error = new Error(`the log did not answer within ${PATIENCE_MS / 1000} s`);
+    reject(error);
+    controller.abort(error);
+  }, PATIENCE_MS);
+  const answer = ask(controller.signal);
+  // It may still fail when nobody waits any more.
+  answer.catch(() => {});
+  try {
+    return await Promise.race([answer, gaveUp]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function endsOf(log: LogSource, topic: string, signal: AbortSignal): Promise<ReadonlyMap<number, bigint>> {
+  const { LATEST_TIMESTAMP } = await import("@tidemark/core");
+  const partitions = await log.partitions(topic, { signal });
+  const answers = await log.listOffsets(
+    topic,
+    partitions.map((partition) => ({ partition, timestamp: LATEST_TIMESTAMP })),
+    { signal },
+  );
+  const ends = new Map<number, bigint>();
+  for (const { partition, offset } of answers) if (offset !== undefined) ends.set(partition, offset);
+  return ends;
+}

@@ -1,0 +1,106 @@
+import type { LogSource, OffsetStore } from "@tidemark/core";
+import { messageOf } from "../failure/report-failure.ts";
+import { createLagHistories, type LagHistory } from "./lag-history.ts";
+import { lagOf, observe, type Observation, type ObservedConsumer } from "./observe.ts";
+import { createReadingRates } from "./reading-rates.ts";
+
+/** What is watched, and how often. */
+export interface MonitorOptions {
+  readonly store: OffsetStore;
+  /** Called until it has opened the log; then the same one is asked. */
+  readonly openLog: () => Promise<LogSource>;
+  readonly intervalMs: number;
+  /** Hears of the first failure of the store in a row, and of its end (`undefined`). */
+  /** Called after each look. */
+  readonly onObserved?: (() => void) | undefined;
+  readonly onStoreFailure: (error: Error | undefined) => void;
+}
+
+/** What is known at the moment. */
+export interface MonitorState {
+  /** The newest. */
+  readonly observation: Observation;
+  /** Why there is no newer one. */
+  readonly failure: string | undefined;
+  /** How often the store has been listed. */
+  readonly listings: number;
+}
+
+/** Watches a store and a log: one look per interval, however many want to know. */
+export interface Monitor extends AsyncDisposable {
+  readonly intervalMs: number;
+  state(): MonitorState;
+  /** Records per second. */
+  rateOf(consumer: string, topic: string, partition: number): number | undefined;
+  historyOf(consumer: string): LagHistory;
+}
+
+/** Looks for the first time, and then once per interval. Rejects if the store does not answer the first time. */
+export async function startMonitor(options: MonitorOptions): Promise<Monitor> {
+  const { store, intervalMs, onStoreFailure } = options;
+  const rates = createReadingRates();
+  const histories = createLagHistories();
+  const controller = new AbortController();
+  let log: LogSource | undefined;
+  const openLog = async (): Promise<LogSource> => (log ??= await options.openLog());
+  let listings = 0;
+  const look = async (): Promise<Observation> => {
+    listings += 1;
+    const observation = await observe(store, openLog, controller.signal);
+    rates.update(observation);
+    histories.add(observation.atMs, new Map(observation.consumers.map((each) => [each.name, totalLag(each)])));
+    options.onObserved?.();
+    return observation;
+  };
+  let observation = await look();
+  let failure: string | undefined;
+  let looking: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    // A store that is slower than the interval is not asked twice at once.
+    looking ??= (async () => {
+      try {
+        observation = await look();
+        if (failure !== undefined) onStoreFailure(undefined);
+        failure = undefined;
+      } catch (error) {
+        if (controller.signal.aborted) return;
+        if (failure === undefined) onStoreFailure(error instanceof Error ? error : new Error(String(error)));
+        failure = messageOf(error);
+      } finally {
+        looking = undefined;
+      }
+    })();
+  }, intervalMs);
+  return {
+    intervalMs,
+    state: () => ({ observation, failure, listings }),
+    rateOf: (consumer, topic, partition) => rates.of(consumer, topic, partition),
+    historyOf: (consumer) => histories.of(consumer),
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      controller.abort();
+      await looking;
+      await log?.close();
+    },
+  };
+}
+
+/** The sum over the positions whose lag is known; `undefined` where none is. */
+export function totalLag({ positions }: ObservedConsumer): bigint | undefined {
+  let total: bigint | undefined;
+  for (const position of positions) {
+    const lag = lagOf(position);
+    if (lag !== undefined) total = (total ?? 0n) + lag;
+  }
+  return total;
+}
+
+/** When the position that has been silent longest was last heard of, of those that have something to read, or may have. */
+export function oldestHeardAtMs({ positions }: ObservedConsumer): number | undefined {
+  let oldest: number | undefined;
+  for (const position of positions) {
+    if (lagOf(position) === 0n) continue;
+    if (oldest === undefined || position.heardAtMs < oldest) oldest = position.heardAtMs;
+  }
+  return oldest;
+}

@@ -1,0 +1,1 @@
+export { describeWithBrowser } from "./describe-with-browser.ts";
