@@ -1,15 +1,17 @@
 import { openOffsetSession } from "@tidemark/core";
 import { describeWithServer } from "@tidemark/test-support/servers";
 import type { Client } from "pg";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { key, keysOf, openClient, openPool, openStore, positionsOf } from "./open-store.ts";
 
 await describeWithServer("postgres", ({ url }) => {
   /** A session over two partitions that flushes only when it is told. */
-  async function openSession() {
+  async function openSession(renewals: { readonly ttl?: number; readonly renewInterval?: number } = {}) {
     const { store } = await openStore({ url, timeout: 5_000 });
     const { consumer, topic } = key;
-    const session = await openOffsetSession({ store, consumer, topic, partitions: [0, 1], flushInterval: 600_000 });
+    const session = await openOffsetSession({
+      ...{ store, consumer, topic, partitions: [0, 1], flushInterval: 600_000, ...renewals },
+    });
     onTestFinished(() => session.close());
     return { store, session };
   }
@@ -37,6 +39,47 @@ await describeWithServer("postgres", ({ url }) => {
       await session.flush();
       expect(await positionsOf(store, keysOf(2))).toEqual([offset * 2n + 2n, offset + 1n]);
     }
+  });
+
+  it("renews the others while a transaction is open, and its own partition once it is over, told or not: the position never goes back", async () => {
+    const { store, session } = await openSession({ ttl: 3_600_000, renewInterval: 20 });
+    const [own, other] = keysOf(2);
+    if (own === undefined || other === undefined) throw new Error("two keys were asked for");
+    const recordOf = async (each: typeof own) => {
+      const [found] = await store.fetch([each]);
+      if (found?.status !== "found") throw new Error(`the record is ${found?.status}`);
+      return found.record;
+    };
+    const renewed = async (each: typeof own, times: number) => {
+      for (let count = 0; count < times; count += 1) {
+        const { updatedAt } = await recordOf(each);
+        await expect.poll(async () => (await recordOf(each)).updatedAt, { timeout: 5_000 }).not.toEqual(updatedAt);
+      }
+    };
+    session.commit({ partition: 0, offset: 3n });
+    await session.flush();
+    const before = await recordOf(own);
+    const transaction = await begin();
+    await session.commitWithin(transaction, { partition: 0, offset: 9n });
+    // To renew its own would wait for the transaction, and hold up the other.
+    await renewed(other, 3);
+    expect(await recordOf(own)).toMatchObject({ nextOffset: 4n, updatedAt: before.updatedAt });
+    await transaction.query("COMMIT");
+    await renewed(other, 3);
+    expect(await recordOf(own)).toMatchObject({ nextOffset: 10n });
+    // Nobody tells the session that it is over; it remembers what it has flushed itself, and something less that was done.
+    session.commit({ partition: 0, offset: 5n });
+    const now = performance.now.bind(performance);
+    vi.spyOn(performance, "now").mockImplementation(() => now() + 61_000);
+    onTestFinished(() => void vi.restoreAllMocks());
+    for (let count = 0; count < 3; count += 1) {
+      await session.flush();
+      await renewed(own, 1);
+      expect(await recordOf(own)).toMatchObject({ nextOffset: 10n });
+    }
+    session.commit({ partition: 0, offset: 10n });
+    await session.flush();
+    expect(await recordOf(own)).toMatchObject({ nextOffset: 11n });
   });
 
   it("goes on flushing and renewing while handlers hold every connection of their pool", async () => {
