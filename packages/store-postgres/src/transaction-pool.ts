@@ -54,7 +54,7 @@ export class TransactionPool {
       await client.query(`SET LOCAL idle_in_transaction_session_timeout = ${this.#idleMs}`, []);
     } catch (error) {
       giveBack(true);
-      throw error;
+      throw this.reasonOf(client, error);
     }
     return {
       transaction: client,

@@ -246,6 +246,35 @@ await describeWithServer("postgres", ({ url }) => {
       expect(await countResults()).toBe(1);
     });
 
+    it("begins with another connection where one breaks as it begins", async () => {
+      const own = openPool(url);
+      own.on("error", () => undefined);
+      const admin = openPool(url);
+      let reserved = 0;
+      const pool = {
+        async reserve() {
+          const client = await own.connect();
+          reserved += 1;
+          if (reserved > 1) return client;
+          const query = async (text: string, values: unknown[]) => {
+            const result = await client.query(text, values);
+            if (text !== "BEGIN") return result;
+            const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+            const broken = new Promise((resolve) => client.once("end", resolve));
+            await admin.query("SELECT pg_terminate_backend($1)", [rows[0]?.pid]);
+            await broken;
+            return result;
+          };
+          const { on, off, release } = client;
+          return { query, on: on.bind(client), off: off.bind(client), release: release.bind(client) };
+        },
+      };
+      const { store, insert, countResults } = await setUp({ url: undefined, client: openPool(url), pool });
+      await store.transact(transactionOf(0n), insert);
+      expect(reserved).toBe(2);
+      expect(await countResults()).toBe(1);
+    });
+
     it("has no transact without one", async () => {
       const { store } = await openStore({ client: openPool(url) });
       expect(store.transact).toBeUndefined();

@@ -58,10 +58,10 @@ await describeWithServer("postgres", ({ url }) => {
     };
     session.commit({ partition: 0, offset: 3n });
     await session.flush();
-    const before = await recordOf(own);
     const transaction = await begin();
     await session.commitWithin(transaction, { partition: 0, offset: 9n });
-    // To renew its own would wait for the transaction, and hold up the other.
+    // Its own row is locked: nothing but the transaction writes it from here on.
+    const before = await recordOf(own);
     await renewed(other, 3);
     expect(await recordOf(own)).toMatchObject({ nextOffset: 4n, updatedAt: before.updatedAt });
     await transaction.query("COMMIT");

@@ -15,6 +15,7 @@ import {
   type PostgresPrograms,
   postgresVersion,
 } from "./postgres.ts";
+import { launchPostgresPair } from "./postgres-pair.ts";
 import { launchRedis } from "./redis.ts";
 import { redisVersion } from "./redis-client.ts";
 import { launchRedisCluster } from "./redis-cluster.ts";
@@ -95,6 +96,10 @@ export const serverDefinitions: Readonly<Record<ServerName, ServerDefinition>> =
     if (pooler === undefined) return howToGet("postgres", urlVariable);
     return (scope) => launchPgBouncer(pooler, programs, scope);
   }),
+  "postgres-pair": postgresDefinition("postgres-pair", (urlVariable) => {
+    const programs = findPostgres(urlVariable);
+    return typeof programs === "string" ? programs : (scope) => launchPostgresPair(programs, scope);
+  }),
   minio: s3Definition("minio", "MinIO", launchMinio),
   versitygw: s3Definition("versitygw", "Versity gateway", launchVersityGateway),
   ceph: {
@@ -160,7 +165,7 @@ function findMongo(): ((scope: ServerScope) => Promise<OwnServer>) | string {
 }
 
 function postgresDefinition(
-  name: "postgres" | "postgres-newest" | "pgbouncer",
+  name: "postgres" | "postgres-newest" | "pgbouncer" | "postgres-pair",
   find: (urlVariable: string) => ((scope: ServerScope) => Promise<OwnServer>) | string,
 ): ServerDefinition {
   const urlVariable = `TIDEMARK_TEST_${name.toUpperCase().replace("-", "_")}_URL`;

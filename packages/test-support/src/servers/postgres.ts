@@ -15,7 +15,7 @@ const VERSIONS = "usr/lib/postgresql";
 
 /** One PostgreSQL's programs. PostgreSQL refuses to be run by root: they run as somebody else. */
 export interface PostgresPrograms {
-  program(name: "initdb" | "postgres"): ServerProgram;
+  program(name: "initdb" | "pg_basebackup" | "postgres"): ServerProgram;
   /** Whose the data has to be; `undefined`: this user's. */
   readonly owner: { readonly uid: number; readonly gid: number } | undefined;
 }
@@ -67,19 +67,54 @@ export async function startPostgres(
   scope: ServerScope,
   settings: Readonly<Record<string, string>>,
 ): Promise<StartedNode> {
-  const data = join(scope.folder, "postgresql");
-  mkdirSync(data, { mode: 0o700 });
-  if (programs.owner !== undefined) letThrough(scope.folder, data, programs.owner);
-  const [initdb, postgres] = [programs.program("initdb"), programs.program("postgres")];
-  const initialize = initdb.command(data, [
-    ...["--pgdata", initdb.inside(data), "--username", "postgres", "--auth", "trust", "--encoding", "UTF8"],
+  const data = makeDataFolder("postgresql", programs, scope);
+  await runToEnd(programs, "initdb", data, (inside) => [
+    ...["--pgdata", inside, "--username", "postgres", "--auth", "trust", "--encoding", "UTF8"],
     ...["--locale", "C.UTF-8", "--no-sync"],
   ]);
-  await promisify(execFile)(initialize.command, [...initialize.args], { cwd: "/" }).catch((error: unknown) => {
-    throw new ServerStartError("initdb failed", error instanceof Error ? error.message : String(error));
-  });
-  const rules = ["host all +with_password 127.0.0.1/32 scram-sha-256", "host all all 127.0.0.1/32 trust"];
+  const rules = ["host all +with_password 127.0.0.1/32 scram-sha-256", "host all,replication all 127.0.0.1/32 trust"];
   writeFileSync(join(data, "pg_hba.conf"), `${rules.join("\n")}\n`);
+  return runPostgres({ name: "postgresql", role, programs, data, port, scope, settings });
+}
+
+/** Makes a folder for a cluster's data. */
+export function makeDataFolder(name: string, programs: PostgresPrograms, scope: ServerScope): string {
+  const data = join(scope.folder, name);
+  mkdirSync(data, { mode: 0o700 });
+  if (programs.owner !== undefined) letThrough(scope.folder, data, programs.owner);
+  return data;
+}
+
+/** Runs a program of PostgreSQL's that makes a cluster, with its folder as the program sees it. */
+export async function runToEnd(
+  programs: PostgresPrograms,
+  name: "initdb" | "pg_basebackup",
+  data: string,
+  argsFor: (inside: string) => string[],
+): Promise<void> {
+  const program = programs.program(name);
+  const { command, args } = program.command(data, argsFor(program.inside(data)));
+  await promisify(execFile)(command, [...args], { cwd: "/" }).catch((error: unknown) => {
+    throw new ServerStartError(`${name} failed`, error instanceof Error ? error.message : String(error));
+  });
+}
+
+/** Which cluster to run, and as what. */
+export interface ClusterToRun {
+  /** What its log is called. */
+  readonly name: string;
+  readonly role: ServerNode["role"];
+  readonly programs: PostgresPrograms;
+  readonly data: string;
+  readonly port: number;
+  readonly scope: ServerScope;
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** Runs a cluster that has been made. */
+export async function runPostgres(cluster: ClusterToRun): Promise<StartedNode> {
+  const { name, role, programs, data, port, scope, settings } = cluster;
+  const postgres = programs.program("postgres");
   const all = {
     port,
     listen_addresses: "127.0.0.1",
@@ -92,8 +127,8 @@ export async function startPostgres(
   };
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   return startNode(role, url, async () => {
-    const args = Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
-    const process = scope.start("postgresql", postgres.command(data, ["-D", postgres.inside(data), ...args]));
+    const args = Object.entries(all).flatMap(([key, value]) => ["-c", `${key}=${value}`]);
+    const process = scope.start(name, postgres.command(data, ["-D", postgres.inside(data), ...args]));
     await process.untilReady("PostgreSQL", async () => (await askPostgres(url, "select 1 as answer")) === "1");
     return process;
   });

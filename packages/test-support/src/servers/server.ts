@@ -20,6 +20,8 @@ export type ServerName =
   | "postgres-newest"
   /** PgBouncer, which lends connections for one transaction, before Debian's PostgreSQL. */
   | "pgbouncer"
+  /** Debian's PostgreSQL and a standby that has all it has committed. */
+  | "postgres-pair"
   | "minio"
   | "versitygw"
   /** Ceph's RADOS Gateway. */
