@@ -221,6 +221,8 @@ export interface StoreCapabilities {
     /** The step of the store's clock in milliseconds. */
     readonly granularityMs: number;
   };
+  /** Milliseconds of a session's lease unless it chooses its own, where heartbeats are dear. Omitted: 10,000. */
+  readonly leaseMs?: number;
   /** The most entries that the backend takes in one request; larger batches are cut by the store. */
   readonly maxBatch: number;
 }

@@ -100,7 +100,10 @@ export async function resolveConsumerOptions<Transaction>(
   validateDuration("maxWait", maxWait, 0);
   validateDuration("partitionRefreshInterval", partitionRefreshInterval, 1);
   validateChoice("strategy", strategy, ["auto", "manual", "none"]);
-  const session = resolveSessionOptions(options);
+  const session = resolveSessionOptions(options, {
+    sharing: partitions === undefined ? "balanced" : "standby",
+    store,
+  });
   const chosen = partitions === undefined ? undefined : validatePartitions(partitions);
   const resetPolicy = await resolveOffsetResetPolicy(options.resetPolicy);
   const start = await resolveStart(options.start, resetPolicy);

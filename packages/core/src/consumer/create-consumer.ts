@@ -1,6 +1,6 @@
 import { LogSourceError } from "../errors/log-source-error.ts";
 import type { OffsetRecord } from "../offset-record.ts";
-import { openStoreOffsetSession } from "../session/open-offset-session.ts";
+import { StoreOffsetSession } from "../session/store-offset-session.ts";
 import { sessionListener } from "../session/session-listener.ts";
 import type { Consumer, ConsumerOptions, ManualConsumer } from "./consumer.ts";
 import { resolveConsumerOptions } from "./consumer-options.ts";
@@ -37,6 +37,12 @@ export async function createConsumer<Transaction>(
     );
   }
   const logConsumer = new LogConsumer<Transaction>(source, resolved, sessionListener(onEvent), signal);
+  // Later partitions are read from their beginning, whoever claims them first (contract 8.4).
+  const firstCount = async (): Promise<number | undefined> => {
+    if (store === undefined || consumer === undefined) return undefined;
+    const group = { consumer, topic, partitions: existing.length, ttl: sessionOptions.ttl };
+    return (await store.group(group, { signal })).partitions;
+  };
   try {
     let stored: ReadonlyMap<number, OffsetRecord> | undefined;
     if (store !== undefined && consumer !== undefined) {
@@ -44,15 +50,11 @@ export async function createConsumer<Transaction>(
         stored = await storedPositions(options, partitions);
       } else {
         const heard = logConsumer.heard.bind(logConsumer);
-        logConsumer.attach(
-          await openStoreOffsetSession({
-            ...{ ...sessionOptions, store, consumer, topic, partitions, signal },
-            onEvent: heard,
-          }),
-        );
+        const session = new StoreOffsetSession(store, { consumer, topic }, sessionOptions, heard, logConsumer);
+        await logConsumer.join(session, partitions, resolved.partitions === undefined ? await firstCount() : undefined);
       }
     }
-    await logConsumer.begin(partitions, resolved.start, stored);
+    if (!logConsumer.isSharing) await logConsumer.begin(partitions, resolved.start, stored);
   } catch (error) {
     const closed = logConsumer.close().catch(() => undefined);
     // Whoever aborts does not wait for a store that may never answer.

@@ -1,8 +1,10 @@
 import { ConsumerStateError } from "../errors/consumer-state-error.ts";
+import { OffsetOutOfRangeError } from "../errors/offset-out-of-range-error.ts";
 import type { LogRecord, LogSource } from "../log-source.ts";
 import type { CallOptions, TransactionBody } from "../offset-store.ts";
 import type { CommitRecordOptions, OffsetSessionEvent, RecordPosition } from "../session/offset-session.ts";
-import type { StoreOffsetSession } from "../session/store-offset-session.ts";
+import type { RevokedReason } from "../session/offset-session.ts";
+import type { SharingListener, StoreOffsetSession } from "../session/store-offset-session.ts";
 import { BatchCollector } from "./batch-collector.ts";
 import type {
   BatchesOptions,
@@ -14,6 +16,7 @@ import type {
   RecordHandler,
 } from "./consumer.ts";
 import { resolveBatchesOptions, type ResolvedConsumerOptions, resolveProcessOptions } from "./consumer-options.ts";
+import { Handover } from "./handover.ts";
 import { Reading } from "./reading.ts";
 import { ReadingLoop } from "./reading-loop.ts";
 import { RecordProcessor } from "./record-processor.ts";
@@ -21,7 +24,7 @@ import { refreshEvery } from "./refresh-timer.ts";
 import { TrackedPartitions } from "./tracked-partitions.ts";
 
 /** A consumer over a log source: a reading in front, a session (or nobody) behind. */
-export class LogConsumer<Transaction> implements Consumer<Transaction> {
+export class LogConsumer<Transaction> implements Consumer<Transaction>, SharingListener {
   readonly topic: string;
   readonly strategy: CommitStrategy;
   readonly #source: LogSource;
@@ -31,6 +34,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
   readonly #signal: AbortSignal | undefined;
   // The one reading that there is, or the last that there was.
   #loop: { readonly reading: Reading; readonly inHand: LogRecord | RecordBatch | undefined } | undefined;
+  readonly #handover = new Handover((partition) => this.#isInHand(partition));
   #processing: Promise<void> | undefined;
   #isProcessing = false;
   #stopRefreshing: (() => void) | undefined;
@@ -45,7 +49,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
     this.topic = options.topic;
     this.strategy = options.strategy;
     this.#source = source;
-    this.#tracked = new TrackedPartitions(source, options, emit, signal);
+    this.#tracked = new TrackedPartitions(source, options, emit, signal, () => this.#handover.check());
     this.#options = options;
     this.#emit = emit;
     this.#signal = signal;
@@ -75,11 +79,13 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
     if (this.strategy === "auto" && record !== undefined && isInHand) session.commit(undefined, options);
     else session.commit(record, options);
     this.#loop?.reading.resumeAll();
+    this.#handover.check();
   }
 
   acknowledge(record: RecordPosition): void {
     this.#manual("acknowledge").acknowledge(record);
     this.#loop?.reading.resume(this.#tracked.get(record.partition));
+    this.#handover.check();
   }
 
   async commitWithin(
@@ -111,6 +117,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
     if (isInHand) this.#refuseNotInHand(records[0] ?? last, last);
     await session.transact(records, body, options, { nextOffset, isNext: isInHand });
     this.#loop?.reading.resume(this.#tracked.get(last.partition));
+    this.#handover.check();
   }
 
   lag(): ReadonlyMap<number, bigint> {
@@ -202,9 +209,53 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
     return new Reading({ ...options, emit: this.#emit }, this.#tracked);
   }
 
-  /** Takes the session over; its events come through {@link LogConsumer.heard}. */
-  attach(session: StoreOffsetSession<Transaction>): void {
+  /**
+   * Takes the session over and begins it; its events come through {@link LogConsumer.heard}. `firstPartitions` says how many
+   * partitions the topic had when its consumer began.
+   */
+  async join(
+    session: StoreOffsetSession<Transaction>,
+    partitions: readonly number[],
+    firstPartitions: number | undefined,
+  ): Promise<void> {
     this.#tracked.session = session;
+    this.#tracked.firstPartitions = firstPartitions ?? Number.POSITIVE_INFINITY;
+    this.#tracked.shared = partitions;
+    await session.begin(partitions, { signal: this.#signal }, false);
+  }
+
+  /** Whether partitions come and go by {@link LogConsumer.onAssigned} and {@link LogConsumer.onRevoked}. */
+  get isSharing(): boolean {
+    return this.#tracked.session?.isSharing === true;
+  }
+
+  async onAssigned(partitions: readonly number[]): Promise<void> {
+    try {
+      await this.#tracked.begin(partitions, this.#options.start);
+    } catch (error) {
+      // A start that the log does not have is the caller's to decide; anything else is tried again.
+      if (error instanceof OffsetOutOfRangeError) this.#loop?.reading.fail(error);
+      throw error;
+    }
+    const reading = this.#loop?.reading;
+    if (reading !== undefined && !reading.isOver) await this.#tracked.readNow(partitions, reading);
+  }
+
+  async onRevoked(partitions: readonly number[], reason: RevokedReason): Promise<void> {
+    for (const partition of partitions) {
+      const consumed = this.#tracked.get(partition);
+      this.#tracked.remove(partition);
+      if (consumed !== undefined) this.#loop?.reading.drop(consumed);
+    }
+    if (reason === "rebalanced") await this.#handover.quiet(partitions);
+  }
+
+  #isInHand(partition: number): boolean {
+    const { processor } = this.#tracked;
+    if (processor !== undefined) return processor.isWorkingOn(partition);
+    const loop = this.#loop;
+    if (loop !== undefined && !loop.reading.isOver && loop.inHand?.partition === partition) return true;
+    return this.strategy === "manual" && this.#tracked.session?.held(partition)?.isInHand === true;
   }
 
   /** As {@link TrackedPartitions.begin}. */

@@ -21,6 +21,10 @@ export interface ReadingOwner {
   handsOut(partition: ConsumedPartition, record: LogRecord): boolean;
   /** Whether more of the partition may be handed out before some of it is done. */
   hasRoom(partition: ConsumedPartition): boolean;
+  /** Whether no partition is to come when there is none left. */
+  isComplete(signal: AbortSignal): Promise<boolean>;
+  /** Milliseconds after which whoever has no partition asks again whether some may come; `undefined`: none come. */
+  readonly lookIntervalMs: number | undefined;
   /** The log has no record before `partition.nextFetch` that was not handed out. */
   caughtUp(partition: ConsumedPartition): void;
   /** The position no longer exists. Resolves when reading may go on at the choice. */
@@ -149,12 +153,33 @@ export class Reading implements FetcherOwner {
       }
       const item = take();
       if (item !== undefined) return item;
-      if (this.partitions.size === 0) return undefined;
+      if (await this.#waitForMore()) return undefined;
+      await this.#clock.letOthersRun();
+    }
+  }
+
+  /** Waits until something may have changed. Gives whether nothing more is to come. */
+  async #waitForMore(): Promise<boolean> {
+    const intervalMs = this.partitions.size === 0 ? this.#owner.lookIntervalMs : undefined;
+    if (intervalMs === undefined) {
+      if (this.partitions.size === 0) return true;
       this.#wait = Promise.withResolvers();
       await this.#wait.promise;
       this.#wait = undefined;
-      await this.#clock.letOthersRun();
+      return false;
     }
+    const wait = Promise.withResolvers<void>();
+    this.#wait = wait;
+    // Whoever waits for a partition keeps the process alive.
+    const timer = setTimeout(wait.resolve, intervalMs);
+    try {
+      if ((await this.#owner.isComplete(this.signal)) && this.partitions.size === 0) return true;
+      await wait.promise;
+    } finally {
+      clearTimeout(timer);
+      this.#wait = undefined;
+    }
+    return false;
   }
 
   /** The next partition with records to take. Whoever takes all of them says so with {@link Reading.emptied}. */

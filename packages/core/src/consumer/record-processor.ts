@@ -34,6 +34,12 @@ export interface ProcessorOwner {
   isDone(record: LogRecord): boolean;
   /** A record is done. */
   done(partition: ConsumedPartition, record: LogRecord): void;
+  /** A handler has ended. */
+  settled(): void;
+  /** Whether handlers may be begun: nobody can have taken what is handed out. */
+  mayBegin(): boolean;
+  /** Resolves when they may be again. */
+  whenSure(): Promise<void>;
 }
 
 /** A record that is handed out and not done. */
@@ -71,6 +77,9 @@ export class RecordProcessor {
   #stopTimer: NodeJS.Timeout | undefined;
   #turnStartedAt = performance.now();
   #isYielding = false;
+  // Whether all that there is has been taken.
+  #isDraining = false;
+  readonly #workingOn = new Map<number, number>();
 
   constructor(reading: Reading, handler: RecordHandler, options: ResolvedProcessOptions, owner: ProcessorOwner) {
     this.#reading = reading;
@@ -91,6 +100,11 @@ export class RecordProcessor {
     return (this.#outstanding.get(partition) ?? 0) < Math.ceil(MAX_OUTSTANDING / Math.max(1, sharing));
   }
 
+  /** Whether a handler works on a record of a partition. */
+  isWorkingOn(partition: number): boolean {
+    return this.#workingOn.has(partition);
+  }
+
   /** Works until the reading ends, an error stops it, or the signal aborts it. Rejects with what stopped it. */
   async run(signal: AbortSignal | undefined): Promise<void> {
     const onAbort = (): void => {
@@ -105,6 +119,7 @@ export class RecordProcessor {
       // A failure of the log or of the store, too, waits for what is under way.
       await this.#reading.waitFor(() => this.#fill()).catch((error: unknown) => this.#stop(error));
       signal?.throwIfAborted();
+      this.#isDraining = true;
       if (!this.#isIdle) await this.#idle.promise;
       signal?.throwIfAborted();
     } finally {
@@ -151,6 +166,7 @@ export class RecordProcessor {
   }
 
   #dispatch(): void {
+    if (!this.#owner.mayBegin()) return this.#dispatchWhenSure();
     while (this.#running < this.#options.concurrency && !this.#isStopping) {
       // Handlers that never wait would keep timers and sockets waiting.
       if (performance.now() - this.#turnStartedAt > MAX_TURN_MS) return this.#yield();
@@ -160,6 +176,16 @@ export class RecordProcessor {
       this.#running += 1;
       void this.#work(lane, task);
     }
+  }
+
+  #dispatchWhenSure(): void {
+    if (this.#isYielding) return;
+    this.#isYielding = true;
+    void this.#owner.whenSure().then(() => {
+      this.#isYielding = false;
+      if (this.#owner.mayBegin() || this.#isStopping) this.#dispatch();
+      this.#settle();
+    });
   }
 
   #yield(): void {
@@ -179,11 +205,11 @@ export class RecordProcessor {
     const { signal } = this.#handlers;
     let retryInMs: number | undefined;
     let isDone = false;
+    // Lost, or reset, since it was handed out: it is another's, or of a log that is gone.
+    const isOurs = this.#owner.isHeld(partition) && (this.#owner.epoch(record.partition) ?? 0) === epoch;
+    this.#workingOn.set(partition.number, (this.#workingOn.get(partition.number) ?? 0) + 1);
     try {
-      // Lost, or reset, since it was handed out: it is another's, or of a log that is gone.
-      if (this.#owner.isHeld(partition) && (this.#owner.epoch(record.partition) ?? 0) === epoch) {
-        await this.#handler(record, { signal, attempt, epoch });
-      }
+      if (isOurs) await this.#handler(record, { signal, attempt, epoch });
       isDone = true;
     } catch (error) {
       const decision = signal.aborted ? "abort" : await this.#decide(error, task);
@@ -192,8 +218,12 @@ export class RecordProcessor {
       else if (decision === "retry") retryInMs = backoffMs(attempt - 1, RETRY_BASE_MS, RETRY_MAX_MS);
     }
     this.#running -= 1;
-    if (isDone && !signal.aborted) this.#finished(lane, task);
+    const working = (this.#workingOn.get(partition.number) ?? 1) - 1;
+    if (working === 0) this.#workingOn.delete(partition.number);
+    else this.#workingOn.set(partition.number, working);
+    if (isDone && !signal.aborted) this.#finished(lane, task, isOurs);
     else if (retryInMs !== undefined && !this.#isStopping) this.#retryLater(lane, task, retryInMs);
+    this.#owner.settled();
     this.#dispatch();
     this.#settle();
   }
@@ -214,7 +244,7 @@ export class RecordProcessor {
     return "stop";
   }
 
-  #finished(lane: Lane, { partition, record }: Task): void {
+  #finished(lane: Lane, { partition, record }: Task, isOurs: boolean): void {
     const left = (this.#outstanding.get(partition) ?? 1) - 1;
     if (left === 0) this.#outstanding.delete(partition);
     else this.#outstanding.set(partition, left);
@@ -224,7 +254,7 @@ export class RecordProcessor {
     if (lane.tasks.length > 0) this.#ready.push(lane);
     else if (lane.key !== undefined) this.#lanes.delete(lane.key);
     try {
-      this.#owner.done(partition, record);
+      if (isOurs) this.#owner.done(partition, record);
     } catch (error) {
       // A session that was fenced, or closed, takes no more.
       this.#stop(error);
@@ -263,7 +293,7 @@ export class RecordProcessor {
   }
 
   #settle(): void {
-    if (this.#isIdle && (this.#isStopping || this.#reading.partitions.size === 0)) this.#idle.resolve();
+    if (this.#isIdle && (this.#isStopping || this.#isDraining)) this.#idle.resolve();
   }
 }
 

@@ -8,7 +8,7 @@ import type { OffsetChoice } from "./ask-policy.ts";
 import { ConsumedPartition } from "./consumed-partition.ts";
 import type { ConsumerEvent, RecordBatch } from "./consumer.ts";
 import type { ResolvedConsumerOptions } from "./consumer-options.ts";
-import { lookUpBounds, type OffsetLookup } from "./log-bounds.ts";
+import { type LogBounds, lookUpBounds, type OffsetLookup } from "./log-bounds.ts";
 import type { Reading, ReadingOwner } from "./reading.ts";
 import type { LoopOwner } from "./reading-loop.ts";
 import type { ProcessorOwner, RecordProcessor } from "./record-processor.ts";
@@ -20,6 +20,8 @@ import { startOffsets } from "./where-to-read.ts";
 // A position that must be durable before reading goes on is tried again after this, until the store is back.
 const UNFLUSHED_RETRY_BASE_MS = 50;
 const UNFLUSHED_RETRY_MAX_MS = 1_000;
+// Whoever has nothing to read looks so often in a lease whether the others have read it all.
+const LOOKS_PER_LEASE = 3;
 
 /** The partitions that a consumer reads, and what becomes of their positions: with a session, or with nobody to keep them. */
 export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, ProcessorOwner {
@@ -35,13 +37,22 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
   readonly #emit: (event: ConsumerEvent) => void;
   readonly #signal: AbortSignal | undefined;
   readonly #partitions = new Map<number, ConsumedPartition>();
+  readonly #onDone: () => void;
+  /** How many partitions the topic had when its consumer began: later ones are read from their beginning. */
+  firstPartitions = Number.POSITIVE_INFINITY;
+  /** What the members of the group share, with sharing. */
+  shared: readonly number[] = [];
+  // Where each partition ended when the loop began that reads until then.
+  #ends: Promise<ReadonlyMap<number, LogBounds>> | undefined;
 
   constructor(
     source: LogSource,
     options: ResolvedConsumerOptions,
     emit: (event: ConsumerEvent) => void,
     signal: AbortSignal | undefined,
+    onDone: () => void,
   ) {
+    this.#onDone = onDone;
     this.#source = source;
     this.#log = { topic: options.topic, listOffsets: source.listOffsets.bind(source, options.topic) };
     this.#options = options;
@@ -100,7 +111,13 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
     const { resetPolicy } = this.#options;
     const signal =
       this.#signal === undefined ? this.closed.signal : AbortSignal.any([this.#signal, this.closed.signal]);
-    const choices = await startOffsets(this.#log, start, resetPolicy, fresh, signal);
+    const isFirst = (partition: number): boolean => partition < this.firstPartitions;
+    const late = fresh.filter((partition) => !isFirst(partition));
+    const earliest = { kind: "policy", policy: defaultOffsetResetPolicy } as const;
+    const choices = new Map([
+      ...(await startOffsets(this.#log, start, resetPolicy, fresh.filter(isFirst), signal)),
+      ...(await startOffsets(this.#log, earliest, resetPolicy, late, signal)),
+    ]);
     // All or nothing: a start that one partition lacks must not be stored for the others.
     for (const choice of choices.values()) if (choice instanceof Error) throw choice;
     const wantsTopicTtl = fresh.length > 0 && session !== undefined && this.#options.session.ttl === undefined;
@@ -131,11 +148,16 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
   async addNew(readingNow: () => Reading | undefined): Promise<void> {
     const { signal } = this.closed;
     const current = await this.#source.partitions(this.#options.topic, { signal });
-    // One that was lost is not claimed back.
     const added = current.filter(
-      (partition) => !this.#partitions.has(partition) && this.session?.hasLost(partition) !== true,
+      (partition) => !this.#partitions.has(partition) && this.session?.knows(partition) !== true,
     );
     if (added.length === 0) return;
+    if (this.session?.isSharing === true) {
+      this.shared = current;
+      for (const partition of added) this.#emit({ type: "partition-added", topic: this.#options.topic, partition });
+      // Who reads them is decided as with the others.
+      return this.session.claim(added, { signal });
+    }
     let failure: Error | undefined;
     try {
       await this.session?.claim(added, { signal });
@@ -176,6 +198,44 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
     // Committed all at once, and none of them done already: only the last one counts.
     if (last !== undefined && !this.#isAcknowledging && !isAnyDone) return this.handsOut(partition, last) ? taken : [];
     return taken.filter((record) => this.handsOut(partition, record));
+  }
+
+  /** Reads partitions, that were begun, in a reading that is under way. */
+  async readNow(numbers: readonly number[], reading: Reading): Promise<void> {
+    const ends = await this.#ends;
+    const partitions = numbers.flatMap((number) => this.#partitions.get(number) ?? []);
+    for (const partition of partitions) {
+      const { number } = partition;
+      partition.begin(this.position(number) ?? 0n, this.session?.held(number)?.mark, ends?.get(number)?.latest.offset);
+    }
+    reading.add(partitions.filter((partition) => this.isHeld(partition)));
+  }
+
+  async isComplete(signal: AbortSignal): Promise<boolean> {
+    const { session } = this;
+    if (session?.isSharing !== true) return true;
+    const ends = this.#options.untilEnd ? await this.#ends : undefined;
+    if (ends === undefined) return false;
+    // What the others have done shows in what is stored.
+    const others = [...ends].filter(([number, { earliest, latest }]) => {
+      return !this.#partitions.has(number) && earliest.offset < latest.offset;
+    });
+    const numbers = others.map(([number]) => number);
+    // A store that is away says nothing; it is asked again.
+    const positions = await session.storedPositions(numbers, signal).catch(() => new Map<number, bigint>());
+    return others.every(([number, { latest }]) => (positions.get(number) ?? 0n) >= latest.offset);
+  }
+
+  get lookIntervalMs(): number | undefined {
+    return this.session?.isSharing === true ? this.session.leaseMs / LOOKS_PER_LEASE : undefined;
+  }
+
+  mayBegin(): boolean {
+    return this.session?.isSure !== false;
+  }
+
+  async whenSure(): Promise<void> {
+    await this.session?.whenSure();
   }
 
   check(): void {
@@ -221,10 +281,15 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
     else this.session.acknowledge(record);
   }
 
+  settled(): void {
+    this.#onDone();
+  }
+
   /** Nobody works on records any more: what was handed out and is not done is handed out again. */
   endProcessing(processor: RecordProcessor): void {
     if (this.processor !== processor) return;
     this.processor = undefined;
+    this.#onDone();
     for (const number of this.#partitions.keys()) this.session?.held(number)?.reread();
   }
 
@@ -249,8 +314,10 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
     const { signal } = reading;
     // Those that there are now: one that comes meanwhile has no end to be read to.
     const partitions = [...this.#partitions.values()];
-    const numbers = partitions.map(({ number }) => number);
-    const ends = this.#options.untilEnd ? await lookUpBounds(this.#log, numbers, signal) : undefined;
+    const isSharing = this.session?.isSharing === true;
+    const numbers = isSharing ? this.shared : partitions.map(({ number }) => number);
+    this.#ends = this.#options.untilEnd ? lookUpBounds(this.#log, numbers, signal) : undefined;
+    const ends = await this.#ends;
     for (const partition of partitions) {
       const held = this.session?.held(partition.number);
       // What an earlier loop handed out and nobody committed comes again.
@@ -258,15 +325,19 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
       const mark = this.session === undefined ? partition.mark : held?.mark;
       partition.begin(this.position(partition.number) ?? 0n, mark, ends?.get(partition.number)?.latest.offset);
     }
-    reading.add(partitions, (partition) => this.#untilSettled(partition, signal));
+    // Some may have gone to others meanwhile; those that came are added by themselves.
+    const held = partitions.filter((partition) => this.isHeld(partition));
+    reading.add(held, (partition) => this.#untilSettled(partition, signal));
   }
 
   before(partition: number | undefined): void {
     this.check();
     if (partition !== undefined && this.#options.strategy === "auto") this.session?.commitHandedOut(partition);
+    this.#onDone();
   }
 
   async left(): Promise<void> {
+    this.#onDone();
     const { session } = this;
     // Whoever aborts does not wait for a store that may never answer.
     if (session === undefined || this.closed.signal.aborted || this.#signal?.aborted === true) return;

@@ -157,6 +157,11 @@ export class HeldPartition {
     return this.#acknowledgements.isFull ? this.#acknowledgements.lowest : undefined;
   }
 
+  /** Whether a record is handed out and not done. */
+  get isInHand(): boolean {
+    return this.#acknowledgements.lowest !== undefined;
+  }
+
   /** What to store with a position as done beyond it. */
   acknowledgedBeyond(position: bigint): readonly OffsetRange[] | undefined {
     return this.#acknowledgements.beyond(position);
@@ -251,8 +256,8 @@ export class HeldPartition {
     this.#acknowledgements.clear();
   }
 
-  /** What to send now: the position if it is not durable, else a renewal. With an owner the record is written anew. */
-  write(recreateAs?: string): PartitionWrite {
+  /** What to send now: the position if it is not durable, else a renewal. With a holder the record is written anew. */
+  write(recreateAs?: Pick<CommitEntry, "owner" | "member">): PartitionWrite {
     if (this.#unanswered !== undefined && recreateAs === undefined) return { ...this.#unanswered, isRepeated: true };
     const recreate = recreateAs !== undefined;
     // A record that is written anew must have its position, also when only a renewal was due.
@@ -272,7 +277,7 @@ export class HeldPartition {
         metadata: nextOffset === undefined ? undefined : recreate ? (this.#metadata ?? this.#stored) : this.#metadata,
         acknowledged: nextOffset === undefined ? undefined : this.acknowledgedBeyond(nextOffset),
         ttl: recreate ? (this.#ttlToSend ?? this.ttl) : this.#ttlToSend,
-        ...(recreate && { recreate, owner: recreateAs }),
+        ...(recreate && { recreate, ...recreateAs }),
         ...(this.isReleasing && { release: true }),
         ...(isReset && { rewind: true, resetFrom: this.#resetFrom }),
       },

@@ -1,6 +1,7 @@
 import type { OffsetStoreError } from "../errors/offset-store-error.ts";
 import type { OffsetKey } from "../key.ts";
 import type { CallOptions, FencedReason, OffsetStore, TransactionBody } from "../offset-store.ts";
+import type { SharingMode } from "../member.ts";
 import type { OffsetRecord } from "../offset-record.ts";
 
 /** What points at a record that was delivered. Any `LogRecord` does. */
@@ -24,7 +25,29 @@ export type OffsetSessionEvent =
   | { readonly type: "acknowledgements-full"; readonly key: OffsetKey; readonly waitingFor: bigint }
   | { readonly type: "stalled"; readonly unflushedForMs: number }
   /** After `stalled`, unless the session is fenced or closed before. */
-  | { readonly type: "recovered" };
+  | { readonly type: "recovered" }
+  /** In a group: these partitions are held from now on. */
+  | { readonly type: "assigned"; readonly topic: string; readonly partitions: readonly number[] }
+  /** In a group: these partitions are another member's from now on, or nobody's. Those that are lost are claimed again when they are free. */
+  | {
+      readonly type: "revoked";
+      readonly topic: string;
+      readonly partitions: readonly number[];
+      readonly reason: RevokedReason;
+      /** Who took them, where that is known. */
+      readonly owner: string | undefined;
+    }
+  /** In standby: a living member holds the partition, and is waited for. */
+  | { readonly type: "waiting"; readonly key: OffsetKey; readonly owner: string | undefined }
+  /** The store did not take a heartbeat; it is tried again. In a group nothing is handed out when the lease is over. */
+  | { readonly type: "heartbeat-failed"; readonly member: string; readonly error: OffsetStoreError }
+  /** Something held the event loop for longer than the lease: it is longer from now on. */
+  | { readonly type: "lease-extended"; readonly member: string; readonly leaseMs: number }
+  /** In a group: it could not be found out what is free, or some of it could not be claimed. It is tried again. */
+  | { readonly type: "claim-failed"; readonly topic: string; readonly error: Error };
+
+/** Why a partition is not the session's any more: others are due it, or its claim was lost. */
+export type RevokedReason = "rebalanced" | FencedReason;
 
 /** How a session is opened. */
 export interface OffsetSessionOptions<Transaction = never> {
@@ -34,7 +57,7 @@ export interface OffsetSessionOptions<Transaction = never> {
   readonly consumer: string;
   /** The one topic that the positions are in. */
   readonly topic: string;
-  /** What is claimed at first: one at least, none twice. */
+  /** What is claimed at first, or with `balanced` all that the sessions share: one at least, none twice. */
   readonly partitions: readonly number[];
   /** Milliseconds from a commit to its flush; 0 flushes at once. Default 3,000. */
   readonly flushInterval?: number | undefined;
@@ -46,12 +69,50 @@ export interface OffsetSessionOptions<Transaction = never> {
   readonly renewInterval?: number | undefined;
   /** Milliseconds that a position may wait for a store that does not take it, before the event `stalled`. Default 60,000. */
   readonly maxUnflushedAge?: number | undefined;
-  /** Whether the first refused partition stops the session, or is dropped alone. Default `stop`. */
+  /**
+   * What becomes of partitions that another session holds: `standby` waits until it ends or falls silent, `balanced` divides
+   * them among all sessions of the consumer, `takeover` takes them at once. Default `standby`.
+   */
+  readonly sharing?: SharingMode | undefined;
+  /**
+   * Milliseconds without a heartbeat after which others take what this session holds, 1,000 to 600,000. It is heard of every
+   * third of it. Default 10,000; a store may need more (S3: 60,000).
+   */
+  readonly lease?: number | undefined;
+  /** A name that this session alone has at a time, a StatefulSet's pod for example: a new session of it takes over at once. */
+  readonly instance?: string | undefined;
+  /** Milliseconds that partitions which go to another member wait for what is in hand. Default 60,000. */
+  readonly revokeTimeout?: number | undefined;
+  /**
+   * Hears that partitions are held from now on: begin to read them at `session.position(partition)`. Awaited; what it throws
+   * releases them. Needed with `balanced`.
+   */
+  readonly onAssigned?:
+    | ((partitions: readonly number[], context: AssignedContext<Transaction>) => void | Promise<void>)
+    | undefined;
+  /**
+   * Hears that partitions go to another member: stop reading them, and resolve when what is in hand is done; then they are
+   * flushed and released. With another reason than `rebalanced` they are lost already.
+   */
+  readonly onRevoked?:
+    | ((partitions: readonly number[], context: RevokedContext<Transaction>) => void | Promise<void>)
+    | undefined;
+  /** With `takeover`: whether the first refused partition stops the session, or is dropped alone. Default `stop`. */
   readonly onFenced?: "stop" | "continue" | undefined;
   /** Hears of what could not be written, of lost claims, and of recovery. Without it what needs somebody to act is a process warning. */
   readonly onEvent?: ((event: OffsetSessionEvent) => void) | undefined;
   /** Ends opening. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** What `onAssigned` is given beside the partitions. */
+export interface AssignedContext<Transaction> {
+  readonly session: OffsetSession<Transaction>;
+}
+
+/** What `onRevoked` is given beside the partitions. */
+export interface RevokedContext<Transaction> extends AssignedContext<Transaction> {
+  readonly reason: RevokedReason;
 }
 
 /** What goes with a position that is not that of a record. */
@@ -84,7 +145,7 @@ export interface OffsetSession<Transaction = never> extends AsyncDisposable {
    * `CLOSED`): stop reading it. `undefined` while it does. An event `flush-failed` says so first.
    */
   refusal(partition: number): Error | undefined;
-  /** Claims more partitions. */
+  /** Claims more partitions, or with `balanced` shares them, too. Resolves as opening does. */
   claim(partitions: readonly number[], options?: CallOptions): Promise<void>;
   /** Flushes partitions and ends their claims, in one write; rejects if a position could not be written. */
   release(partitions: readonly number[], options?: CallOptions): Promise<void>;

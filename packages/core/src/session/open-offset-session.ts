@@ -7,6 +7,8 @@ import { StoreOffsetSession } from "./store-offset-session.ts";
 
 /**
  * Opens a session: claims the positions of a consumer on some partitions of a topic, in one call, and reads what is stored.
+ * Resolves when it holds them all, which may take until another session ends; with `balanced` after the first look, when it
+ * holds what it is due and nobody else has.
  *
  * Wrong options are a `TypeError` or `RangeError` before any I/O; a partition that cannot be claimed rejects with the
  * store's `OffsetStoreError`, which names it.
@@ -14,28 +16,39 @@ import { StoreOffsetSession } from "./store-offset-session.ts";
 export async function openOffsetSession<Transaction = never>(
   options: OffsetSessionOptions<Transaction>,
 ): Promise<OffsetSession<Transaction>> {
-  return openStoreOffsetSession(options);
-}
-
-/** The same, with what a consumer needs beyond the public face. */
-export async function openStoreOffsetSession<Transaction>(
-  options: OffsetSessionOptions<Transaction>,
-): Promise<StoreOffsetSession<Transaction>> {
-  validateKnownOptions(options, SHARED_OPTION_NAMES);
-  const { store, consumer, topic, partitions, onEvent, signal } = options;
+  validateKnownOptions(options, [...SHARED_OPTION_NAMES, "onAssigned", "onRevoked"]);
+  const { store, consumer, topic, partitions, onAssigned, onRevoked, onEvent, signal } = options;
   validateStore(store);
   validateContractOfStore(store);
   validateName("consumer", consumer);
   validateName("topic", topic);
   validateSignal(signal);
+  validateFunction("onAssigned", onAssigned);
+  validateFunction("onRevoked", onRevoked);
   const wanted = validatePartitions(partitions);
-  const resolved = resolveSessionOptions(options);
-  const session = new StoreOffsetSession(store, { consumer, topic }, resolved, sessionListener(onEvent));
+  const resolved = resolveSessionOptions(options, { sharing: "standby", store });
+  if (resolved.sharing === "balanced" && onAssigned === undefined) {
+    throw new TypeError('sharing "balanced" needs onAssigned: it says which partitions to read, and they change');
+  }
+  const session: StoreOffsetSession<Transaction> = new StoreOffsetSession(
+    store,
+    { consumer, topic },
+    resolved,
+    sessionListener(onEvent),
+    {
+      onAssigned: (numbers) => onAssigned?.(numbers, { session }),
+      onRevoked: (numbers, reason) => onRevoked?.(numbers, { session, reason }),
+    },
+  );
   try {
-    await session.claim(wanted, { signal });
+    await session.begin(wanted, { signal });
   } catch (error) {
     await session.close();
     throw error;
   }
   return session;
+}
+
+function validateFunction(what: string, value: unknown): void {
+  if (value !== undefined && typeof value !== "function") throw new TypeError(`${what} must be a function`);
 }

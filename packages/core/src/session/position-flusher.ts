@@ -21,6 +21,8 @@ export interface FlusherContext {
   readonly store: OffsetStore<never>;
   readonly held: ReadonlyMap<number, HeldPartition>;
   readonly options: ResolvedSessionOptions;
+  /** The session's name in its group. */
+  readonly member: string;
   readonly emit: (event: OffsetSessionEvent) => void;
   /** A partition's claim does not hold any more. */
   readonly onFenced: (partition: HeldPartition, outcome: FencedOutcome) => void;
@@ -105,6 +107,12 @@ export class PositionFlusher {
   async renew(partition: HeldPartition): Promise<void> {
     while (this.#inFlight !== undefined) await this.#idle();
     if (!this.#isStopped) await this.#start([partition]);
+  }
+
+  /** Renews partitions, so that whoever has not lost them cannot lose them to a look of before. Rejects if that is not known. */
+  async verify(partitions: readonly HeldPartition[]): Promise<void> {
+    while (this.#inFlight !== undefined) await this.#idle();
+    if (!this.#isStopped && partitions.length > 0) await this.#start(partitions);
   }
 
   /** Waits for the write in flight: it may be of a partition that a transaction is about to begin on. */
@@ -272,7 +280,7 @@ export class PositionFlusher {
         const keys = writes.map(({ partition }) => partition.key);
         const known = error instanceof OffsetStoreError ? error : unknownError(store.name, keys, error);
         emit({ type: "flush-failed", keys: this.#failed(writes, known), error: known });
-        return writes.some(saysMore) ? (failure ?? known) : failure;
+        return writes.some((write) => this.#matters(write)) ? (failure ?? known) : failure;
       }
       const again: PartitionWrite[] = [];
       for (const [index, outcome] of outcomes.entries()) {
@@ -280,7 +288,7 @@ export class PositionFlusher {
         if (write === undefined) continue;
         if (outcome.status === "failed") {
           // One that may pass says when to try again.
-          if (saysMore(write) && (failure === undefined || isFinal(failure))) failure = outcome.error;
+          if (this.#matters(write) && (failure === undefined || isFinal(failure))) failure = outcome.error;
           emit({ type: "flush-failed", keys: this.#failed([write], outcome.error), error: outcome.error });
           continue;
         }
@@ -292,12 +300,20 @@ export class PositionFlusher {
     return failure;
   }
 
+  /** Whether it is a failure that a write was not made. */
+  #matters(write: PartitionWrite): boolean {
+    return saysMore(write) || this.#context.options.sharing !== "takeover";
+  }
+
   /** Takes in that partitions could not be written; gives their keys. */
   #failed(writes: readonly PartitionWrite[], error: OffsetStoreError): OffsetKey[] {
     for (const write of writes) {
       write.partition.refusal = isFinal(error) ? error : undefined;
-      // Whoever lets go and has nothing to say writes nothing more, whether or not the store has heard of it.
-      if (!saysMore(write)) this.#context.onReleased(write.partition);
+      if (saysMore(write)) continue;
+      // Whoever lets go and has nothing to say writes nothing more, whether or not the store has heard of it: the next claim
+      // ends this one. In a group nobody claims what a living member holds: it is tried again.
+      if (this.#context.options.sharing === "takeover" || this.#isStopped) this.#context.onReleased(write.partition);
+      else this.#dirty.add(write.partition);
     }
     return writes.map(({ partition }) => partition.key);
   }
@@ -310,7 +326,7 @@ export class PositionFlusher {
     sentAtMs: number,
     mayRepeat: boolean,
   ): PartitionWrite | undefined {
-    const { options, emit, onFenced, onReleased } = this.#context;
+    const { options, member, emit, onFenced, onReleased } = this.#context;
     const { partition, entry } = write;
     // Lost and claimed again meanwhile: the answer is to the former claim.
     if (this.#context.held.get(partition.key.partition) !== partition) return undefined;
@@ -327,7 +343,7 @@ export class PositionFlusher {
       case "fenced":
         // Only what is not there is written anew: a record whose TTL an operator made longer meanwhile keeps it.
         if (mayRepeat && outcome.reason === "absent" && entry.recreate !== true && this.mayHaveExpired(partition)) {
-          return partition.write(options.owner);
+          return partition.write({ owner: options.owner, member });
         }
         // Whoever lets go and has nothing to say lost nothing.
         if (entry.release === true && !partition.isDirty) onReleased(partition);

@@ -1,15 +1,23 @@
 import { hostname } from "node:os";
 import { validateChoice, validateMethods, validateName, validatePartition, validateTtl } from "../driver/validation.ts";
+import type { SharingMode } from "../member.ts";
+import type { OffsetStore } from "../offset-store.ts";
 import type { OffsetSessionOptions } from "./offset-session.ts";
 
 const DEFAULT_FLUSH_INTERVAL_MS = 3_000;
 const DEFAULT_MAX_UNFLUSHED_AGE_MS = 60_000;
+const DEFAULT_LEASE_MS = 10_000;
+const MIN_LEASE_MS = 1_000;
+const MAX_LEASE_MS = 600_000;
+// The store's clock has to tell a heartbeat from the one before.
+const STEPS_PER_LEASE = 3;
+const DEFAULT_REVOKE_TIMEOUT_MS = 60_000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** The options that a session and a consumer share. */
 export const SHARED_OPTION_NAMES = [
   ...["store", "consumer", "topic", "partitions", "flushInterval", "ttl", "owner", "renewInterval"],
-  ...["maxUnflushedAge", "onFenced", "onEvent", "signal"],
+  ...["maxUnflushedAge", "onFenced", "onEvent", "signal", "sharing", "lease", "instance", "revokeTimeout"],
 ];
 
 /** A session's options, checked and complete. */
@@ -20,13 +28,24 @@ export interface ResolvedSessionOptions {
   readonly renewInterval: number | undefined;
   readonly maxUnflushedAge: number;
   readonly onFenced: "stop" | "continue";
+  readonly sharing: SharingMode;
+  readonly leaseMs: number;
+  readonly instance: string | undefined;
+  readonly revokeTimeout: number;
 }
 
 /** Checks the options that a session and a consumer share, and fills in the defaults. */
 export function resolveSessionOptions(
-  options: Omit<OffsetSessionOptions, "store" | "consumer" | "topic" | "partitions" | "onEvent" | "signal">,
+  options: Omit<
+    OffsetSessionOptions,
+    "store" | "consumer" | "topic" | "partitions" | "onAssigned" | "onRevoked" | "onEvent" | "signal"
+  >,
+  { sharing: defaultSharing, store }: { readonly sharing: SharingMode; readonly store: Pick<OffsetStore, "capabilities"> | undefined },
 ): ResolvedSessionOptions {
   const {
+    sharing = defaultSharing,
+    instance,
+    revokeTimeout = DEFAULT_REVOKE_TIMEOUT_MS,
     flushInterval = DEFAULT_FLUSH_INTERVAL_MS,
     ttl,
     owner = defaultOwner(),
@@ -45,12 +64,30 @@ export function resolveSessionOptions(
     );
   }
   validateName("owner", owner);
-  return { flushInterval, ttl, owner, renewInterval, maxUnflushedAge, onFenced };
+  validateChoice("sharing", sharing, ["balanced", "standby", "takeover"]);
+  if (options.onFenced !== undefined && sharing !== "takeover") {
+    throw new TypeError(`onFenced goes with sharing "takeover": with "${sharing}" a lost partition is an event, and is claimed again`);
+  }
+  if (instance !== undefined) validateName("instance", instance);
+  validateDuration("revokeTimeout", revokeTimeout, 0);
+  const leaseMs = resolveLease(options.lease, store);
+  return {
+    ...{ flushInterval, ttl, owner, renewInterval, maxUnflushedAge, onFenced },
+    ...{ sharing, leaseMs, instance, revokeTimeout },
+  };
+}
+
+function resolveLease(lease: unknown, store: Pick<OffsetStore, "capabilities"> | undefined): number {
+  if (lease === undefined) return store?.capabilities.leaseMs ?? DEFAULT_LEASE_MS;
+  const least = Math.max(MIN_LEASE_MS, (store?.capabilities.expiry.granularityMs ?? 0) * STEPS_PER_LEASE);
+  validateDuration("lease", lease, least);
+  if (lease > MAX_LEASE_MS) throw new RangeError(`lease must be from ${least} to ${MAX_LEASE_MS} ms, not ${lease}`);
+  return lease;
 }
 
 /** Checks that an option is a store. */
 export function validateStore(store: unknown): void {
-  validateMethods("store", store, "an OffsetStore", ["claim", "commit", "fetch", "close"]);
+  validateMethods("store", store, "an OffsetStore", ["claim", "commit", "fetch", "heartbeat", "leave", "members", "close"]);
 }
 
 /** Checks a number of milliseconds that a timer can wait. */

@@ -14,22 +14,26 @@ import { OffsetFencedError } from "../errors/offset-fenced-error.ts";
 import { OffsetStoreError } from "../errors/offset-store-error.ts";
 import { formatKey, type OffsetKey } from "../key.ts";
 import type { CallOptions, FencedOutcome, OffsetStore, TransactionBody } from "../offset-store.ts";
-import { HeldPartition } from "./held-partition.ts";
+import { Claims } from "./claims.ts";
+import type { HeldPartition } from "./held-partition.ts";
+import { Membership } from "./membership.ts";
 import type {
   CommitRecordOptions,
   OffsetSession,
   OffsetSessionEvent,
   PositionOptions,
   RecordPosition,
+  RevokedReason,
 } from "./offset-session.ts";
 import { notHeld, notNext, runOwnTransaction } from "./own-transaction.ts";
 import { PositionFlusher } from "./position-flusher.ts";
 import { eraOf, stamp } from "./record-era.ts";
 import { type ResolvedSessionOptions, validatePartitions } from "./session-options.ts";
-import { newToken } from "./token.ts";
+import { Sharing } from "./sharing.ts";
 
 // After this a caller's transaction that nobody told the end of is taken to be over.
 const TRANSACTION_MS = 60_000;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** What a consumer knows of the records of a transaction. */
 interface KnownRecords {
@@ -39,20 +43,27 @@ interface KnownRecords {
   readonly nextOffset?: bigint | undefined;
 }
 
+/** Whom a session asks before it goes on with partitions that came or go. */
+export interface SharingListener {
+  /** Partitions are held from now on. */
+  readonly onAssigned: (partitions: readonly number[]) => Promise<void> | void;
+  /** Partitions go to others, once what is in hand is done: what this resolves for. With another reason they are lost already. */
+  readonly onRevoked: (partitions: readonly number[], reason: RevokedReason) => Promise<void> | void;
+}
+
 /** A session over a store. What a consumer needs beyond the public face is on the class alone. */
 export class StoreOffsetSession<Transaction> implements OffsetSession<Transaction> {
   readonly consumer: string;
   readonly topic: string;
   readonly #store: OffsetStore<Transaction>;
-  readonly #token = newToken();
   readonly #options: ResolvedSessionOptions;
   readonly #emit: (event: OffsetSessionEvent) => void;
-  readonly #held = new Map<number, HeldPartition>();
-  // Those that were claimed once and are not held any more.
-  readonly #former = new Set<number>();
+  readonly #listener: SharingListener;
+  readonly #claims: Claims;
   readonly #flusher: PositionFlusher;
-  // The partition of the last call: records come in batches of one partition.
-  #recent: HeldPartition | undefined;
+  readonly #membership: Membership;
+  // How it takes part in a group; `undefined`: it takes over whatever it claims.
+  readonly #sharing: Sharing | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -60,19 +71,37 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     { consumer, topic }: { readonly consumer: string; readonly topic: string },
     options: ResolvedSessionOptions,
     emit: (event: OffsetSessionEvent) => void,
+    listener: SharingListener,
   ) {
     this.consumer = consumer;
     this.topic = topic;
     this.#store = store;
     this.#options = options;
     this.#emit = emit;
+    this.#listener = listener;
+    const { sharing, leaseMs, instance, owner, ttl } = options;
+    this.#membership = new Membership({
+      ...{ store, consumer, topic, mode: sharing, leaseMs, owner, instance, emit },
+      held: () => this.#claims.held.size,
+      onLate: () => this.#flusher.verify([...this.#claims.held.values()]),
+    });
+    const { member } = this.#membership;
+    this.#claims = new Claims({ session: this, store, consumer, topic, owner, ttl, member });
     this.#flusher = new PositionFlusher({
-      store,
-      held: this.#held,
-      options,
-      emit,
+      ...{ store, options, emit, member },
+      held: this.#claims.held,
       onFenced: (partition, outcome) => void this.#fence(partition, outcome),
       onReleased: (partition) => this.#drop(partition),
+    });
+    if (sharing === "takeover") return;
+    this.#sharing = new Sharing({
+      ...{ store, consumer, topic, mode: sharing, emit },
+      ...{ membership: this.#membership, claims: this.#claims },
+      onAssigned: async (partitions) => {
+        for (const partition of partitions) this.#flusher.watch(partition);
+        await this.#listener.onAssigned(partitions.map(({ key }) => key.partition));
+      },
+      giveUp: (partitions, signal) => this.#giveUp(partitions, signal),
     });
   }
 
@@ -85,12 +114,35 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   }
 
   get partitions(): readonly number[] {
-    return [...this.#held.keys()].toSorted((a, b) => a - b);
+    return this.#claims.numbers;
   }
 
-  /** Whether the oldest unflushed position is older than `maxUnflushedAge`: time to stop reading until the store is back. */
+  /**
+   * Whether nothing may be handed out until the store is back: the oldest unflushed position is older than `maxUnflushedAge`,
+   * or others may think that this member has ended (contract 8.5).
+   */
   get isStalled(): boolean {
-    return this.#flusher.stall.isStalled;
+    return this.#flusher.stall.isStalled || !this.isSure;
+  }
+
+  /** Whether nobody can think that this member has ended; always so with `takeover`, where nobody cares. */
+  get isSure(): boolean {
+    return this.#sharing === undefined || this.#membership.isSure;
+  }
+
+  /** Resolves when the member is sure again, or has ended. */
+  async whenSure(): Promise<void> {
+    if (!this.isSure) await this.#membership.whenSure();
+  }
+
+  /** Milliseconds of the member's lease. */
+  get leaseMs(): number {
+    return this.#membership.leaseMs;
+  }
+
+  /** Whether partitions may come and go while the session lives. */
+  get isSharing(): boolean {
+    return this.#sharing !== undefined;
   }
 
   /** Whether something is committed that is not durable yet. */
@@ -100,14 +152,30 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
 
   /** A partition that the session holds; `undefined` for one that it lost or released. */
   held(partition: number): HeldPartition | undefined {
-    if (this.#recent?.key.partition === partition) return this.#recent;
-    this.#recent = this.#held.get(partition);
-    return this.#recent;
+    return this.#claims.get(partition);
   }
 
-  /** Whether the session held a partition once and does not any more. */
-  hasLost(partition: number): boolean {
-    return this.#former.has(partition);
+  /** Whether the session has a partition, shares it, or has lost it: nobody need claim it. */
+  knows(partition: number): boolean {
+    const { held } = this.#claims;
+    return this.#sharing?.has(partition) ?? (held.has(partition) || this.#claims.isFormer(partition));
+  }
+
+  /** What is stored of partitions, whoever holds them. One that cannot be read is left out. */
+  async storedPositions(
+    partitions: readonly number[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<number, bigint | undefined>> {
+    if (partitions.length === 0) return new Map();
+    const outcomes = await this.#store.fetch(
+      partitions.map((partition) => this.#keyOf(partition)),
+      { signal },
+    );
+    return new Map(
+      outcomes.flatMap((outcome) =>
+        outcome.status === "found" ? [[outcome.record.partition, outcome.record.nextOffset] as const] : [],
+      ),
+    );
   }
 
   position(partition: number): bigint | undefined {
@@ -122,38 +190,32 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     return this.held(partition)?.epoch;
   }
 
-  async claim(partitions: readonly number[], options: CallOptions = {}): Promise<void> {
-    const wanted = validatePartitions(partitions).filter((partition) => !this.#held.has(partition));
+  /**
+   * Begins: others can see that it lives, and then it claims. Resolves when all partitions are held, or, in a balanced group
+   * and for whoever does not want to wait, after the first look.
+   */
+  async begin(partitions: readonly number[], { signal }: CallOptions, waits = true): Promise<void> {
+    await this.#membership.begin(signal);
+    if (this.#sharing === undefined) return this.claim(partitions, { signal });
+    this.#sharing.add(partitions);
+    await this.#sharing.begin(signal);
+    if (waits && this.#options.sharing === "standby") await this.#sharing.untilHeld(partitions, signal);
+  }
+
+  async claim(partitions: readonly number[], { signal }: CallOptions = {}): Promise<void> {
+    const wanted = validatePartitions(partitions).filter((partition) => !this.#claims.held.has(partition));
     this.#refuseIfOver();
-    const { ttl, owner } = this.#options;
-    const entries = wanted.map((partition) => ({
-      key: { consumer: this.consumer, topic: this.topic, partition },
-      // One for all, also when a claim is tried again. What was held once is claimed anew: writes of before are over.
-      token: this.#former.has(partition) ? newToken() : this.#token,
-      ...{ owner, ttl },
-    }));
-    const outcomes = entries.length === 0 ? [] : await this.#store.claim(entries, options);
-    let failure: OffsetStoreError | undefined;
-    for (const [index, outcome] of outcomes.entries()) {
-      const entry = entries[index];
-      if (outcome.status === "failed") failure ??= outcome.error;
-      // Nothing is held against a claim that does not ask for idle keys alone.
-      if (outcome.status !== "claimed" || entry === undefined) continue;
-      const { epoch, record } = outcome;
-      const { key, token } = entry;
-      const held = new HeldPartition(this, key, {
-        ...{ token, epoch, record },
-        ttl: ttl === undefined ? record?.ttl : (ttl ?? undefined),
-      });
-      this.#held.set(key.partition, held);
-      this.#former.delete(key.partition);
-      this.#flusher.watch(held);
+    if (this.#sharing !== undefined) {
+      this.#sharing.add(partitions);
+      await this.#sharing.begin(signal);
+      if (this.#options.sharing === "standby") await this.#sharing.untilHeld(partitions, signal);
+      return;
     }
-    this.#recent = undefined;
+    const { taken, failure } = await this.#claims.take(wanted, { signal });
+    for (const held of taken) this.#flusher.watch(held);
     // Closed or fenced meanwhile: what came too late is let go of.
     if (this.#closing !== undefined || this.fenced !== undefined) {
-      const late = entries.flatMap(({ key }) => this.#held.get(key.partition) ?? []);
-      await this.#flusher.letGo(late);
+      await this.#flusher.letGo(taken);
       this.#refuseIfOver();
     }
     if (failure !== undefined) throw failure;
@@ -164,6 +226,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     validateSignal(options.signal);
     options.signal?.throwIfAborted();
     const held = validatePartitions(partitions).flatMap((partition) => this.#claimed(partition) ?? []);
+    this.#sharing?.remove(partitions);
     await abortable(transactionsOver(held), options.signal);
     await this.#settled(this.#flusher.release(held), options);
   }
@@ -228,7 +291,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     const metadata = options?.metadata;
     if (metadata !== undefined) validateMetadata(metadata);
     if (record === undefined) {
-      for (const held of this.#held.values())
+      for (const held of this.#claims.held.values())
         if (held.delivered !== undefined) this.#commit(held, held.delivered, metadata);
       return;
     }
@@ -324,7 +387,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       throw this.#fence(held, error.refusal, error);
     } finally {
       held.transaction = undefined;
-      if (this.#held.get(first.partition) === held) this.#flusher.transacted(held);
+      if (this.held(first.partition) === held) this.#flusher.transacted(held);
     }
   }
 
@@ -336,8 +399,9 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   }
 
   /** Resolves when the session is no longer stalled, is fenced or closed. */
-  whenReady({ signal }: CallOptions = {}): Promise<void> {
-    return this.#flusher.stall.whenReady(signal);
+  async whenReady({ signal }: CallOptions = {}): Promise<void> {
+    await this.#flusher.stall.whenReady(signal);
+    await keepingAwake(abortable(this.whenSure(), signal));
   }
 
   close(): Promise<void> {
@@ -350,11 +414,19 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   }
 
   async #close(): Promise<void> {
-    await transactionsOver([...this.#held.values()]);
+    await this.#sharing?.stop();
+    const held = [...this.#claims.held.values()];
+    await transactionsOver(held);
     try {
-      if (this.fenced === undefined) await this.#settled(this.#flusher.release([...this.#held.values()]), {});
+      if (this.fenced === undefined) await this.#settled(this.#flusher.release(held), {});
+    } catch (error) {
+      // A store that did not take the last write does not take another: the member falls silent.
+      await this.#membership.stop();
+      throw error;
     } finally {
       await this.#flusher.stop();
+      // Whoever was replaced under its own name has left already.
+      if (this.#options.instance === undefined || this.fenced === undefined) await this.#membership.leave();
     }
   }
 
@@ -377,25 +449,69 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     const { key } = held;
     const { reason, owner } = outcome;
     const error = new OffsetFencedError({ key, reason, owner, cause });
+    // Lost, or lost and claimed again, meanwhile.
+    if (this.held(key.partition) !== held) return error;
     this.#drop(held);
-    if (this.#options.onFenced === "stop" || this.#held.size === 0) this.#flusher.fence(error);
+    if (this.#sharing !== undefined) {
+      this.#emit({ type: "revoked", topic: this.topic, partitions: [key.partition], reason, owner });
+      void this.#lost(held, error);
+      return error;
+    }
+    if (this.#options.onFenced === "stop" || this.#claims.held.size === 0) this.#end(error);
     this.#emit({ type: "fenced", key, reason, owner });
     return error;
   }
 
+  /** Nothing is written any more, and no heartbeat is sent. */
+  #end(error: OffsetFencedError): void {
+    this.#flusher.fence(error);
+    void this.#sharing?.stop();
+    void this.#membership.stop();
+  }
+
+  /** One partition of a group was lost: it is claimed again, where it is free. */
+  async #lost({ key }: HeldPartition, error: OffsetFencedError): Promise<void> {
+    if (await this.#isReplaced(key)) {
+      this.#end(error);
+      this.#emit({ type: "fenced", key, reason: error.reason, owner: error.owner });
+      return;
+    }
+    try {
+      await this.#listener.onRevoked([key.partition], error.reason);
+    } finally {
+      this.#sharing?.wake();
+    }
+  }
+
+  /** Whether a newer session of the same `instance` has taken a partition: then this one is over. */
+  async #isReplaced(key: OffsetKey): Promise<boolean> {
+    if (this.#options.instance === undefined) return false;
+    const [outcome] = await this.#store.fetch([key]).catch(() => []);
+    return outcome?.status === "found" && outcome.record.member === this.#options.instance;
+  }
+
+  /** Lets others have partitions: what is in hand is waited for, then they are flushed and released in one write. */
+  async #giveUp(partitions: readonly HeldPartition[], signal: AbortSignal): Promise<void> {
+    const numbers = partitions.map(({ key }) => key.partition);
+    const { revokeTimeout } = this.#options;
+    const quiet = Promise.resolve(this.#listener.onRevoked(numbers, "rebalanced"));
+    await withinDeadline(revokeTimeout, signal, () => quiet).catch(() => undefined);
+    // Whoever closes releases all of them.
+    if (signal.aborted) return;
+    await transactionsOver(partitions);
+    const held = partitions.filter((partition) => this.held(partition.key.partition) === partition);
+    if (held.length > 0) await this.#flusher.release(held);
+    this.#emit({ type: "revoked", topic: this.topic, partitions: numbers, reason: "rebalanced", owner: undefined });
+  }
+
   #drop(held: HeldPartition): void {
-    // Lost and claimed again meanwhile.
-    if (this.#held.get(held.key.partition) !== held) return;
-    this.#held.delete(held.key.partition);
-    this.#former.add(held.key.partition);
-    this.#flusher.forget(held);
-    this.#recent = undefined;
+    if (this.#claims.drop(held)) this.#flusher.forget(held);
   }
 
   /** A partition that is held; `undefined` for one that was: its loss is an event. One that never was is a mistake. */
   #claimed(partition: number): HeldPartition | undefined {
     const held = this.held(partition);
-    if (held !== undefined || this.#former.has(partition)) return held;
+    if (held !== undefined || this.#claims.isFormer(partition)) return held;
     throw new RangeError(
       `partition ${partition} of topic ${JSON.stringify(this.topic)} is not claimed by this session; it has ${this.partitions.join(", ")}`,
     );
@@ -457,4 +573,14 @@ async function transactionsOver(partitions: readonly HeldPartition[]): Promise<v
   if (open.length === 0) return;
   await withinDeadline(TRANSACTION_MS, undefined, () => Promise.all(open)).catch(() => undefined);
   for (const partition of partitions) partition.isInOwnTransaction = false;
+}
+
+/** Somebody waits: unlike the session's own timers, that keeps the process alive. */
+async function keepingAwake(waiting: Promise<void>): Promise<void> {
+  const awake = setInterval(() => undefined, MAX_TIMER_MS);
+  try {
+    await waiting;
+  } finally {
+    clearInterval(awake);
+  }
 }

@@ -1,0 +1,100 @@
+import type { OffsetStoreError } from "../errors/offset-store-error.ts";
+import type { CallOptions, HeldOutcome, OffsetStore } from "../offset-store.ts";
+import { HeldPartition } from "./held-partition.ts";
+import { newToken } from "./token.ts";
+
+/** Whose claims they are, and how they are taken. */
+export interface ClaimsContext {
+  readonly session: object;
+  readonly store: OffsetStore<never>;
+  readonly consumer: string;
+  readonly topic: string;
+  readonly owner: string;
+  readonly ttl: number | null | undefined;
+  readonly member: string;
+}
+
+/** What came of a call for claims. */
+export interface TakenClaims {
+  readonly taken: readonly HeldPartition[];
+  /** Those that a living member holds. */
+  readonly held: readonly HeldOutcome["record"][];
+  /** The first that could not be answered. */
+  readonly failure: OffsetStoreError | undefined;
+}
+
+/** The partitions that a session holds, and those that it held once. */
+export class Claims {
+  readonly held = new Map<number, HeldPartition>();
+  readonly #context: ClaimsContext;
+  readonly #token = newToken();
+  readonly #former = new Set<number>();
+  // The partition of the last call: records come in batches of one partition.
+  #recent: HeldPartition | undefined;
+
+  constructor(context: ClaimsContext) {
+    this.#context = context;
+  }
+
+  /** The numbers of those that are held, ascending. */
+  get numbers(): readonly number[] {
+    return [...this.held.keys()].toSorted((a, b) => a - b);
+  }
+
+  /** A partition that is held; `undefined` for one that is lost or released. */
+  get(partition: number): HeldPartition | undefined {
+    if (this.#recent?.key.partition === partition) return this.#recent;
+    this.#recent = this.held.get(partition);
+    return this.#recent;
+  }
+
+  /** Whether a partition was held once and is not any more. */
+  isFormer(partition: number): boolean {
+    return this.#former.has(partition);
+  }
+
+  /** Claims partitions that are not held. With `ifIdleFor` only those whose holder is silent or has ended (contract 8.3). */
+  async take(
+    partitions: readonly number[],
+    { ifIdleFor, ...options }: CallOptions & { readonly ifIdleFor?: number | undefined },
+  ): Promise<TakenClaims> {
+    const { session, store, consumer, topic, owner, ttl, member } = this.#context;
+    const entries = partitions.map((partition) => ({
+      key: { consumer, topic, partition },
+      // One for all, also when a claim is tried again. What was held once is claimed anew: writes of before are over.
+      token: this.#former.has(partition) ? newToken() : this.#token,
+      ...{ owner, ttl, member, ifIdleFor },
+    }));
+    const outcomes = entries.length === 0 ? [] : await store.claim(entries, options);
+    const taken: HeldPartition[] = [];
+    const held: HeldOutcome["record"][] = [];
+    let failure: OffsetStoreError | undefined;
+    for (const [index, outcome] of outcomes.entries()) {
+      const entry = entries[index];
+      if (outcome.status === "failed") failure ??= outcome.error;
+      if (outcome.status === "held") held.push(outcome.record);
+      if (outcome.status !== "claimed" || entry === undefined) continue;
+      const { epoch, record } = outcome;
+      const partition = new HeldPartition(session, entry.key, {
+        ...{ token: entry.token, epoch, record },
+        ttl: ttl === undefined ? record?.ttl : (ttl ?? undefined),
+      });
+      this.held.set(entry.key.partition, partition);
+      this.#former.delete(entry.key.partition);
+      taken.push(partition);
+    }
+    this.#recent = undefined;
+    return { taken, held, failure };
+  }
+
+  /** A partition is not held any more. Gives whether it was. */
+  drop(partition: HeldPartition): boolean {
+    const { partition: number } = partition.key;
+    // Lost and claimed again meanwhile.
+    if (this.held.get(number) !== partition) return false;
+    this.held.delete(number);
+    this.#former.add(number);
+    this.#recent = undefined;
+    return true;
+  }
+}

@@ -1,0 +1,156 @@
+import { randomBytes } from "node:crypto";
+import { thisProcess } from "../driver/process-identity.ts";
+import { OffsetStoreError } from "../errors/offset-store-error.ts";
+import type { SharingMode } from "../member.ts";
+import type { OffsetStore } from "../offset-store.ts";
+import type { OffsetSessionEvent } from "./offset-session.ts";
+
+/** A heartbeat is sent so often in a lease; one without an answer is sent again after half of that. */
+const HEARTBEATS_PER_LEASE = 3;
+const MAX_LEASE_MS = 600_000;
+
+/** Whose membership it is, and who hears of it. */
+export interface MembershipOptions {
+  readonly store: OffsetStore<never>;
+  readonly consumer: string;
+  readonly topic: string;
+  readonly mode: SharingMode;
+  readonly leaseMs: number;
+  readonly owner: string;
+  /** The member's name. Default: a random one. */
+  readonly instance: string | undefined;
+  /** How many partitions the member holds. */
+  readonly held: () => number;
+  readonly emit: (event: OffsetSessionEvent) => void;
+  /** A heartbeat was acknowledged after a lease without one: others may have taken what the member holds. Rejects if the store cannot tell. */
+  readonly onLate: () => Promise<void>;
+}
+
+/**
+ * Tells the others that a session lives, from its first heartbeat to its end, and knows whether they may doubt it (contract
+ * 8.5). Its timers keep no process alive.
+ */
+export class Membership {
+  readonly member: string;
+  readonly #options: MembershipOptions;
+  readonly #ended = new AbortController();
+  readonly #underWay = new Set<Promise<void>>();
+  #leaseMs: number;
+  // When the last heartbeat was sent, by the monotonic clock.
+  #sentAt = 0;
+  // When the last acknowledged one was sent, by the monotonic and by the wall clock: a machine that sleeps stops one of them.
+  #acknowledgedAt = Number.NEGATIVE_INFINITY;
+  #acknowledgedAtMs = Number.NEGATIVE_INFINITY;
+  #isDoubtful = false;
+  #isChecking = false;
+  #hasLeft = false;
+  #timer: NodeJS.Timeout | undefined;
+  #sure: PromiseWithResolvers<void> | undefined;
+
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+    this.#leaseMs = options.leaseMs;
+    this.member = options.instance ?? randomBytes(9).toString("base64url");
+  }
+
+  /** Milliseconds without a heartbeat after which others take what this member holds. */
+  get leaseMs(): number {
+    return this.#leaseMs;
+  }
+
+  /** Whether no other member can have found this one silent. */
+  get isSure(): boolean {
+    return !this.#isDoubtful && this.#elapsedMs < this.#leaseMs;
+  }
+
+  /** Writes the first heartbeat: resolves when others can see the member. Rejects with the store's error, or the signal's reason. */
+  async begin(signal: AbortSignal | undefined): Promise<void> {
+    await this.#send(signal);
+    if (!this.#ended.signal.aborted) this.#schedule(this.#leaseMs / HEARTBEATS_PER_LEASE);
+  }
+
+  /** Resolves when the member is sure again, or has ended. */
+  async whenSure(): Promise<void> {
+    if (this.isSure || this.#ended.signal.aborted) return;
+    this.#sure ??= Promise.withResolvers();
+    await this.#sure.promise;
+  }
+
+  /** Stops the heartbeats: the member falls silent. */
+  async stop(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#ended.abort();
+    this.#sure?.resolve();
+    // A heartbeat under way would come after the member has left.
+    await Promise.allSettled(this.#underWay);
+  }
+
+  /** Removes the member's record: others need not wait for the lease to end. What cannot be removed falls silent. */
+  async leave(): Promise<void> {
+    // It never came, or whoever ended it knows that the store is away.
+    if (this.#acknowledgedAt === Number.NEGATIVE_INFINITY || this.#hasLeft) return;
+    this.#hasLeft = true;
+    await this.stop();
+    const { store, consumer, topic } = this.#options;
+    await store.leave({ consumer, topic, member: this.member }).catch(() => undefined);
+  }
+
+  get #elapsedMs(): number {
+    return Math.max(performance.now() - this.#acknowledgedAt, Date.now() - this.#acknowledgedAtMs);
+  }
+
+  #schedule(ms: number): void {
+    clearTimeout(this.#timer);
+    if (this.#ended.signal.aborted) return;
+    this.#timer = setTimeout(() => this.#onTimer(), ms);
+    this.#timer.unref();
+  }
+
+  #onTimer(): void {
+    const { emit } = this.#options;
+    // Something held the event loop: it may do so again.
+    if (performance.now() - this.#sentAt > this.#leaseMs && this.#leaseMs < MAX_LEASE_MS) {
+      this.#leaseMs = Math.min(MAX_LEASE_MS, this.#leaseMs * 2);
+      emit({ type: "lease-extended", member: this.member, leaseMs: this.#leaseMs });
+    }
+    const sending = this.#send(this.#ended.signal).catch((error: unknown) => {
+      if (this.#ended.signal.aborted || !(error instanceof OffsetStoreError)) return;
+      emit({ type: "heartbeat-failed", member: this.member, error });
+    });
+    this.#underWay.add(sending);
+    void sending.finally(() => this.#underWay.delete(sending));
+    this.#schedule(this.#leaseMs / HEARTBEATS_PER_LEASE / 2);
+  }
+
+  async #send(signal: AbortSignal | undefined): Promise<void> {
+    const { store, consumer, topic, mode, owner, held } = this.#options;
+    const sentAt = performance.now();
+    const sentAtMs = Date.now();
+    this.#sentAt = sentAt;
+    const key = { consumer, topic, member: this.member };
+    const entry = { key, mode, lease: this.#leaseMs, owner, held: held(), process: thisProcess() };
+    await store.heartbeat(entry, { signal });
+    if (sentAt <= this.#acknowledgedAt) return;
+    // The first heartbeat of all is late for nobody.
+    if (this.#acknowledgedAt !== Number.NEGATIVE_INFINITY && this.#elapsedMs >= this.#leaseMs) this.#isDoubtful = true;
+    this.#acknowledgedAt = sentAt;
+    this.#acknowledgedAtMs = sentAtMs;
+    this.#schedule(Math.max(0, sentAt + this.#leaseMs / HEARTBEATS_PER_LEASE - performance.now()));
+    if (this.#isDoubtful) await this.#check();
+    if (!this.isSure) return;
+    this.#sure?.resolve();
+    this.#sure = undefined;
+  }
+
+  /** Finds out what is still held. The next heartbeat tries again what could not be found out. */
+  async #check(): Promise<void> {
+    if (this.#isChecking) return;
+    this.#isChecking = true;
+    try {
+      await this.#options.onLate();
+      this.#isDoubtful = false;
+    } finally {
+      this.#isChecking = false;
+    }
+  }
+}
