@@ -136,7 +136,7 @@ export function resolveBatchesOptions(options: BatchesOptions): Omit<BatchOption
 export function resolveProcessOptions(
   handler: unknown,
   options: ProcessOptions,
-): Omit<ResolvedProcessOptions, "maxBytes"> {
+): Omit<ResolvedProcessOptions, "maxBytes" | "stopTimeoutMs"> {
   if (typeof handler !== "function") throw new TypeError(`handler must be a function, not ${describe(handler)}`);
   validateKnownOptions(options, ["concurrency", "order", "onError"]);
   const { concurrency = DEFAULT_CONCURRENCY, order = "partition", onError } = options;

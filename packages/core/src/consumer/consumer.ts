@@ -1,4 +1,5 @@
 import type { LogRecord, LogSource } from "../log-source.ts";
+import type { SharingMode } from "../member.ts";
 import type { OffsetResetPolicy } from "../offset-reset-policy.ts";
 import type { CallOptions, OffsetStore, TransactionBody } from "../offset-store.ts";
 import type { OutOfRangeReason } from "../errors/offset-out-of-range-error.ts";
@@ -91,7 +92,22 @@ export interface ConsumerOptions<Transaction = never> {
   readonly renewInterval?: number | undefined;
   /** Milliseconds that consumption goes on while positions cannot be written. Default 60,000. */
   readonly maxUnflushedAge?: number | undefined;
-  /** Whether the first refused partition stops the consumer, or is dropped alone, with an event. Default `stop`. */
+  /**
+   * What becomes of partitions that another process of the same name holds: `balanced` divides them among all that run,
+   * `standby` waits until the holder ends or falls silent, `takeover` takes them at once. Default `balanced`, and `standby`
+   * with `partitions`.
+   */
+  readonly sharing?: SharingMode | undefined;
+  /** As in `OffsetSessionOptions`: milliseconds without a heartbeat after which others take over. Default 10,000; S3 60,000. */
+  readonly lease?: number | undefined;
+  /** A name that this process alone has at a time, a StatefulSet's pod for example: a new one of that name takes over at once. */
+  readonly instance?: string | undefined;
+  /**
+   * Milliseconds that work in hand is waited for: by partitions that go to another process, and by the end of `process()`.
+   * Default 60,000.
+   */
+  readonly revokeTimeout?: number | undefined;
+  /** With `takeover`: whether the first refused partition stops the consumer, or is dropped alone. Default `stop`. */
   readonly onFenced?: "stop" | "continue" | undefined;
   /** The most bytes of records that one fetch asks for. Default 1,048,576. */
   readonly maxBytes?: number | undefined;
@@ -185,7 +201,7 @@ export interface Consumer<Transaction = never> extends AsyncIterable<LogRecord, 
    * Works on the records with a handler, several at once, and acknowledges each when its handler is done, with `auto` and
    * `manual` alike. Resolves at the end (`untilEnd`, `close()`); rejects with what stopped it: an error for which `onError` says
    * `stop`, a failure of the log or the store, the reason of an abort. But for an abort it waits for the handlers under way, up to
-   * 60 s, and flushes what is done. One way of reading at a time.
+   * `revokeTimeout`, and flushes what is done. One way of reading at a time.
    */
   process(handler: RecordHandler, options?: ProcessOptions): Promise<void>;
   /**

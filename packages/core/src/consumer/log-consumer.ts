@@ -34,7 +34,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction>, SharingL
   readonly #signal: AbortSignal | undefined;
   // The one reading that there is, or the last that there was.
   #loop: { readonly reading: Reading; readonly inHand: LogRecord | RecordBatch | undefined } | undefined;
-  readonly #handover = new Handover((partition) => this.#isInHand(partition));
+  readonly #handover = new Handover((partition) => this.isInHand(partition));
   #processing: Promise<void> | undefined;
   #isProcessing = false;
   #stopRefreshing: (() => void) | undefined;
@@ -168,7 +168,8 @@ export class LogConsumer<Transaction> implements Consumer<Transaction>, SharingL
 
   async process(handler: RecordHandler, options: ProcessOptions = {}): Promise<void> {
     const maxBytes = this.#options.maxBufferedBytes / 2;
-    const resolved = { ...resolveProcessOptions(handler, options), maxBytes };
+    const stopTimeoutMs = this.#options.session.revokeTimeout;
+    const resolved = { ...resolveProcessOptions(handler, options), maxBytes, stopTimeoutMs };
     const reading = this.#beginReading(maxBytes);
     this.#loop = { reading, inHand: undefined };
     const processor = new RecordProcessor(reading, handler, resolved, this.#tracked);
@@ -250,7 +251,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction>, SharingL
     if (reason === "rebalanced") await this.#handover.quiet(partitions);
   }
 
-  #isInHand(partition: number): boolean {
+  isInHand(partition: number): boolean {
     const { processor } = this.#tracked;
     if (processor !== undefined) return processor.isWorkingOn(partition);
     const loop = this.#loop;

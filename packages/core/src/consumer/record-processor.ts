@@ -11,8 +11,6 @@ const RETRY_MAX_MS = 30_000;
 const MAX_TURN_MS = 10;
 // How many records may be handed out and not done, all partitions together.
 const MAX_OUTSTANDING = 1_000;
-// How long whoever stops waits for handlers that are under way.
-const STOP_TIMEOUT_MS = 60_000;
 
 /** How records are processed, checked and complete. */
 export interface ResolvedProcessOptions {
@@ -21,6 +19,8 @@ export interface ResolvedProcessOptions {
   readonly onError: ProcessOptions["onError"];
   /** The most bytes of records that are handed out and not done. */
   readonly maxBytes: number;
+  /** How long whoever stops waits for handlers that are under way. */
+  readonly stopTimeoutMs: number;
 }
 
 /** What a processor asks of its consumer. */
@@ -283,7 +283,7 @@ export class RecordProcessor {
   /** Nothing new is begun; what is under way is waited for, but not for ever. */
   #halt(): void {
     this.#isStopping = true;
-    this.#stopTimer ??= setTimeout(this.#idle.resolve, STOP_TIMEOUT_MS);
+    this.#stopTimer ??= setTimeout(this.#idle.resolve, this.#options.stopTimeoutMs);
     this.#reading.wake();
     this.#settle();
   }

@@ -37,6 +37,7 @@ export async function openOffsetSession<Transaction = never>(
     sessionListener(onEvent),
     {
       onAssigned: (numbers) => onAssigned?.(numbers, { session }),
+      isInHand: (number) => session.held(number)?.isInHand === true,
       onRevoked: (numbers, reason) => onRevoked?.(numbers, { session, reason }),
     },
   );

@@ -21,6 +21,8 @@ export interface SharingContext {
   readonly emit: (event: OffsetSessionEvent) => void;
   /** Partitions were claimed. Rejects where the session cannot begin with them: then they are let go of. */
   readonly onAssigned: (partitions: readonly HeldPartition[]) => Promise<void>;
+  /** Whether a record of a partition is in hand: then others are given up first. */
+  readonly isInHand: (partition: HeldPartition) => boolean;
   /** Stops handing out partitions, waits for what is in hand, and releases them. */
   readonly giveUp: (partitions: readonly HeldPartition[], signal: AbortSignal) => Promise<void>;
 }
@@ -158,10 +160,15 @@ export class Sharing {
     }
   }
 
-  /** What is given up: first what was to be given up before, then what was claimed last. */
+  /** What is given up: first what was to be given up before, then what nobody works on. */
   #surplus(count: number): HeldPartition[] {
-    const held = [...this.#context.claims.held.values()].toReversed();
-    return held.toSorted((a, b) => Number(b.isReleasing) - Number(a.isReleasing)).slice(0, count);
+    const { claims, isInHand } = this.#context;
+    const ranked = [...claims.held.values()].map((partition) => ({
+      partition,
+      rank: partition.isReleasing ? 0 : isInHand(partition) ? 2 : 1,
+    }));
+    const first = ranked.toSorted((a, b) => a.rank - b.rank).slice(0, count);
+    return first.map(({ partition }) => partition);
   }
 
   async #claim(partitions: readonly number[], signal: AbortSignal | undefined): Promise<void> {
@@ -177,7 +184,8 @@ export class Sharing {
         await abortable(onAssigned(taken), this.#ended.signal);
         emit({ type: "assigned", topic, partitions: taken.map(({ key }) => key.partition) });
       } catch (error) {
-        if (!this.#ended.signal.aborted) await giveUp(taken, this.#ended.signal);
+        // Whoever opens in vain closes, and that releases them.
+        if (signal?.aborted !== true) await giveUp(taken, this.#ended.signal).catch(() => undefined);
         throw error;
       }
     }

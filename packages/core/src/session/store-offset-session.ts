@@ -47,6 +47,8 @@ interface KnownRecords {
 export interface SharingListener {
   /** Partitions are held from now on. */
   readonly onAssigned: (partitions: readonly number[]) => Promise<void> | void;
+  /** Whether a record of a partition is in hand. */
+  readonly isInHand: (partition: number) => boolean;
   /** Partitions go to others, once what is in hand is done: what this resolves for. With another reason they are lost already. */
   readonly onRevoked: (partitions: readonly number[], reason: RevokedReason) => Promise<void> | void;
 }
@@ -101,6 +103,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
         for (const partition of partitions) this.#flusher.watch(partition);
         await this.#listener.onAssigned(partitions.map(({ key }) => key.partition));
       },
+      isInHand: ({ key }) => this.#listener.isInHand(key.partition),
       giveUp: (partitions, signal) => this.#giveUp(partitions, signal),
     });
   }

@@ -3,10 +3,9 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openLocalLog } from "@tidemark/source-local";
-import { launchServer, type MissingServer, type ServerName } from "../servers/index.ts";
-import type { Arena } from "./arenas/arena.ts";
-import { logFileIn, openMemoryArena, openSqliteArena } from "./arenas/embedded.ts";
-import { openServerArena, type ServerKind } from "./arenas/on-server.ts";
+import type { MissingServer } from "../servers/index.ts";
+import { logFileIn } from "./arenas/embedded.ts";
+import { openArena } from "./arenas/open-arena.ts";
 import { CampaignFigures } from "./campaign-figures.ts";
 import type { Flaw } from "./flawed-store.ts";
 import type { OpenedPlace } from "./places/place.ts";
@@ -29,10 +28,6 @@ export interface CampaignOptions {
 
 const SPARE_WORKERS = 2;
 const DEFAULT_PATIENCE_MS = 60_000;
-const SERVERS = { postgres: "postgres", redis: "redis", mongo: "mongo", s3: "minio" } as const satisfies Record<
-  ServerKind,
-  ServerName
->;
 
 /**
  * Runs rounds on one store, one after the other, on servers of its own. Gives the figures; its `violations` say what must not
@@ -71,11 +66,4 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignFig
     if (!goesOn) break;
   }
   return figures;
-}
-
-async function openArena(store: CampaignStoreName, folder: string): Promise<Arena | MissingServer> {
-  if (store === "memory") return openMemoryArena();
-  if (store === "sqlite") return openSqliteArena(folder);
-  const server = await launchServer(SERVERS[store]);
-  return "missing" in server ? server : openServerArena(store, server);
 }

@@ -1,0 +1,271 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { createConsumer, OffsetFencedError, openOffsetSession } from "@tidemark/core";
+import { createMemoryBackend, createMemoryStore } from "@tidemark/store-memory";
+import { expect, test } from "vitest";
+import { EventLog, eventually } from "../session/eventually.ts";
+import { Group, LEASE_MS, openMemberStore } from "./group.ts";
+import { ordersLog, produce } from "./orders.ts";
+
+const SETTLED_MS = 6 * LEASE_MS;
+
+function all(partitions: number, records: number): string[] {
+  return Array.from({ length: partitions * records }, (_, index) => `${index % partitions}/${Math.floor(index / partitions)}`);
+}
+
+test("members of one name divide the partitions, and each record is handled once (contract 8.6, 8.7)", async () => {
+  await using group = new Group(await ordersLog(100, 4));
+  const first = await group.join({}, () => pause(1));
+  expect(first.consumer.partitions).toEqual([0, 1, 2, 3]);
+  const second = await group.join({}, () => pause(1));
+  await eventually(() => second.consumer.partitions.length === 2, SETTLED_MS);
+  await eventually(() => first.consumer.partitions.length === 2, SETTLED_MS);
+  await eventually(() => group.handled.length >= 400, SETTLED_MS);
+  expect(group.handled.toSorted()).toEqual(all(4, 100).toSorted());
+  expect(first.events.of("revoked")).toMatchObject([{ reason: "rebalanced" }]);
+  expect(second.events.of("assigned").flatMap(({ partitions }) => partitions)).toHaveLength(2);
+});
+
+test("what is in hand is done and committed before another gets its partition (contract 8.7)", async () => {
+  await using group = new Group(await ordersLog(10, 2));
+  const done = Promise.withResolvers<void>();
+  const first = await group.join({}, () => done.promise, "process");
+  await eventually(() => first.inHand.size === 2);
+  const second = await group.join();
+  // The first has a record of each in its hands: nobody is given either for as long as it has.
+  await pause(2 * LEASE_MS);
+  expect(second.consumer.partitions).toEqual([]);
+  done.resolve();
+  await eventually(() => group.handled.length === 20, SETTLED_MS);
+  expect(group.handled.toSorted()).toEqual(all(2, 10).toSorted());
+  expect(first.handled.length).toBeGreaterThanOrEqual(2);
+  expect(second.consumer.partitions).toHaveLength(1);
+});
+
+test("what is in hand for longer than revokeTimeout is handled again by another, and its late end counts for nothing (contract 8.7)", async () => {
+  await using group = new Group(await ordersLog(5, 2));
+  const done = Promise.withResolvers<void>();
+  const first = await group.join({ revokeTimeout: 100 }, () => done.promise, "process");
+  await eventually(() => first.inHand.size === 2);
+  const second = await group.join();
+  await eventually(() => second.handled.length === 5, SETTLED_MS);
+  const [moved = -1] = second.consumer.partitions;
+  expect(second.handled[0]).toBe(`${moved}/0`);
+  done.resolve();
+  await eventually(() => first.handled.includes(`${moved}/0`));
+  await first.consumer.flush();
+  expect(second.consumer.position(moved)).toBe(5n);
+});
+
+test("whoever has nothing to read waits, and takes over at once from a member that closes (contract 8.6)", async () => {
+  await using group = new Group(await ordersLog(5, 1));
+  const first = await group.join();
+  const second = await group.join();
+  expect(second.consumer.partitions).toEqual([]);
+  await eventually(() => first.handled.length === 5);
+  await first.consumer.close();
+  await eventually(() => second.consumer.partitions.length === 1, SETTLED_MS);
+  expect(second.events.of("resumed")).toMatchObject([{ partition: 0, nextOffset: 5n }]);
+});
+
+test("standby: waits for the holder, says so once, and goes on behind it (contract 8.6)", async () => {
+  await using group = new Group(await ordersLog(5, 2));
+  const first = await group.join({ partitions: [0, 1], owner: "one" });
+  const second = await group.join({ partitions: [0, 1] });
+  await eventually(() => first.handled.length === 10);
+  await pause(LEASE_MS);
+  expect(second.consumer.partitions).toEqual([]);
+  expect(second.events.of("waiting")).toMatchObject([
+    { key: { partition: 0 }, owner: "one" },
+    { key: { partition: 1 }, owner: "one" },
+  ]);
+  await first.consumer.close();
+  await eventually(() => second.consumer.partitions.length === 2, SETTLED_MS);
+  expect(second.handled).toEqual([]);
+});
+
+test("a member that is cut off from the store hands out nothing when its lease is over, and loses its partitions (contract 8.5, 8.6)", async () => {
+  const source = await ordersLog(3, 2);
+  await using group = new Group(source);
+  const first = await group.join();
+  const second = await group.join();
+  await eventually(() => first.consumer.partitions.length === 1 && second.consumer.partitions.length === 1, SETTLED_MS);
+  await eventually(() => group.handled.length === 6);
+  const [lost = -1] = first.consumer.partitions;
+  const [kept = -1] = second.consumer.partitions;
+  first.member.isCut = true;
+  await first.events.first("heartbeat-failed");
+  await pause(LEASE_MS);
+  await produce(source, 2, lost);
+  await eventually(() => second.handled.includes(`${lost}/4`), SETTLED_MS);
+  expect(first.handled).not.toContain(`${lost}/3`);
+  first.member.isCut = false;
+  await eventually(() => first.events.of("revoked").length > 0, SETTLED_MS);
+  await eventually(() => first.consumer.partitions.length === 1, SETTLED_MS);
+  await produce(source, 2, lost);
+  await produce(source, 2, kept);
+  await eventually(() => group.handled.length === 12, SETTLED_MS);
+  expect(new Set(group.handled).size).toBe(12);
+});
+
+test("an outage of the store for longer than the lease moves nothing, and nothing is handled twice (contract 8.2, 8.5)", async () => {
+  const source = await ordersLog(3, 4);
+  await using group = new Group(source);
+  const first = await group.join();
+  const second = await group.join();
+  await eventually(() => second.consumer.partitions.length === 2 && group.handled.length === 12, SETTLED_MS);
+  await eventually(() => first.consumer.partitions.length === 2);
+  const before = [first.consumer.partitions, second.consumer.partitions];
+  const moves = [...first.events.of("revoked"), ...second.events.of("revoked")].length;
+  for (const { member } of group.members) member.isCut = true;
+  await pause(2 * LEASE_MS);
+  for (const { member } of group.members) member.isCut = false;
+  for (const partition of [0, 1, 2, 3]) await produce(source, 3, partition);
+  await eventually(() => group.handled.length >= 24, SETTLED_MS);
+  expect(group.handled.toSorted()).toEqual(all(4, 6).toSorted());
+  expect([first.consumer.partitions, second.consumer.partitions]).toEqual(before);
+  expect([...first.events.of("revoked"), ...second.events.of("revoked")]).toHaveLength(moves);
+});
+
+test("an operator's reset moves a member that runs: what it has is dropped, and it goes on there (contract 8.8)", async () => {
+  await using group = new Group(await ordersLog(10, 1));
+  const { consumer, handled, events } = await group.join({ renewInterval: 50 });
+  await eventually(() => handled.length === 10);
+  await consumer.flush();
+  await group.store.reset([{ key: { consumer: "c1", topic: "orders", partition: 0 }, nextOffset: 7n }]);
+  await eventually(() => handled.length === 13, SETTLED_MS);
+  expect(handled.slice(10)).toEqual(["0/7", "0/8", "0/9"]);
+  expect(events.of("revoked")).toMatchObject([{ partitions: [0], reason: "reset" }]);
+});
+
+test("untilEnd: a member ends when what the others hold is stored as read, too (contract 8.9)", async () => {
+  await using group = new Group(await ordersLog(20, 4));
+  const slow = Promise.withResolvers<void>();
+  const first = await group.join({ untilEnd: true }, async ({ partition }) => {
+    if (partition === 0) await slow.promise;
+  });
+  const second = await group.join({ untilEnd: true });
+  await eventually(() => second.handled.length >= 20, SETTLED_MS);
+  let isOver = false;
+  void second.running.then(() => (isOver = true));
+  await pause(LEASE_MS);
+  expect(isOver).toBe(false);
+  slow.resolve();
+  await Promise.all([first.running, second.running]);
+  expect(new Set(group.handled).size).toBe(80);
+});
+
+test("a partition that is new to the topic is read from its beginning, whoever claims it, also after a restart (contract 8.4)", async () => {
+  const source = await ordersLog(5, 1);
+  await using group = new Group(source);
+  const first = await group.join({ start: "latest" });
+  await first.consumer.close();
+  await source.admin.alterTopic("orders", { partitions: 2 });
+  await produce(source, 3, 1);
+  const second = await group.join({ start: "latest" });
+  await eventually(() => second.handled.length === 3);
+  expect(second.handled).toEqual(["1/0", "1/1", "1/2"]);
+});
+
+test("a second session of an instance takes over at once, and ends the first (contract 8.10)", async () => {
+  await using group = new Group(await ordersLog(5, 2));
+  const first = await group.join({ instance: "pod-0" });
+  await eventually(() => first.handled.length === 10);
+  const second = await group.join({ instance: "pod-0" });
+  expect(second.consumer.partitions).toEqual([0, 1]);
+  await produce(group.source, 1, 0);
+  await expect(first.running).rejects.toThrow(OffsetFencedError);
+});
+
+test("a body that holds the event loop for longer than the lease makes the lease longer (contract 8.5)", async () => {
+  await using group = new Group(await ordersLog(2, 1));
+  const { events } = await group.join({}, () => {
+    const endsAt = performance.now() + LEASE_MS + 200;
+    while (performance.now() < endsAt);
+  });
+  const { leaseMs } = await events.first("lease-extended");
+  expect(leaseMs).toBe(2 * LEASE_MS);
+});
+
+test("process: what waits for a handler goes with its partition, what a handler has in hand is waited for (contract 8.7)", async () => {
+  const source = await ordersLog(50, 2);
+  const backend = createMemoryBackend();
+  const options = { source, topic: "orders", consumer: "c1", lease: LEASE_MS, flushInterval: 50, maxWait: 50 };
+  const handled: string[] = [];
+  const underWay = new Set<number>();
+  const handler = async ({ partition, offset }: { partition: number; offset: bigint }): Promise<void> => {
+    expect(underWay.has(partition)).toBe(false);
+    underWay.add(partition);
+    await pause(20);
+    underWay.delete(partition);
+    handled.push(`${partition}/${offset}`);
+  };
+  await using first = await createConsumer({ ...options, store: createMemoryStore({ backend }) });
+  const running = first.process(handler);
+  await eventually(() => handled.length > 4);
+  await using second = await createConsumer({ ...options, store: createMemoryStore({ backend }) });
+  const other = second.process(handler);
+  await eventually(() => handled.length >= 100, 2 * SETTLED_MS);
+  expect(handled.toSorted()).toEqual(all(2, 50).toSorted());
+  expect(second.partitions).toHaveLength(1);
+  await Promise.all([first.close(), second.close(), running, other]);
+});
+
+test("a session shares, too: onAssigned says what to read, onRevoked is waited for (contract 8.7)", async () => {
+  const backend = createMemoryBackend();
+  const assigned: number[] = [];
+  const revoked = new EventLog<{ readonly type: "revoked"; readonly partitions: readonly number[]; readonly reason: string }>();
+  const quiet = Promise.withResolvers<void>();
+  const options = { consumer: "c1", topic: "orders", partitions: [0, 1], sharing: "balanced", lease: LEASE_MS } as const;
+  await using first = await openOffsetSession({
+    ...{ ...options, store: openMemberStore(backend).store },
+    onAssigned: (partitions) => void assigned.push(...partitions),
+    onRevoked: async (partitions, { session, reason }) => {
+      revoked.hear({ type: "revoked", partitions, reason });
+      await quiet.promise;
+      session.commit({ partition: 1, offset: 4n });
+    },
+  });
+  expect(assigned.toSorted()).toEqual([0, 1]);
+  first.startAt(1, 0n);
+  const others: number[] = [];
+  await using second = await openOffsetSession({
+    ...{ ...options, store: openMemberStore(backend).store },
+    onAssigned: (partitions) => void others.push(...partitions),
+  });
+  expect(await revoked.first("revoked")).toMatchObject({ reason: "rebalanced" });
+  expect(second.partitions).toEqual([]);
+  quiet.resolve();
+  await eventually(() => others.length === 1, SETTLED_MS);
+  expect(first.partitions).toHaveLength(1);
+});
+
+test("a session in standby opens when the holder has closed; an abort ends its waiting (contract 8.6)", async () => {
+  const backend = createMemoryBackend();
+  const options = { consumer: "c1", topic: "orders", partitions: [0], lease: LEASE_MS };
+  const first = await openOffsetSession({ ...options, store: openMemberStore(backend).store });
+  const abort = new AbortController();
+  const waiting = openOffsetSession({ ...options, store: openMemberStore(backend).store, signal: abort.signal });
+  abort.abort(new Error("enough"));
+  await expect(waiting).rejects.toThrow("enough");
+  const next = openOffsetSession({ ...options, store: openMemberStore(backend).store });
+  await first.close();
+  await using second = await next;
+  expect(second.partitions).toEqual([0]);
+});
+
+test.each([
+  [{ sharing: "each" }, /sharing must be/],
+  [{ lease: 999 }, /lease must be from 1000/],
+  [{ lease: 600_001 }, /lease must be from 1000 to 600000/],
+  [{ lease: "10 s" }, /lease must be a number/],
+  [{ instance: "" }, /instance/],
+  [{ revokeTimeout: -1 }, /revokeTimeout/],
+  [{ sharing: "balanced", onFenced: "stop" }, /onFenced goes with sharing "takeover"/],
+  [{ sharing: "balanced" }, /needs onAssigned/],
+  [{ onRevoked: 1 }, /onRevoked must be a function/],
+])("options of a session that make no sense: %j (contract 8.6)", async (bad, message) => {
+  const store = createMemoryStore();
+  const options = { store, consumer: "c1", topic: "orders", partitions: [0], ...bad };
+  await expect(openOffsetSession(options as never)).rejects.toThrow(message);
+  expect(await Array.fromAsync(store.members())).toEqual([]);
+});

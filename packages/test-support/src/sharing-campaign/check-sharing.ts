@@ -1,0 +1,97 @@
+import { existsSync, readFileSync } from "node:fs";
+
+/** One record that a member worked on. `endedAt` is absent where it did not come to an end. */
+interface Work {
+  readonly life: number;
+  readonly partition: number;
+  readonly offset: number;
+  readonly begunAt: number;
+  endedAt: number | undefined;
+}
+
+/** A member's life, and what was done to it. */
+export interface MemberLife {
+  readonly journalFile: string;
+  /** When it was first disturbed; infinite: never. */
+  readonly disturbedAt: number;
+}
+
+/** What a group did in all. */
+export interface SharingFigures {
+  /** Records that were worked on, each once. */
+  readonly records: number;
+  /** How often records were worked on that another had worked on before. */
+  readonly repeats: number;
+  /** How often partitions were claimed. */
+  readonly assigned: number;
+  /** The longest time that a partition was not read, in milliseconds. */
+  readonly longestGapMs: number;
+  readonly violations: readonly string[];
+}
+
+/**
+ * Reads what all members wrote down. A record may be worked on twice only if the first to do so was disturbed in or before it,
+ * or shortly after, or closed with it in hand; two may work on one partition only if the first of them was disturbed; nobody undisturbed is robbed.
+ */
+export function checkSharing(
+  lives: readonly MemberLife[],
+  { produced, unflushedMs }: { readonly produced: readonly number[]; readonly unflushedMs: number },
+): SharingFigures {
+  const violations: string[] = [];
+  const works: Work[] = [];
+  let assigned = 0;
+  for (const [life, { journalFile, disturbedAt }] of lives.entries()) {
+    let open: Work | undefined;
+    const lines = existsSync(journalFile) ? readFileSync(journalFile, "utf8").split("\n") : [];
+    for (const line of lines) {
+      const [what, at = "", first = "", second = ""] = line.split(" ");
+      if (what === "begin") {
+        open = { life, partition: Number(first), offset: Number(second), begunAt: Number(at), endedAt: undefined };
+        works.push(open);
+      } else if (what === "end" && open !== undefined) open.endedAt = Number(at);
+      else if (what === "assigned") assigned += first.split(",").length;
+      else if (what === "revoked" && second !== "rebalanced" && Number(at) < disturbedAt) {
+        violations.push(`member ${life} was robbed of ${first} (${second}) and nothing had happened to it: ${journalFile}`);
+      }
+    }
+  }
+  const lastOf = new Map(works.map((work) => [work.life, work]));
+  works.sort((a, b) => a.begunAt - b.begunAt);
+  let repeats = 0;
+  let longestGapMs = 0;
+  for (const [partition, count] of produced.entries()) {
+    const own = works.filter((work) => work.partition === partition);
+    const first = new Map<number, Work>();
+    let former: Work | undefined;
+    for (const work of own) {
+      if (former !== undefined) longestGapMs = Math.max(longestGapMs, work.begunAt - (former.endedAt ?? former.begunAt));
+      if (former !== undefined && former.life !== work.life) checkApart(former, work);
+      former = work;
+      const earlier = first.get(work.offset);
+      if (earlier === undefined) {
+        first.set(work.offset, work);
+        continue;
+      }
+      repeats += 1;
+      const { disturbedAt = 0 } = lives[earlier.life] ?? {};
+      // Whoever closes while a record is in hand commits all but that one (contract 5.1).
+      if (lastOf.get(earlier.life) === earlier) continue;
+      if ((earlier.endedAt ?? earlier.begunAt) + unflushedMs < disturbedAt) {
+        violations.push(`${partition}/${work.offset} was worked on by member ${earlier.life} in peace, and again by ${work.life}`);
+      }
+    }
+    for (let offset = 0; offset < count; offset += 1)
+      if (!first.has(offset)) violations.push(`${partition}/${offset} was never worked on`);
+  }
+  return { records: works.length - repeats, repeats, assigned, longestGapMs, violations: violations.slice(0, 20) };
+
+  function checkApart(former: Work, work: Work): void {
+    const { disturbedAt = 0 } = lives[former.life] ?? {};
+    const endedAt = former.endedAt ?? Number.POSITIVE_INFINITY;
+    // The clock's step, and what lies between the end of the work and the writing down of it.
+    if (endedAt <= work.begunAt + 1 || disturbedAt < endedAt) return;
+    violations.push(
+      `members ${former.life} and ${work.life} worked on partition ${work.partition} at once: ${former.offset}, ${work.offset}`,
+    );
+  }
+}

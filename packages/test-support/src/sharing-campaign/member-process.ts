@@ -1,0 +1,102 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { openTcpProxy, type TcpProxy } from "../faults/index.ts";
+import type { Place } from "../campaign/places/place.ts";
+import type { MemberTask } from "./member.ts";
+
+const script = fileURLToPath(new URL("member.ts", import.meta.url));
+
+/** A member that runs, behind a line to the store that is its own. */
+export class MemberProcess {
+  readonly journalFile: string;
+  readonly startedAt = Date.now();
+  /** When it was first disturbed: killed, frozen or cut off; what it did from shortly before then may be done again. */
+  disturbedAt = Number.POSITIVE_INFINITY;
+  /** Resolves when its consumer was created, or it ended. */
+  readonly ready: Promise<void>;
+  /** Resolves when the process is gone. */
+  readonly gone: Promise<void>;
+  readonly #child: ChildProcess;
+  readonly #line: TcpProxy | undefined;
+
+  private constructor(task: MemberTask, line: TcpProxy | undefined) {
+    this.journalFile = task.journalFile;
+    this.#line = line;
+    this.#child = spawn(
+      process.execPath,
+      ["--conditions=@tidemark/source", "--disable-warning=ExperimentalWarning", script, JSON.stringify(task)],
+      { stdio: ["ignore", "inherit", "inherit", "ipc"] },
+    );
+    this.gone = once(this.#child, "exit").then(async () => line?.close());
+    this.ready = Promise.race([once(this.#child, "message"), this.gone]).then(() => undefined);
+  }
+
+  static async start(task: MemberTask): Promise<MemberProcess> {
+    const address = addressOf(task.place);
+    if (address === undefined) return new MemberProcess(task, undefined);
+    const protocols = { redis: "resp", mongo: "mongo", postgres: "postgres", s3: "http", sqlite: "http" } as const;
+    const { hostname, port } = new URL(address);
+    const line = await openTcpProxy({ host: hostname, port: Number(port), protocol: protocols[task.place.kind] });
+    return new MemberProcess({ ...task, place: behind(task.place, line) }, line);
+  }
+
+  /** Whether it can be cut off from the store. */
+  get hasLine(): boolean {
+    return this.#line !== undefined;
+  }
+
+  /** Asks it to end in peace. */
+  async stop(): Promise<void> {
+    if (this.#child.connected) this.#child.send("stop");
+    await this.gone;
+  }
+
+  async kill(): Promise<void> {
+    this.#disturbed();
+    this.#child.kill("SIGKILL");
+    await this.gone;
+  }
+
+  freeze(): void {
+    this.#disturbed();
+    this.#child.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#child.kill("SIGCONT");
+  }
+
+  /** Cuts it off from the store: all others go on. */
+  cut(): void {
+    this.#disturbed();
+    this.#line?.cut();
+  }
+
+  restore(): void {
+    this.#line?.restore();
+  }
+
+  /** The store is away for all. */
+  storeIsAway(): void {
+    this.#disturbed();
+  }
+
+  #disturbed(): void {
+    this.disturbedAt = Math.min(this.disturbedAt, Date.now());
+  }
+}
+
+function addressOf(place: Place): string | undefined {
+  if (place.kind === "sqlite") return undefined;
+  return place.kind === "s3" ? place.access.endpoint : place.url;
+}
+
+function behind(place: Place, line: TcpProxy): Place {
+  const changed = new URL(addressOf(place) ?? "");
+  changed.host = `${line.host}:${line.port}`;
+  const url = changed.href.replace(/\/$/u, changed.protocol === "http:" ? "" : "/");
+  return place.kind === "s3"
+    ? { ...place, access: { ...place.access, endpoint: url } }
+    : ({ ...place, url } as Place);
+}

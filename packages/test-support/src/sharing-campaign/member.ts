@@ -1,0 +1,83 @@
+/**
+ * One member of a group, as a process: it reads a topic, works on each record for a moment, and writes down what it does.
+ *
+ *     member.ts TASK
+ *
+ * TASK is a {@link MemberTask} as JSON. "stop" ends it in peace; it says "ready" when its consumer is created.
+ */
+import { appendFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { createConsumer } from "@tidemark/core";
+import { openLocalLog } from "@tidemark/source-local";
+import { openPlace } from "../campaign/places/open-place.ts";
+import type { Place } from "../campaign/places/place.ts";
+
+/** What a member is to do. */
+export interface MemberTask {
+  readonly place: Place;
+  readonly logFile: string;
+  readonly journalFile: string;
+  readonly topic: string;
+  readonly leaseMs: number;
+  readonly flushIntervalMs: number;
+  /** Milliseconds of work on each record. */
+  readonly workMs: number;
+  /** Ends when all is read, whoever has read it. */
+  readonly untilEnd: boolean;
+}
+
+const RETRY_MS = 50;
+
+const task = JSON.parse(process.argv[2] ?? "{}") as MemberTask;
+const note = (...words: readonly (string | number | bigint)[]): void =>
+  appendFileSync(task.journalFile, `${words.join(" ")}\n`);
+const stopping = new AbortController();
+process.on("disconnect", () => process.exit(1));
+process.on("message", (message) => (message === "stop" ? stopping.abort() : undefined));
+
+const source = await openLocalLog({ file: task.logFile, synchronous: "normal" });
+// As an operator's supervisor does it: what does not start is started again.
+while (!stopping.signal.aborted) {
+  try {
+    await live();
+    break;
+  } catch (error) {
+    note("failed", Date.now(), JSON.stringify(String(error)));
+    await pause(RETRY_MS);
+  }
+}
+note("over", Date.now());
+await source.close();
+process.exit(0);
+
+async function live(): Promise<void> {
+  const opened = await openPlace(task.place, 2_000);
+  try {
+    const consumer = await createConsumer({
+      ...{ source, store: opened.store, topic: task.topic, consumer: "group", owner: `process ${process.pid}` },
+      ...{ lease: task.leaseMs, flushInterval: task.flushIntervalMs, maxWait: 100, untilEnd: task.untilEnd },
+      onEvent(event) {
+        if (event.type === "assigned") note("assigned", Date.now(), event.partitions.join(","));
+        else if (event.type === "revoked") note("revoked", Date.now(), event.partitions.join(","), event.reason);
+        else if (event.type === "lease-extended") note("extended", Date.now(), event.leaseMs);
+        else if ("error" in event) note("event", Date.now(), event.type, JSON.stringify(event.error.message));
+      },
+    });
+    const close = (): void => void consumer.close().catch(() => undefined);
+    stopping.signal.addEventListener("abort", close, { once: true });
+    if (stopping.signal.aborted) close();
+    process.send?.("ready");
+    try {
+      for await (const { partition, offset } of consumer) {
+        note("begin", Date.now(), partition, offset);
+        if (task.workMs > 0) await pause(task.workMs);
+        note("end", Date.now(), partition, offset);
+      }
+    } finally {
+      stopping.signal.removeEventListener("abort", close);
+      await consumer.close();
+    }
+  } finally {
+    await opened.close();
+  }
+}
