@@ -40,7 +40,10 @@ export function resolveSessionOptions(
     OffsetSessionOptions,
     "store" | "consumer" | "topic" | "partitions" | "onAssigned" | "onRevoked" | "onEvent" | "signal"
   >,
-  { sharing: defaultSharing, store }: { readonly sharing: SharingMode; readonly store: Pick<OffsetStore, "capabilities"> | undefined },
+  {
+    sharing: defaultSharing,
+    store,
+  }: { readonly sharing: SharingMode; readonly store: Pick<OffsetStore, "capabilities"> | undefined },
 ): ResolvedSessionOptions {
   const {
     sharing = defaultSharing,
@@ -66,7 +69,9 @@ export function resolveSessionOptions(
   validateName("owner", owner);
   validateChoice("sharing", sharing, ["balanced", "standby", "takeover"]);
   if (options.onFenced !== undefined && sharing !== "takeover") {
-    throw new TypeError(`onFenced goes with sharing "takeover": with "${sharing}" a lost partition is an event, and is claimed again`);
+    throw new TypeError(
+      `onFenced goes with sharing "takeover": with "${sharing}" a lost partition is an event, and is claimed again`,
+    );
   }
   if (instance !== undefined) validateName("instance", instance);
   validateDuration("revokeTimeout", revokeTimeout, 0);
@@ -87,7 +92,15 @@ function resolveLease(lease: unknown, store: Pick<OffsetStore, "capabilities"> |
 
 /** Checks that an option is a store. */
 export function validateStore(store: unknown): void {
-  validateMethods("store", store, "an OffsetStore", ["claim", "commit", "fetch", "heartbeat", "leave", "members", "close"]);
+  validateMethods("store", store, "an OffsetStore", [
+    "claim",
+    "commit",
+    "fetch",
+    "heartbeat",
+    "leave",
+    "members",
+    "close",
+  ]);
 }
 
 /** Checks a number of milliseconds that a timer can wait. */

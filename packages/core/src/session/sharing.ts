@@ -156,7 +156,9 @@ export class Sharing {
     if (others.length > 0 && surplus < 0) candidates = await this.#free(candidates, living, signal);
     shuffle(candidates);
     while (claims.held.size < due && candidates.length > 0) {
-      await this.#claim(candidates.splice(0, due - claims.held.size), signal);
+      // Chosen at random, read in order.
+      const next = candidates.splice(0, due - claims.held.size).toSorted((a, b) => a - b);
+      await this.#claim(next, signal);
     }
   }
 

@@ -212,6 +212,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       this.#sharing.add(partitions);
       await this.#sharing.begin(signal);
       if (this.#options.sharing === "standby") await this.#sharing.untilHeld(partitions, signal);
+      this.#refuseIfOver();
       return;
     }
     const { taken, failure } = await this.#claims.take(wanted, { signal });
