@@ -43,6 +43,12 @@ describe("what was written for another version of the contract is refused before
 function tinyStore(): OffsetStore {
   const store = createOffsetStore(tinyDriver());
   const verbs = ["claim", "commit", "fetch", "list", "reset", "expire", "delete", "close"] as const;
-  const bound = verbs.map((verb) => [verb, store[verb].bind(store)] as const);
-  return { ...(Object.fromEntries(bound) as unknown as OffsetStore), name: "own", namespace: "n" };
+  const members = ["heartbeat", "leave", "members", "group"] as const;
+  const bound = [...verbs, ...members].map((verb) => [verb, store[verb].bind(store)] as const);
+  return {
+    ...(Object.fromEntries(bound) as unknown as OffsetStore),
+    name: "own",
+    namespace: "n",
+    capabilities: store.capabilities,
+  };
 }

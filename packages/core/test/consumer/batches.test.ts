@@ -124,7 +124,8 @@ test("a batch of before a partition was lost is not committed after it is claime
   const faulty = createFaultyStore();
   const source = await ordersLog(3, 2);
   await using consumer = await createConsumer({
-    ...{ ...options, source, store: faulty.store, strategy: "manual", onFenced: "continue", flushInterval: 600_000 },
+    ...{ ...options, source, store: faulty.store, strategy: "manual", flushInterval: 600_000 },
+    ...{ sharing: "takeover", onFenced: "continue" },
   });
   for await (const batch of consumer.batches()) {
     if (batch.partition !== 0) continue;

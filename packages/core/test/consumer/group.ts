@@ -32,7 +32,7 @@ export function openMemberStore(backend: MemoryBackend): MemberStore {
         return (...call: unknown[]): unknown => {
           if (!state.isCut) return Reflect.apply(value as (...all: unknown[]) => unknown, target, call);
           const error = new OffsetStoreError("the store is away", {
-            ...{ code: "UNAVAILABLE", operation: "commit", store: "memory", keys: [] } as const,
+            ...({ code: "UNAVAILABLE", operation: "commit", store: "memory", keys: [] } as const),
           });
           if (property === "list" || property === "members") throw error;
           return Promise.reject(error);

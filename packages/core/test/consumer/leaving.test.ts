@@ -127,7 +127,8 @@ test("a stall waits in next(), is an event, and ends by recovery (contract 5.6)"
 test("fenced: the loop that waits for a record rejects with it (contract 5.4)", async () => {
   const faulty = createFaultyStore();
   const source = await ordersLog(1);
-  const consumer = await createConsumer({ ...options, source, store: faulty.store, renewInterval: 20 });
+  const takeover = { ...options, sharing: "takeover" } as const;
+  const consumer = await createConsumer({ ...takeover, source, store: faulty.store, renewInterval: 20 });
   const loop = take(consumer, 2);
   await faulty.inner.reset([{ key, nextOffset: 0n }]);
   await expect(loop).rejects.toMatchObject({ name: "OffsetFencedError", reason: "reset", key });

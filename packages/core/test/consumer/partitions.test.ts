@@ -125,6 +125,7 @@ test("onFenced continue: the partition that was taken is dropped, the loop goes 
     ...options,
     source,
     store: faulty.store,
+    sharing: "takeover",
     onFenced: "continue",
     renewInterval: 10,
     onEvent: events.hear,

@@ -184,7 +184,8 @@ test("one slow record holds up its own partition only; what is done beyond it is
   const source = await ordersLog(300, 2);
   const store = createMemoryStore();
   const gate = Promise.withResolvers<void>();
-  const first = await createConsumer({ ...options, source, store, flushInterval: 1 });
+  const takeover = { ...options, source, store, sharing: "takeover" } as const;
+  const first = await createConsumer({ ...takeover, flushInterval: 1 });
   let count = 0;
   const processing = first.process(
     async ({ partition, offset }) => {
@@ -199,7 +200,7 @@ test("one slow record holds up its own partition only; what is done beyond it is
   expect(await storedOffset(store, { ...key, partition: 1 })).toBe(300n);
   // Killed here: another takes over.
   const seen: bigint[] = [];
-  await using second = await createConsumer({ ...options, source, store, untilEnd: true });
+  await using second = await createConsumer({ ...takeover, untilEnd: true });
   await second.process(({ offset }) => seen.push(offset));
   expect(seen).toEqual([7n]);
   gate.resolve();
@@ -264,7 +265,8 @@ test("a partition that is lost while records of it wait: they are not worked on,
   const faulty = createFaultyStore();
   const source = await ordersLog(20, 2);
   const consumerOptions: ConsumerOptions = {
-    ...{ ...options, source, store: faulty.store, onFenced: "continue", flushInterval: 600_000, untilEnd: true },
+    ...{ ...options, source, store: faulty.store, flushInterval: 600_000, untilEnd: true },
+    ...{ sharing: "takeover", onFenced: "continue" },
   };
   await using consumer = await createConsumer(consumerOptions);
   const ofLost: bigint[] = [];

@@ -309,7 +309,8 @@ test("no claim is left behind by an opening that fails, a claim during close(), 
   await closing.close();
   await expect(claiming).rejects.toMatchObject({ code: "CLOSED" });
   expect(await ownerOf(2)).toBeUndefined();
-  const fenced = await openOffsetSession({ ...options, store: faulty.store, partitions: [3, 4] });
+  const takeover = { ...options, sharing: "takeover" } as const;
+  const fenced = await openOffsetSession({ ...takeover, store: faulty.store, partitions: [3, 4] });
   await faulty.inner.reset([{ key: { ...key, partition: 3 }, nextOffset: 0n }]);
   fenced.commit({ partition: 3, offset: 1n });
   await expect(fenced.flush()).rejects.toMatchObject({ reason: "reset" });
@@ -420,7 +421,8 @@ test("linger: a batch of a partition that is lost meanwhile goes with it (contra
   const source = await ordersLog(1, 2);
   const events = new EventLog<ConsumerEvent>();
   const consumer = await createConsumer({
-    ...{ ...options, source, store: faulty.store, onFenced: "continue", flushInterval: 1, renewInterval: 5 },
+    ...{ ...options, source, store: faulty.store, sharing: "takeover", onFenced: "continue" },
+    ...{ flushInterval: 1, renewInterval: 5 },
     onEvent: events.hear,
   });
   const iterator = consumer.batches({ maxRecords: 3, linger: 600_000 })[Symbol.asyncIterator]();

@@ -37,8 +37,8 @@ test("a partition that was lost under onFenced continue is not claimed back by l
     return lookUp(topic);
   };
   const consumer = await createConsumer({
-    ...{ ...options, source, store: faulty.store },
-    ...{ onFenced: "continue", partitionRefreshInterval: 5, renewInterval: 5, onEvent: events.hear },
+    ...{ ...options, source, store: faulty.store, sharing: "takeover", onFenced: "continue" },
+    ...{ partitionRefreshInterval: 5, renewInterval: 5, onEvent: events.hear },
   });
   await faulty.inner.reset([{ key, nextOffset: 0n }]);
   await events.first("fenced");
@@ -138,7 +138,8 @@ test("losing the last partition ends the session, also under onFenced continue (
   const faulty = createFaultyStore();
   const events = new EventLog<OffsetSessionEvent>();
   const session = await openOffsetSession({
-    ...{ ...options, store: faulty.store, partitions: [0, 1], onFenced: "continue", onEvent: events.hear },
+    ...{ ...options, store: faulty.store, partitions: [0, 1], onEvent: events.hear },
+    ...{ sharing: "takeover", onFenced: "continue" },
   });
   for (const partition of [0, 1]) {
     await faulty.inner.reset([{ key: { ...key, partition }, nextOffset: 0n }]);

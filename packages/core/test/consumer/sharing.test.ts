@@ -9,7 +9,10 @@ import { ordersLog, produce } from "./orders.ts";
 const SETTLED_MS = 6 * LEASE_MS;
 
 function all(partitions: number, records: number): string[] {
-  return Array.from({ length: partitions * records }, (_, index) => `${index % partitions}/${Math.floor(index / partitions)}`);
+  return Array.from(
+    { length: partitions * records },
+    (_, index) => `${index % partitions}/${Math.floor(index / partitions)}`,
+  );
 }
 
 test("members of one name divide the partitions, and each record is handled once (contract 8.6, 8.7)", async () => {
@@ -213,9 +216,19 @@ test("process: what waits for a handler goes with its partition, what a handler 
 test("a session shares, too: onAssigned says what to read, onRevoked is waited for (contract 8.7)", async () => {
   const backend = createMemoryBackend();
   const assigned: number[] = [];
-  const revoked = new EventLog<{ readonly type: "revoked"; readonly partitions: readonly number[]; readonly reason: string }>();
+  const revoked = new EventLog<{
+    readonly type: "revoked";
+    readonly partitions: readonly number[];
+    readonly reason: string;
+  }>();
   const quiet = Promise.withResolvers<void>();
-  const options = { consumer: "c1", topic: "orders", partitions: [0, 1], sharing: "balanced", lease: LEASE_MS } as const;
+  const options = {
+    consumer: "c1",
+    topic: "orders",
+    partitions: [0, 1],
+    sharing: "balanced",
+    lease: LEASE_MS,
+  } as const;
   await using first = await openOffsetSession({
     ...{ ...options, store: openMemberStore(backend).store },
     onAssigned: (partitions) => void assigned.push(...partitions),

@@ -68,8 +68,8 @@ test("records of a log that is gone move nothing, also when the new log has got 
 
 test("a record that was handed out before its partition was lost does not count after it is claimed again (contract 5.14)", async () => {
   const store = createMemoryStore();
-  const options = { store, consumer: "c1", topic: "orders", partitions: [0, 1], onFenced: "continue" } as const;
-  await using session = await openOffsetSession(options);
+  const options = { store, consumer: "c1", topic: "orders", partitions: [0, 1] };
+  await using session = await openOffsetSession({ ...options, sharing: "takeover", onFenced: "continue" });
   const record = { partition: 0, offset: 0n };
   session.deliver(record);
   await store.reset([{ key: { consumer: "c1", topic: "orders", partition: 0 }, nextOffset: 0n }]);

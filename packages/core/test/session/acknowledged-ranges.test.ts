@@ -15,7 +15,7 @@ function deliver(session: OffsetSession, from: bigint, to: bigint): bigint[] {
 
 test("what is done beyond the position is stored with it, and not handed out again (contract 5.14)", async () => {
   const store = createMemoryStore();
-  const first = await openOffsetSession({ ...options, store });
+  const first = await openOffsetSession({ ...options, store, sharing: "takeover" });
   first.startAt(0, 0n);
   deliver(first, 0n, 10n);
   for (const offset of [0n, 2n, 3n, 7n, 5n]) first.acknowledge(record(offset));
@@ -33,7 +33,7 @@ test("what is done beyond the position is stored with it, and not handed out aga
     },
   ];
   expect(await store.fetch([key])).toMatchObject(found);
-  await using second = await openOffsetSession({ ...options, store });
+  await using second = await openOffsetSession({ ...options, store, sharing: "takeover" });
   expect(deliver(second, 1n, 10n)).toEqual([1n, 4n, 6n, 8n, 9n]);
   second.acknowledge(record(1n));
   expect(second.position(0)).toBe(4n);
@@ -115,7 +115,7 @@ test("crashes at random: nothing that was stored as done is handed out again, no
     const done = new Set<bigint>();
     let stored = new Set<bigint>();
     for (let life = 0; life < 8; life += 1) {
-      const session = await openOffsetSession({ ...options, store, flushInterval: 600_000 });
+      const session = await openOffsetSession({ ...options, store, sharing: "takeover", flushInterval: 600_000 });
       if (session.position(0) === undefined) session.startAt(0, 0n);
       const from = session.position(0) ?? 0n;
       for (const offset of log) {

@@ -67,7 +67,8 @@ test.each([
 ])("an idle session without a TTL hears of %s at its next look (contract 5.5)", async (_what, reason) => {
   const faulty = createFaultyStore();
   const events = new EventLog<OffsetSessionEvent>();
-  await using session = await openOffsetSession({ ...options, store: faulty.store, onEvent: events.hear });
+  const takeover = { ...options, sharing: "takeover" } as const;
+  await using session = await openOffsetSession({ ...takeover, store: faulty.store, onEvent: events.hear });
   if (reason === "reset") await faulty.inner.reset([{ key, nextOffset: 4n }]);
   else if (reason === "absent") await faulty.inner.delete({ keys: [key] });
   else await faulty.inner.claim([{ key, token: "another-token-of-22-chr", owner: "the other" }]);
@@ -196,11 +197,12 @@ test("an idle session whose record expired during an outage writes its position 
 test("whoever took over while the record was gone is not pushed aside (contract 5.6)", async () => {
   const backend = createMemoryBackend({ clock: Date.now });
   const faulty = createFaultyStore({ backend });
-  const session = await openOffsetSession({ ...options, store: faulty.store, ttl: 3_000 });
+  const takeover = { ...options, sharing: "takeover" } as const;
+  const session = await openOffsetSession({ ...takeover, store: faulty.store, ttl: 3_000 });
   faulty.commitFault = fail;
   session.commit({ partition: 0, offset: 6n });
   await vi.advanceTimersByTimeAsync(10_000);
-  await using other = await openOffsetSession({ ...options, store: faulty.inner, owner: "the other" });
+  await using other = await openOffsetSession({ ...takeover, store: faulty.inner, owner: "the other" });
   faulty.commitFault = undefined;
   await expect(session.close()).rejects.toMatchObject({ reason: "superseded", owner: "the other" });
   expect(other.fenced).toBeUndefined();

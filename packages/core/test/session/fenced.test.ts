@@ -4,7 +4,7 @@ import { EventLog, eventually } from "./eventually.ts";
 import { createFaultyStore, storedOffset } from "./faulty-store.ts";
 
 const key = { consumer: "c1", topic: "orders", partition: 0 };
-const options = { consumer: "c1", topic: "orders", partitions: [0, 1, 2] };
+const options = { consumer: "c1", topic: "orders", partitions: [0, 1, 2], sharing: "takeover" } as const;
 
 test("stop: a last flush of what is still owned, then nothing; all verbs reject with partition, reason and owner (contract 5.4)", async () => {
   const faulty = createFaultyStore();

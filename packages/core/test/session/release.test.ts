@@ -53,12 +53,12 @@ test("release() flushes and lets go of some partitions; they can be claimed agai
 test("a claim that only could not be ended is an event; a position that could not be written rejects (contract 5.2)", async () => {
   const faulty = createFaultyStore();
   const events = new EventLog<OffsetSessionEvent>();
-  const idle = await openOffsetSession({ ...options, store: faulty.store, onEvent: events.hear });
+  const idle = await openOffsetSession({ ...options, sharing: "takeover", store: faulty.store, onEvent: events.hear });
   faulty.commitFault = fail;
   await idle.close();
   expect(events.of("flush-failed")).toHaveLength(1);
   faulty.commitFault = undefined;
-  const busy = await openOffsetSession({ ...options, store: faulty.store, onEvent: events.hear });
+  const busy = await openOffsetSession({ ...options, sharing: "takeover", store: faulty.store, onEvent: events.hear });
   busy.commit({ partition: 0, offset: 1n });
   faulty.commitFault = fail;
   await expect(busy.close()).rejects.toMatchObject({ code: "UNAVAILABLE" });
@@ -66,8 +66,9 @@ test("a claim that only could not be ended is an event; a position that could no
 
 test("closing a session whose claim was taken over and that had nothing to say rejects nothing (contract 5.2)", async () => {
   const faulty = createFaultyStore();
-  const session = await openOffsetSession({ ...options, store: faulty.store });
-  await using other = await openOffsetSession({ ...options, store: faulty.inner, owner: "the other" });
+  const takeover = { ...options, sharing: "takeover" } as const;
+  const session = await openOffsetSession({ ...takeover, store: faulty.store });
+  await using other = await openOffsetSession({ ...takeover, store: faulty.inner, owner: "the other" });
   await session.close();
   expect(other.fenced).toBeUndefined();
   other.commit({ partition: 0, offset: 1n });

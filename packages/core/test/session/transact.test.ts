@@ -1,4 +1,4 @@
-import { openOffsetSession } from "@tidemark/core";
+import { openOffsetSession, type SharingMode } from "@tidemark/core";
 import { createOffsetStore, type OffsetStoreDriver } from "@tidemark/core/driver";
 import { expect, test } from "vitest";
 import { ConnectionReset, Rows, type SoundTransaction } from "../conformance/sound-backend.ts";
@@ -6,8 +6,13 @@ import { SoundDriver } from "../conformance/sound-driver.ts";
 
 const key = { consumer: "c", topic: "t", partition: 0 };
 
+interface SessionOptions {
+  readonly ttl?: number;
+  readonly sharing?: SharingMode;
+}
+
 /** A session of a store whose next COMMIT happens, and whose connection is gone then. */
-async function openSession({ ttl }: { readonly ttl?: number } = {}) {
+async function openSession({ ttl, sharing = "standby" }: SessionOptions = {}) {
   const sound = new SoundDriver({ rows: new Rows(), capabilities: { transactions: true } });
   const state = { losesCommit: false, restore: async (): Promise<void> => undefined };
   const driver: OffsetStoreDriver<SoundTransaction> = {
@@ -32,7 +37,7 @@ async function openSession({ ttl }: { readonly ttl?: number } = {}) {
     },
   };
   const store = createOffsetStore(driver, { timeout: 150 });
-  const options = { store, consumer: key.consumer, topic: key.topic, partitions: [0], ttl };
+  const options = { store, consumer: key.consumer, topic: key.topic, partitions: [0], ttl, sharing };
   const session = await openOffsetSession({ ...options, onEvent: () => undefined });
   session.startAt(0, 0n);
   await session.flush();
@@ -75,7 +80,7 @@ test("nor is it as a part of more (contract 5.27h)", async () => {
 });
 
 test("a claim that is lost while the body runs fences the session, and nothing is stored (contract 5.27d)", async () => {
-  const { store, session, records, stored } = await openSession();
+  const { store, session, records, stored } = await openSession({ sharing: "takeover" });
   const call = session.transact(records, () => store.claim([{ key, token: "other", owner: "newer" }]));
   await expect(call).rejects.toMatchObject({ name: "OffsetFencedError", reason: "superseded", owner: "newer" });
   expect(await stored()).toBe(0n);
