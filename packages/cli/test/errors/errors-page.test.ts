@@ -56,8 +56,14 @@ test("every reason of a fenced session is told under its heading", () => {
 
 test("every event that carries an error is told", () => {
   type WithError = Extract<ConsumerEvent | OffsetStoreEvent, { readonly error: unknown }>["type"];
-  const events = { "flush-failed": true, "fetch-failed": true, "refresh-failed": true, retry: true } as const;
-  const complete: Record<WithError, true> = events;
+  const complete: Record<WithError, true> = {
+    "flush-failed": true,
+    "fetch-failed": true,
+    "refresh-failed": true,
+    "heartbeat-failed": true,
+    "claim-failed": true,
+    retry: true,
+  };
   const section = page.split(/^## /m).find((text) => text.startsWith("Events"));
   for (const type of Object.keys(complete)) expect(section).toContain(`\`${type}\``);
 });

@@ -67,7 +67,7 @@ export const provocations: Readonly<Record<ErrorCode, Provocation>> = {
   },
   async FENCED() {
     await using store = createMemoryStore();
-    const options = { ...billing, store };
+    const options = { ...billing, store, sharing: "takeover" } as const;
     await using session = await openOffsetSession(options);
     await using newer = await openOffsetSession({ ...options, owner: "node-2:812" });
     session.commit({ partition: 0, offset: 41n });
