@@ -24,8 +24,8 @@ export interface SharingFigures {
   readonly repeats: number;
   /** How often partitions were claimed. */
   readonly assigned: number;
-  /** The longest time that a partition was not read, in milliseconds. */
-  readonly longestGapMs: number;
+  /** The longest time from the last work of one member on a partition to the claim of the next, in milliseconds. */
+  readonly longestUnheldMs: number;
   readonly violations: readonly string[];
 }
 
@@ -40,6 +40,8 @@ export function checkSharing(
   const violations: string[] = [];
   const works: Work[] = [];
   let assigned = 0;
+  // When each life was assigned each partition.
+  const assignments = new Map<string, number[]>();
   for (const [life, { journalFile, disturbedAt }] of lives.entries()) {
     let open: Work | undefined;
     const lines = existsSync(journalFile) ? readFileSync(journalFile, "utf8").split("\n") : [];
@@ -49,7 +51,13 @@ export function checkSharing(
         open = { life, partition: Number(first), offset: Number(second), begunAt: Number(at), endedAt: undefined };
         works.push(open);
       } else if (what === "end" && open !== undefined) open.endedAt = Number(at);
-      else if (what === "assigned") assigned += first.split(",").length;
+      else if (what === "assigned") {
+        for (const partition of first.split(",")) {
+          assigned += 1;
+          const name = `${life}/${partition}`;
+          assignments.set(name, [...(assignments.get(name) ?? []), Number(at)]);
+        }
+      }
       else if (what === "revoked" && second !== "rebalanced" && Number(at) < disturbedAt) {
         violations.push(`member ${life} was robbed of ${first} (${second}) and nothing had happened to it: ${journalFile}`);
       }
@@ -58,14 +66,18 @@ export function checkSharing(
   const lastOf = new Map(works.map((work) => [work.life, work]));
   works.sort((a, b) => a.begunAt - b.begunAt);
   let repeats = 0;
-  let longestGapMs = 0;
+  let longestUnheldMs = 0;
   for (const [partition, count] of produced.entries()) {
     const own = works.filter((work) => work.partition === partition);
     const first = new Map<number, Work>();
     let former: Work | undefined;
     for (const work of own) {
-      if (former !== undefined) longestGapMs = Math.max(longestGapMs, work.begunAt - (former.endedAt ?? former.begunAt));
-      if (former !== undefined && former.life !== work.life) checkApart(former, work);
+      if (former !== undefined && former.life !== work.life) {
+        checkApart(former, work);
+        const claimedAt = assignments.get(`${work.life}/${partition}`)?.findLast((at) => at <= work.begunAt);
+        const unheldMs = (claimedAt ?? work.begunAt) - (former.endedAt ?? former.begunAt);
+        longestUnheldMs = Math.max(longestUnheldMs, unheldMs);
+      }
       former = work;
       const earlier = first.get(work.offset);
       if (earlier === undefined) {
@@ -83,7 +95,7 @@ export function checkSharing(
     for (let offset = 0; offset < count; offset += 1)
       if (!first.has(offset)) violations.push(`${partition}/${offset} was never worked on`);
   }
-  return { records: works.length - repeats, repeats, assigned, longestGapMs, violations: violations.slice(0, 20) };
+  return { records: works.length - repeats, repeats, assigned, longestUnheldMs, violations: violations.slice(0, 20) };
 
   function checkApart(former: Work, work: Work): void {
     const { disturbedAt = 0 } = lives[former.life] ?? {};

@@ -7,7 +7,7 @@
  */
 import { appendFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
-import { createConsumer } from "@tidemark/core";
+import { createConsumer, type SharingMode } from "@tidemark/core";
 import { openLocalLog } from "@tidemark/source-local";
 import { openPlace } from "../campaign/places/open-place.ts";
 import type { Place } from "../campaign/places/place.ts";
@@ -24,6 +24,7 @@ export interface MemberTask {
   readonly workMs: number;
   /** Ends when all is read, whoever has read it. */
   readonly untilEnd: boolean;
+  readonly sharing: SharingMode;
 }
 
 const RETRY_MS = 50;
@@ -55,7 +56,7 @@ async function live(): Promise<void> {
   try {
     const consumer = await createConsumer({
       ...{ source, store: opened.store, topic: task.topic, consumer: "group", owner: `process ${process.pid}` },
-      ...{ lease: task.leaseMs, flushInterval: task.flushIntervalMs, maxWait: 100, untilEnd: task.untilEnd },
+      ...{ lease: task.leaseMs, flushInterval: task.flushIntervalMs, maxWait: 100, untilEnd: task.untilEnd, sharing: task.sharing },
       onEvent(event) {
         if (event.type === "assigned") note("assigned", Date.now(), event.partitions.join(","));
         else if (event.type === "revoked") note("revoked", Date.now(), event.partitions.join(","), event.reason);

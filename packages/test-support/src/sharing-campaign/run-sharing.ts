@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import type { SharingMode } from "@tidemark/core";
 import { type LocalLog, openLocalLog } from "@tidemark/source-local";
 import { logFileIn } from "../campaign/arenas/embedded.ts";
 import type { Arena } from "../campaign/arenas/arena.ts";
@@ -27,6 +28,8 @@ export interface SharingOptions {
   readonly members?: number;
   /** Which may happen. Default: all. */
   readonly actions?: readonly SharingAction[];
+  /** Default: balanced. Another one shows that the check finds faults. */
+  readonly sharing?: SharingMode;
   readonly onRound?: (round: number, action: SharingAction) => void;
 }
 
@@ -48,7 +51,7 @@ const WATCH_EVERY_MS = 100;
 
 /** Runs members of one name that come, go, die, freeze and are cut off, and then one that reads what is left. */
 export async function runSharing(options: SharingOptions): Promise<SharingResult | MissingServer> {
-  const { store, rounds, seed, onRound, partitions = 24, members = 5, actions = sharingActions } = options;
+  const { store, rounds, seed, onRound, partitions = 24, members = 5, actions = sharingActions, sharing = "balanced" } = options;
   const folder = mkdtempSync(join(tmpdir(), "tidemark-sharing-"));
   await using stack = new AsyncDisposableStack();
   let keepsFolder = false;
@@ -68,7 +71,7 @@ export async function runSharing(options: SharingOptions): Promise<SharingResult
   // A step of S3's clock is a second.
   const leaseMs = store === "s3" ? 3_000 : 1_000;
   const task: Omit<MemberTask, "journalFile"> = {
-    ...{ place, logFile, topic: TOPIC, leaseMs, flushIntervalMs: FLUSH_INTERVAL_MS, workMs: WORK_MS, untilEnd: false },
+    ...{ place, logFile, topic: TOPIC, leaseMs, flushIntervalMs: FLUSH_INTERVAL_MS, workMs: WORK_MS, untilEnd: false, sharing },
   };
   const group = new RunningGroup(arena, folder, task);
   const writer = new Writer(log, partitions);
@@ -78,10 +81,12 @@ export async function runSharing(options: SharingOptions): Promise<SharingResult
   while (group.members.length < members) await group.start();
   for (let round = 0; round < rounds; round += 1) {
     const possible = actions.filter((action) => group.allows(action, members));
-    const action = possible[Math.floor(random() * possible.length)] ?? "start";
-    done[action] = (done[action] ?? 0) + 1;
-    onRound?.(round, action);
-    await group.act(action, random);
+    const action = possible[Math.floor(random() * possible.length)];
+    if (action !== undefined) {
+      done[action] = (done[action] ?? 0) + 1;
+      onRound?.(round, action);
+      await group.act(action, random);
+    }
     await pause(random() * leaseMs);
   }
   const produced = await writer.stop();

@@ -1,0 +1,3 @@
+import { testShortSharing } from "./short-sharing.ts";
+
+testShortSharing("mongo");

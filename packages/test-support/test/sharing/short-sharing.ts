@@ -1,0 +1,25 @@
+import { randomInt } from "node:crypto";
+import { expect, it } from "vitest";
+import { serversAreRequired } from "../../src/servers/index.ts";
+import { runSharing, type SharingOptions } from "../../src/sharing-campaign/run-sharing.ts";
+
+/** `TIDEMARK_TEST_EFFORT=20` makes twenty times as many rounds. */
+const EFFORT = Number(process.env["TIDEMARK_TEST_EFFORT"] ?? 1);
+
+/** A short campaign of those who share a topic, on one store, in processes. */
+export function testShortSharing(store: SharingOptions["store"]): void {
+  it(
+    `members of one name on ${store} that start, stop, are killed, frozen and cut off: nothing lost, nobody robbed (contract 8.5, 8.6, 8.7)`,
+    { timeout: 180_000 * EFFORT },
+    async ({ skip }) => {
+      const seed = randomInt(2 ** 31);
+      const result = await runSharing({ store, seed, rounds: 6 * EFFORT, partitions: 12, members: 3 });
+      if ("missing" in result) {
+        if (serversAreRequired()) throw new Error(result.missing);
+        return skip(result.missing);
+      }
+      expect(result.violations, `seed ${seed}, journals in ${result.folder}`).toEqual([]);
+      expect(result.records).toBeGreaterThan(100);
+    },
+  );
+}
