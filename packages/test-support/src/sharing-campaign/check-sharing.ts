@@ -50,16 +50,20 @@ export function checkSharing(
       if (what === "begin") {
         open = { life, partition: Number(first), offset: Number(second), begunAt: Number(at), endedAt: undefined };
         works.push(open);
-      } else if (what === "end" && open !== undefined) open.endedAt = Number(at);
-      else if (what === "assigned") {
+      } else if (open !== undefined && (what === "end" || what === "failed" || what === "over")) {
+        // Work may also end with an error: the consumer was closed.
+        open.endedAt ??= Number(at);
+      }
+      if (what === "assigned") {
         for (const partition of first.split(",")) {
           assigned += 1;
           const name = `${life}/${partition}`;
           assignments.set(name, [...(assignments.get(name) ?? []), Number(at)]);
         }
-      }
-      else if (what === "revoked" && second !== "rebalanced" && Number(at) < disturbedAt) {
-        violations.push(`member ${life} was robbed of ${first} (${second}) and nothing had happened to it: ${journalFile}`);
+      } else if (what === "revoked" && second !== "rebalanced" && Number(at) < disturbedAt) {
+        violations.push(
+          `member ${life} was robbed of ${first} (${second}) and nothing had happened to it: ${journalFile}`,
+        );
       }
     }
   }
@@ -89,7 +93,9 @@ export function checkSharing(
       // Whoever closes while a record is in hand commits all but that one (contract 5.1).
       if (lastOf.get(earlier.life) === earlier) continue;
       if ((earlier.endedAt ?? earlier.begunAt) + unflushedMs < disturbedAt) {
-        violations.push(`${partition}/${work.offset} was worked on by member ${earlier.life} in peace, and again by ${work.life}`);
+        violations.push(
+          `${partition}/${work.offset} was worked on by member ${earlier.life} in peace, and again by ${work.life}`,
+        );
       }
     }
     for (let offset = 0; offset < count; offset += 1)

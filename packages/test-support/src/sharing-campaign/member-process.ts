@@ -20,25 +20,33 @@ export class MemberProcess {
   readonly #child: ChildProcess;
   readonly #line: TcpProxy | undefined;
 
-  private constructor(task: MemberTask, line: TcpProxy | undefined) {
+  private constructor(task: MemberTask, line: TcpProxy | undefined, within: readonly string[]) {
     this.journalFile = task.journalFile;
     this.#line = line;
+    const [command = process.execPath, ...before] = [...within, process.execPath];
     this.#child = spawn(
-      process.execPath,
-      ["--conditions=@tidemark/source", "--disable-warning=ExperimentalWarning", script, JSON.stringify(task)],
+      command,
+      [
+        ...before,
+        "--conditions=@tidemark/source",
+        "--disable-warning=ExperimentalWarning",
+        script,
+        JSON.stringify(task),
+      ],
       { stdio: ["ignore", "inherit", "inherit", "ipc"] },
     );
     this.gone = once(this.#child, "exit").then(async () => line?.close());
     this.ready = Promise.race([once(this.#child, "message"), this.gone]).then(() => undefined);
   }
 
-  static async start(task: MemberTask): Promise<MemberProcess> {
+  /** Starts a member, `within` another command where it is to run in a namespace of its own. */
+  static async start(task: MemberTask, within: readonly string[] = []): Promise<MemberProcess> {
     const address = addressOf(task.place);
-    if (address === undefined) return new MemberProcess(task, undefined);
+    if (address === undefined) return new MemberProcess(task, undefined, within);
     const protocols = { redis: "resp", mongo: "mongo", postgres: "postgres", s3: "http", sqlite: "http" } as const;
     const { hostname, port } = new URL(address);
     const line = await openTcpProxy({ host: hostname, port: Number(port), protocol: protocols[task.place.kind] });
-    return new MemberProcess({ ...task, place: behind(task.place, line) }, line);
+    return new MemberProcess({ ...task, place: behind(task.place, line) }, line, within);
   }
 
   /** Whether it can be cut off from the store. */
@@ -96,7 +104,5 @@ function behind(place: Place, line: TcpProxy): Place {
   const changed = new URL(addressOf(place) ?? "");
   changed.host = `${line.host}:${line.port}`;
   const url = changed.href.replace(/\/$/u, changed.protocol === "http:" ? "" : "/");
-  return place.kind === "s3"
-    ? { ...place, access: { ...place.access, endpoint: url } }
-    : ({ ...place, url } as Place);
+  return place.kind === "s3" ? { ...place, access: { ...place.access, endpoint: url } } : ({ ...place, url } as Place);
 }

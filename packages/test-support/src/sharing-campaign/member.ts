@@ -25,6 +25,8 @@ export interface MemberTask {
   /** Ends when all is read, whoever has read it. */
   readonly untilEnd: boolean;
   readonly sharing: SharingMode;
+  /** Whether the work is a result in the store's own transaction. */
+  readonly transacts: boolean;
 }
 
 const RETRY_MS = 50;
@@ -56,7 +58,13 @@ async function live(): Promise<void> {
   try {
     const consumer = await createConsumer({
       ...{ source, store: opened.store, topic: task.topic, consumer: "group", owner: `process ${process.pid}` },
-      ...{ lease: task.leaseMs, flushInterval: task.flushIntervalMs, maxWait: 100, untilEnd: task.untilEnd, sharing: task.sharing },
+      ...{
+        lease: task.leaseMs,
+        flushInterval: task.flushIntervalMs,
+        maxWait: 100,
+        untilEnd: task.untilEnd,
+        sharing: task.sharing,
+      },
       onEvent(event) {
         if (event.type === "assigned") note("assigned", Date.now(), event.partitions.join(","));
         else if (event.type === "revoked") note("revoked", Date.now(), event.partitions.join(","), event.reason);
@@ -69,9 +77,11 @@ async function live(): Promise<void> {
     if (stopping.signal.aborted) close();
     process.send?.("ready");
     try {
-      for await (const { partition, offset } of consumer) {
+      for await (const record of consumer) {
+        const { partition, offset } = record;
         note("begin", Date.now(), partition, offset);
         if (task.workMs > 0) await pause(task.workMs);
+        if (task.transacts) await consumer.transact(record, (open) => opened.note?.(open, "group", record));
         note("end", Date.now(), partition, offset);
       }
     } finally {

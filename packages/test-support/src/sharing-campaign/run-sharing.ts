@@ -30,6 +30,8 @@ export interface SharingOptions {
   readonly actions?: readonly SharingAction[];
   /** Default: balanced. Another one shows that the check finds faults. */
   readonly sharing?: SharingMode;
+  /** Whether each record is a result in a transaction of the store's own: then each is there once. Default false. */
+  readonly transacts?: boolean;
   readonly onRound?: (round: number, action: SharingAction) => void;
 }
 
@@ -47,11 +49,23 @@ const FLUSH_INTERVAL_MS = 200;
 const WORK_MS = 1;
 const BATCH = 5;
 const PRODUCE_EVERY_MS = 50;
+// A transaction of each takes longer.
+const PRODUCE_TRANSACTED_EVERY_MS = 500;
 const WATCH_EVERY_MS = 100;
 
 /** Runs members of one name that come, go, die, freeze and are cut off, and then one that reads what is left. */
 export async function runSharing(options: SharingOptions): Promise<SharingResult | MissingServer> {
-  const { store, rounds, seed, onRound, partitions = 24, members = 5, actions = sharingActions, sharing = "balanced" } = options;
+  const {
+    store,
+    rounds,
+    seed,
+    onRound,
+    partitions = 24,
+    members = 5,
+    actions = sharingActions,
+    sharing = "balanced",
+    transacts = false,
+  } = options;
   const folder = mkdtempSync(join(tmpdir(), "tidemark-sharing-"));
   await using stack = new AsyncDisposableStack();
   let keepsFolder = false;
@@ -64,17 +78,27 @@ export async function runSharing(options: SharingOptions): Promise<SharingResult
   if ("missing" in arena) return arena;
   stack.use(arena);
   await log.admin.createTopic(TOPIC, { partitions });
-  const eye = await arena.open(false);
+  const eye = await arena.open(transacts);
   stack.defer(() => eye.close());
-  const place = arena.place(false);
+  const place = arena.place(transacts);
   if (place === undefined) throw new TypeError(`${store} knows no processes`);
   // A step of S3's clock is a second.
   const leaseMs = store === "s3" ? 3_000 : 1_000;
   const task: Omit<MemberTask, "journalFile"> = {
-    ...{ place, logFile, topic: TOPIC, leaseMs, flushIntervalMs: FLUSH_INTERVAL_MS, workMs: WORK_MS, untilEnd: false, sharing },
+    ...{
+      place,
+      logFile,
+      topic: TOPIC,
+      leaseMs,
+      flushIntervalMs: FLUSH_INTERVAL_MS,
+      workMs: WORK_MS,
+      untilEnd: false,
+      sharing,
+      transacts,
+    },
   };
   const group = new RunningGroup(arena, folder, task);
-  const writer = new Writer(log, partitions);
+  const writer = new Writer(log, partitions, transacts ? PRODUCE_TRANSACTED_EVERY_MS : PRODUCE_EVERY_MS);
   const watcher = new PositionWatcher(eye);
   const random = randomFrom(seed);
   const done: Record<string, number> = {};
@@ -93,9 +117,26 @@ export async function runSharing(options: SharingOptions): Promise<SharingResult
   await group.drain();
   const violations = await watcher.stop();
   const figures = checkSharing(group.lives, { produced, unflushedMs: FLUSH_INTERVAL_MS * 5 });
-  const all = [...violations, ...figures.violations];
+  const sink = transacts ? ((await eye.sink?.("group", partitions)) ?? []) : [];
+  const all = [
+    ...violations,
+    ...figures.violations,
+    ...sink.flatMap((offsets, at) => unlikeLog(at, offsets, produced[at])),
+  ];
   keepsFolder = all.length > 0;
   return { store, version: arena.version, rounds, actions: done, folder, ...figures, violations: all };
+}
+
+/** What is wrong with the results of a partition: each record is there once. */
+function unlikeLog(partition: number, offsets: readonly number[], produced = 0): string[] {
+  const counts = new Map<number, number>();
+  for (const offset of offsets) counts.set(offset, (counts.get(offset) ?? 0) + 1);
+  const wrong: string[] = [];
+  for (let offset = 0; offset < produced; offset += 1) {
+    const count = counts.get(offset) ?? 0;
+    if (count !== 1) wrong.push(`the result of ${partition}/${offset} is there ${count} times`);
+  }
+  return wrong.slice(0, 5);
 }
 
 /** The members that run, and those that did. */
@@ -133,7 +174,9 @@ class RunningGroup {
     const { leaseMs } = this.#task;
     switch (action) {
       case "start":
-        await (await this.start()).ready;
+        await (
+          await this.start()
+        ).ready;
         return;
       case "stop":
         this.members.splice(at, 1);
@@ -165,18 +208,22 @@ class RunningGroup {
   /** All end in peace; one more reads what is left. */
   async drain(): Promise<void> {
     await Promise.all(this.members.splice(0).map((member) => member.stop()));
-    await (await this.start(true)).gone;
+    await (
+      await this.start(true)
+    ).gone;
   }
 }
 
 /** Writes records for as long as the campaign goes on. */
 class Writer {
   readonly #log: LocalLog;
+  readonly #pauseMs: number;
   readonly #counts: number[];
   readonly #running: Promise<void>;
   #isOver = false;
 
-  constructor(log: LocalLog, partitions: number) {
+  constructor(log: LocalLog, partitions: number, pauseMs: number) {
+    this.#pauseMs = pauseMs;
     this.#log = log;
     this.#counts = Array.from({ length: partitions }, () => 0);
     this.#running = this.#run();
@@ -195,7 +242,7 @@ class Writer {
       const partition = turn % this.#counts.length;
       await this.#log.producer.produce(TOPIC, partition, records);
       this.#counts[partition] = (this.#counts[partition] ?? 0) + BATCH;
-      if (partition === this.#counts.length - 1) await pause(PRODUCE_EVERY_MS);
+      if (partition === this.#counts.length - 1) await pause(this.#pauseMs);
     }
   }
 }
@@ -224,7 +271,8 @@ class PositionWatcher {
       try {
         for await (const { partition, nextOffset = 0n } of this.#eye.store.list({ consumer: "group", topic: TOPIC })) {
           const before = highest.get(partition) ?? 0n;
-          if (nextOffset < before) this.#violations.push(`partition ${partition} went back from ${before} to ${nextOffset}`);
+          if (nextOffset < before)
+            this.#violations.push(`partition ${partition} went back from ${before} to ${nextOffset}`);
           highest.set(partition, nextOffset);
         }
       } catch {

@@ -2,18 +2,30 @@ import { expect, it } from "vitest";
 import { runSharing, type SharingResult } from "../../src/sharing-campaign/run-sharing.ts";
 
 async function duel(members: number, sharing: "balanced" | "takeover"): Promise<SharingResult> {
-  const result = await runSharing({ store: "sqlite", seed: 1, rounds: 8, partitions: 6, members, actions: [], sharing });
+  const result = await runSharing({
+    store: "sqlite",
+    seed: 1,
+    rounds: 8,
+    partitions: 6,
+    members,
+    actions: [],
+    sharing,
+  });
   if ("missing" in result) throw new Error(result.missing);
   return result;
 }
 
-it.each([2, 3])("%i processes under one name handle each record once (contract 8.7)", async (members) => {
-  const { violations, repeats, records } = await duel(members, "balanced");
-  expect(violations).toEqual([]);
-  // Whoever ends does so with at most one record in hand.
-  expect(repeats).toBeLessThanOrEqual(members);
-  expect(records).toBeGreaterThan(100);
-}, 120_000);
+it.each([2, 3])(
+  "%i processes under one name handle each record once (contract 8.7)",
+  async (members) => {
+    const { violations, repeats, records } = await duel(members, "balanced");
+    expect(violations).toEqual([]);
+    // Whoever ends does so with at most one record in hand.
+    expect(repeats).toBeLessThanOrEqual(members);
+    expect(records).toBeGreaterThan(100);
+  },
+  120_000,
+);
 
 it("takeover destroys the others' work, and the check says so", async () => {
   const { violations, repeats } = await duel(2, "takeover");

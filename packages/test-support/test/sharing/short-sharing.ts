@@ -6,6 +6,24 @@ import { runSharing, type SharingOptions } from "../../src/sharing-campaign/run-
 /** `TIDEMARK_TEST_EFFORT=20` makes twenty times as many rounds. */
 const EFFORT = Number(process.env["TIDEMARK_TEST_EFFORT"] ?? 1);
 
+/** The same with results in transactions of the store's own. */
+export function testTransactions(store: SharingOptions["store"]): void {
+  it(
+    `transact on ${store} by members that are killed, frozen and cut off: every result is there once (contract 5.27, 8.5)`,
+    { timeout: 180_000 * EFFORT },
+    async ({ skip }) => {
+      const seed = randomInt(2 ** 31);
+      const result = await runSharing({ store, seed, rounds: 5 * EFFORT, partitions: 6, members: 3, transacts: true });
+      if ("missing" in result) {
+        if (serversAreRequired()) throw new Error(result.missing);
+        return skip(result.missing);
+      }
+      expect(result.violations, `seed ${seed}, journals in ${result.folder}`).toEqual([]);
+      expect(result.records).toBeGreaterThan(50);
+    },
+  );
+}
+
 /** A short campaign of those who share a topic, on one store, in processes. */
 export function testShortSharing(store: SharingOptions["store"]): void {
   it(

@@ -1,3 +1,4 @@
-import { testShortSharing } from "./short-sharing.ts";
+import { testShortSharing, testTransactions } from "./short-sharing.ts";
 
 testShortSharing("sqlite");
+testTransactions("sqlite");

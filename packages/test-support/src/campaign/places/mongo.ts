@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { OffsetStore } from "@tidemark/core";
+import type { LogRecord, OffsetStore } from "@tidemark/core";
 import { openMongoStore } from "@tidemark/store-mongo";
 import { type ClientSession, MongoClient } from "mongodb";
 import { byPartition, type OpenedPlace, type Place } from "./place.ts";
@@ -26,13 +26,16 @@ export async function openMongoPlace(
     throw error;
   }
   let session: ClientSession | undefined;
+  // No identity of its own making: a record that is written twice is there twice.
+  const note = (open: ClientSession, consumer: string, { partition, offset }: LogRecord): Promise<unknown> =>
+    results.insertOne({ consumer, partition, offset: Number(offset) }, { session: open });
   return {
     store,
-    async transact(consumer, { partition, offset }, { writes, commit }) {
+    note: (open, consumer, record) => note(open as ClientSession, consumer, record),
+    async transact(consumer, record, { writes, commit }) {
       session ??= client.startSession();
       const transaction = session.withTransaction(async (open) => {
-        // No identity of its own making: a record that is written twice is there twice.
-        if (writes) await results.insertOne({ consumer, partition, offset: Number(offset) }, { session: open });
+        if (writes) await note(open, consumer, record);
         await commit(open);
       });
       const late = pause(TRANSACTION_TIMEOUT_MS).then(() => {

@@ -21,6 +21,8 @@ export interface OpenedPlace {
     record: LogRecord,
     parts: { readonly writes: boolean; readonly commit: (transaction: unknown) => Promise<void> },
   ) => Promise<void>;
+  /** Notes a record in the sink inside a transaction of the store's own, or of the caller's. */
+  readonly note?: (transaction: unknown, consumer: string, record: LogRecord) => unknown;
   /** What transactions have noted for a consumer, as offsets by partition, in the order written where there is one. */
   readonly sink?: (consumer: string, partitions: number) => Promise<number[][]>;
   close(): Promise<void>;

@@ -1,5 +1,6 @@
+import type { LogRecord } from "@tidemark/core";
 import { openPostgresStore } from "@tidemark/store-postgres";
-import { Client, Pool } from "pg";
+import { Client, Pool, type PoolClient } from "pg";
 import { byPartition, type OpenedPlace, type Place } from "./place.ts";
 
 /** Milliseconds that a statement of a transaction may take, and after which the server ends what a frozen process has begun. */
@@ -36,21 +37,22 @@ export async function openPostgresPlace(
   const ignore = (): void => undefined;
   pool.on("error", ignore);
   pool.on("connect", (client) => void client.on("error", ignore));
+  // No identity of its own making: a record that is written twice is there twice.
+  const note = (client: PoolClient, consumer: string, { partition, offset }: LogRecord): Promise<unknown> =>
+    client.query(`INSERT INTO ${schema}.results (consumer, number, position) VALUES ($1, $2, $3)`, [
+      consumer,
+      partition,
+      offset,
+    ]);
   return {
     store,
-    async transact(consumer, { partition, offset }, { writes, commit }) {
+    note: (client, consumer, record) => note(client as PoolClient, consumer, record),
+    async transact(consumer, record, { writes, commit }) {
       const client = await pool.connect();
       let isEnded = false;
       try {
         await client.query("BEGIN");
-        // No identity of its own making: a record that is written twice is there twice.
-        if (writes) {
-          await client.query(`INSERT INTO ${schema}.results (consumer, number, position) VALUES ($1, $2, $3)`, [
-            consumer,
-            partition,
-            offset,
-          ]);
-        }
+        if (writes) await note(client, consumer, record);
         await commit(client);
         await client.query("COMMIT");
         isEnded = true;

@@ -1,4 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
+import type { LogRecord } from "@tidemark/core";
 import { openSqliteStore } from "@tidemark/store-sqlite";
 import { byPartition, type OpenedPlace, type Place } from "./place.ts";
 
@@ -26,14 +27,18 @@ export async function openSqlitePlace(
     opened.exec("PRAGMA synchronous = NORMAL");
     return opened;
   };
+  // No identity of its own making: a record that is written twice is there twice.
+  const note = (handle: DatabaseSync, consumer: string, { partition, offset }: LogRecord): unknown =>
+    handle.prepare("INSERT INTO results VALUES (?, ?, ?)").run(consumer, partition, offset);
   return {
     store,
-    async transact(consumer, { partition, offset }, { writes, commit }) {
+    // The handle goes with the transaction: nothing may wait in it.
+    note: (handle, consumer, record) => void note(handle as DatabaseSync, consumer, record),
+    async transact(consumer, record, { writes, commit }) {
       const handle = database();
       handle.exec("BEGIN IMMEDIATE");
       try {
-        // No identity of its own making: a record that is written twice is there twice.
-        if (writes) handle.prepare("INSERT INTO results VALUES (?, ?, ?)").run(consumer, partition, offset);
+        if (writes) note(handle, consumer, record);
         await commit(handle);
         handle.exec("COMMIT");
       } catch (error) {
