@@ -24,8 +24,8 @@ export class ConsumerStateError extends Error {
   override readonly name: string = "ConsumerStateError";
   readonly code: ConsumerStateErrorCode;
 
-  constructor(message: string, { code }: { readonly code: ConsumerStateErrorCode }) {
-    super(withHelp(message, code));
+  constructor(message: string, { code, cause }: { readonly code: ConsumerStateErrorCode; readonly cause?: unknown }) {
+    super(withHelp(message, code), cause === undefined ? undefined : { cause });
     this.code = code;
     Object.defineProperty(this, brand, { value: true });
   }

@@ -1,9 +1,15 @@
+import { withinDeadline } from "../driver/deadline.ts";
 import { ConsumerStateError } from "../errors/consumer-state-error.ts";
+import type { OffsetFencedError } from "../errors/offset-fenced-error.ts";
 import { OffsetStoreError } from "../errors/offset-store-error.ts";
 import { formatKey, type OffsetKey } from "../key.ts";
 import type { CallOptions, OffsetStore, TransactEntry, TransactionBody } from "../offset-store.ts";
 import type { HeldPartition } from "./held-partition.ts";
+import type { RecordPosition } from "./offset-session.ts";
 import type { PositionFlusher } from "./position-flusher.ts";
+
+/** After so long a caller's transaction that nobody told the end of is taken to be over. */
+export const TRANSACTION_MS = 60_000;
 
 /** Which records a transaction is of. */
 export interface TransactedRecords {
@@ -92,4 +98,45 @@ export function notNext(key: OffsetKey, offset: bigint): ConsumerStateError {
     `record ${offset} of ${formatKey(key)} is not next: a transaction begins with the lowest record that is handed out and ` +
     "not done; no transaction was begun";
   return new ConsumerStateError(message, { code: "NOT_NEXT" });
+}
+
+/** The first and the last of the records of a transaction. */
+export function endsOf(done: RecordPosition | readonly RecordPosition[]): {
+  first: RecordPosition;
+  last: RecordPosition;
+} {
+  if (!Array.isArray(done)) return { first: done as RecordPosition, last: done as RecordPosition };
+  const records = done as readonly RecordPosition[];
+  const [first] = records;
+  const last = records.at(-1);
+  if (first === undefined || last === undefined) throw new TypeError("a transaction needs a record, or several");
+  for (const [index, { partition, offset }] of records.entries()) {
+    const former = records[index - 1];
+    if (former === undefined || (partition === former.partition && offset > former.offset)) continue;
+    throw new RangeError("the records of a transaction must be of one partition and in the order of their offsets");
+  }
+  return { first, last };
+}
+
+/** One transaction of a partition at a time. */
+export function refuseSecond({ key, transaction }: HeldPartition): void {
+  if (transaction === undefined) return;
+  const message = `a transaction of ${formatKey(key)} is open: await it before the next one begins`;
+  throw new ConsumerStateError(message, { code: "NOT_NEXT" });
+}
+
+/** What whoever writes in a transaction hears when a partition of a group was lost meanwhile: the session goes on. */
+export function lostWithin(cause: OffsetFencedError): ConsumerStateError {
+  const { key, owner } = cause;
+  const who = owner === undefined ? "" : ` (${JSON.stringify(owner)} has it)`;
+  const message = `${formatKey(key)} was lost while the transaction was open${who}: nothing of it is stored; go on with the next record`;
+  return new ConsumerStateError(message, { code: "NOT_HELD", cause });
+}
+
+/** Waits for the transactions of the store's own that are under way, but not for ever: one that comes late is refused. */
+export async function transactionsOver(partitions: readonly HeldPartition[]): Promise<void> {
+  const open = partitions.flatMap(({ transaction }) => transaction ?? []);
+  if (open.length === 0) return;
+  await withinDeadline(TRANSACTION_MS, undefined, () => Promise.all(open)).catch(() => undefined);
+  for (const partition of partitions) partition.isInOwnTransaction = false;
 }

@@ -1,4 +1,5 @@
 import { abortable } from "../abortable.ts";
+import { keepingAwake } from "../keeping-awake.ts";
 import type { MemberRecord } from "../member.ts";
 import type { HeldOutcome, OffsetStore } from "../offset-store.ts";
 import type { Claims } from "./claims.ts";
@@ -70,19 +71,11 @@ export class Sharing {
   /** Resolves when all of these partitions are held; whoever waits keeps the process alive. */
   async untilHeld(partitions: readonly number[], signal: AbortSignal | undefined): Promise<void> {
     const { claims } = this.#context;
-    const awake = setInterval(() => undefined, 2 ** 30);
-    const onAbort = (): void => this.#looked.resolve();
-    signal?.addEventListener("abort", onAbort, { once: true });
-    try {
-      for (;;) {
-        signal?.throwIfAborted();
-        if (this.#ended.signal.aborted) return;
-        if (partitions.every((partition) => !this.#wanted.has(partition) || claims.held.has(partition))) return;
-        await this.#looked.promise;
-      }
-    } finally {
-      clearInterval(awake);
-      signal?.removeEventListener("abort", onAbort);
+    for (;;) {
+      signal?.throwIfAborted();
+      if (this.#ended.signal.aborted) return;
+      if (partitions.every((partition) => !this.#wanted.has(partition) || claims.held.has(partition))) return;
+      await keepingAwake(abortable(this.#looked.promise, signal));
     }
   }
 

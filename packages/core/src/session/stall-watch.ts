@@ -1,4 +1,5 @@
 import { abortable } from "../abortable.ts";
+import { keepingAwake } from "../keeping-awake.ts";
 import type { OffsetSessionEvent } from "./offset-session.ts";
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -22,13 +23,7 @@ export class StallWatch {
   /** Resolves when nothing is stalled, or all has ended. */
   async whenReady(signal: AbortSignal | undefined): Promise<void> {
     if (this.#ready === undefined) return;
-    // Somebody waits: unlike the session's own timers, that keeps the process alive.
-    const awake = setInterval(() => undefined, MAX_TIMER_MS);
-    try {
-      await abortable(this.#ready.promise, signal);
-    } finally {
-      clearInterval(awake);
-    }
+    await keepingAwake(abortable(this.#ready.promise, signal));
   }
 
   /** A write begins or has failed; what it says has been waiting since then, by the monotonic clock. */

@@ -1,4 +1,5 @@
 import { abortable } from "../abortable.ts";
+import { keepingAwake } from "../keeping-awake.ts";
 import { withinDeadline } from "../driver/deadline.ts";
 import { validateMetadata } from "../driver/entry-validation.ts";
 import {
@@ -12,7 +13,7 @@ import {
 import { ConsumerStateError } from "../errors/consumer-state-error.ts";
 import { OffsetFencedError } from "../errors/offset-fenced-error.ts";
 import { OffsetStoreError } from "../errors/offset-store-error.ts";
-import { formatKey, type OffsetKey } from "../key.ts";
+import type { OffsetKey } from "../key.ts";
 import type { CallOptions, FencedOutcome, OffsetStore, TransactionBody } from "../offset-store.ts";
 import { Claims } from "./claims.ts";
 import type { HeldPartition } from "./held-partition.ts";
@@ -25,15 +26,20 @@ import type {
   RecordPosition,
   RevokedReason,
 } from "./offset-session.ts";
-import { notHeld, notNext, runOwnTransaction } from "./own-transaction.ts";
+import {
+  endsOf,
+  lostWithin,
+  notHeld,
+  notNext,
+  refuseSecond,
+  runOwnTransaction,
+  TRANSACTION_MS,
+  transactionsOver,
+} from "./own-transaction.ts";
 import { PositionFlusher } from "./position-flusher.ts";
 import { eraOf, stamp } from "./record-era.ts";
 import { type ResolvedSessionOptions, validatePartitions } from "./session-options.ts";
 import { Sharing } from "./sharing.ts";
-
-// After this a caller's transaction that nobody told the end of is taken to be over.
-const TRANSACTION_MS = 60_000;
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** What a consumer knows of the records of a transaction. */
 interface KnownRecords {
@@ -449,7 +455,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     if ((metadata !== undefined && held.describe(metadata)) || isDirtied) this.#flusher.dirtied(held);
   }
 
-  #fence(held: HeldPartition, outcome: FencedOutcome, cause?: unknown): OffsetFencedError {
+  #fence(held: HeldPartition, outcome: FencedOutcome, cause?: unknown): Error {
     const { key } = held;
     const { reason, owner } = outcome;
     const error = new OffsetFencedError({ key, reason, owner, cause });
@@ -459,7 +465,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     if (this.#sharing !== undefined) {
       this.#emit({ type: "revoked", topic: this.topic, partitions: [key.partition], reason, owner });
       void this.#lost(held, error);
-      return error;
+      return lostWithin(error);
     }
     if (this.#options.onFenced === "stop" || this.#claims.held.size === 0) this.#end(error);
     this.#emit({ type: "fenced", key, reason, owner });
@@ -480,10 +486,18 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       this.#emit({ type: "fenced", key, reason: error.reason, owner: error.owner });
       return;
     }
+    await this.#revoked([key.partition], error.reason);
+    this.#sharing?.wake();
+  }
+
+  /** Tells the listener. What it throws surfaces as what an event listener throws does. */
+  async #revoked(partitions: readonly number[], reason: RevokedReason): Promise<void> {
     try {
-      await this.#listener.onRevoked([key.partition], error.reason);
-    } finally {
-      this.#sharing?.wake();
+      await this.#listener.onRevoked(partitions, reason);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
     }
   }
 
@@ -498,7 +512,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   async #giveUp(partitions: readonly HeldPartition[], signal: AbortSignal): Promise<void> {
     const numbers = partitions.map(({ key }) => key.partition);
     const { revokeTimeout } = this.#options;
-    const quiet = Promise.resolve(this.#listener.onRevoked(numbers, "rebalanced"));
+    const quiet = this.#revoked(numbers, "rebalanced");
     await withinDeadline(revokeTimeout, signal, () => quiet).catch(() => undefined);
     // Whoever closes releases all of them.
     if (signal.aborted) return;
@@ -546,45 +560,5 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
         code: "CLOSED",
       });
     }
-  }
-}
-
-/** The first and the last of the records of a transaction. */
-function endsOf(done: RecordPosition | readonly RecordPosition[]): { first: RecordPosition; last: RecordPosition } {
-  if (!Array.isArray(done)) return { first: done as RecordPosition, last: done as RecordPosition };
-  const records = done as readonly RecordPosition[];
-  const [first] = records;
-  const last = records.at(-1);
-  if (first === undefined || last === undefined) throw new TypeError("a transaction needs a record, or several");
-  for (const [index, { partition, offset }] of records.entries()) {
-    const former = records[index - 1];
-    if (former === undefined || (partition === former.partition && offset > former.offset)) continue;
-    throw new RangeError("the records of a transaction must be of one partition and in the order of their offsets");
-  }
-  return { first, last };
-}
-
-/** One transaction of a partition at a time. */
-function refuseSecond({ key, transaction }: HeldPartition): void {
-  if (transaction === undefined) return;
-  const message = `a transaction of ${formatKey(key)} is open: await it before the next one begins`;
-  throw new ConsumerStateError(message, { code: "NOT_NEXT" });
-}
-
-/** Waits for the transactions of the store's own that are under way, but not for ever: one that comes late is refused. */
-async function transactionsOver(partitions: readonly HeldPartition[]): Promise<void> {
-  const open = partitions.flatMap(({ transaction }) => transaction ?? []);
-  if (open.length === 0) return;
-  await withinDeadline(TRANSACTION_MS, undefined, () => Promise.all(open)).catch(() => undefined);
-  for (const partition of partitions) partition.isInOwnTransaction = false;
-}
-
-/** Somebody waits: unlike the session's own timers, that keeps the process alive. */
-async function keepingAwake(waiting: Promise<void>): Promise<void> {
-  const awake = setInterval(() => undefined, MAX_TIMER_MS);
-  try {
-    await waiting;
-  } finally {
-    clearInterval(awake);
   }
 }

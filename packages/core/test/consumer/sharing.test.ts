@@ -238,7 +238,7 @@ test("a session shares, too: onAssigned says what to read, onRevoked is waited f
       session.commit({ partition: 1, offset: 4n });
     },
   });
-  expect(assigned.toSorted()).toEqual([0, 1]);
+  expect(new Set(assigned)).toEqual(new Set([0, 1]));
   first.startAt(1, 0n);
   const others: number[] = [];
   await using second = await openOffsetSession({

@@ -13,8 +13,8 @@ test("opening claims all partitions in one call under tokens of 128 random bits,
     claims.push(entries);
     return apply();
   };
-  const key = { consumer: "c1", topic: "orders" };
-  const options = { ...key, store: faulty.store, partitions: [0, 1, 2], sharing: "takeover" } as const;
+  const names = { consumer: "c1", topic: "orders" };
+  const options = { ...names, store: faulty.store, partitions: [0, 1, 2], sharing: "takeover" } as const;
   await using first = await openOffsetSession(options);
   await using second = await openOffsetSession(options);
   expect(claims.map((entries) => entries.map(({ key }) => key.partition))).toEqual([

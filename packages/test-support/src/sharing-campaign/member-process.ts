@@ -23,7 +23,7 @@ export class MemberProcess {
   private constructor(task: MemberTask, line: TcpProxy | undefined, within: readonly string[]) {
     this.journalFile = task.journalFile;
     this.#line = line;
-    const [command = process.execPath, ...before] = [...within, process.execPath];
+    const [command = process.execPath, ...before] = within.length === 0 ? [] : [...within, process.execPath];
     this.#child = spawn(
       command,
       [

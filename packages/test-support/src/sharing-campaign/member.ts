@@ -25,6 +25,8 @@ export interface MemberTask {
   /** Ends when all is read, whoever has read it. */
   readonly untilEnd: boolean;
   readonly sharing: SharingMode;
+  /** Milliseconds by which the member's own clock is wrong: nothing goes by it. */
+  readonly clockOffsetMs: number;
   /** Whether the work is a result in the store's own transaction. */
   readonly transacts: boolean;
 }
@@ -32,6 +34,8 @@ export interface MemberTask {
 const RETRY_MS = 50;
 
 const task = JSON.parse(process.argv[2] ?? "{}") as MemberTask;
+const trueNow = Date.now;
+Date.now = () => trueNow() + task.clockOffsetMs;
 const note = (...words: readonly (string | number | bigint)[]): void =>
   appendFileSync(task.journalFile, `${words.join(" ")}\n`);
 const stopping = new AbortController();
@@ -45,11 +49,11 @@ while (!stopping.signal.aborted) {
     await live();
     break;
   } catch (error) {
-    note("failed", Date.now(), JSON.stringify(String(error)));
+    note("failed", trueNow(), JSON.stringify(String(error)));
     await pause(RETRY_MS);
   }
 }
-note("over", Date.now());
+note("over", trueNow());
 await source.close();
 process.exit(0);
 
@@ -66,10 +70,10 @@ async function live(): Promise<void> {
         sharing: task.sharing,
       },
       onEvent(event) {
-        if (event.type === "assigned") note("assigned", Date.now(), event.partitions.join(","));
-        else if (event.type === "revoked") note("revoked", Date.now(), event.partitions.join(","), event.reason);
-        else if (event.type === "lease-extended") note("extended", Date.now(), event.leaseMs);
-        else if ("error" in event) note("event", Date.now(), event.type, JSON.stringify(event.error.message));
+        if (event.type === "assigned") note("assigned", trueNow(), event.partitions.join(","));
+        else if (event.type === "revoked") note("revoked", trueNow(), event.partitions.join(","), event.reason);
+        else if (event.type === "lease-extended") note("extended", trueNow(), event.leaseMs);
+        else if ("error" in event) note("event", trueNow(), event.type, JSON.stringify(event.error.message));
       },
     });
     const close = (): void => void consumer.close().catch(() => undefined);
@@ -79,10 +83,10 @@ async function live(): Promise<void> {
     try {
       for await (const record of consumer) {
         const { partition, offset } = record;
-        note("begin", Date.now(), partition, offset);
+        note("begin", trueNow(), partition, offset);
         if (task.workMs > 0) await pause(task.workMs);
         if (task.transacts) await consumer.transact(record, (open) => opened.note?.(open, "group", record));
-        note("end", Date.now(), partition, offset);
+        note("end", trueNow(), partition, offset);
       }
     } finally {
       stopping.signal.removeEventListener("abort", close);

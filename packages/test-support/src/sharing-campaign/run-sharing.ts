@@ -52,6 +52,7 @@ const PRODUCE_EVERY_MS = 50;
 // A transaction of each takes longer.
 const PRODUCE_TRANSACTED_EVERY_MS = 500;
 const WATCH_EVERY_MS = 100;
+const MAX_CLOCK_OFFSET_MS = 10 * 3_600_000;
 
 /** Runs members of one name that come, go, die, freeze and are cut off, and then one that reads what is left. */
 export async function runSharing(options: SharingOptions): Promise<SharingResult | MissingServer> {
@@ -84,7 +85,7 @@ export async function runSharing(options: SharingOptions): Promise<SharingResult
   if (place === undefined) throw new TypeError(`${store} knows no processes`);
   // A step of S3's clock is a second.
   const leaseMs = store === "s3" ? 3_000 : 1_000;
-  const task: Omit<MemberTask, "journalFile"> = {
+  const task: Omit<MemberTask, "journalFile" | "clockOffsetMs"> = {
     ...{
       place,
       logFile,
@@ -97,10 +98,10 @@ export async function runSharing(options: SharingOptions): Promise<SharingResult
       transacts,
     },
   };
-  const group = new RunningGroup(arena, folder, task);
+  const random = randomFrom(seed);
+  const group = new RunningGroup(arena, folder, task, random);
   const writer = new Writer(log, partitions, transacts ? PRODUCE_TRANSACTED_EVERY_MS : PRODUCE_EVERY_MS);
   const watcher = new PositionWatcher(eye);
-  const random = randomFrom(seed);
   const done: Record<string, number> = {};
   while (group.members.length < members) await group.start();
   for (let round = 0; round < rounds; round += 1) {
@@ -145,9 +146,16 @@ class RunningGroup {
   readonly lives: MemberProcess[] = [];
   readonly #arena: Arena;
   readonly #folder: string;
-  readonly #task: Omit<MemberTask, "journalFile">;
+  readonly #task: Omit<MemberTask, "journalFile" | "clockOffsetMs">;
+  readonly #random: () => number;
 
-  constructor(arena: Arena, folder: string, task: Omit<MemberTask, "journalFile">) {
+  constructor(
+    arena: Arena,
+    folder: string,
+    task: Omit<MemberTask, "journalFile" | "clockOffsetMs">,
+    random: () => number,
+  ) {
+    this.#random = random;
     this.#arena = arena;
     this.#folder = folder;
     this.#task = task;
@@ -155,7 +163,10 @@ class RunningGroup {
 
   async start(untilEnd = false): Promise<MemberProcess> {
     const journalFile = join(this.#folder, `member-${this.lives.length}`);
-    const member = await MemberProcess.start({ ...this.#task, journalFile, untilEnd });
+    // Positions in a file go by the clocks of the processes, and S3 refuses who signs by a wrong one.
+    const hasClock = this.#task.place.kind !== "sqlite" && this.#task.place.kind !== "s3";
+    const clockOffsetMs = hasClock ? Math.round((this.#random() - 0.5) * MAX_CLOCK_OFFSET_MS) : 0;
+    const member = await MemberProcess.start({ ...this.#task, journalFile, untilEnd, clockOffsetMs });
     this.members.push(member);
     this.lives.push(member);
     return member;

@@ -74,7 +74,14 @@ test("containers with one hostname, in each of them process 1: nobody takes the 
   const container = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
   const task = {
     ...{ place: { kind: "sqlite", file } as const, logFile: file, topic: "orders", leaseMs: LEASE_MS },
-    ...{ flushIntervalMs: 20, workMs: 0, untilEnd: false, sharing: "balanced" as const, transacts: false },
+    ...{
+      flushIntervalMs: 20,
+      workMs: 0,
+      untilEnd: false,
+      sharing: "balanced" as const,
+      transacts: false,
+      clockOffsetMs: 0,
+    },
   };
   const start = async (name: string): Promise<MemberProcess> => {
     const member = await MemberProcess.start({ ...task, journalFile: join(folder, name) }, container);

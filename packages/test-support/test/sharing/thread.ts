@@ -4,6 +4,7 @@ import { createConsumer } from "@tidemark/core";
 import { openLocalLog } from "@tidemark/source-local";
 import { openSqliteStore } from "@tidemark/store-sqlite";
 
+// oxlint-disable unicorn/require-post-message-target-origin -- a port of a thread has no origin
 const { file, leaseMs } = workerData as { readonly file: string; readonly leaseMs: number };
 const source = await openLocalLog({ file: `${file}.log`, synchronous: "normal" });
 const store = await openSqliteStore({ file, synchronous: "normal" });

@@ -1,0 +1,11 @@
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Waits, and keeps the process alive for as long: unlike timers of the library's own, somebody waits. */
+export async function keepingAwake<Result>(waiting: Promise<Result>): Promise<Result> {
+  const awake = setInterval(() => undefined, MAX_TIMER_MS);
+  try {
+    return await waiting;
+  } finally {
+    clearInterval(awake);
+  }
+}
