@@ -8,6 +8,7 @@ import { addConsumerDescribeCommand } from "./commands/consumer/describe.ts";
 import { addConsumerExportCommand } from "./commands/consumer/export.ts";
 import { addConsumerImportCommand } from "./commands/consumer/import.ts";
 import { addConsumerListCommand } from "./commands/consumer/list.ts";
+import { addConsumerMembersCommand } from "./commands/consumer/members.ts";
 import { addConsumerResetCommand } from "./commands/consumer/reset.ts";
 import { addConsumerSetCommand } from "./commands/consumer/set.ts";
 import { examples } from "./commands/examples.ts";
@@ -83,6 +84,7 @@ function createCommands(): Command {
     .helpCommand(false)
     .description("See, change, move, copy and remove the positions of consumers.");
   addConsumerListCommand(consumer);
+  addConsumerMembersCommand(consumer);
   addConsumerDescribeCommand(consumer);
   addConsumerSetCommand(consumer);
   addConsumerDeleteCommand(consumer);

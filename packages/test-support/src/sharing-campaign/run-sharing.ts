@@ -47,8 +47,8 @@ export interface SharingResult extends SharingFigures {
 const TOPIC = "orders";
 const FLUSH_INTERVAL_MS = 200;
 const WORK_MS = 1;
-const BATCH = 5;
-const PRODUCE_EVERY_MS = 50;
+const BATCH = 2;
+const PRODUCE_EVERY_MS = 100;
 // A transaction of each takes longer.
 const PRODUCE_TRANSACTED_EVERY_MS = 500;
 const WATCH_EVERY_MS = 100;
@@ -166,7 +166,13 @@ class RunningGroup {
     // Positions in a file go by the clocks of the processes, and S3 refuses who signs by a wrong one.
     const hasClock = this.#task.place.kind !== "sqlite" && this.#task.place.kind !== "s3";
     const clockOffsetMs = hasClock ? Math.round((this.#random() - 0.5) * MAX_CLOCK_OFFSET_MS) : 0;
-    const member = await MemberProcess.start({ ...this.#task, journalFile, untilEnd, clockOffsetMs });
+    const member = await MemberProcess.start({
+      ...this.#task,
+      journalFile,
+      untilEnd,
+      clockOffsetMs,
+      ...(untilEnd && { workMs: 0 }),
+    });
     this.members.push(member);
     this.lives.push(member);
     return member;

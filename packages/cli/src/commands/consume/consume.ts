@@ -20,6 +20,8 @@ interface ConsumeOptions {
   readonly consumer?: string;
   readonly partition?: readonly number[];
   readonly all?: boolean;
+  readonly share?: boolean;
+  readonly takeover?: boolean;
   readonly start?: string;
   readonly resetPolicy?: string;
   readonly flush?: number;
@@ -39,6 +41,8 @@ export function addConsumeCommand(program: Command): void {
     .option("-c, --consumer <name>", "the durable name that the position belongs to (default: none is kept)", parseName)
     .option("-p, --partition <number>", "read this partition, may repeat (default: 0)", collectPartition)
     .option("--all", "read all partitions, also those added later")
+    .option("--share", "divide all partitions with the others that run under the name with --share")
+    .option("--takeover", "take the partitions from whoever holds them (default: fail if they are held)")
     .option("--start <position>", "where to begin while no position is stored (default: what --reset-policy is)")
     .option("--reset-policy <policy>", 'where to go on when the position no longer exists (default: "earliest")')
     .option(
@@ -62,6 +66,7 @@ Ctrl-C stores the position of what was printed and exits with 0; pressed twice i
 ${examples(
   "consume orders",
   "consume orders --consumer billing --all --ttl 24h",
+  "consume orders -c billing --share",
   "consume orders -c audit -p 0 -p 1 --start end-10 -O json",
   "consume orders -c nightly --all --until-end > orders.txt",
 )}`,
@@ -84,9 +89,13 @@ function sayWherePositionsAre({ settings }: CommandContext): void {
   say(`the position is kept in ${settings.defaultFile}; --store keeps it elsewhere`);
 }
 
-function checkCombination({ consumer, partition, all, flush, ttl }: ConsumeOptions): void {
+function checkCombination({ consumer, partition, all, share, takeover, flush, ttl }: ConsumeOptions): void {
+  if (share === true && partition !== undefined) throw new UsageError("--share and --partition exclude each other");
+  if (share === true && takeover === true) throw new UsageError("--share and --takeover exclude each other");
   if (all === true && partition !== undefined) throw new UsageError("--all and --partition exclude each other");
   if (consumer !== undefined) return;
+  if (share === true) throw new UsageError("--share needs --consumer: who has no name shares nothing");
+  if (takeover === true) throw new UsageError("--takeover needs --consumer: without a name nothing is held");
   if (ttl !== undefined) throw new UsageError("--ttl needs --consumer: without a name no position is kept");
   if (flush !== undefined) throw new UsageError("--flush needs --consumer: without a name no position is kept");
 }
@@ -105,14 +114,25 @@ async function consume(
   const { createRecordEncoder } = await import("./record-encoder.ts");
   const { reportProgress } = await import("../progress.ts");
   const { createConsumer } = await import("@tidemark/core");
-  const wish = { partitions: options.partition, all: options.all === true };
+  const wish = { partitions: options.partition, all: options.all === true || options.share === true };
   const telling = { start: options.start, verbose: context.settings.verbose };
+  const partitions = await choosePartitions(basics.source, topic, wish, say);
+  const sharing = options.share === true ? "balanced" : options.takeover === true ? "takeover" : "standby";
+  const { store, consumer: name } = basics;
+  if (sharing === "standby" && store !== undefined && name !== undefined) {
+    const { waitForHolder } = await import("./wait-for-holder.ts");
+    const numbers = partitions ?? (await basics.source.partitions(topic));
+    await waitForHolder(
+      store,
+      numbers.map((partition) => ({ consumer: name, topic, partition })),
+      say,
+    );
+  }
   const all: ConsumerOptions = {
-    ...basics,
+    ...{ ...basics, partitions, sharing },
     start: options.start === undefined ? undefined : await parseStartPosition(options.start),
     resetPolicy:
       options.resetPolicy === undefined ? undefined : await resolvePolicy("--reset-policy", options.resetPolicy),
-    partitions: await choosePartitions(basics.source, topic, wish, say),
     flushInterval: options.flush,
     ttl: options.ttl === undefined ? undefined : limitOf(options.ttl),
     untilEnd: options.untilEnd,

@@ -39,6 +39,18 @@ export function eventMessage(event: ConsumerEvent, { start, verbose }: EventMess
       return `the store has not taken a position for ${event.unflushedForMs} ms: waiting until it does`;
     case "recovered":
       return "the store takes positions again";
+    case "assigned":
+      return verbose ? `reads partitions ${event.partitions.join(", ")} from now on` : undefined;
+    case "revoked":
+      return `partitions ${event.partitions.join(", ")} are read elsewhere from now on (${event.reason})`;
+    case "waiting":
+      return `${keyText(event.key)}: held by ${event.owner ?? "another session"}; waiting until it ends`;
+    case "heartbeat-failed":
+      return `a heartbeat could not be written yet; trying again: ${event.error.message}`;
+    case "lease-extended":
+      return `something held the process for longer than its lease: the lease is ${event.leaseMs} ms from now on`;
+    case "claim-failed":
+      return `partitions could not be claimed yet; trying again: ${event.error.message}`;
     case "fenced":
       // The failure that ends the command says the same.
       return undefined;
