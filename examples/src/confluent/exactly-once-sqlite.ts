@@ -31,6 +31,8 @@ export async function consumeExactlyOnce(options: Options): Promise<void> {
     consumer,
     topic,
     partitions,
+    // A restart need not wait for the one before it: the newest claim wins.
+    sharing: "takeover",
     signal,
     onEvent: ({ type }) => void (type === "fenced" && fenced.abort()),
   });

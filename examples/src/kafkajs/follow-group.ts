@@ -67,6 +67,8 @@ export async function followGroup<Transaction>(options: FollowGroupOptions<Trans
       consumer,
       topic,
       partitions,
+      // Kafka says who reads what.
+      sharing: "takeover",
       onEvent: (event) => {
         if (event.type === "fenced") stopUnlessGroupChanges(next);
       },

@@ -33,6 +33,8 @@ export async function consumeAtLeastOnce(options: Options): Promise<void> {
     consumer,
     topic,
     partitions,
+    // A restart need not wait for the one before it: the newest claim wins.
+    sharing: "takeover",
     flushInterval,
     signal,
     onEvent({ type }) {

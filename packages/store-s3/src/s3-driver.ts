@@ -55,6 +55,8 @@ export class S3Driver implements OffsetStoreDriver {
     durability: "synced",
     expiry: Object.freeze({ reclaim: "on-write", granularityMs: 1_000 }),
     maxBatch: 100_000,
+    // A heartbeat is a PUT, and those are paid for.
+    leaseMs: 60_000,
   });
   readonly #bucket: Bucket;
   readonly #keys: ObjectKeys;

@@ -26,6 +26,7 @@ async function openBench() {
     topic: key.topic,
     consumer: key.consumer,
     strategy: "manual",
+    sharing: "takeover",
     flushInterval: 5,
     untilEnd: true,
   });

@@ -139,11 +139,11 @@ describe.each(["auto", "manual"] as const)("with strategy %s", (strategy) => {
 
   test("whoever is superseded writes nothing more, and every result is there once (contract 5.27d)", async () => {
     const { open, results, stored } = await openBench({ records: 400 });
-    const first = await open(strategy);
+    const first = await open(strategy, { sharing: "takeover" });
     let second: Consumer<DatabaseSync> | undefined;
     const loop = async (consumer: Consumer<DatabaseSync>, takeOverAt?: bigint): Promise<void> => {
       for await (const batch of consumer.batches({ maxRecords: 50 })) {
-        if (batch.records[0]?.offset === takeOverAt) second = await open(strategy);
+        if (batch.records[0]?.offset === takeOverAt) second = await open(strategy, { sharing: "takeover" });
         await consumer.transact(batch, insert(...batch.records));
       }
     };
@@ -288,7 +288,7 @@ test("one transaction of a partition at a time, and commitWithin is one (contrac
 
 test("a batch of a partition that was lost meanwhile rejects, and its body does not run (contract 5.27d)", async () => {
   const { open, store } = await openBench({ partitions: 2 });
-  const consumer = await open("manual", { onFenced: "continue" });
+  const consumer = await open("manual", { sharing: "takeover", onFenced: "continue" });
   let refused = 0;
   for await (const batch of consumer.batches()) {
     const own = { ...key, partition: batch.partition };

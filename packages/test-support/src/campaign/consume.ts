@@ -104,6 +104,7 @@ async function oneSession(
     flushInterval: life.flushInterval,
     ttl: life.ttl,
     maxUnflushedAge: life.maxUnflushedAge,
+    sharing: "takeover",
     renewInterval: RENEW_INTERVAL_MS,
     owner: who,
     maxWait: 50,

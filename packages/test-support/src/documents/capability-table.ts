@@ -7,6 +7,9 @@ export interface StoreVariant {
   readonly capabilities: StoreCapabilities;
 }
 
+/** What a session takes where the store says nothing. */
+const DEFAULT_LEASE_MS = 10_000;
+
 const DURABILITY: Readonly<Record<StoreCapabilities["durability"], string>> = {
   none: "`none`: gone with the process",
   process: "`process`: survives the process; a power cut may take the last writes",
@@ -27,10 +30,16 @@ export function capabilityTable(variants: readonly StoreVariant[]): string {
         `in steps of ${expiry.granularityMs} ms; space comes back ${expiry.reclaim === "native" ? "by itself" : "with later writes"}`,
     ],
   ];
+  const lease = ({ leaseMs = DEFAULT_LEASE_MS }: StoreCapabilities): string =>
+    `${leaseMs.toLocaleString("en-US")} ms, unless a session chooses its own`;
+  const saysLease = variants.some(({ capabilities }) => capabilities.leaseMs !== undefined);
   const lines = [
     ["capability", ...variants.map(({ variant }) => variant)],
     ["---", ...variants.map(() => "---")],
-    ...rows.map(([name, value]) => [name, ...variants.map(({ capabilities }) => value(capabilities))]),
+    ...[...rows, ...(saysLease ? [["`leaseMs`", lease] as const] : [])].map(([name, value]) => [
+      name,
+      ...variants.map(({ capabilities }) => value(capabilities)),
+    ]),
   ];
   return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }

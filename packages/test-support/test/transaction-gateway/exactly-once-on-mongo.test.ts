@@ -30,7 +30,7 @@ await describeWithTransactions((mongo) => {
       const sink = client.db(database).collection<{ offset: number }>("fenced-results");
       const consumer = await createConsumer({
         ...{ source, store, topic: key.topic, consumer: fencedKey.consumer },
-        ...{ strategy: "manual", flushInterval: 60_000, untilEnd: true },
+        ...{ strategy: "manual", sharing: "takeover", flushInterval: 60_000, untilEnd: true },
       });
       onTestFinished(() => consumer.close().catch(() => undefined));
       let attempts = 0;

@@ -51,7 +51,7 @@ await describeWithServer("kafka", (server) => {
     const watched = watchedStore();
     await watched.put(topic, 1n, [0, 1]);
     const { consumer, events, resets } = await openConsumer(
-      { source: observed.source, topic, onFenced: "continue", renewInterval: 20 },
+      { source: observed.source, topic, sharing: "takeover", onFenced: "continue", renewInterval: 20 },
       watched,
     );
     const seen = take(consumer, 6);

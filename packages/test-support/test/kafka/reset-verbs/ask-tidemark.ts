@@ -77,6 +77,7 @@ export async function askTidemark(
           consumer,
           topic: full,
           partitions: [0, 1],
+          sharing: "takeover",
         })
       : undefined;
   const args = [
