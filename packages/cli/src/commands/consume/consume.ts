@@ -79,7 +79,9 @@ ${examples(
       if (name === undefined) return await consume(context, topic, options, { source: log, topic });
       await using store = await context.openStore();
       sayWherePositionsAre(context);
-      await consume(context, topic, options, { source: log, topic, store, consumer: name, strategy: "manual" });
+      await consume(context, topic, options, {
+        ...{ source: log, topic, store, consumer: name, strategy: "manual", sharing: "takeover" },
+      });
     });
 }
 
