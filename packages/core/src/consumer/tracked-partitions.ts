@@ -240,7 +240,8 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
 
   check(): void {
     if (this.#signal?.aborted === true) throw this.#signal.reason;
-    if (this.session?.fenced !== undefined) throw this.session.fenced;
+    const over = this.session?.fenced ?? this.session?.failure;
+    if (over !== undefined) throw over;
   }
 
   isBlocked(): boolean {

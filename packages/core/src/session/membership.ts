@@ -4,6 +4,7 @@ import { OffsetStoreError } from "../errors/offset-store-error.ts";
 import type { SharingMode } from "../member.ts";
 import type { OffsetStore } from "../offset-store.ts";
 import type { OffsetSessionEvent } from "./offset-session.ts";
+import { isFinal } from "./session-listener.ts";
 
 /** A heartbeat is sent so often in a lease; one without an answer is sent again after half of that. */
 const HEARTBEATS_PER_LEASE = 3;
@@ -46,6 +47,7 @@ export class Membership {
   #hasLeft = false;
   #timer: NodeJS.Timeout | undefined;
   #sure: PromiseWithResolvers<void> | undefined;
+  #refusal: OffsetStoreError | undefined;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -63,15 +65,20 @@ export class Membership {
     return !this.#isDoubtful && this.#elapsedMs < this.#leaseMs;
   }
 
+  /** Why no heartbeat will be taken, where the lease is over and the store refuses for good. */
+  get failure(): OffsetStoreError | undefined {
+    return this.isSure ? undefined : this.#refusal;
+  }
+
   /** Writes the first heartbeat: resolves when others can see the member. Rejects with the store's error, or the signal's reason. */
   async begin(signal: AbortSignal | undefined): Promise<void> {
     await this.#send(signal);
     if (!this.#ended.signal.aborted) this.#schedule(this.#leaseMs / HEARTBEATS_PER_LEASE);
   }
 
-  /** Resolves when the member is sure again, or has ended. */
+  /** Resolves when the member is sure again, has ended, or will never be. */
   async whenSure(): Promise<void> {
-    if (this.isSure || this.#ended.signal.aborted) return;
+    if (this.isSure || this.#ended.signal.aborted || this.#refusal !== undefined) return;
     this.#sure ??= Promise.withResolvers();
     await this.#sure.promise;
   }
@@ -116,6 +123,9 @@ export class Membership {
     const sending = this.#send(this.#ended.signal).catch((error: unknown) => {
       if (this.#ended.signal.aborted || !(error instanceof OffsetStoreError)) return;
       emit({ type: "heartbeat-failed", member: this.member, error });
+      if (!isFinal(error)) return;
+      this.#refusal = error;
+      this.#settleSure();
     });
     this.#underWay.add(sending);
     void sending.finally(() => this.#underWay.delete(sending));
@@ -133,11 +143,15 @@ export class Membership {
     if (sentAt <= this.#acknowledgedAt) return;
     // The first heartbeat of all is late for nobody.
     if (this.#acknowledgedAt !== Number.NEGATIVE_INFINITY && this.#elapsedMs >= this.#leaseMs) this.#isDoubtful = true;
+    this.#refusal = undefined;
     this.#acknowledgedAt = sentAt;
     this.#acknowledgedAtMs = sentAtMs;
     this.#schedule(Math.max(0, sentAt + this.#leaseMs / HEARTBEATS_PER_LEASE - performance.now()));
     if (this.#isDoubtful) await this.#check();
-    if (!this.isSure) return;
+    if (this.isSure) this.#settleSure();
+  }
+
+  #settleSure(): void {
     this.#sure?.resolve();
     this.#sure = undefined;
   }

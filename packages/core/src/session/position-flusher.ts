@@ -112,7 +112,13 @@ export class PositionFlusher {
   /** Renews partitions, so that whoever has not lost them cannot lose them to a look of before. Rejects if that is not known. */
   async verify(partitions: readonly HeldPartition[]): Promise<void> {
     while (this.#inFlight !== undefined) await this.#idle();
-    if (!this.#isStopped && partitions.length > 0) await this.#start(partitions);
+    if (this.#isStopped || partitions.length === 0) return;
+    try {
+      await this.#start(partitions);
+    } catch (error) {
+      // What is refused for good says so by itself, and is nobody else's either.
+      if (!(error instanceof OffsetStoreError) || !isFinal(error)) throw error;
+    }
   }
 
   /** Waits for the write in flight: it may be of a partition that a transaction is about to begin on. */

@@ -29,6 +29,9 @@ function warningOf(event: OffsetSessionEvent): string | undefined {
   if (event.type === "stalled") {
     return "the store has not taken a position for longer than maxUnflushedAge, and reading waits until it does";
   }
+  if (event.type === "heartbeat-failed" && isFinal(event.error)) {
+    return `the store takes no heartbeats until somebody acts: ${event.error.message}`;
+  }
   return event.type === "flush-failed" && isFinal(event.error)
     ? `the store takes no positions until somebody acts: ${event.error.message}`
     : undefined;

@@ -139,7 +139,12 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     return this.#sharing === undefined || this.#membership.isSure;
   }
 
-  /** Resolves when the member is sure again, or has ended. */
+  /** Why the member will not be sure again: the store refuses its heartbeats for good. */
+  get failure(): OffsetStoreError | undefined {
+    return this.isSure ? undefined : this.#membership.failure;
+  }
+
+  /** Resolves when the member is sure again, has ended, or will never be. */
   async whenSure(): Promise<void> {
     if (!this.isSure) await this.#membership.whenSure();
   }

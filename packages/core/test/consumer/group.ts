@@ -18,6 +18,8 @@ export const LEASE_MS = 1_000;
 export interface MemberStore {
   readonly store: OffsetStore;
   isCut: boolean;
+  /** Whether it takes no heartbeats, for good. */
+  refusesHeartbeats: boolean;
 }
 
 /** Opens a store as each process has one: over the same records. */
@@ -25,11 +27,13 @@ export function openMemberStore(backend: MemoryBackend): MemberStore {
   const inner = createMemoryStore({ backend });
   const state: MemberStore = {
     isCut: false,
+    refusesHeartbeats: false,
     store: new Proxy(inner, {
       get(target, property) {
         const value: unknown = Reflect.get(target, property, target);
         if (typeof value !== "function" || property === "close") return value;
         return (...call: unknown[]): unknown => {
+          if (property === "heartbeat" && state.refusesHeartbeats) return Promise.reject(refusal());
           if (!state.isCut) return Reflect.apply(value as (...all: unknown[]) => unknown, target, call);
           const error = new OffsetStoreError("the store is away", {
             ...({ code: "UNAVAILABLE", operation: "commit", store: "memory", keys: [] } as const),
@@ -41,6 +45,12 @@ export function openMemberStore(backend: MemoryBackend): MemberStore {
     }),
   };
   return state;
+}
+
+function refusal(): OffsetStoreError {
+  return new OffsetStoreError("no rights", {
+    ...({ code: "PERMISSION_DENIED", operation: "heartbeat", store: "memory", keys: [], retryable: false } as const),
+  });
 }
 
 /** One member of a group and all that it did. */

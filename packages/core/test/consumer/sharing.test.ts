@@ -129,6 +129,14 @@ test("an outage of the store for longer than the lease moves nothing, and nothin
   expect([...first.events.of("revoked"), ...second.events.of("revoked")]).toHaveLength(moves);
 });
 
+test("a store that takes no heartbeats for good ends the loop with its error when the lease is over (contract 8.5)", async () => {
+  await using group = new Group(await ordersLog(3, 1));
+  const { member, running, handled } = await group.join();
+  await eventually(() => handled.length === 3);
+  member.refusesHeartbeats = true;
+  await expect(running).rejects.toMatchObject({ code: "PERMISSION_DENIED", operation: "heartbeat" });
+});
+
 test("an operator's reset moves a member that runs: what it has is dropped, and it goes on there (contract 8.8)", async () => {
   await using group = new Group(await ordersLog(10, 1));
   const { consumer, handled, events } = await group.join({ renewInterval: 50 });
