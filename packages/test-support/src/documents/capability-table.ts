@@ -29,10 +29,6 @@ export function capabilityTable(variants: readonly StoreVariant[]): string {
       ({ expiry }) =>
         `in steps of ${expiry.granularityMs} ms; space comes back ${expiry.reclaim === "native" ? "by itself" : "with later writes"}`,
     ],
-    [
-      "`leaseMs`",
-      ({ leaseMs = DEFAULT_LEASE_MS }) => `${leaseMs.toLocaleString("en-US")} ms, unless a session chooses its own`,
-    ],
   ];
   const lease = ({ leaseMs = DEFAULT_LEASE_MS }: StoreCapabilities): string =>
     `${leaseMs.toLocaleString("en-US")} ms, unless a session chooses its own`;

@@ -79,9 +79,7 @@ ${examples(
       if (name === undefined) return await consume(context, topic, options, { source: log, topic });
       await using store = await context.openStore();
       sayWherePositionsAre(context);
-      await consume(context, topic, options, {
-        ...{ source: log, topic, store, consumer: name, strategy: "manual", sharing: "takeover" },
-      });
+      await consume(context, topic, options, { source: log, topic, store, consumer: name, strategy: "manual" });
     });
 }
 
