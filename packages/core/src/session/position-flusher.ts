@@ -286,7 +286,7 @@ export class PositionFlusher {
         const keys = writes.map(({ partition }) => partition.key);
         const known = error instanceof OffsetStoreError ? error : unknownError(store.name, keys, error);
         emit({ type: "flush-failed", keys: this.#failed(writes, known), error: known });
-        return writes.some((write) => this.#matters(write)) ? (failure ?? known) : failure;
+        return writes.some(saysMore) ? (failure ?? known) : failure;
       }
       const again: PartitionWrite[] = [];
       for (const [index, outcome] of outcomes.entries()) {
@@ -294,7 +294,7 @@ export class PositionFlusher {
         if (write === undefined) continue;
         if (outcome.status === "failed") {
           // One that may pass says when to try again.
-          if (this.#matters(write) && (failure === undefined || isFinal(failure))) failure = outcome.error;
+          if (saysMore(write) && (failure === undefined || isFinal(failure))) failure = outcome.error;
           emit({ type: "flush-failed", keys: this.#failed([write], outcome.error), error: outcome.error });
           continue;
         }
@@ -306,11 +306,6 @@ export class PositionFlusher {
     return failure;
   }
 
-  /** Whether it is a failure that a write was not made. */
-  #matters(write: PartitionWrite): boolean {
-    return saysMore(write) || this.#context.options.sharing !== "takeover";
-  }
-
   /** Takes in that partitions could not be written; gives their keys. */
   #failed(writes: readonly PartitionWrite[], error: OffsetStoreError): OffsetKey[] {
     for (const write of writes) {
@@ -319,7 +314,10 @@ export class PositionFlusher {
       // Whoever lets go and has nothing to say writes nothing more, whether or not the store has heard of it: the next claim
       // ends this one. In a group nobody claims what a living member holds: it is tried again.
       if (this.#context.options.sharing === "takeover" || this.#isStopped) this.#context.onReleased(write.partition);
-      else this.#dirty.add(write.partition);
+      else {
+        write.partition.dirtySince = performance.now();
+        this.#dirty.add(write.partition);
+      }
     }
     return writes.map(({ partition }) => partition.key);
   }

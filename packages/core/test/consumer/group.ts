@@ -20,6 +20,8 @@ export interface MemberStore {
   isCut: boolean;
   /** Whether it takes no heartbeats, for good. */
   refusesHeartbeats: boolean;
+  /** Whether it takes no commits, for now. */
+  refusesCommits: boolean;
 }
 
 /** Opens a store as each process has one: over the same records. */
@@ -28,13 +30,15 @@ export function openMemberStore(backend: MemoryBackend): MemberStore {
   const state: MemberStore = {
     isCut: false,
     refusesHeartbeats: false,
+    refusesCommits: false,
     store: new Proxy(inner, {
       get(target, property) {
         const value: unknown = Reflect.get(target, property, target);
         if (typeof value !== "function" || property === "close") return value;
         return (...call: unknown[]): unknown => {
           if (property === "heartbeat" && state.refusesHeartbeats) return Promise.reject(refusal());
-          if (!state.isCut) return Reflect.apply(value as (...all: unknown[]) => unknown, target, call);
+          const isRefused = state.isCut || (property === "commit" && state.refusesCommits);
+          if (!isRefused) return Reflect.apply(value as (...all: unknown[]) => unknown, target, call);
           const error = new OffsetStoreError("the store is away", {
             ...({ code: "UNAVAILABLE", operation: "commit", store: "memory", keys: [] } as const),
           });

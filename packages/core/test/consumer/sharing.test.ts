@@ -59,6 +59,19 @@ test("what is in hand for longer than revokeTimeout is handled again by another,
   expect(second.consumer.position(moved)).toBe(5n);
 });
 
+test("a release that fails is tried again: a living member keeps nothing that it does not read (contract 8.7)", async () => {
+  await using group = new Group(await ordersLog(5, 2));
+  const first = await group.join();
+  await eventually(() => first.handled.length === 10);
+  await first.consumer.flush();
+  first.member.refusesCommits = true;
+  const second = await group.join();
+  await first.events.first("flush-failed");
+  expect(second.consumer.partitions).toEqual([]);
+  first.member.refusesCommits = false;
+  await eventually(() => second.consumer.partitions.length === 1, SETTLED_MS);
+});
+
 test("whoever has nothing to read waits, and takes over at once from a member that closes (contract 8.6)", async () => {
   await using group = new Group(await ordersLog(5, 1));
   const first = await group.join();

@@ -50,19 +50,22 @@ test("release() flushes and lets go of some partitions; they can be claimed agai
   expect(await storedOffset(faulty.inner, keyOf(0))).toBe(8n);
 });
 
-test("a claim that only could not be ended is an event; a position that could not be written rejects (contract 5.2)", async () => {
-  const faulty = createFaultyStore();
-  const events = new EventLog<OffsetSessionEvent>();
-  const idle = await openOffsetSession({ ...options, sharing: "takeover", store: faulty.store, onEvent: events.hear });
-  faulty.commitFault = fail;
-  await idle.close();
-  expect(events.of("flush-failed")).toHaveLength(1);
-  faulty.commitFault = undefined;
-  const busy = await openOffsetSession({ ...options, sharing: "takeover", store: faulty.store, onEvent: events.hear });
-  busy.commit({ partition: 0, offset: 1n });
-  faulty.commitFault = fail;
-  await expect(busy.close()).rejects.toMatchObject({ code: "UNAVAILABLE" });
-});
+test.each(["takeover", "standby"] as const)(
+  "%s: a claim that only could not be ended is an event; a position that could not be written rejects (contract 5.2)",
+  async (sharing) => {
+    const faulty = createFaultyStore();
+    const events = new EventLog<OffsetSessionEvent>();
+    const idle = await openOffsetSession({ ...options, sharing, store: faulty.store, onEvent: events.hear });
+    faulty.commitFault = fail;
+    await idle.close();
+    expect(events.of("flush-failed")).toHaveLength(1);
+    faulty.commitFault = undefined;
+    const busy = await openOffsetSession({ ...options, sharing, store: faulty.store, onEvent: events.hear });
+    busy.commit({ partition: 0, offset: 1n });
+    faulty.commitFault = fail;
+    await expect(busy.close()).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  },
+);
 
 test("closing a session whose claim was taken over and that had nothing to say rejects nothing (contract 5.2)", async () => {
   const faulty = createFaultyStore();

@@ -9,7 +9,7 @@ const EFFORT = Number(process.env["TIDEMARK_TEST_EFFORT"] ?? 1);
 /** The same with results in transactions of the store's own. */
 export function testTransactions(store: SharingOptions["store"]): void {
   it(
-    `transact on ${store} by members that are killed, frozen and cut off: every result is there once (contract 5.27, 8.5)`,
+    `transact on ${store} by members that are killed, frozen and cut off: every result is there once (contract 5.27a, 8.5)`,
     { timeout: 180_000 * EFFORT },
     async ({ skip }) => {
       const seed = randomInt(2 ** 31);

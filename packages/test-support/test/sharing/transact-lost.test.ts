@@ -6,7 +6,7 @@ import { openLocalLog } from "@tidemark/source-local";
 import { openSqliteStore } from "@tidemark/store-sqlite";
 import { expect, onTestFinished, test } from "vitest";
 
-test("a partition of a group that is lost while a transaction is open: nothing of it is stored, and the member goes on (contract 5.27, 8.6)", async () => {
+test("a partition of a group that is lost while a transaction is open: nothing of it is stored, and the member goes on (contract 5.27d, 8.6)", async () => {
   const folder = mkdtempSync(join(tmpdir(), "tidemark-lost-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, "tidemark.db");
