@@ -48,7 +48,7 @@ try {
   if (first.signal !== "SIGKILL") throw new Error("the first process ended before it could be killed: use more lines");
   if (missed > 0 || wrong.length > 0) throw new Error("records were lost or changed; please report this");
   say("");
-  process.stdout.write(await tidemark.run(["consumer", "list"]));
+  process.stdout.write(await tidemark.run(["consumer", "list", "--partitions"]));
 } finally {
   await rm(folder, { recursive: true });
 }

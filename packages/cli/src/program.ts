@@ -22,9 +22,9 @@ import { addTopicCreateCommand } from "./commands/topic/create.ts";
 import { addTopicDeleteCommand } from "./commands/topic/delete.ts";
 import { addTopicDescribeCommand } from "./commands/topic/describe.ts";
 import { addTopicListCommand } from "./commands/topic/list.ts";
+import { say } from "./context/standard-streams.ts";
 import { oneLine } from "./failure/report-failure.ts";
 import { outputFormats } from "./output/output-format.ts";
-import { withoutSecrets } from "./text/secrets.ts";
 
 /** Makes the whole command line. Only what defines it is loaded; a command loads what it needs when it runs. */
 export function createProgram(): Command {
@@ -42,7 +42,7 @@ function createCommands(): Command {
     .helpCommand(false)
     .exitOverride()
     .configureOutput({
-      outputError: (text, write) => write(`tidemark: ${withoutSecrets(oneLine(text).replace(/^error: /, ""))}\n`),
+      outputError: (text) => say(`tidemark: ${oneLine(text).replace(/^error: /, "")}`),
     })
     .option("--store <url>", "where positions are kept, or TIDEMARK_STORE (default: a SQLite file in your data folder)")
     .option("--namespace <name>", 'which positions of the store, or TIDEMARK_NAMESPACE (default: "tidemark")')

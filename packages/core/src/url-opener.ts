@@ -23,6 +23,11 @@ export interface StoreUrlOpener {
   readonly usage: string;
   /** Opens the store; a URL that makes no sense is a `TypeError`. The store owns what it opened. */
   open(url: string, options?: StoreUrlOptions): Promise<OffsetStore>;
+  /**
+   * Tells whether there is anything at the URL yet, where opening it would make it: a command that only reads then does not, so that
+   * a mistyped name does not look like an empty store. Absent: opening makes nothing.
+   */
+  exists?(url: string): Promise<boolean>;
 }
 
 /** What a log is opened with when it is named by a URL. */

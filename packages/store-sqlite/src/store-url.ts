@@ -1,4 +1,7 @@
+import { existsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import type { StoreUrlOpener } from "@tidemark/core";
+import { IN_MEMORY } from "./connection.ts";
 import { openSqliteStore } from "./open-sqlite-store.ts";
 
 /**
@@ -11,6 +14,11 @@ export const storeUrl: StoreUrlOpener = Object.freeze({
   async open(url, options = {}) {
     const { file, synchronous } = parse(url);
     return openSqliteStore({ ...options, file, ...(synchronous !== undefined && { synchronous }) });
+  },
+  async exists(url) {
+    const { file } = parse(url);
+    // Where its folder is missing, opening says so.
+    return file === IN_MEMORY || existsSync(file) || !existsSync(dirname(resolve(file)));
   },
 } satisfies StoreUrlOpener);
 

@@ -1,3 +1,5 @@
+import { removePassingLine, showPassingLine } from "../context/standard-streams.ts";
+
 /** Shows on a terminal how far a command is. */
 export interface Progress {
   /** Says how many are done. */
@@ -26,17 +28,13 @@ export function reportProgress(doing: string, options: ProgressOptions = {}): Pr
   const { noun = "record", isShownItself = false } = options;
   if (!process.stderr.isTTY || (process.stdout.isTTY && isShownItself)) return SILENT;
   let shownAt = performance.now();
-  let isShown = false;
   return {
     update(count) {
       const now = performance.now();
       if (now - shownAt < STEP_MS) return;
       shownAt = now;
-      isShown = true;
-      process.stderr.write(`\r${count} ${noun}s ${doing}`);
+      showPassingLine(`${count} ${noun}s ${doing}`);
     },
-    end() {
-      if (isShown) process.stderr.write("\r\u001b[K");
-    },
+    end: removePassingLine,
   };
 }

@@ -16,8 +16,10 @@ import { storeEventMessage } from "./store-event-message.ts";
 /** What a command works with. */
 export interface CommandContext {
   readonly settings: Settings;
-  /** Opens the store that the settings name; the command disposes of it. */
+  /** Opens the store that the settings name, and makes it where it makes one; the command disposes of it. */
   openStore(): Promise<OffsetStore>;
+  /** The same for a command that only reads: a store that is named and not there is a failure, and is not made. */
+  openStoreThatIsThere(): Promise<OffsetStore>;
   /** Opens the log that the settings name; the command disposes of it. */
   openLog(): Promise<LogSource>;
   /** Writes data to standard output in the format asked for. */
@@ -38,14 +40,17 @@ export async function contextOf(command: Command): Promise<CommandContext> {
     said.add(message);
     sayWithHelp(message);
   };
+  const openStore = async (mustExist: boolean): Promise<OffsetStore> => {
+    const { openStoreByUrl } = await import("../registry/store-registry.ts");
+    const { store, namespace } = settings;
+    const url = store ?? `sqlite:${await defaultFile(settings)}`;
+    const options = { onEvent, mustExist: mustExist && store !== undefined };
+    return await openStoreByUrl(url, { ...options, ...(namespace !== undefined && { namespace }) }, sources);
+  };
   return {
     settings,
-    async openStore() {
-      const { openStoreByUrl } = await import("../registry/store-registry.ts");
-      const url = settings.store ?? `sqlite:${await defaultFile(settings)}`;
-      const { namespace } = settings;
-      return await openStoreByUrl(url, { onEvent, ...(namespace !== undefined && { namespace }) }, sources);
-    },
+    openStore: () => openStore(false),
+    openStoreThatIsThere: () => openStore(true),
     async openLog() {
       const { openLogByUrl } = await import("../registry/log-registry.ts");
       const { logOptions, configFolder: folder } = settings;

@@ -1,9 +1,15 @@
+import { styleText } from "node:util";
 import { BrokenPipe } from "../failure/broken-pipe.ts";
 import { withoutSecrets } from "../text/secrets.ts";
+import { visibleLines } from "../text/visible-text.ts";
+
+/** Whether a line stands at the terminal that what comes next takes the place of. */
+let isPassingLineShown = false;
 
 /** Resolves when the text is handed over to the system; rejects with {@link BrokenPipe} when nobody reads any more. */
 export async function writeToStandardOutput(chunk: string | Uint8Array): Promise<void> {
   if (chunk.length === 0) return;
+  removePassingLine();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   process.stdout.write(chunk, (error) => (error ? reject(isBrokenPipe(error) ? new BrokenPipe() : error) : resolve()));
   await promise;
@@ -13,9 +19,34 @@ function isBrokenPipe(error: Error): boolean {
   return "code" in error && error.code === "EPIPE";
 }
 
-/** Says something to the person at the terminal, never a password. Standard output is for data alone. */
+/**
+ * Says something to the person at the terminal, never a password, and nothing that the terminal takes for a command: names may
+ * have any character. Standard output is for data alone.
+ */
 export function say(line: string): void {
-  process.stderr.write(`${withoutSecrets(line)}\n`);
+  removePassingLine();
+  process.stderr.write(`${withColour(visibleLines(withoutSecrets(line)))}\n`);
+}
+
+/** Where the terminal has colour, and `NO_COLOR` is not set, what went wrong is found at a glance. */
+function withColour(line: string): string {
+  const style = (format: "red" | "yellow") => (start: string) =>
+    styleText(format, start, { stream: process.stderr, validateStream: true });
+  return line.replace(/^tidemark:/, style("red")).replace(/^warning:/, style("yellow"));
+}
+
+/** Shows on the terminal a line that the next one takes the place of, whatever that is and wherever it comes from. */
+export function showPassingLine(line: string): void {
+  removePassingLine();
+  process.stderr.write(line);
+  isPassingLineShown = true;
+}
+
+/** Removes it. */
+export function removePassingLine(): void {
+  if (!isPassingLineShown) return;
+  isPassingLineShown = false;
+  process.stderr.write("\r\u001b[K");
 }
 
 /** Resolves when everything said is handed over to the system, so that the process may end. */

@@ -1,3 +1,4 @@
+import { styleText } from "node:util";
 import { visibleText } from "../text/visible-text.ts";
 
 /** What stands for nothing in a table. */
@@ -9,7 +10,7 @@ const GAP = "   ";
 /** Each of these is one column wide on a terminal; most names and all numbers are made of them. */
 const PLAIN = /^[ -~]*$/;
 
-/** Writes rows under their headings as aligned columns without lines, each row on a line of its own. */
+/** Writes rows under their headings as aligned columns without lines, each row on a line of its own; the headings bold where the terminal can. */
 export async function formatTable(headings: readonly string[], rows: readonly (readonly string[])[]): Promise<string> {
   // It knows how wide a character is on a terminal: names may be Chinese, or emoji. Loaded when it is needed.
   const { default: stringWidth } = await import("string-width");
@@ -20,5 +21,7 @@ export async function formatTable(headings: readonly string[], rows: readonly (r
     for (const [column, cell] of line.entries()) widths[column] = Math.max(widths[column] ?? 0, widthOf(cell));
   }
   const pad = (cell: string, column: number): string => cell + " ".repeat((widths[column] ?? 0) - widthOf(cell));
-  return lines.map((line) => `${line.map(pad).join(GAP).trimEnd()}\n`).join("");
+  const [first = "", ...rest] = lines.map((line) => line.map(pad).join(GAP).trimEnd());
+  const heading = styleText("bold", first, { stream: process.stdout, validateStream: true });
+  return [heading, ...rest].map((line) => `${line}\n`).join("");
 }

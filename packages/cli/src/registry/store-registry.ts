@@ -24,13 +24,22 @@ export const storeRegistry: UrlRegistry<StoreUrlOpener> = {
   usage: "sqlite:FILE, memory:, postgres://HOST, redis://HOST, mongodb://HOST or s3://BUCKET/PREFIX",
 };
 
+/** What a store is opened with. */
+export interface OpenStoreOptions extends StoreUrlOptions {
+  /** A store that is not there is not made. */
+  readonly mustExist: boolean;
+}
+
 /** Opens the store that a URL names. */
 export async function openStoreByUrl(
   url: string,
-  options: StoreUrlOptions,
+  { mustExist, ...options }: OpenStoreOptions,
   sources: PluginSources,
 ): Promise<OffsetStore> {
   const opener = await findUrlOpener(storeRegistry, url, sources);
+  if (mustExist && (await withUsageErrors(async () => opener.exists?.(url))) === false) {
+    throw new CommandFailure(`there is no store at ${url}; check the name, or where you are`);
+  }
   try {
     return await withUsageErrors(() => opener.open(url, options));
   } catch (error) {

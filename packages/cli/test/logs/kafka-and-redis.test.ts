@@ -162,7 +162,10 @@ function lines(from: number, to: number): string {
 }
 
 async function storedOffsets({ out }: Workspace): Promise<Record<string, number>> {
-  const records = JSON.parse(await out("consumer list -O json")) as { consumer: string; nextOffset?: string }[];
+  const records = JSON.parse(await out("consumer list --partitions -O json")) as {
+    consumer: string;
+    nextOffset?: string;
+  }[];
   return Object.fromEntries(records.map(({ consumer, nextOffset }) => [consumer, Number(nextOffset ?? -1)]));
 }
 

@@ -91,7 +91,9 @@ await describeWithServer("kafka", (server) => {
       const { code, stderr } = await consumer.ended;
       expect(code).toBe(1);
       expect(stderr).toContain(`there is no topic "${topic}"`);
-      expect(JSON.parse(await workspace.out("consumer list -O json"))).toMatchObject([{ topic, nextOffset: "2" }]);
+      expect(JSON.parse(await workspace.out("consumer list --partitions -O json"))).toMatchObject([
+        { topic, nextOffset: "2" },
+      ]);
     },
   );
 });

@@ -15,7 +15,9 @@ await describeWithServer("kafka", (server) => {
     const seen = await first.lines(100);
     expect(seen).toEqual(numbers(0, 100));
     await expect
-      .poll(async () => JSON.parse(await workspace.out("consumer list -O json")) as unknown, { timeout: 20_000 })
+      .poll(async () => JSON.parse(await workspace.out("consumer list --partitions -O json")) as unknown, {
+        timeout: 20_000,
+      })
       .toMatchObject([{ consumer: "c1", topic, partition: 0, nextOffset: "100" }]);
     first.kill("SIGKILL");
     await first.ended;
@@ -24,18 +26,20 @@ await describeWithServer("kafka", (server) => {
     expect((await workspace.out(`consume ${topic} -c c1 --until-end`)).trimEnd().split("\n")).toEqual(
       numbers(100, 150),
     );
-    const list = await workspace.out("consumer list");
+    const list = await workspace.out("consumer list --partitions");
     expect(list).toMatch(new RegExp(`^c1 +${topic} +0 +150 +0 +23 hr`, "m"));
 
     await workspace.out(`produce ${topic}`, "a\nb\nc\n");
-    expect(JSON.parse(await workspace.out("consumer list -O json"))).toMatchObject([{ nextOffset: "150", lag: "3" }]);
+    expect(JSON.parse(await workspace.out("consumer list --partitions -O json"))).toMatchObject([
+      { nextOffset: "150", lag: "3" },
+    ]);
     expect(JSON.parse(await workspace.out("consumer describe c1 -O json"))).toMatchObject([{ lag: "3" }]);
 
     expect(await workspace.out(`topic describe ${topic}`)).toContain("- c1/0");
     expect(await workspace.out("topic list")).not.toContain("__tidemark");
     expect(await workspace.out("topic list --all")).toContain("__tidemark_topic_settings");
     await workspace.out(`topic delete ${topic}`);
-    expect(await workspace.out("consumer list -O json")).toBe("[]\n");
+    expect(await workspace.out("consumer list --partitions -O json")).toBe("[]\n");
     expect(await workspace.run(["consume", topic, "-c", "c1", "--until-end"])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining(`there is no topic "${topic}"`) as unknown,

@@ -285,7 +285,7 @@ test("a password that is typed in the wrong place is not repeated", async () => 
 test("nothing was lost or made by all this", async () => {
   expect(existsSync(join(workspace.folder, "mis"))).toBe(false);
   expect(JSON.parse(await workspace.out("topic list --all -O json"))).toMatchObject([{ name: "t", partitions: 2 }]);
-  expect(JSON.parse(await workspace.out("consumer list -O json"))).toMatchObject([
+  expect(JSON.parse(await workspace.out("consumer list --partitions -O json"))).toMatchObject([
     { consumer: "stored", topic: "t", partition: 0, nextOffset: "2" },
   ]);
 });

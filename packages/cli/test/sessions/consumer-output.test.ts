@@ -21,9 +21,9 @@ test("a consumer is described, listed as JSON and as YAML, with the names of the
     updatedAt: time,
     expiresAt: time,
   };
-  expect(JSON.parse(await out("consumer list -O json"))).toEqual([position]);
+  expect(JSON.parse(await out("consumer list --partitions -O json"))).toEqual([position]);
   expect(JSON.parse(await out("consumer describe c1 -O json"))).toEqual([position]);
-  expect(await out("consumer list --output yaml")).toMatch(
+  expect(await out("consumer list --partitions --output yaml")).toMatch(
     /^- consumer: c1\n {2}topic: t\n {2}partition: 0\n {2}nextOffset: "2"\n {2}lag: "1"\n {2}metadata: ""\n {2}epoch: \d+\n {2}ttl: 86400000\n {2}committedAt: /,
   );
   expect(await out("consumer describe c1 --topic t")).toMatch(
@@ -34,15 +34,15 @@ test("a consumer is described, listed as JSON and as YAML, with the names of the
 test("an empty list is [] for programs, and nothing on standard output for people", async () => {
   await using workspace = await createWorkspace();
   const { out, run } = workspace;
-  expect(await out("consumer list -O json")).toBe("[]\n");
-  expect(await out("consumer list -O yaml")).toBe("[]\n");
+  expect(await out("consumer list --partitions -O json")).toBe("[]\n");
+  expect(await out("consumer list --partitions -O yaml")).toBe("[]\n");
   expect(await run(["consumer", "list"])).toEqual({
     code: 0,
     stdout: "",
     // Who forgot to name a store learns which one this is.
     stderr: expect.stringMatching(/^no consumers in \/.+\/tidemark\.db; --store names another place\n$/) as unknown,
   });
-  expect(await run(["consumer", "list", "--store", "sqlite:other.db"])).toMatchObject({ stderr: "no consumers\n" });
+  expect(await run(["consumer", "list", "--store", "memory:"])).toMatchObject({ stderr: "no consumers\n" });
   expect(await run(["topic", "list"])).toEqual({ code: 0, stdout: "", stderr: "no topics\n" });
 });
 
@@ -57,10 +57,10 @@ test.each([
   const { out, run } = workspace;
   await out("topic create t");
   await out("consume t -c c1 --until-end");
-  const listed = await run(["consumer", "list", "--log", log]);
+  const listed = await run(["consumer", "list", "--partitions", "--log", log]);
   expect(listed).toMatchObject({ code: 0, stderr: warning });
   expect(listed.stdout).toMatch(/^CONSUMER .*\nc1 +t +0 +0 +- +- +\S+\n$/);
-  expect(JSON.parse(await out(`consumer list -O json --log ${log}`))).not.toHaveProperty("0.lag");
+  expect(JSON.parse(await out(`consumer list --partitions -O json --log ${log}`))).not.toHaveProperty("0.lag");
   expect(await run(["consumer", "describe", "c1", "--log", log])).toMatchObject({ code: 0, stderr: warning });
 });
 
@@ -85,11 +85,14 @@ test("names that are odd are kept whole, and cannot break the table", async () =
   await out("topic create t");
   expect((await run(["consume", "t", "--until-end", "-c", name])).code).toBe(0);
   await out("consume t -c plain --until-end");
-  const [header, , odd] = (await out("consumer list")).split("\n");
+  const [header, , odd] = (await out("consumer list --partitions")).split("\n");
   // Two characters, each as wide as two: the next column stands where its heading stands.
   expect(odd?.indexOf(" t ")).toBe((header?.indexOf("TOPIC") ?? 0) - 3);
   expect(odd).toContain("日本\\n\\u001b[31m/..:%*{}");
-  expect(JSON.parse(await out("consumer list -O json"))).toMatchObject([{ consumer: "plain" }, { consumer: name }]);
+  expect(JSON.parse(await out("consumer list --partitions -O json"))).toMatchObject([
+    { consumer: "plain" },
+    { consumer: name },
+  ]);
   expect((await run(["consumer", "delete", name])).stdout).toBe(
     `consumer ${JSON.stringify(name)} on topic "t" partition "0" deleted\n`,
   );

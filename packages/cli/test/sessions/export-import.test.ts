@@ -65,7 +65,7 @@ test("what is exported and imported is the same, whatever its names, offsets, me
   expect(sorted((await run(["consumer", "export", "--store", "sqlite:b.db"])).stdout)).toEqual(sorted(input));
   // The answer of an import is one that can be imported, too; and so is a list.
   expect(await importInto(workspace, copied.stdout, "--store", "sqlite:c.db", "--execute")).toMatchObject({ code: 0 });
-  const listed = await run(["consumer", "list", "--store", "sqlite:c.db", "-O", "json"]);
+  const listed = await run(["consumer", "list", "--partitions", "--store", "sqlite:c.db", "-O", "json"]);
   expect(await importInto(workspace, listed.stdout, "--store", "sqlite:c.db", "--execute")).toMatchObject({
     code: 0,
     stderr: "6 positions: 6 the same already\n0 positions written\n",
@@ -168,7 +168,7 @@ test("a plan writes nothing; what is there already decides, and the same import 
   });
   expect(await out("consumer export")).toBe(before);
   expect(await importInto(workspace, input, "--execute")).toMatchObject({ code: 0 });
-  expect(JSON.parse(await out("consumer list -O json"))).toMatchObject([
+  expect(JSON.parse(await out("consumer list --partitions -O json"))).toMatchObject([
     { nextOffset: "7" },
     { nextOffset: "5" },
     { nextOffset: "5" },
@@ -188,7 +188,7 @@ test("a plan writes nothing; what is there already decides, and the same import 
     "1 the same already",
   );
   await importInto(workspace, "t,3,2\n", "--consumer", "c1", "--execute");
-  expect((JSON.parse(await out("consumer list -O json")) as unknown[])[3]).toMatchObject({
+  expect((JSON.parse(await out("consumer list --partitions -O json")) as unknown[])[3]).toMatchObject({
     nextOffset: "2",
     metadata: "",
     ttl: 3_600_000,
@@ -223,7 +223,7 @@ test("a reset's plan can be kept, and written later", async () => {
   await writeFile(join(folder, "plan.json"), await out("consumer reset c1 -t t --to-offset 1 -O json"));
   expect((await run("consumer import plan.json --execute".split(" "))).stderr).toContain("1 new, 1 ahead of the input");
   await out("consumer import plan.json --execute --overwrite");
-  expect(JSON.parse(await out("consumer list -O json"))).toMatchObject([
+  expect(JSON.parse(await out("consumer list --partitions -O json"))).toMatchObject([
     { nextOffset: "1", ttl: 86_400_000 },
     { nextOffset: "1", ttl: 86_400_000 },
   ]);

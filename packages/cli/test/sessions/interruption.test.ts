@@ -3,7 +3,10 @@ import { expect, test } from "vitest";
 import { createWorkspace, eventually, numberedLines, type Workspace } from "../support/workspace.ts";
 
 async function storedOffset({ out }: Workspace, consumer: string): Promise<number> {
-  const positions = JSON.parse(await out("consumer list -O json")) as { consumer: string; nextOffset?: string }[];
+  const positions = JSON.parse(await out("consumer list --partitions -O json")) as {
+    consumer: string;
+    nextOffset?: string;
+  }[];
   return Number(positions.find((position) => position.consumer === consumer)?.nextOffset ?? -1);
 }
 

@@ -27,11 +27,11 @@ test("JSON has one object a line, YAML one document a record", async () => {
       .split("\n")
       .map((line) => JSON.parse(line) as unknown),
   ).toEqual([
-    { key: "k", value: "v=w", partition: 0, offset: "0", timestamp },
-    { key: null, value: "no key", partition: 0, offset: "1", timestamp },
+    { topic: "t", key: "k", value: "v=w", partition: 0, offset: "0", timestamp, headers: [] },
+    { topic: "t", key: null, value: "no key", partition: 0, offset: "1", timestamp, headers: [] },
   ]);
   expect(await out("consume t -O yaml -n 1")).toMatch(
-    /^---\nkey: k\nvalue: v=w\npartition: 0\noffset: "0"\ntimestamp: \d{4}-\S+Z\n$/,
+    /^---\ntopic: t\nkey: k\nvalue: v=w\npartition: 0\noffset: "0"\ntimestamp: "?\d{4}-\S+Z"?\nheaders: \[\]\n$/,
   );
 });
 

@@ -43,22 +43,22 @@ test("a third party's store and log are found by the names of their packages", a
   await out("topic create t --log foo:l");
   await out("produce t --log foo:l", "a\n");
   expect(await out("consume t -c c1 --until-end --log foo:l --store foo:s")).toBe("a\n");
-  expect(JSON.parse(await out("consumer list -O json --log foo:l --store foo:s"))).toMatchObject([
+  expect(JSON.parse(await out("consumer list --partitions -O json --log foo:l --store foo:s"))).toMatchObject([
     { consumer: "c1", nextOffset: "1", lag: "0" },
   ]);
-  expect(JSON.parse(await out("consumer list -O json"))).toEqual([]);
+  expect(JSON.parse(await out("consumer list --partitions -O json"))).toEqual([]);
 });
 
 test("a package of any name is found by option, environment or config file", async () => {
   await using workspace = await createWorkspace();
   const { out, run } = workspace;
   await install(workspace, "@acme/positions", storePackage("acme+db"));
-  const list = ["consumer", "list", "-O", "json", "--store", "acme+db:s"];
+  const list = ["consumer", "list", "--partitions", "-O", "json", "--store", "acme+db:s"];
   expect((await run(list)).code).toBe(2);
   expect(await run([...list, "--plugin", "@acme/positions"])).toMatchObject({ code: 0, stdout: "[]\n" });
   expect(await run(list, { environment: { TIDEMARK_PLUGINS: "@acme/positions" } })).toMatchObject({ code: 0 });
   await writeFile(join(workspace.folder, "tidemark.json"), '{ "plugins": ["@acme/positions"], "store": "acme+db:s" }');
-  expect(await out("consumer list -O json")).toBe("[]\n");
+  expect(await out("consumer list --partitions -O json")).toBe("[]\n");
 });
 
 test("a package that is no store, or breaks, is named", async () => {
@@ -80,7 +80,7 @@ test("a package that is no store, or breaks, is named", async () => {
 test("a package of ours that is installed next to the user's own is used", async () => {
   await using workspace = await createWorkspace();
   await install(workspace, "@tidemark/store-redis", storePackage("redis"));
-  const finished = await workspace.run(["consumer", "list", "-O", "json", "--store", "redis:s"], {
+  const finished = await workspace.run(["consumer", "list", "--partitions", "-O", "json", "--store", "redis:s"], {
     environment: withoutPackages("@tidemark/store-redis"),
   });
   expect(finished).toEqual({ code: 0, stdout: "[]\n", stderr: "" });
@@ -111,7 +111,7 @@ test("what a store warns of is said once, on standard error", async () => {
     storeThat(`options.onEvent(${warning}); options.onEvent(${retry}); options.onEvent(${warning});`),
   );
   const said = "warning: foo store: positions can be evicted; set maxmemory-policy\n";
-  const list = ["consumer", "list", "-O", "json", "--store", "foo:x"];
+  const list = ["consumer", "list", "--partitions", "-O", "json", "--store", "foo:x"];
   expect(await workspace.run(list)).toEqual({ code: 0, stdout: "[]\n", stderr: said });
   expect(await workspace.run([...list, "--verbose"])).toEqual({
     code: 0,

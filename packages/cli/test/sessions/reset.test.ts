@@ -19,7 +19,7 @@ interface Row {
 }
 
 async function positions({ out }: Workspace): Promise<Record<string, string | undefined>> {
-  const found = JSON.parse(await out("consumer list -O json")) as Row[];
+  const found = JSON.parse(await out("consumer list --partitions -O json")) as Row[];
   return Object.fromEntries(found.map(({ topic, partition, nextOffset }) => [`${topic}/${partition}`, nextOffset]));
 }
 
@@ -79,12 +79,9 @@ test("without a topic all positions of the consumer move, and those of others st
   await out("consume t1 -c c10 --all --until-end");
   await out("consumer reset c1 --to-earliest --execute");
   expect(
-    (JSON.parse(await out("consumer list -O json")) as Row[]).map(({ consumer, topic, partition, nextOffset }) => [
-      consumer,
-      topic,
-      partition,
-      nextOffset,
-    ]),
+    (JSON.parse(await out("consumer list --partitions -O json")) as Row[]).map(
+      ({ consumer, topic, partition, nextOffset }) => [consumer, topic, partition, nextOffset],
+    ),
   ).toEqual([
     ["c1", "t1", 0, "0"],
     ["c1", "t2", 1, "0"],
@@ -211,7 +208,7 @@ test("of many, those before a failure are written and told, and the same command
   await using workspace = await createWorkspace();
   const { out, run, folder } = workspace;
   await out("topic create t --partitions 2500");
-  await out("consumer list");
+  await out("consumer list --partitions");
   const file = join(folder, "data", "tidemark", "tidemark.db");
   using database = new DatabaseSync(file);
   const fails = "WHEN NEW.partition = 1500 BEGIN SELECT RAISE(ABORT, 'not now'); END";

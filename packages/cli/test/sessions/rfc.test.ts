@@ -16,7 +16,7 @@ test("a consumer reads two partitions, another all of them, and each has its own
   const all = await out("consume my-topic --consumer c2 --all --until-end");
   expect(all.trimEnd().split("\n").toSorted()).toEqual(["a", "b", "c", "d"]);
 
-  const rows = cells(await out("consumer list"));
+  const rows = cells(await out("consumer list --partitions"));
   expect(rows[0]).toEqual(["CONSUMER", "TOPIC", "PARTITION", "OFFSET", "LAG", "TTL", "OWNER"]);
   expect(rows.slice(1).map((row) => row.slice(0, 6))).toEqual([
     ["c1", "my-topic", "0", "2", "0", "-"],
@@ -27,7 +27,7 @@ test("a consumer reads two partitions, another all of them, and each has its own
   ]);
 
   await out("produce my-topic --partition 1", "e\n");
-  expect(cells(await out("consumer list")).map((row) => row[4])).toEqual(["LAG", "0", "1", "0", "1", "0"]);
+  expect(cells(await out("consumer list --partitions")).map((row) => row[4])).toEqual(["LAG", "0", "1", "0", "1", "0"]);
   expect(await out("consume my-topic -c c1 -p 0 -p 1 --until-end")).toBe("e\n");
 });
 
@@ -43,7 +43,7 @@ test("the first consume makes a consumer, at partition 0, and says that there ar
     stderr: 'topic "my-topic" has 2 partitions: reading partition 0 only, --all reads every one\n',
   });
   expect(
-    cells(await out("consumer list"))
+    cells(await out("consumer list --partitions"))
       .slice(1)
       .map((row) => row.slice(0, 5)),
   ).toEqual([["c1", "my-topic", "0", "1", "0"]]);
@@ -81,7 +81,7 @@ test("consumers are deleted by name, by topic and by partition, and what is dele
       2,
     )}\n`,
   );
-  expect(cells(await out("consumer list")).map((row) => row[0])).toEqual(["CONSUMER", "c10", "c10"]);
+  expect(cells(await out("consumer list --partitions")).map((row) => row[0])).toEqual(["CONSUMER", "c10", "c10"]);
 });
 
 test("a topic is described with its consumers, and deleted with them; its namesake keeps its own", async () => {
@@ -127,7 +127,7 @@ test("a topic is described with its consumers, and deleted with them; its namesa
     stderr: 'tidemark: there is no topic "my-topic1", and no consumer has a position on it\n',
   });
   expect(
-    cells(await out("consumer list"))
+    cells(await out("consumer list --partitions"))
       .slice(1)
       .map((row) => row.slice(0, 4)),
   ).toEqual([["c1", "my-topic10", "0", "0"]]);

@@ -59,8 +59,8 @@ test("namespaces do not see each other's positions", async () => {
   await out("topic create t");
   await out("consume t -c c1 --until-end --namespace one");
   const environment = { TIDEMARK_NAMESPACE: "one" };
-  expect(await out("consumer list -O json")).toBe("[]\n");
-  expect((await run(["consumer", "list", "-O", "json"], { environment })).stdout).toContain('"c1"');
+  expect(await out("consumer list --partitions -O json")).toBe("[]\n");
+  expect((await run(["consumer", "list", "--partitions", "-O", "json"], { environment })).stdout).toContain('"c1"');
 });
 
 test("global options stand before or after the command", async () => {

@@ -12,7 +12,7 @@ interface Position {
 const HOUR_MS = 3_600_000;
 
 async function positions({ out }: Workspace): Promise<Position[]> {
-  return JSON.parse(await out("consumer list -O json")) as Position[];
+  return JSON.parse(await out("consumer list --partitions -O json")) as Position[];
 }
 
 async function ttls(workspace: Workspace): Promise<Record<string, number | undefined>> {
@@ -28,7 +28,7 @@ test("a TTL is given with the topic, when consuming, and afterwards", async () =
   await out("consume my-topic -c own --ttl 20m --until-end");
   await out("consume my-topic -c forever --ttl none --until-end");
   expect(await ttls(workspace)).toEqual({ inherits: 24 * HOUR_MS, own: 1_200_000, forever: undefined });
-  expect(cells(await out("consumer list")).map((row) => row[5])).toEqual(["TTL", "-", "23 hr", "19 min"]);
+  expect(cells(await out("consumer list --partitions")).map((row) => row[5])).toEqual(["TTL", "-", "23 hr", "19 min"]);
 
   // Neither the topic's nor nothing: what is stored stays.
   await out("consume my-topic -c own --until-end");
@@ -86,7 +86,9 @@ test("a topic's new TTL that got half-way is passed on by the same command again
   database.exec("DROP TRIGGER dies");
 
   expect(await out(command)).toBe('topic "my-topic" altered\n');
-  expect(JSON.parse(await out("--store sqlite:store.db consumer list -O json"))).toMatchObject([{ ttl: 36 * HOUR_MS }]);
+  expect(JSON.parse(await out("--store sqlite:store.db consumer list --partitions -O json"))).toMatchObject([
+    { ttl: 36 * HOUR_MS },
+  ]);
 });
 
 test("what the log refuses leaves the positions' TTL as it is", async () => {

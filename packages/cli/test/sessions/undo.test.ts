@@ -13,7 +13,7 @@ const TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) a
 const AGO = expect.stringMatching(/^operator, \d+ (sec|min) ago$/) as unknown;
 
 async function positions({ out }: Workspace): Promise<Record<string, string | undefined>> {
-  const found = JSON.parse(await out("consumer list -O json")) as {
+  const found = JSON.parse(await out("consumer list --partitions -O json")) as {
     readonly topic: string;
     readonly partition: number;
     readonly nextOffset?: string;
@@ -34,23 +34,23 @@ test("a reset is shown: where the position was, why it was moved, and when", asy
   await out("topic create t --partitions 2");
   await out("produce t", numberedLines(1, 6));
   await out("consume t -c c1 --all --until-end");
-  expect(cells(await out("consumer list"))[0]).toEqual([
+  expect(cells(await out("consumer list --partitions"))[0]).toEqual([
     ...["CONSUMER", "TOPIC", "PARTITION", "OFFSET", "LAG", "TTL", "OWNER"],
   ]);
   await out("consumer reset c1 -t t -p 1 --to-earliest --execute");
   // The column is there as soon as one position has something for it.
-  expect(cells(await out("consumer list"))).toEqual([
+  expect(cells(await out("consumer list --partitions"))).toEqual([
     ["CONSUMER", "TOPIC", "PARTITION", "OFFSET", "LAG", "TTL", "OWNER", "RESET FROM"],
     ["c1", "t", "0", "3", "0", "-", "-", "-"],
     ["c1", "t", "1", "0", "3", "-", "-", expect.stringMatching(/^3 \(operator, \d+ (sec|min) ago\)$/)],
   ]);
   const resetFrom = { nextOffset: "3", reason: "operator", at: TIME };
-  for (const command of ["consumer list -O json", "consumer describe c1 -O json"]) {
+  for (const command of ["consumer list --partitions -O json", "consumer describe c1 -O json"]) {
     const [untouched, moved] = JSON.parse(await out(command)) as object[];
     expect(untouched).not.toHaveProperty("resetFrom");
     expect(moved).toMatchObject({ partition: 1, nextOffset: "0", resetFrom });
   }
-  expect(await out("consumer list -O yaml")).toMatch(
+  expect(await out("consumer list --partitions -O yaml")).toMatch(
     /^ {2}resetFrom:\n {4}nextOffset: "3"\n {4}reason: operator\n {4}at: \S+$/m,
   );
   const described = await out("consumer describe c1");
@@ -60,11 +60,11 @@ test("a reset is shown: where the position was, why it was moved, and when", asy
   );
   // As with all times, it stays in the store that it is of; what shows it can be imported all the same.
   expect(await out("consumer export")).not.toContain("resetFrom");
-  const listed = await out("consumer list -O json");
+  const listed = await out("consumer list --partitions -O json");
   expect(await run("consumer import --store sqlite:other.db --execute".split(" "), { input: listed })).toMatchObject({
     code: 0,
   });
-  expect(await out("consumer list -O json --store sqlite:other.db")).not.toContain("resetFrom");
+  expect(await out("consumer list --partitions -O json --store sqlite:other.db")).not.toContain("resetFrom");
 });
 
 test("an undo is planned, then goes back; a second one takes that back", async () => {
@@ -110,7 +110,7 @@ test("an undo is planned, then goes back; a second one takes that back", async (
     },
   ]);
   expect(await positions(workspace)).toEqual({ "t/0": "6", "t/1": "3" });
-  expect(await out("consumer list -O json")).toContain('"ttl": 86400000');
+  expect(await out("consumer list --partitions -O json")).toContain('"ttl": 86400000');
   expect(await out("consume t -c c1 --all --until-end")).toBe("8\n10\n12\n");
 });
 
@@ -190,7 +190,7 @@ test("nothing to undo is a failure that says why", async () => {
   await store.claim([{ key, token: "token", owner: "somebody" }]);
   await store.reset([{ key, nextOffset: 0n }]);
   expect(
-    cells(await out("consumer list"))
+    cells(await out("consumer list --partitions"))
       .at(-1)
       ?.at(-1),
   ).toMatch(/^- \(operator, \d+ (sec|min) ago\)$/);
@@ -209,7 +209,7 @@ test("a reset policy's reset is undone, with a warning where the log does not ha
   await out("produce t", numberedLines(1, 3));
   await run("consumer import -c c1 --execute".split(" "), { input: "t,0,99\n" });
   await out("consume t -c c1 --until-end");
-  expect(JSON.parse(await out("consumer list -O json"))).toMatchObject([
+  expect(JSON.parse(await out("consumer list --partitions -O json"))).toMatchObject([
     { nextOffset: "3", resetFrom: { nextOffset: "99", reason: "beyond-log", at: TIME } },
   ]);
   expect(await run("consumer reset c1 --undo".split(" "))).toMatchObject({

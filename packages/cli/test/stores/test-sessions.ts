@@ -10,7 +10,7 @@ interface Position {
 }
 
 async function positions({ out }: Workspace): Promise<Position[]> {
-  return JSON.parse(await out("consumer list -O json")) as Position[];
+  return JSON.parse(await out("consumer list --partitions -O json")) as Position[];
 }
 
 async function storedOffset(workspace: Workspace): Promise<number> {
@@ -19,7 +19,7 @@ async function storedOffset(workspace: Workspace): Promise<number> {
 
 /** The list without its last column, in which each process has a name of its own. */
 async function listed({ out }: Workspace): Promise<string[][]> {
-  return cells(await out("consumer list"))
+  return cells(await out("consumer list --partitions"))
     .slice(1)
     .map((row) => row.slice(0, 6));
 }
@@ -170,7 +170,7 @@ export function testSessions(fixture: StoreFixture): void {
       await using workspace = await createStoreWorkspace(fixture);
       const { out, run } = workspace;
       expect(await run(["consumer", "list"])).toEqual({ code: 0, stdout: "", stderr: "no consumers\n" });
-      expect(await out("consumer list -O json")).toBe("[]\n");
+      expect(await out("consumer list --partitions -O json")).toBe("[]\n");
       await out("topic create t --consumer-ttl 24h");
       await out("produce t", "a\nb\nc\n");
       await out("consume t -c c1 -n 2");
@@ -188,12 +188,12 @@ export function testSessions(fixture: StoreFixture): void {
         updatedAt: time,
         expiresAt: time,
       };
-      expect(JSON.parse(await out("consumer list -O json"))).toEqual([position]);
+      expect(JSON.parse(await out("consumer list --partitions -O json"))).toEqual([position]);
       expect(JSON.parse(await out("consumer describe c1 -O json"))).toEqual([position]);
-      expect(await out("consumer list -O yaml")).toMatch(
+      expect(await out("consumer list --partitions -O yaml")).toMatch(
         /^- consumer: c1\n {2}topic: t\n {2}partition: 0\n {2}nextOffset: "2"\n {2}lag: "1"\n {2}metadata: ""\n {2}epoch: \d+\n {2}ttl: 86400000\n {2}committedAt: /,
       );
-      expect(await out("consumer list")).toMatch(
+      expect(await out("consumer list --partitions")).toMatch(
         /^CONSUMER +TOPIC +PARTITION +OFFSET +LAG +TTL +OWNER *\nc1 +t +0 +2 +1 +2[34] hr +- *\n$/,
       );
       expect(await out("consumer describe c1")).toMatch(
@@ -213,14 +213,14 @@ export function testSessions(fixture: StoreFixture): void {
       await out("produce t", numberedLines(1, 3));
       await out("consume t -c c1 --until-end");
       await out("consumer reset c1 --to-earliest --execute");
-      const [reset] = JSON.parse(await out("consumer list -O json")) as unknown[];
+      const [reset] = JSON.parse(await out("consumer list --partitions -O json")) as unknown[];
       expect(reset).toMatchObject({ nextOffset: "0", resetFrom: { nextOffset: "3", reason: "operator" } });
       expect(await run("consumer reset c1 --undo --execute".split(" "))).toMatchObject({
         code: 0,
         stdout: expect.stringMatching(/^t +0 +0 +3 +3 skipped +operator, \S+ \S+ ago +written$/m) as unknown,
         stderr: "1 position written\n",
       });
-      const [undone] = JSON.parse(await out("consumer list -O json")) as unknown[];
+      const [undone] = JSON.parse(await out("consumer list --partitions -O json")) as unknown[];
       expect(undone).toMatchObject({ nextOffset: "3", resetFrom: { nextOffset: "0", reason: "operator" } });
     });
 

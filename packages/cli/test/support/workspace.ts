@@ -82,25 +82,34 @@ export async function createWorkspace(environment: Readonly<Record<string, strin
   };
 }
 
-function startTidemark(folder: string, args: readonly string[], options: RunOptions): Running {
+/** The environment of every command that runs in the folder. */
+export function environmentOf(folder: string): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !name.startsWith("TIDEMARK_") && name !== "DEBUG" && name !== "NODE_OPTIONS",
   );
-  const child = spawn(
-    process.execPath,
-    ["--conditions=@tidemark/source", "--disable-warning=ExperimentalWarning", BIN, ...args],
-    {
-      cwd: folder,
-      env: {
-        ...Object.fromEntries(inherited),
-        HOME: folder,
-        XDG_DATA_HOME: join(folder, "data"),
-        XDG_CONFIG_HOME: join(folder, "config"),
-        ...options.environment,
-      },
-      stdio: ["pipe", "pipe", "pipe"],
-    },
-  );
+  return {
+    ...Object.fromEntries(inherited),
+    HOME: folder,
+    XDG_DATA_HOME: join(folder, "data"),
+    XDG_CONFIG_HOME: join(folder, "config"),
+  };
+}
+
+/** The program, and its first arguments. */
+export const TIDEMARK = [
+  process.execPath,
+  "--conditions=@tidemark/source",
+  "--disable-warning=ExperimentalWarning",
+  BIN,
+] as const;
+
+function startTidemark(folder: string, args: readonly string[], options: RunOptions): Running {
+  const [program, ...first] = TIDEMARK;
+  const child = spawn(program, [...first, ...args], {
+    cwd: folder,
+    env: { ...environmentOf(folder), ...options.environment },
+    stdio: ["pipe", "pipe", "pipe"],
+  });
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));

@@ -129,7 +129,7 @@ export function declareInstallation(manager: PackageManager): void {
       expect(produced.code, produced.output).toBe(0);
       const consumed = await run(`tidemark consume ${topic} -c c --until-end ${store}`);
       expect(consumed.output.split("\n")).toEqual(expect.arrayContaining(["one", "two"]));
-      const listed = await run(`tidemark consumer list -O json ${store}`);
+      const listed = await run(`tidemark consumer list --partitions -O json ${store}`);
       expect(listed.output).toMatch(new RegExp(`"topic": ?"${topic}"[^}]*"nextOffset": ?"2"`, "s"));
     });
   });

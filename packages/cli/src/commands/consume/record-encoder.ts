@@ -1,4 +1,5 @@
 import type { LogRecord } from "@tidemark/core";
+import { loadYaml } from "../../output/yaml.ts";
 import type { OutputFormat } from "../../output/output-format.ts";
 
 /** Gives the bytes that show a record. */
@@ -6,11 +7,15 @@ export type RecordEncoder = (record: LogRecord) => Uint8Array;
 
 /** What `-O json` and `-O yaml` show of a record. */
 interface RecordDocument {
+  readonly topic: string;
   readonly key: string | Base64 | null;
   readonly value: string | Base64 | null;
   readonly partition: number;
   readonly offset: string;
+  /** In ISO 8601; beyond what that can say, the milliseconds as the log has them. */
   readonly timestamp: string;
+  /** Names may repeat. */
+  readonly headers: readonly { readonly name: string; readonly value: string | Base64 | null }[];
 }
 
 /** Bytes that are not text: as text they would come back as others. */
@@ -29,8 +34,8 @@ export async function createRecordEncoder(format: OutputFormat): Promise<RecordE
     case "json":
       return (record) => Buffer.from(`${JSON.stringify(recordDocument(record))}\n`);
     case "yaml": {
-      const { stringify } = await import("yaml");
-      return (record) => Buffer.from(`---\n${stringify(recordDocument(record), { lineWidth: 0 })}`);
+      const formatYaml = await loadYaml();
+      return (record) => Buffer.from(`---\n${formatYaml(recordDocument(record))}`);
     }
   }
 }
@@ -43,15 +48,21 @@ function encodeValue({ value }: LogRecord): Uint8Array {
   return line;
 }
 
-function recordDocument({ key, value, partition, offset, timestampMs }: LogRecord): RecordDocument {
+function recordDocument(record: LogRecord): RecordDocument {
+  const { topic, key, value, partition, offset, timestampMs, headers } = record;
   return {
+    topic,
     key: textOf(key),
     value: textOf(value),
     partition,
     offset: String(offset),
-    timestamp: new Date(timestampMs).toISOString(),
+    timestamp: Math.abs(timestampMs) <= LARGEST_DATE_MS ? new Date(timestampMs).toISOString() : String(timestampMs),
+    headers: headers.map((header) => ({ name: header.name, value: textOf(header.value) })),
   };
 }
+
+/** Some write nanoseconds, or microseconds, where milliseconds belong. */
+const LARGEST_DATE_MS = 8_640_000_000_000_000;
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 

@@ -1,3 +1,7 @@
+import { constants } from "node:os";
+
+const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 /** The signals that ask a command to stop, while it listens to them. */
 export interface StopSignals {
   /** Resolves at the first signal. */
@@ -6,23 +10,21 @@ export interface StopSignals {
   release(): void;
 }
 
-/** Calls `stop` at the first Ctrl-C or SIGTERM. The second ends the process at once, as a signal does. */
+/** Calls `stop` at the first Ctrl-C, SIGTERM, or end of the terminal (SIGHUP). The second ends the process at once, as a signal does. */
 export function stopOnSignals(stop: () => void): StopSignals {
   const { promise: received, resolve } = Promise.withResolvers<void>();
   let isStopping = false;
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (isStopping) process.exit(signal === "SIGINT" ? 130 : 143);
+    if (isStopping) process.exit(128 + constants.signals[signal]);
     isStopping = true;
     resolve();
     stop();
   };
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", onSignal);
+  for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
   return {
     received,
     release() {
-      process.off("SIGINT", onSignal);
-      process.off("SIGTERM", onSignal);
+      for (const signal of STOP_SIGNALS) process.off(signal, onSignal);
     },
   };
 }

@@ -66,7 +66,7 @@ async function exportPositions(
   const { createTextOutput } = await import("./text-output.ts");
   const { reportProgress } = await import("../progress.ts");
   const { OffsetStoreError } = await import("@tidemark/core");
-  await using store = await context.openStore();
+  await using store = await context.openStoreThatIsThere();
   const progress = reportProgress("exported", { noun: "position", isShownItself: true });
   const output = createTextOutput(writeToStandardOutput);
   const tally: Tally = { exported: 0, claimed: 0, withoutPosition: 0, brokenNames: 0, stripped: 0 };

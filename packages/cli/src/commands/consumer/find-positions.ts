@@ -14,7 +14,7 @@ export interface FoundPositions {
 
 /** Lists positions in order, each with its lag where the log tells it; where it does not, says why. */
 export async function findPositions(context: CommandContext, filter: OffsetFilter): Promise<FoundPositions> {
-  await using store = await context.openStore();
+  await using store = await context.openStoreThatIsThere();
   const records: OffsetRecord[] = [];
   let unreadable: Error | undefined;
   try {

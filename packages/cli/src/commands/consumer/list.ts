@@ -1,35 +1,88 @@
 import type { Command } from "commander";
-import { contextOf } from "../../context/command-context.ts";
-import { say } from "../../context/standard-streams.ts";
+import { contextOf, type CommandContext } from "../../context/command-context.ts";
+import { say, writeToStandardOutput } from "../../context/standard-streams.ts";
+import { UsageError } from "../../failure/usage-error.ts";
 import { formatTable } from "../../output/table.ts";
+import { stopOnSignals } from "../consume/stop-on-signals.ts";
 import { examples } from "../examples.ts";
 import { once, parseName } from "../option-values.ts";
+import { SUMMARY_HEADINGS, summarize, summaryRow } from "./consumer-summary.ts";
 import { findPositions } from "./find-positions.ts";
 import { placeLookedAt } from "./place-looked-at.ts";
-import { positionHeadings, positionRow } from "./position-document.ts";
+import { positionHeadings, positionRow, type PositionDocument } from "./position-document.ts";
+
+const WATCH_MS = 2000;
+/** To the first place of the terminal, and all of it empty. */
+const CLEAR = "\u001b[H\u001b[2J";
+
+interface ListOptions {
+  readonly topic?: string;
+  readonly partitions?: boolean;
+  readonly watch?: boolean;
+}
 
 /** `tidemark consumer list`. */
 export function addConsumerListCommand(consumer: Command): void {
   consumer
     .command("list")
-    .description(
-      "List the stored positions: the offset of the next record to read, how many records lie beyond it, and the time until it expires. RESET FROM, shown if one was reset, is where the last reset found it.",
+    .description("List the consumers, each with the sum of its lag: how many records lie beyond its positions.")
+    .option("-t, --topic <name>", "only their positions on this topic", once(parseName))
+    .option("--partitions", "each position on a line of its own")
+    .option("--watch", `list again every ${WATCH_MS / 1000} s, until Ctrl-C`)
+    .addHelpText(
+      "after",
+      `
+With --partitions: the offset of the next record to read, the lag, and the time until the position expires. RESET FROM, shown if one
+was reset, is where the last reset found it. "+" after a sum: the lag of some partitions is not known.
+${examples("consumer list", "consumer list --partitions --topic orders", "consumer list --watch", "consumer list -O json")}`,
     )
-    .option("-t, --topic <name>", "only those on this topic", once(parseName))
-    .addHelpText("after", examples("consumer list", "consumer list --topic orders", "consumer list -O json"))
-    .action(async ({ topic }: { topic?: string }, command: Command) => {
+    .action(async (options: ListOptions, command: Command) => {
       const context = await contextOf(command);
-      const { positions, unreadable } = await findPositions(context, topic === undefined ? {} : { topic });
-      const { settings } = context;
-      if (positions.length === 0 && settings.output === "table") return say(`no consumers${placeLookedAt(settings)}`);
-      const now = Date.now();
-      const hasResets = positions.some(({ resetFrom }) => resetFrom !== undefined);
-      await context.print(positions, () =>
-        formatTable(
-          positionHeadings(hasResets),
-          positions.map((position) => positionRow(position, hasResets, now)),
-        ),
-      );
-      if (unreadable !== undefined) throw unreadable;
+      if (options.watch !== true) return await list(context, options);
+      if (context.settings.output !== "table") {
+        throw new UsageError("--watch is for people: for programs, tidemark monitor serves /metrics");
+      }
+      await watch(context, options);
     });
+}
+
+async function list(context: CommandContext, options: ListOptions): Promise<void> {
+  const { positions, unreadable } = await find(context, options);
+  const { settings } = context;
+  if (positions.length === 0 && settings.output === "table") return say(`no consumers${placeLookedAt(settings)}`);
+  const data = options.partitions === true ? positions : summarize(positions);
+  await context.print(data, () => table(positions, options));
+  if (unreadable !== undefined) throw unreadable;
+}
+
+/** Each time from the beginning, with connections of its own: what is watched may be down for a while. */
+async function watch(context: CommandContext, options: ListOptions): Promise<void> {
+  const { setTimeout: delay } = await import("node:timers/promises");
+  const controller = new AbortController();
+  const signals = stopOnSignals(() => controller.abort());
+  try {
+    while (!controller.signal.aborted) {
+      const { positions, unreadable } = await find(context, options);
+      const text = positions.length === 0 ? "no consumers\n" : await table(positions, options);
+      await writeToStandardOutput(process.stdout.isTTY ? CLEAR + text : `${text}\n`);
+      if (unreadable !== undefined) throw unreadable;
+      await delay(WATCH_MS, undefined, { signal: controller.signal }).catch(() => {});
+    }
+  } finally {
+    signals.release();
+  }
+}
+
+async function find(context: CommandContext, { topic }: ListOptions): ReturnType<typeof findPositions> {
+  return await findPositions(context, topic === undefined ? {} : { topic });
+}
+
+function table(positions: readonly PositionDocument[], options: ListOptions): Promise<string> {
+  if (options.partitions !== true) return formatTable(SUMMARY_HEADINGS, summarize(positions).map(summaryRow));
+  const now = Date.now();
+  const hasResets = positions.some(({ resetFrom }) => resetFrom !== undefined);
+  return formatTable(
+    positionHeadings(hasResets),
+    positions.map((position) => positionRow(position, hasResets, now)),
+  );
 }

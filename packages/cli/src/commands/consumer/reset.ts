@@ -54,7 +54,7 @@ Exactly one of --to-earliest, --to-latest, --to-offset, --shift-by, --to-datetim
 What lies outside of the log goes to its nearest end, with a warning. No record as late as was asked: the end.
 A position's TTL stays; its metadata goes, unless the position stays too. -O json makes a plan that consumer import takes.
 --undo takes back the last reset of each position, whoever made it (this command, an import, a reset policy), however far the
-consumer has read since; consumer list shows where it was. Partitions without a reset are left alone. Metadata does not return.
+consumer has read since; consumer list --partitions shows where it was. Partitions without a reset are left alone. Metadata does not return.
 The other verbs are those of Kafka's kafka-consumer-groups --reset-offsets.
 ${examples(
   "consumer reset billing --topic orders --to-earliest",
@@ -86,7 +86,7 @@ async function reset(
   const { reportProgress } = await import("../progress.ts");
   const { formatTable } = await import("../../output/table.ts");
   await using log = await context.openLog();
-  await using store = await context.openStore();
+  await using store = await context.openStoreThatIsThere();
   const plan = await planReset(log, store, {
     consumer,
     topics: topic && [...new Set(topic)],

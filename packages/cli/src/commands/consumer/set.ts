@@ -4,6 +4,7 @@ import { contextOf } from "../../context/command-context.ts";
 import { say } from "../../context/standard-streams.ts";
 import { CommandFailure } from "../../failure/command-failure.ts";
 import { formatDuration } from "../../text/duration.ts";
+import { visibleText } from "../../text/visible-text.ts";
 import { examples } from "../examples.ts";
 import { limitOf, parseName, parseTtl, type LimitOption } from "../option-values.ts";
 import { comparePositions } from "./position-order.ts";
@@ -36,7 +37,7 @@ export function addConsumerSetCommand(consumer: Command): void {
       const ttl = limitOf(options.ttl);
       const context = await contextOf(command);
       const { formatKey } = await import("@tidemark/core");
-      await using store = await context.openStore();
+      await using store = await context.openStoreThatIsThere();
       const keys: OffsetKey[] = [];
       for await (const { consumer: of, topic, partition } of store.list(filterOf(name, options))) {
         keys.push({ consumer: of, topic, partition });
@@ -47,7 +48,7 @@ export function addConsumerSetCommand(consumer: Command): void {
       const what = ttl === null ? "never expires" : `has a TTL of ${formatDuration(ttl)}`;
       await context.print(
         changed.map((key) => ({ ...key, ttl })),
-        () => changed.map((key) => `${formatKey(key)} ${what}\n`).join(""),
+        () => changed.map((key) => `${visibleText(formatKey(key))} ${what}\n`).join(""),
       );
       if (ttl !== null && ttl < SHORT_TTL_MS && changed.length > 0) {
         say("whoever is reading learns of it at the next renewal, after up to 30 sec: until then it may expire");

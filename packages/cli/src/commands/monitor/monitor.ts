@@ -50,7 +50,7 @@ ${examples("monitor", "monitor --port 8080 --interval 15s", "monitor --host 0.0.
       const { keepMemorySmall } = await import("../../monitor/small-memory.ts");
       const signals = stopOnSignals(() => {});
       try {
-        await using store = await context.openStore();
+        await using store = await context.openStoreThatIsThere();
         await using monitor = await startMonitor({
           store,
           openLog: () => context.openLog(),

@@ -1,5 +1,6 @@
 import type { LogProducer, RecordInput } from "@tidemark/core";
 import { createLineSplitter } from "./line-splitter.ts";
+import { readJsonRecord } from "./json-record.ts";
 import type { PartitionChoice } from "./partition-choice.ts";
 
 /** The most records that one write takes: what waits in memory while the log writes is about as much again. */
@@ -14,6 +15,8 @@ export interface ProduceLinesOptions {
   readonly choosePartition: PartitionChoice;
   /** What stands between a key and its value; absent: the whole line is the value. */
   readonly keySeparator?: string | undefined;
+  /** Each line is a record as `consume -O json` writes it. */
+  readonly isJson?: boolean | undefined;
   /** Called with the number of records that are durable so far. */
   readonly onProgress: (recordCount: number) => void;
 }
@@ -24,7 +27,7 @@ export interface ProduceLinesOptions {
  */
 export async function produceLines(options: ProduceLinesOptions): Promise<void> {
   const { input, producer, topic, choosePartition, onProgress } = options;
-  const toRecord = recordReader(options.keySeparator);
+  const toRecord = options.isJson === true ? jsonReader() : recordReader(options.keySeparator);
   const splitter = createLineSplitter();
   let batch = new Map<number, RecordInput[]>();
   let batchRecords = 0;
@@ -66,7 +69,12 @@ export async function produceLines(options: ProduceLinesOptions): Promise<void> 
   const isFull = (): boolean => batchRecords >= LARGEST_BATCH_RECORDS || batchBytes >= LARGEST_BATCH_BYTES;
   const addAll = async (lines: readonly Uint8Array[]): Promise<void> => {
     for (const line of lines) {
-      add(line);
+      try {
+        add(line);
+      } catch (error) {
+        if (writing === undefined && batchRecords > 0) startWriting();
+        throw error;
+      }
       while (isFull() && failure === undefined) {
         if (writing === undefined) startWriting();
         else await writing;
@@ -84,6 +92,20 @@ export async function produceLines(options: ProduceLinesOptions): Promise<void> 
     while (writing !== undefined) await writing;
   }
   if (failure !== undefined) throw failure.error;
+}
+
+/** A line that is wrong is named by its number: the lines before it are written. */
+function jsonReader(): (line: Uint8Array) => RecordInput {
+  let number = 0;
+  return (line) => {
+    number += 1;
+    try {
+      return readJsonRecord(line);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new RangeError(`line ${number}: ${error.message}`, { cause: error });
+    }
+  };
 }
 
 function recordReader(separator: string | undefined): (line: Uint8Array) => RecordInput {

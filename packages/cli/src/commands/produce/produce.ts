@@ -2,6 +2,7 @@ import { InvalidArgumentError, type Command } from "commander";
 import { contextOf, producerOf } from "../../context/command-context.ts";
 import { say } from "../../context/standard-streams.ts";
 import { CommandFailure } from "../../failure/command-failure.ts";
+import { UsageError } from "../../failure/usage-error.ts";
 import { messageOf } from "../../failure/report-failure.ts";
 import { counted } from "../../text/visible-text.ts";
 import { withNearTopic } from "../near-topic.ts";
@@ -12,6 +13,7 @@ import { once, parseName, parsePartition } from "../option-values.ts";
 interface ProduceOptions {
   readonly partition?: number;
   readonly keySeparator?: string;
+  readonly json?: boolean;
 }
 
 /** `tidemark produce NAME`. */
@@ -28,15 +30,24 @@ export function addProduceCommand(program: Command): void {
       "what stands between a record's key and its value (default: no keys)",
       parseSeparator,
     )
+    .option("--json", "each line is a record as consume -O json writes it: key, value, headers, timestamp")
     .addHelpText(
       "after",
-      examples(
-        "produce orders < orders.txt",
-        "produce orders --partition 1",
-        "produce orders --key-separator : <<< customer-7:order-1",
-      ),
+      `
+With --json, value null is a tombstone, and bytes that are no text are { "base64": "…" }. Headers are [{ "name": …, "value": … }].
+Where a record was (topic, partition, offset) is passed over, so that what consume writes can be written to another topic.
+${examples(
+  "produce orders < orders.txt",
+  "produce orders --partition 1",
+  "produce orders --key-separator : <<< customer-7:order-1",
+  `produce orders --json <<< '{"key":"customer-7","value":null}'`,
+  "consume orders -O json --all --until-end | tidemark produce copy --json",
+)}`,
     )
     .action(async (topic: string, options: ProduceOptions, command: Command) => {
+      if (options.json === true && options.keySeparator !== undefined) {
+        throw new UsageError("--json and --key-separator exclude each other");
+      }
       const context = await contextOf(command);
       await using log = await context.openLog();
       const producer = producerOf(log);
@@ -48,6 +59,7 @@ export function addProduceCommand(program: Command): void {
       const { readStandardInput } = await import("./standard-input.ts");
       const progress = reportProgress("written");
       const input = readStandardInput();
+      if (process.stdin.isTTY) say("type a record and press Enter, each on a line of its own; Ctrl-D ends");
       let written = 0;
       try {
         await produceLines({
@@ -56,6 +68,7 @@ export function addProduceCommand(program: Command): void {
           topic,
           choosePartition: options.partition === undefined ? spreadOver(partitions) : onePartition(options.partition),
           keySeparator: options.keySeparator,
+          isJson: options.json,
           onProgress: (count) => {
             written = count;
             progress.update(count);

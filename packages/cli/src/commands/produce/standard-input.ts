@@ -1,3 +1,4 @@
+import { stopOnSignals } from "../consume/stop-on-signals.ts";
 import { CommandFailure } from "../../failure/command-failure.ts";
 
 /** Standard input until it ends. */
@@ -8,16 +9,13 @@ export interface StandardInput {
   close(): void;
 }
 
-/** Reads standard input. The first Ctrl-C or SIGTERM ends it, so that whole lines are written; the second ends the process. */
+/** Reads standard input. The first signal that asks to stop ends it, so that whole lines are written; the second ends the process. */
 export function readStandardInput(): StandardInput {
   let interrupted = false;
-  const onSignal = (): void => {
-    if (interrupted) process.exit(130);
+  const signals = stopOnSignals(() => {
     interrupted = true;
     process.stdin.destroy();
-  };
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", onSignal);
+  });
   return {
     chunks: {
       async *[Symbol.asyncIterator]() {
@@ -31,8 +29,7 @@ export function readStandardInput(): StandardInput {
       },
     },
     close() {
-      process.off("SIGINT", onSignal);
-      process.off("SIGTERM", onSignal);
+      signals.release();
     },
   };
 }

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { adminOf, contextOf } from "../../context/command-context.ts";
 import { say } from "../../context/standard-streams.ts";
 import { UsageError } from "../../failure/usage-error.ts";
-import { counted } from "../../text/visible-text.ts";
+import { counted, quoted } from "../../text/visible-text.ts";
 import { examples } from "../examples.ts";
 import { withNearTopic } from "../near-topic.ts";
 import { limitOf, parseByteLimit, parseCount, parseName, parseTtl, type LimitOption } from "../option-values.ts";
@@ -64,7 +64,7 @@ export function addTopicAlterCommand(topic: Command): void {
       }
       const { topicDocument } = await import("./topic-document.ts");
       const document = topicDocument(await adminOf(log).describeTopic(name));
-      await context.print(document, () => `topic ${JSON.stringify(name)} altered\n`);
+      await context.print(document, () => `topic ${quoted(name)} altered\n`);
     });
 }
 

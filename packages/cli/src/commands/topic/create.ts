@@ -2,6 +2,7 @@ import type { TopicConfig } from "@tidemark/core";
 import type { Command } from "commander";
 import { adminOf, contextOf } from "../../context/command-context.ts";
 import { withUsageErrors } from "../../failure/with-usage-errors.ts";
+import { quoted } from "../../text/visible-text.ts";
 import { examples } from "../examples.ts";
 import { limitOf, parseByteLimit, parseCount, parseName, parseTtl, type LimitOption } from "../option-values.ts";
 
@@ -58,6 +59,6 @@ export function addTopicCreateCommand(topic: Command): void {
       await withUsageErrors(() => adminOf(log).createTopic(name, config));
       const { topicDocument } = await import("./topic-document.ts");
       const document = topicDocument(await adminOf(log).describeTopic(name));
-      await context.print(document, () => `topic ${JSON.stringify(name)} created\n`);
+      await context.print(document, () => `topic ${quoted(name)} created\n`);
     });
 }

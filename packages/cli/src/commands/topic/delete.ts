@@ -1,11 +1,13 @@
-import type { LogSource, OffsetKey } from "@tidemark/core";
+import type { LogSource, OffsetKey, OffsetStore } from "@tidemark/core";
 import type { Command } from "commander";
 import { adminOf, contextOf } from "../../context/command-context.ts";
+import { confirm } from "../../context/confirm.ts";
 import { say } from "../../context/standard-streams.ts";
 import { CommandFailure } from "../../failure/command-failure.ts";
 import { messageOf } from "../../failure/report-failure.ts";
 import { deletedLines } from "../consumer/deleted-lines.ts";
 import { comparePositions } from "../consumer/position-order.ts";
+import { counted, quoted } from "../../text/visible-text.ts";
 import { examples } from "../examples.ts";
 import { parseName } from "../option-values.ts";
 
@@ -15,11 +17,13 @@ export function addTopicDeleteCommand(topic: Command): void {
     .command("delete")
     .description("Remove a topic with its records, then the positions of all its consumers. Can be repeated.")
     .argument("<name>", "the topic's name; exactly this one", parseName)
-    .addHelpText("after", examples("topic delete orders", "topic delete orders -O json"))
-    .action(async (name: string, _options: object, command: Command) => {
+    .option("--yes", "do not ask; only on a terminal it is asked")
+    .addHelpText("after", examples("topic delete orders", "topic delete orders --yes -O json"))
+    .action(async (name: string, { yes }: { readonly yes?: boolean }, command: Command) => {
       const context = await contextOf(command);
       await using log = await context.openLog();
       await using store = await context.openStore();
+      if (yes !== true) await confirm(() => questionOf(store, name));
       const wasThere = await deleteTopic(log, name);
       let consumers: OffsetKey[];
       try {
@@ -37,9 +41,16 @@ export function addTopicDeleteCommand(topic: Command): void {
       if (!wasThere) say(`there is no topic ${JSON.stringify(name)}; its consumers were left behind`);
       await context.print(
         { topic: name, deleted: wasThere, consumers },
-        async () => (wasThere ? `topic ${JSON.stringify(name)} deleted\n` : "") + (await deletedLines(consumers)),
+        async () => (wasThere ? `topic ${quoted(name)} deleted\n` : "") + (await deletedLines(consumers)),
       );
     });
+}
+
+async function questionOf(store: OffsetStore, name: string): Promise<string> {
+  const consumers = new Set<string>();
+  for await (const { consumer } of store.list({ topic: name })) consumers.add(consumer);
+  const ofConsumers = consumers.size === 0 ? "" : `, and the positions of ${counted(consumers.size, "consumer")} on it`;
+  return `delete topic ${quoted(name)} with all its records${ofConsumers}?`;
 }
 
 /** Tells whether the topic was there. That it is gone already is no failure: what is left of it goes now. */

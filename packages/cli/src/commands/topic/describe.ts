@@ -26,7 +26,7 @@ export function addTopicDescribeCommand(topic: Command): void {
       await using log = await context.openLog();
       const description = await withNearTopic(log, name, () => adminOf(log).describeTopic(name));
       const bounds = await boundsOf(log, name);
-      await using store = await context.openStore();
+      await using store = await context.openStoreThatIsThere();
       const { comparePositions } = await import("../consumer/position-order.ts");
       const consumers: OffsetKey[] = [];
       for await (const { consumer, topic: on, partition } of store.list({ topic: name })) {

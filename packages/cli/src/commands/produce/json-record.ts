@@ -1,0 +1,71 @@
+import type { RecordHeader, RecordInput } from "@tidemark/core";
+
+const FIELDS = ["key", "value", "headers", "timestamp", "topic", "partition", "offset"];
+const HEADER_FIELDS = ["name", "value"];
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/**
+ * Reads a record as `consume -O json` writes it. Where it was, topic, partition and offset, is passed over: it is written anew.
+ *
+ * @throws RangeError that says what is wrong with the line.
+ */
+export function readJsonRecord(line: Uint8Array): RecordInput {
+  const document = objectOf(parse(line), "the line", FIELDS);
+  if (!("value" in document)) throw new RangeError("value is missing: null makes a tombstone");
+  const { key = null, value, headers = [], timestamp } = document;
+  if (!Array.isArray(headers)) throw new RangeError("headers must be an array of { name, value }");
+  return {
+    key: bytesOf(key, "key"),
+    value: bytesOf(value, "value"),
+    headers: headers.map(headerOf),
+    ...(timestamp !== undefined && { timestampMs: timestampOf(timestamp) }),
+  };
+}
+
+function parse(line: Uint8Array): unknown {
+  try {
+    return JSON.parse(decoder.decode(line));
+  } catch {
+    throw new RangeError("it is not JSON in UTF-8");
+  }
+}
+
+function objectOf(value: unknown, what: string, fields: readonly string[]): Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new RangeError(`${what} must be an object with ${fields.join(", ")}`);
+  }
+  const strange = Object.keys(value).find((field) => !fields.includes(field));
+  if (strange !== undefined) {
+    throw new RangeError(`${what} has ${JSON.stringify(strange)}; known are ${fields.join(", ")}`);
+  }
+  return value as Record<string, unknown>;
+}
+
+function headerOf(header: unknown, index: number): RecordHeader {
+  const { name, value } = objectOf(header, `header ${index}`, HEADER_FIELDS);
+  if (typeof name !== "string") throw new RangeError(`header ${index} must have a name`);
+  return { name, value: bytesOf(value ?? "", `the value of header ${index}`) ?? new Uint8Array() };
+}
+
+/** A text, or `{ base64 }` for bytes that are none. */
+function bytesOf(value: unknown, what: string): Uint8Array | null {
+  if (value === null) return null;
+  if (typeof value === "string") return Buffer.from(value);
+  const base64 = typeof value === "object" && "base64" in value ? value.base64 : undefined;
+  if (typeof base64 !== "string" || !/^[A-Za-z0-9+/]*={0,2}$/.test(base64)) {
+    throw new RangeError(`${what} must be a string, null, or { "base64": "…" }`);
+  }
+  return Buffer.from(base64, "base64");
+}
+
+/** As `consume` writes it: ISO 8601, or milliseconds where those say nothing that has a date. */
+function timestampOf(timestamp: unknown): number {
+  const text = String(timestamp);
+  const milliseconds = /^-?\d+$/.test(text) ? Number(text) : Date.parse(text);
+  if (!Number.isSafeInteger(milliseconds)) {
+    throw new RangeError(
+      `timestamp ${JSON.stringify(timestamp)} is not a date: write it like 2026-01-31T08:00:00.000Z`,
+    );
+  }
+  return milliseconds;
+}

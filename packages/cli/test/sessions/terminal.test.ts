@@ -1,0 +1,100 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { startAtTerminal } from "../support/terminal.ts";
+import { createWorkspace, numberedLines } from "../support/workspace.ts";
+
+test.each([
+  ["n\r", 1],
+  ["\r", 1],
+  ["\u0003", 1],
+  ["\u0004", 1],
+  ["y\r", 0],
+  ["yes\r", 0],
+])("topic delete asks at a terminal: %j ends with %i", async (answer, code) => {
+  await using workspace = await createWorkspace();
+  await workspace.out("topic create orders");
+  await workspace.out("consume orders -c billing --until-end");
+  const terminal = startAtTerminal(workspace, ["topic", "delete", "orders"]);
+  await terminal.shows('delete topic "orders" with all its records, and the positions of 1 consumer on it? [y/N] ');
+  terminal.type(answer);
+  expect(await terminal.ended).toBe(code);
+  expect(terminal.shown()).toContain(code === 0 ? 'topic "orders" deleted' : "nothing is deleted");
+  expect(JSON.parse(await workspace.out("topic list -O json"))).toHaveLength(code);
+});
+
+test("consumer delete asks at a terminal, and not with --yes, nor where there is nothing to delete", async () => {
+  await using workspace = await createWorkspace();
+  const { out } = workspace;
+  await out("topic create orders --partitions 2");
+  await out("produce orders", numberedLines(1, 2));
+  await out("consume orders -c billing --all --until-end");
+  const asked = startAtTerminal(workspace, ["consumer", "delete", "billing"]);
+  await asked.shows('delete 2 positions of consumer "billing"? [y/N] ');
+  asked.type("no\r");
+  expect(await asked.ended).toBe(1);
+  expect(await startAtTerminal(workspace, ["consumer", "delete", "nobody"]).ended).toBe(1);
+  expect(await startAtTerminal(workspace, ["consumer", "delete", "billing", "--yes"]).ended).toBe(0);
+  expect(await out("consumer list -O json")).toBe("[]\n");
+});
+
+test("produce at a terminal says what to do", async () => {
+  await using workspace = await createWorkspace();
+  await workspace.out("topic create orders");
+  const terminal = startAtTerminal(workspace, ["produce", "orders"]);
+  await terminal.shows("type a record and press Enter, each on a line of its own; Ctrl-D ends");
+  terminal.type("one\r");
+  terminal.type("\u0004");
+  await terminal.shows('1 record written to topic "orders"');
+  expect(await terminal.ended).toBe(0);
+  expect(await workspace.out("consume orders --until-end")).toBe("one\n");
+});
+
+test("a terminal has colour, unless NO_COLOR is set; a pipe has none", async () => {
+  await using workspace = await createWorkspace();
+  await workspace.out("topic create orders");
+  await workspace.out("consume orders -c billing --until-end");
+  const list = ["consumer", "list", "--log", "local:other.db"];
+  const colourful = startAtTerminal(workspace, list);
+  await colourful.ended;
+  expect(colourful.shown()).toContain("\u001b[1mCONSUMER");
+  expect(colourful.shown()).toContain("\u001b[33mwarning:");
+  const plain = startAtTerminal(workspace, list, { environment: { NO_COLOR: "1" } });
+  await plain.ended;
+  expect(plain.shown()).toMatch(/warning: [^]*CONSUMER/);
+  expect(plain.shown()).not.toContain("\u001b");
+  expect((await workspace.run(list)).stdout).not.toContain("\u001b");
+});
+
+test("progress and what is said never share a line", async () => {
+  await using workspace = await createWorkspace();
+  const { out, folder } = workspace;
+  await out("topic create orders");
+  await out("produce orders", numberedLines(1, 200_000));
+  const reader = startAtTerminal(workspace, ["consume", "orders", "-c", "c1", "--until-end", "--verbose"], {
+    after: "> lines.txt",
+  });
+  expect(await reader.ended).toBe(0);
+  expect(await readFile(join(folder, "lines.txt"), "utf8")).toBe(numberedLines(1, 200_000));
+  // What is removed is removed before the next is written.
+  for (const line of reader.shown().split("\r\n")) {
+    const left = line.split("\r\u001b[K").at(-1) ?? "";
+    expect(left).not.toMatch(/records? read./);
+  }
+});
+
+test("consumer list --watch shows what changes until Ctrl-C", async () => {
+  await using workspace = await createWorkspace();
+  await workspace.out("topic create orders");
+  await workspace.out("consume orders -c billing --until-end");
+  const watching = workspace.start(["consumer", "list", "--watch"]);
+  expect(await watching.lines(2)).toEqual([
+    expect.stringMatching(/^CONSUMER +PARTITIONS +LAG +TOPICS +OWNERS$/),
+    expect.stringMatching(/^billing +1 +0 +orders +-$/),
+  ]);
+  await workspace.out("produce orders", numberedLines(1, 7));
+  for (let count = 5; !/^billing +1 +7 /m.test(watching.stdout()); count += 3) await watching.lines(count);
+  watching.kill("SIGINT");
+  expect((await watching.ended).code).toBe(0);
+  expect((await workspace.run(["consumer", "list", "--watch", "-O", "json"])).code).toBe(2);
+});

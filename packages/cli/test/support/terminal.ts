@@ -1,0 +1,58 @@
+import { spawn } from "node:child_process";
+import { environmentOf, TIDEMARK, type Workspace } from "./workspace.ts";
+
+const DEADLINE_MS = 20_000;
+
+/** A command at a terminal. */
+export interface AtTerminal {
+  /** All that the terminal got, standard output and standard error as one. */
+  shown(): string;
+  /** Resolves when it has this text. */
+  shows(text: string): Promise<void>;
+  /** Types; `\u0003` is Ctrl-C, `\u0004` Ctrl-D. */
+  type(text: string): void;
+  readonly ended: Promise<number | null>;
+}
+
+/**
+ * Starts a command at a terminal of its own, which `script` of util-linux makes.
+ *
+ * @param after - What the shell has after the command, for example `> file`.
+ */
+export function startAtTerminal(
+  workspace: Workspace,
+  args: readonly string[],
+  { after = "", environment = {} }: { after?: string; environment?: Readonly<Record<string, string>> } = {},
+): AtTerminal {
+  const command = [...TIDEMARK, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+  const { NO_COLOR: _, FORCE_COLOR: __, ...inherited } = environmentOf(workspace.folder);
+  const child = spawn("script", ["--quiet", "--flush", "--return", "--command", `${command} ${after}`, "/dev/null"], {
+    cwd: workspace.folder,
+    env: { ...inherited, TERM: "xterm-256color", SHELL: "/bin/sh", ...environment },
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  let shown = "";
+  let onData = (): void => {};
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    shown += text;
+    onData();
+  });
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", resolve);
+  });
+  return {
+    shown: () => shown,
+    async shows(text) {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      onData = () => shown.includes(text) && resolve();
+      onData();
+      const fail = (): void => reject(new Error(`${JSON.stringify(text)} was not shown: ${JSON.stringify(shown)}`));
+      const timer = setTimeout(fail, DEADLINE_MS);
+      void ended.then(fail);
+      await promise.finally(() => clearTimeout(timer));
+    },
+    type: (text) => void child.stdin.write(text),
+    ended,
+  };
+}
