@@ -169,9 +169,12 @@ export function testSessions(fixture: StoreFixture): void {
     test("are listed as table, JSON and YAML, and described", async () => {
       await using workspace = await createStoreWorkspace(fixture);
       const { out, run } = workspace;
+      await out("topic create t --consumer-ttl 24h");
+      // A store in a file is there once somebody has written to it.
+      await out("topic alter t --consumer-ttl 23h");
+      await out("topic alter t --consumer-ttl 24h");
       expect(await run(["consumer", "list"])).toEqual({ code: 0, stdout: "", stderr: "no consumers\n" });
       expect(await out("consumer list --partitions -O json")).toBe("[]\n");
-      await out("topic create t --consumer-ttl 24h");
       await out("produce t", "a\nb\nc\n");
       await out("consume t -c c1 -n 2");
       const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as unknown;
@@ -306,7 +309,7 @@ export function testSessions(fixture: StoreFixture): void {
     await out("consume t2 -c c1 --until-end");
     await fixture.corrupt({ key: { consumer: "c1", topic: "t1", partition: 0 }, namespace, folder });
     const named = /^tidemark: [^\n]*consumer "c1" on topic "t1" partition "0"[^\n]*\nhelp: \S+#corrupt_record\n$/;
-    const list = await run(["consumer", "list"]);
+    const list = await run(["consumer", "list", "--partitions"]);
     expect(cells(list.stdout).map((row) => row[1])).toEqual(["TOPIC", "t2"]);
     expect(list.stderr).toMatch(named);
     expect(list.code).toBe(1);
