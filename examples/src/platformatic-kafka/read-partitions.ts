@@ -47,7 +47,8 @@ export async function* readPartitions(options: ReadPartitionsOptions): AsyncGene
           for await (const message of stream) {
             // What the client has read ahead is dropped: nothing of it is committed.
             if (signal.aborted) return;
-            yield message;
+            // To a group of one the client gives all of the topic's partitions, whatever the assigner says.
+            if (partitions.includes(message.partition)) yield message;
           }
         } finally {
           signal.removeEventListener("abort", close);
