@@ -67,8 +67,16 @@ export class LogChanges {
       this.#waiters.add(waiter);
       if (signal?.aborted === true || closing.aborted) return end();
       if (this.#waiters.size === 1) this.#start(since);
-      else if (this.#seen !== since) end();
+      else if (this.version() !== since) end();
+      else this.#sawVersion(since, waiter);
     });
+  }
+
+  /** Who waits since an earlier version looks again; to whom has seen this one it says nothing. */
+  #sawVersion(version: bigint, by: Waiter): void {
+    if (this.#seen === version) return;
+    this.#seen = version;
+    for (const waiter of this.#waiters) if (waiter !== by) waiter.wake();
   }
 
   /** Wakes who waits for this topic, or for this partition of it. */

@@ -1,3 +1,5 @@
+import { DatabaseSync } from "node:sqlite";
+import { setTimeout as pause } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { temporaryLog, texts } from "./fixtures/log-folder.ts";
 
@@ -36,4 +38,22 @@ it("lets others run between the reads of two partitions", async () => {
   );
   isReading = false;
   expect(new Set(read).size).toBe(4);
+});
+
+it("lets timers run where a fetch begins beside one that waits, right after somebody else's write", async () => {
+  const { log, file } = await temporaryLog({ synchronous: "normal" });
+  await log.admin.createTopic(topic, { partitions: 2 });
+  using other = new DatabaseSync(file);
+  other.exec("CREATE TABLE others (x)");
+  const fetchOf = (partition: number): Promise<unknown> =>
+    log.fetch({ topic, partition, offset: 0n, maxBytes: 1_000, maxWait: 1_000 });
+  const first = fetchOf(0);
+  // Longer than the looks that follow the last write.
+  await pause(400);
+  other.exec("INSERT INTO others VALUES (1)");
+  const order: string[] = [];
+  const second = fetchOf(1).then(() => order.push("fetch"));
+  const timer = pause(1).then(() => order.push("timer"));
+  await Promise.all([first, second, timer]);
+  expect(order).toEqual(["timer", "fetch"]);
 });

@@ -24,6 +24,8 @@ export interface Running {
   stderr(): string;
   /** Resolves when standard output has so many lines; rejects if the command ends before. */
   lines(count: number): Promise<string[]>;
+  /** Resolves when standard output ends with these lines; rejects if the command ends before. */
+  linesEndWith(text: string): Promise<void>;
   /** Resolves when standard error has this text; rejects if the command ends before. */
   said(text: string): Promise<void>;
   kill(signal: NodeJS.Signals): void;
@@ -135,6 +137,13 @@ function startTidemark(folder: string, args: readonly string[], options: RunOpti
       );
       return stdout.split("\n").slice(0, count);
     },
+    linesEndWith: (text) =>
+      until(
+        child,
+        () => `\n${stdout}`.endsWith(`\n${text}`),
+        () => JSON.stringify(text),
+        () => ({ stdout, stderr }),
+      ),
     said: (text) =>
       until(
         child,

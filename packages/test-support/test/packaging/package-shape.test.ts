@@ -35,7 +35,10 @@ describe.each(packages)("package $folderName", ({ folder, folderName, manifest }
 
   test("is an ES module whose exports lead to what is built", () => {
     expect(manifest).toMatchObject({ type: "module", sideEffects: false });
-    expect(manifest.files?.filter((pattern) => !pattern.startsWith("!"))).toEqual(["dist/**/*.js", "dist/**/*.d.ts"]);
+    expect(manifest.files?.filter((pattern) => !pattern.startsWith("!") && !pattern.endsWith(".css"))).toEqual([
+      "dist/**/*.js",
+      "dist/**/*.d.ts",
+    ]);
     const published = manifest.publishConfig?.exports ?? {};
     expect(Object.keys(published)).toEqual(Object.keys(manifest.exports ?? {}));
     expect(published["./package.json"]).toBe("./package.json");

@@ -116,6 +116,9 @@ async function consume(
   const { createConsumer } = await import("@tidemark/core");
   const wish = { partitions: options.partition, all: options.all === true || options.share === true };
   const telling = { start: options.start, verbose: context.settings.verbose };
+  const start = options.start === undefined ? undefined : await parseStartPosition(options.start);
+  const resetPolicy =
+    options.resetPolicy === undefined ? undefined : await resolvePolicy("--reset-policy", options.resetPolicy);
   const partitions = await choosePartitions(basics.source, topic, wish, say);
   const sharing = options.share === true ? "balanced" : options.takeover === true ? "takeover" : "standby";
   const { store, consumer: name } = basics;
@@ -130,9 +133,8 @@ async function consume(
   }
   const all: ConsumerOptions = {
     ...{ ...basics, partitions, sharing },
-    start: options.start === undefined ? undefined : await parseStartPosition(options.start),
-    resetPolicy:
-      options.resetPolicy === undefined ? undefined : await resolvePolicy("--reset-policy", options.resetPolicy),
+    start,
+    resetPolicy,
     flushInterval: options.flush,
     ttl: options.ttl === undefined ? undefined : limitOf(options.ttl),
     untilEnd: options.untilEnd,

@@ -42,7 +42,7 @@ export function eventMessage(event: ConsumerEvent, { start, verbose }: EventMess
     case "assigned":
       return verbose ? `reads partitions ${event.partitions.join(", ")} from now on` : undefined;
     case "revoked":
-      return `partitions ${event.partitions.join(", ")} are read elsewhere from now on (${event.reason})`;
+      return revokedText(event);
     case "waiting":
       return `${keyText(event.key)}: held by ${event.owner ?? "another session"}; waiting until it ends`;
     case "heartbeat-failed":
@@ -54,6 +54,22 @@ export function eventMessage(event: ConsumerEvent, { start, verbose }: EventMess
     case "fenced":
       // The failure that ends the command says the same.
       return undefined;
+  }
+}
+
+function revokedText({ topic, partitions, reason, owner }: ConsumerEvent & { readonly type: "revoked" }): string {
+  const which = `topic ${JSON.stringify(topic)} ${partitions.length === 1 ? "partition" : "partitions"} ${partitions.map((number) => `"${number}"`).join(", ")}`;
+  switch (reason) {
+    case "rebalanced":
+      return `${which}: read by another process from now on`;
+    case "superseded":
+      return `${which}: taken over by ${owner === undefined ? "another session" : JSON.stringify(owner)}; waiting until it ends`;
+    case "reset":
+      return `${which}: moved by an operator; going on there`;
+    case "released":
+      return `${which}: released; claiming it again`;
+    case "absent":
+      return `${which}: the position was deleted or has expired; beginning anew`;
   }
 }
 

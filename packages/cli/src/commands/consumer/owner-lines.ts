@@ -8,8 +8,8 @@ export function ownerLines(owners: readonly (string | undefined)[], isExecuted: 
   const lines = [...counts].slice(0, NAMED).map(([owner, count]) => {
     const who = `${JSON.stringify(owner)} has claimed ${count} of these positions`;
     return isExecuted
-      ? `${who}, and lost that: if it still runs it stops, and goes on from the new position when it is started again`
-      : `${who}: if it still runs, --execute stops it (it is fenced)`;
+      ? `${who}, and lost that: if it still runs it drops what it has in hand and goes on from the new position`
+      : `${who}: if it still runs, --execute takes them out of its hands, and it goes on from there`;
   });
   if (counts.size > NAMED) lines.push(`and ${counts.size - NAMED} other owners`);
   return lines;
