@@ -1,7 +1,11 @@
 /** Waits for a promise unless the signal ends the wait earlier; then rejects with its reason. What was begun goes on. */
 export async function abortable<Result>(promise: Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
   if (signal === undefined) return promise;
-  signal.throwIfAborted();
+  if (signal.aborted) {
+    // Nobody hears of it any more.
+    promise.catch(() => undefined);
+    throw signal.reason;
+  }
   const ended = Promise.withResolvers<never>();
   const onAbort = (): void => ended.reject(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });

@@ -25,7 +25,8 @@ export function startAtTerminal(
   { after = "", environment = {} }: { after?: string; environment?: Readonly<Record<string, string>> } = {},
 ): AtTerminal {
   const command = [...TIDEMARK, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
-  const { NO_COLOR: _, FORCE_COLOR: __, ...inherited } = environmentOf(workspace.folder);
+  // In CI Node takes a terminal for one without colours.
+  const { NO_COLOR: _, FORCE_COLOR: __, CI: ___, ...inherited } = environmentOf(workspace.folder);
   const child = spawn("script", ["--quiet", "--flush", "--return", "--command", `${command} ${after}`, "/dev/null"], {
     cwd: workspace.folder,
     env: { ...inherited, TERM: "xterm-256color", SHELL: "/bin/sh", ...environment },

@@ -105,6 +105,11 @@ export async function resolveConsumerOptions<Transaction>(
     store,
   });
   const chosen = partitions === undefined ? undefined : validatePartitions(partitions);
+  if (chosen !== undefined && session.sharing === "balanced" && consumer !== undefined) {
+    throw new TypeError(
+      'partitions go with sharing "standby" or "takeover": with "balanced" all of the topic\'s are divided',
+    );
+  }
   const resetPolicy = await resolveOffsetResetPolicy(options.resetPolicy);
   const start = await resolveStart(options.start, resetPolicy);
   return {

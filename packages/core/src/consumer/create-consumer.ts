@@ -52,6 +52,7 @@ export async function createConsumer<Transaction>(
         const heard = logConsumer.heard.bind(logConsumer);
         const session = new StoreOffsetSession(store, { consumer, topic }, sessionOptions, heard, logConsumer);
         await logConsumer.join(session, partitions, resolved.partitions === undefined ? await firstCount() : undefined);
+        if (resolved.partitions === undefined) logConsumer.refreshGroup(firstCount);
       }
     }
     if (!logConsumer.isSharing) await logConsumer.begin(partitions, resolved.start, stored);

@@ -38,6 +38,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction>, SharingL
   #processing: Promise<void> | undefined;
   #isProcessing = false;
   #stopRefreshing: (() => void) | undefined;
+  #stopRefreshingGroup: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -132,8 +133,10 @@ export class LogConsumer<Transaction> implements Consumer<Transaction>, SharingL
     this.#closing ??= (async () => {
       this.#signal?.removeEventListener("abort", this.#onAbort);
       this.#stopRefreshing?.();
+      this.#stopRefreshingGroup?.();
       this.#tracked.closed.abort();
       this.#loop?.reading.end();
+      this.#tracked.session?.stopClaiming();
       await this.#processing?.catch(() => undefined);
       await this.#tracked.session?.close();
     })();
@@ -283,6 +286,17 @@ export class LogConsumer<Transaction> implements Consumer<Transaction>, SharingL
     }
   }
 
+  /** Keeps what the group agreed on from expiring. */
+  refreshGroup(agree: () => Promise<unknown>): void {
+    const { ttl } = this.#options.session;
+    if (typeof ttl !== "number") return;
+    this.#stopRefreshingGroup = refreshEvery(
+      ttl / 3,
+      async () => void (await agree()),
+      (error) => this.#refreshFailed(error),
+    );
+  }
+
   /** Looks for new partitions from time to time. */
   refreshPartitions(): void {
     this.#stopRefreshing = refreshEvery(
@@ -290,11 +304,13 @@ export class LogConsumer<Transaction> implements Consumer<Transaction>, SharingL
       async () => {
         if (this.#tracked.session?.fenced === undefined) await this.#tracked.addNew(() => this.#loop?.reading);
       },
-      (error) => {
-        if (this.#tracked.closed.signal.aborted || this.#tracked.session?.fenced !== undefined) return;
-        this.#emit({ type: "refresh-failed", topic: this.topic, error });
-      },
+      (error) => this.#refreshFailed(error),
     );
+  }
+
+  #refreshFailed(error: Error): void {
+    if (this.#tracked.closed.signal.aborted || this.#tracked.session?.fenced !== undefined) return;
+    this.#emit({ type: "refresh-failed", topic: this.topic, error });
   }
 
   readonly #onAbort = (): void => {

@@ -1,4 +1,5 @@
 import { backoffMs } from "../driver/deadline.ts";
+import { keepingAwake } from "../keeping-awake.ts";
 import type { LogRecord } from "../log-source.ts";
 import { bytesOf } from "./record-bytes.ts";
 import type { ConsumedPartition } from "./consumed-partition.ts";
@@ -36,6 +37,8 @@ export interface ProcessorOwner {
   done(partition: ConsumedPartition, record: LogRecord): void;
   /** A handler has ended. */
   settled(): void;
+  /** Throws if the consumer may not go on. */
+  check(): void;
   /** Whether handlers may be begun: nobody can have taken what is handed out. */
   mayBegin(): boolean;
   /** Resolves when they may be again. */
@@ -181,9 +184,15 @@ export class RecordProcessor {
   #dispatchWhenSure(): void {
     if (this.#isYielding) return;
     this.#isYielding = true;
-    void this.#owner.whenSure().then(() => {
+    // Records wait for it: the process stays alive.
+    void keepingAwake(this.#owner.whenSure()).then(() => {
       this.#isYielding = false;
-      if (this.#owner.mayBegin() || this.#isStopping) this.#dispatch();
+      try {
+        this.#owner.check();
+        if (!this.#isStopping) this.#dispatch();
+      } catch (error) {
+        this.#stop(error);
+      }
       this.#settle();
     });
   }
@@ -206,13 +215,17 @@ export class RecordProcessor {
     let retryInMs: number | undefined;
     let isDone = false;
     // Lost, or reset, since it was handed out: it is another's, or of a log that is gone.
-    const isOurs = this.#owner.isHeld(partition) && (this.#owner.epoch(record.partition) ?? 0) === epoch;
+    const isStillOurs = (): boolean =>
+      this.#owner.isHeld(partition) && (this.#owner.epoch(record.partition) ?? 0) === epoch;
+    let isOurs = isStillOurs();
     this.#workingOn.set(partition.number, (this.#workingOn.get(partition.number) ?? 0) + 1);
     try {
       if (isOurs) await this.#handler(record, { signal, attempt, epoch });
       isDone = true;
     } catch (error) {
-      const decision = signal.aborted ? "abort" : await this.#decide(error, task);
+      // What fails because the partition is another's by now is theirs to do.
+      isOurs = isStillOurs();
+      const decision = signal.aborted ? "abort" : isOurs ? await this.#decide(error, task) : "skip";
       // A transaction that is committed is not run again, whatever came after it.
       if (decision === "skip" || (decision === "retry" && this.#owner.isDone(record))) isDone = true;
       else if (decision === "retry") retryInMs = backoffMs(attempt - 1, RETRY_BASE_MS, RETRY_MAX_MS);

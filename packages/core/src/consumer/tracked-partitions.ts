@@ -42,6 +42,8 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
   firstPartitions = Number.POSITIVE_INFINITY;
   /** What the members of the group share, with sharing. */
   shared: readonly number[] = [];
+  // The reading that has begun to read what there was.
+  #opened: Reading | undefined;
   // Where each partition ended when the loop began that reads until then.
   #ends: Promise<ReadonlyMap<number, LogBounds>> | undefined;
 
@@ -107,6 +109,7 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
     const { session } = this;
     const positionOf = (partition: number): bigint | undefined =>
       session === undefined ? storedPositions?.get(partition)?.nextOffset : session.position(partition);
+    const claims = new Map(partitions.map((partition) => [partition, session?.held(partition)]));
     const fresh = partitions.filter((partition) => positionOf(partition) === undefined);
     const { resetPolicy } = this.#options;
     const signal =
@@ -137,6 +140,9 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
     }
     if (fresh.length > 0) await session?.flush({ signal });
     for (const partition of partitions) {
+      // Lost meanwhile, or lost and claimed again: then it begins with that claim.
+      const claim = claims.get(partition);
+      if (session !== undefined && (claim === undefined || session.held(partition) !== claim)) continue;
       const nextOffset = positionOf(partition) ?? started.get(partition) ?? 0n;
       const mark = storedPositions?.get(partition)?.mark ?? marks.get(partition);
       this.#partitions.set(partition, new ConsumedPartition(partition, nextOffset, mark));
@@ -156,7 +162,7 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
       this.shared = current;
       for (const partition of added) this.#emit({ type: "partition-added", topic: this.#options.topic, partition });
       // Who reads them is decided as with the others.
-      return this.session.claim(added, { signal });
+      return this.session.share(added, signal);
     }
     let failure: Error | undefined;
     try {
@@ -174,6 +180,8 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
       this.#emit({ type: "partition-added", topic: this.#options.topic, partition: number });
       const partition = this.#partitions.get(number);
       if (partition === undefined || reading === undefined || reading.isOver || this.#options.untilEnd) continue;
+      // It reads all that there are when it opens.
+      if (this.#opened !== reading) continue;
       partition.begin(this.position(number) ?? 0n, this.session?.held(number)?.mark, undefined);
       reading.add([partition]);
     }
@@ -182,6 +190,8 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
 
   /** Hands a batch out: what is done already is left out. `undefined`: all of it is. */
   handOutBatch(partition: ConsumedPartition, taken: readonly LogRecord[]): RecordBatch | undefined {
+    // Lost, or on its way to another.
+    if (!this.isHeld(partition)) return undefined;
     const records = this.#handOutAll(partition, taken);
     const last = records.at(-1);
     const isLast = !partition.isFilled && last === taken.at(-1);
@@ -202,13 +212,16 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
 
   /** Reads partitions, that were begun, in a reading that is under way. */
   async readNow(numbers: readonly number[], reading: Reading): Promise<void> {
+    if (this.#opened !== reading) return;
     const ends = await this.#ends;
-    const partitions = numbers.flatMap((number) => this.#partitions.get(number) ?? []);
+    // What came to the topic after the loop began has no end to be read to.
+    const known = numbers.filter((number) => ends === undefined || ends.has(number));
+    const partitions = known.flatMap((number) => this.#partitions.get(number) ?? []);
     for (const partition of partitions) {
       const { number } = partition;
       partition.begin(this.position(number) ?? 0n, this.session?.held(number)?.mark, ends?.get(number)?.latest.offset);
     }
-    reading.add(partitions.filter((partition) => this.isHeld(partition)));
+    reading.add(partitions.filter((partition) => !reading.partitions.has(partition)));
   }
 
   async isComplete(signal: AbortSignal): Promise<boolean> {
@@ -313,12 +326,11 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
 
   async open(reading: Reading): Promise<void> {
     const { signal } = reading;
-    // Those that there are now: one that comes meanwhile has no end to be read to.
-    const partitions = [...this.#partitions.values()];
-    const isSharing = this.session?.isSharing === true;
-    const numbers = isSharing ? this.shared : partitions.map(({ number }) => number);
+    const numbers = this.session?.isSharing === true ? this.shared : this.numbers;
     this.#ends = this.#options.untilEnd ? lookUpBounds(this.#log, numbers, signal) : undefined;
     const ends = await this.#ends;
+    // Those that there are now; one that comes later is added by whoever takes it in. One without an end came meanwhile.
+    const partitions = [...this.#partitions.values()].filter(({ number }) => ends === undefined || ends.has(number));
     for (const partition of partitions) {
       const held = this.session?.held(partition.number);
       // What an earlier loop handed out and nobody committed comes again.
@@ -326,9 +338,8 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
       const mark = this.session === undefined ? partition.mark : held?.mark;
       partition.begin(this.position(partition.number) ?? 0n, mark, ends?.get(partition.number)?.latest.offset);
     }
-    // Some may have gone to others meanwhile; those that came are added by themselves.
-    const held = partitions.filter((partition) => this.isHeld(partition));
-    reading.add(held, (partition) => this.#untilSettled(partition, signal));
+    this.#opened = reading;
+    reading.add(partitions, (partition) => this.#untilSettled(partition, signal));
   }
 
   before(partition: number | undefined): void {

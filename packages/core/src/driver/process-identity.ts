@@ -31,6 +31,8 @@ export function hasEnded({ bootId, pidNamespace, pid, startTime }: ProcessIdenti
 function readThisProcess(): ProcessIdentity | undefined {
   if (platform !== "linux") return undefined;
   try {
+    // A container may be shown the processes of another namespace: numbers mean nothing there.
+    if (readlinkSync("/proc/self") !== String(process.pid)) return undefined;
     const startTime = statOf("self")[START_TIME];
     if (startTime === undefined) return undefined;
     return {

@@ -84,9 +84,10 @@ export class StoreCalls<Transaction> {
       },
       (error: unknown) => {
         this.#left();
-        this.#onFailed();
         onFailed?.();
+        // Who gives up waiting says nothing of the store.
         if (signal?.aborted === true && error === signal.reason) throw error;
+        this.#onFailed();
         throw this.#errors.wrap(operation, keys(), error);
       },
     );

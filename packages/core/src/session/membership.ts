@@ -4,7 +4,7 @@ import { OffsetStoreError } from "../errors/offset-store-error.ts";
 import type { SharingMode } from "../member.ts";
 import type { OffsetStore } from "../offset-store.ts";
 import type { OffsetSessionEvent } from "./offset-session.ts";
-import { isFinal } from "./session-listener.ts";
+import { isFinal, unknownError } from "./session-listener.ts";
 
 /** A heartbeat is sent so often in a lease; one without an answer is sent again after half of that. */
 const HEARTBEATS_PER_LEASE = 3;
@@ -37,6 +37,8 @@ export class Membership {
   readonly #ended = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
   #leaseMs: number;
+  // The lease that the others know of: the one in the last acknowledged heartbeat.
+  #acknowledgedLeaseMs: number;
   // When the last heartbeat was sent, by the monotonic clock.
   #sentAt = 0;
   // When the last acknowledged one was sent, by the monotonic and by the wall clock: a machine that sleeps stops one of them.
@@ -52,7 +54,13 @@ export class Membership {
   constructor(options: MembershipOptions) {
     this.#options = options;
     this.#leaseMs = options.leaseMs;
+    this.#acknowledgedLeaseMs = options.leaseMs;
     this.member = options.instance ?? randomBytes(9).toString("base64url");
+  }
+
+  /** Whether its name is one that former sessions had, too. */
+  get isInstance(): boolean {
+    return this.#options.instance !== undefined;
   }
 
   /** Milliseconds without a heartbeat after which others take what this member holds. */
@@ -62,7 +70,7 @@ export class Membership {
 
   /** Whether no other member can have found this one silent. */
   get isSure(): boolean {
-    return !this.#isDoubtful && this.#elapsedMs < this.#leaseMs;
+    return !this.#isDoubtful && this.#elapsedMs < this.#acknowledgedLeaseMs;
   }
 
   /** Why no heartbeat will be taken, where the lease is over and the store refuses for good. */
@@ -81,6 +89,11 @@ export class Membership {
     if (this.isSure || this.#ended.signal.aborted || this.#refusal !== undefined) return;
     this.#sure ??= Promise.withResolvers();
     await this.#sure.promise;
+  }
+
+  /** Sends a heartbeat now: somebody has removed the record. What fails is tried again soon. */
+  async renew(): Promise<void> {
+    await this.#send(this.#ended.signal).catch(() => undefined);
   }
 
   /** Stops the heartbeats: the member falls silent. */
@@ -114,17 +127,18 @@ export class Membership {
   }
 
   #onTimer(): void {
-    const { emit } = this.#options;
+    const { emit, store } = this.#options;
     // Something held the event loop: it may do so again.
     if (performance.now() - this.#sentAt > this.#leaseMs && this.#leaseMs < MAX_LEASE_MS) {
       this.#leaseMs = Math.min(MAX_LEASE_MS, this.#leaseMs * 2);
       emit({ type: "lease-extended", member: this.member, leaseMs: this.#leaseMs });
     }
     const sending = this.#send(this.#ended.signal).catch((error: unknown) => {
-      if (this.#ended.signal.aborted || !(error instanceof OffsetStoreError)) return;
-      emit({ type: "heartbeat-failed", member: this.member, error });
-      if (!isFinal(error)) return;
-      this.#refusal = error;
+      if (this.#ended.signal.aborted) return;
+      const known = error instanceof OffsetStoreError ? error : unknownError("heartbeat", store.name, [], error);
+      emit({ type: "heartbeat-failed", member: this.member, error: known });
+      if (!isFinal(known)) return;
+      this.#refusal = known;
       this.#settleSure();
     });
     this.#underWay.add(sending);
@@ -138,11 +152,14 @@ export class Membership {
     const sentAtMs = Date.now();
     this.#sentAt = sentAt;
     const key = { consumer, topic, member: this.member };
-    const entry = { key, mode, lease: this.#leaseMs, owner, held: held(), process: thisProcess() };
+    const lease = this.#leaseMs;
+    const entry = { key, mode, lease, owner, held: held(), process: thisProcess() };
     await store.heartbeat(entry, { signal });
     if (sentAt <= this.#acknowledgedAt) return;
     // The first heartbeat of all is late for nobody.
-    if (this.#acknowledgedAt !== Number.NEGATIVE_INFINITY && this.#elapsedMs >= this.#leaseMs) this.#isDoubtful = true;
+    if (this.#acknowledgedAt !== Number.NEGATIVE_INFINITY && this.#elapsedMs >= this.#acknowledgedLeaseMs)
+      this.#isDoubtful = true;
+    this.#acknowledgedLeaseMs = lease;
     this.#refusal = undefined;
     this.#acknowledgedAt = sentAt;
     this.#acknowledgedAtMs = sentAtMs;

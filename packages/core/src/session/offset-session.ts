@@ -37,7 +37,7 @@ export type OffsetSessionEvent =
       /** Who took them, where that is known. */
       readonly owner: string | undefined;
     }
-  /** In standby: a living member holds the partition, and is waited for. */
+  /** A living member in standby or takeover holds the partition, and is waited for until it ends. */
   | { readonly type: "waiting"; readonly key: OffsetKey; readonly owner: string | undefined }
   /** The store did not take a heartbeat; it is tried again. In a group nothing is handed out when the lease is over. */
   | { readonly type: "heartbeat-failed"; readonly member: string; readonly error: OffsetStoreError }

@@ -6,7 +6,7 @@ import type { CommitOutcome, FencedOutcome, OffsetStore } from "../offset-store.
 import type { HeldPartition, PartitionWrite } from "./held-partition.ts";
 import type { OffsetSessionEvent } from "./offset-session.ts";
 import { Renewals } from "./renewals.ts";
-import { isFinal } from "./session-listener.ts";
+import { isFinal, unknownError } from "./session-listener.ts";
 import type { ResolvedSessionOptions } from "./session-options.ts";
 import { StallWatch } from "./stall-watch.ts";
 
@@ -284,7 +284,7 @@ export class PositionFlusher {
         outcomes = await store.commit(writes.map(({ entry }) => entry));
       } catch (error) {
         const keys = writes.map(({ partition }) => partition.key);
-        const known = error instanceof OffsetStoreError ? error : unknownError(store.name, keys, error);
+        const known = error instanceof OffsetStoreError ? error : unknownError("commit", store.name, keys, error);
         emit({ type: "flush-failed", keys: this.#failed(writes, known), error: known });
         return writes.some(saysMore) ? (failure ?? known) : failure;
       }
@@ -366,10 +366,4 @@ export class PositionFlusher {
 /** Whether a write says more than that a claim ends: that one could not be ended is an event, it ends with the next claim. */
 function saysMore({ entry: { nextOffset, release } }: PartitionWrite): boolean {
   return nextOffset !== undefined || release !== true;
-}
-
-/** A store that was not made by `createOffsetStore` may reject with anything. */
-function unknownError(store: string, keys: readonly OffsetKey[], cause: unknown): OffsetStoreError {
-  const message = `${store} store: commit failed: ${cause instanceof Error ? cause.message : String(cause)}`;
-  return new OffsetStoreError(message, { code: "UNKNOWN", operation: "commit", store, keys, cause });
 }

@@ -1,5 +1,6 @@
 import { emitter } from "../emitter.ts";
-import type { OffsetStoreError } from "../errors/offset-store-error.ts";
+import { OffsetStoreError, type OffsetStoreOperation } from "../errors/offset-store-error.ts";
+import type { OffsetKey } from "../key.ts";
 import type { OffsetSessionEvent } from "./offset-session.ts";
 
 /** Codes of a store that will not take the same write later either, unless somebody changes something. */
@@ -8,6 +9,17 @@ const FINAL_CODES: ReadonlySet<string> = new Set(["PERMISSION_DENIED", "CORRUPT_
 /** Whether a store refuses for good: whoever commits has to hear of it, waiting does not help. */
 export function isFinal(error: OffsetStoreError): boolean {
   return !error.retryable && FINAL_CODES.has(error.code);
+}
+
+/** A store that was not made by `createOffsetStore` may reject with anything. */
+export function unknownError(
+  operation: OffsetStoreOperation,
+  store: string,
+  keys: readonly OffsetKey[],
+  cause: unknown,
+): OffsetStoreError {
+  const message = `${store} store: ${operation} failed: ${cause instanceof Error ? cause.message : String(cause)}`;
+  return new OffsetStoreError(message, { code: "UNKNOWN", operation, store, keys, cause });
 }
 
 /** The events of a session's listener. Where nobody listens, what needs somebody to act is a process warning, once. */

@@ -20,8 +20,11 @@ export interface SharingContext {
   readonly membership: Membership;
   readonly claims: Claims;
   readonly emit: (event: OffsetSessionEvent) => void;
-  /** Partitions were claimed. Rejects where the session cannot begin with them: then they are let go of. */
-  readonly onAssigned: (partitions: readonly HeldPartition[]) => Promise<void>;
+  /**
+   * Partitions were claimed. Resolves with those that are still held, and rejects where the session cannot begin with them: then
+   * they are let go of.
+   */
+  readonly onAssigned: (partitions: readonly HeldPartition[]) => Promise<readonly HeldPartition[]>;
   /** Whether a record of a partition is in hand: then others are given up first. */
   readonly isInHand: (partition: HeldPartition) => boolean;
   /** Stops handing out partitions, waits for what is in hand, and releases them. */
@@ -39,8 +42,11 @@ export class Sharing {
   // Who was told to be waited for, by partition.
   readonly #waitedFor = new Map<number, string>();
   #timer: NodeJS.Timeout | undefined;
-  #looking: Promise<void> | undefined;
+  #looking: Promise<unknown> | undefined;
+  // Those that are given up: they are held until what is in hand is done.
+  readonly #leaving = new Set<HeldPartition>();
   #isAgain = false;
+  #hasLooked = false;
   #looked = Promise.withResolvers<void>();
 
   constructor(context: SharingContext) {
@@ -64,8 +70,11 @@ export class Sharing {
 
   /** One look that the caller waits for, and then one from time to time. Rejects with what the store refuses. */
   async begin(signal: AbortSignal | undefined): Promise<void> {
-    await this.#exclusive(() => this.#look(signal));
-    this.#schedule();
+    try {
+      await this.exclusive(() => this.#look(signal));
+    } finally {
+      this.#next();
+    }
   }
 
   /** Resolves when all of these partitions are held; whoever waits keeps the process alive. */
@@ -103,30 +112,30 @@ export class Sharing {
   }
 
   #onTimer(): void {
-    const { topic, emit, membership } = this.#context;
+    const { membership } = this.#context;
     // Who may be taken for silent claims nothing.
-    const look = membership.isSure ? this.#exclusive(() => this.#look(this.#ended.signal)) : Promise.resolve();
-    look
-      .catch((error: unknown) => {
-        if (this.#ended.signal.aborted) return;
-        emit({ type: "claim-failed", topic, error: error instanceof Error ? error : new Error(String(error)) });
-      })
-      .finally(() => {
-        const isAgain = this.#isAgain;
-        this.#isAgain = false;
-        if (isAgain) this.wake();
-        else this.#schedule();
-      });
+    const look = membership.isSure ? this.exclusive(() => this.#look(this.#ended.signal)) : Promise.resolve();
+    look.catch((error: unknown) => this.#failed(error)).finally(() => this.#next());
   }
 
-  async #exclusive(look: () => Promise<void>): Promise<void> {
+  /** The next look: at once where one was asked for meanwhile. */
+  #next(): void {
+    const isAgain = this.#isAgain;
+    this.#isAgain = false;
+    if (isAgain) this.wake();
+    else this.#schedule();
+  }
+
+  /** Does something while no look is under way. */
+  async exclusive<Result>(work: () => Promise<Result>): Promise<Result> {
     while (this.#looking !== undefined) await this.#looking.catch(() => undefined);
-    this.#looking = look().finally(() => {
+    const looking = work().finally(() => {
       this.#looking = undefined;
       this.#looked.resolve();
       this.#looked = Promise.withResolvers();
     });
-    await this.#looking;
+    this.#looking = looking;
+    return looking;
   }
 
   get #missing(): number[] {
@@ -136,29 +145,59 @@ export class Sharing {
 
   async #look(signal: AbortSignal | undefined): Promise<void> {
     if (this.#context.mode === "standby") return this.#claim(this.#missing, signal);
-    const { claims, membership, giveUp } = this.#context;
+    const { claims, membership } = this.#context;
     const living = await this.#livingMembers(signal);
     const { member } = membership;
+    // What a former session of this instance holds is taken over at once, whatever is due.
+    if (membership.isInstance && !this.#hasLooked) await this.#claim(await this.#heldBy(member, signal), signal);
+    this.#hasLooked = true;
     const others = living.filter((other) => other.mode === "balanced" && other.member !== member);
     const self = { member, held: claims.held.size };
     const due = dueShare([...others, self], member, this.#wanted.size);
-    const surplus = claims.held.size - due;
-    if (surplus > 0) return giveUp(this.#surplus(surplus), this.#ended.signal);
+    const surplus = this.#kept - due;
+    if (surplus > 0) return this.#giveUp(this.#surplus(surplus));
     let candidates = this.#missing;
     // Alone, everything is free.
-    if (others.length > 0 && surplus < 0) candidates = await this.#free(candidates, living, signal);
+    const isAlone = living.every((other) => other.member === member);
+    if (!isAlone && surplus < 0) candidates = await this.#free(candidates, living, signal);
     shuffle(candidates);
-    while (claims.held.size < due && candidates.length > 0) {
+    while (this.#kept < due && candidates.length > 0) {
       // Chosen at random, read in order.
-      const next = candidates.splice(0, due - claims.held.size).toSorted((a, b) => a - b);
+      const next = candidates.splice(0, due - this.#kept).toSorted((a, b) => a - b);
       await this.#claim(next, signal);
     }
+  }
+
+  /** How many partitions are held, without those that are given up. */
+  get #kept(): number {
+    for (const partition of this.#leaving) {
+      if (this.#context.claims.held.get(partition.key.partition) !== partition) this.#leaving.delete(partition);
+    }
+    return this.#context.claims.held.size - this.#leaving.size;
+  }
+
+  /** Beside the looks: what is in hand may take a while, and meanwhile others may fall silent. */
+  #giveUp(partitions: readonly HeldPartition[]): void {
+    const { giveUp } = this.#context;
+    for (const partition of partitions) this.#leaving.add(partition);
+    giveUp(partitions, this.#ended.signal)
+      .catch((error: unknown) => this.#failed(error))
+      .finally(() => {
+        for (const partition of partitions) this.#leaving.delete(partition);
+      });
+  }
+
+  #failed(error: unknown): void {
+    const { topic, emit } = this.#context;
+    if (this.#ended.signal.aborted) return;
+    emit({ type: "claim-failed", topic, error: error instanceof Error ? error : new Error(String(error)) });
   }
 
   /** What is given up: first what was to be given up before, then what nobody works on. */
   #surplus(count: number): HeldPartition[] {
     const { claims, isInHand } = this.#context;
-    const ranked = [...claims.held.values()].map((partition) => ({
+    const kept = [...claims.held.values()].filter((partition) => !this.#leaving.has(partition));
+    const ranked = kept.map((partition) => ({
       partition,
       rank: partition.isReleasing ? 0 : isInHand(partition) ? 2 : 1,
     }));
@@ -168,16 +207,18 @@ export class Sharing {
 
   async #claim(partitions: readonly number[], signal: AbortSignal | undefined): Promise<void> {
     if (partitions.length === 0) return;
-    const { claims, membership, topic, emit, onAssigned, giveUp } = this.#context;
+    const { mode, claims, membership, topic, emit, onAssigned, giveUp } = this.#context;
     const { taken, held, failure } = await claims.take(partitions, { signal, ifIdleFor: membership.leaseMs });
-    for (const record of held) this.#tellWaiting(record);
+    if (mode === "standby") for (const record of held) this.#tellWaiting(record);
     if (taken.length > 0) {
       for (const { key } of taken) this.#waitedFor.delete(key.partition);
       try {
         // What comes when all has ended is released with the rest.
         if (this.#ended.signal.aborted) return;
-        await abortable(onAssigned(taken), this.#ended.signal);
-        emit({ type: "assigned", topic, partitions: taken.map(({ key }) => key.partition) });
+        const ends = signal === undefined ? this.#ended.signal : AbortSignal.any([signal, this.#ended.signal]);
+        const assigned = await abortable(onAssigned(taken), ends);
+        const numbers = assigned.map(({ key }) => key.partition);
+        if (numbers.length > 0) emit({ type: "assigned", topic, partitions: numbers });
       } catch (error) {
         // Whoever opens in vain closes, and that releases them.
         if (signal?.aborted !== true) await giveUp(taken, this.#ended.signal).catch(() => undefined);
@@ -188,8 +229,8 @@ export class Sharing {
   }
 
   #tellWaiting({ partition, member = "", owner }: HeldOutcome["record"]): void {
-    const { mode, consumer, topic, emit } = this.#context;
-    if (mode !== "standby" || this.#waitedFor.get(partition) === member) return;
+    const { consumer, topic, emit } = this.#context;
+    if (this.#waitedFor.get(partition) === member) return;
     this.#waitedFor.set(partition, member);
     emit({ type: "waiting", key: { consumer, topic, partition }, owner });
   }
@@ -201,6 +242,18 @@ export class Sharing {
     return living;
   }
 
+  /** Those whose record names a member. */
+  async #heldBy(member: string, signal: AbortSignal | undefined): Promise<number[]> {
+    const { store, consumer, topic } = this.#context;
+    const partitions = this.#missing;
+    const keys = partitions.map((partition) => ({ consumer, topic, partition }));
+    const outcomes = keys.length === 0 ? [] : await store.fetch(keys, { signal });
+    return partitions.filter((_partition, index) => {
+      const outcome = outcomes[index];
+      return outcome?.status === "found" && outcome.record.member === member;
+    });
+  }
+
   /** Those that nobody holds, as far as can be seen: the claim itself decides. */
   async #free(
     partitions: readonly number[],
@@ -208,7 +261,7 @@ export class Sharing {
     signal: AbortSignal | undefined,
   ): Promise<number[]> {
     const { store, consumer, topic, membership } = this.#context;
-    const others = new Set(living.map(({ member }) => member));
+    const others = new Map(living.map(({ member, mode }) => [member, mode]));
     others.delete(membership.member);
     if (partitions.length === 0) return [];
     const outcomes = await store.fetch(
@@ -218,7 +271,11 @@ export class Sharing {
     return partitions.filter((_partition, index) => {
       const outcome = outcomes[index];
       if (outcome?.status === "failed") throw outcome.error;
-      return outcome?.status !== "found" || outcome.record.member === undefined || !others.has(outcome.record.member);
+      if (outcome?.status !== "found" || outcome.record.member === undefined) return true;
+      const mode = others.get(outcome.record.member);
+      // One that shares gives it up by itself; another is waited for until it ends.
+      if (mode !== undefined && mode !== "balanced") this.#tellWaiting(outcome.record);
+      return mode === undefined;
     });
   }
 }

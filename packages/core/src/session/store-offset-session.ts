@@ -108,6 +108,8 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       onAssigned: async (partitions) => {
         for (const partition of partitions) this.#flusher.watch(partition);
         await this.#listener.onAssigned(partitions.map(({ key }) => key.partition));
+        // The store may have said meanwhile that some are lost.
+        return partitions.filter((partition) => this.held(partition.key.partition) === partition);
       },
       isInHand: ({ key }) => this.#listener.isInHand(key.partition),
       giveUp: (partitions, signal) => this.#giveUp(partitions, signal),
@@ -234,6 +236,17 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       this.#refuseIfOver();
     }
     if (failure !== undefined) throw failure;
+  }
+
+  /** Shares partitions, too; resolves after a look. */
+  async share(partitions: readonly number[], signal: AbortSignal | undefined): Promise<void> {
+    this.#sharing?.add(partitions);
+    await this.#sharing?.begin(signal);
+  }
+
+  /** Claims nothing more: it is about to close. */
+  stopClaiming(): void {
+    void this.#sharing?.stop();
   }
 
   async release(partitions: readonly number[], options: CallOptions = {}): Promise<void> {
@@ -432,16 +445,17 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     await this.#sharing?.stop();
     const held = [...this.#claims.held.values()];
     await transactionsOver(held);
+    // The record of an `instance` may be a newer session's by now. It falls silent, or ends with the process.
+    let leaves = this.#options.instance === undefined;
     try {
       if (this.fenced === undefined) await this.#settled(this.#flusher.release(held), {});
     } catch (error) {
       // A store that did not take the last write does not take another: the member falls silent.
-      await this.#membership.stop();
+      leaves = false;
       throw error;
     } finally {
       await this.#flusher.stop();
-      // Whoever was replaced under its own name has left already.
-      if (this.#options.instance === undefined || this.fenced === undefined) await this.#membership.leave();
+      await (leaves ? this.#membership.leave() : this.#membership.stop());
     }
   }
 
@@ -486,12 +500,17 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
 
   /** One partition of a group was lost: it is claimed again, where it is free. */
   async #lost({ key }: HeldPartition, error: OffsetFencedError): Promise<void> {
-    if (await this.#isReplaced(key)) {
+    const { reason, owner } = error;
+    await this.#revoked([key.partition], reason);
+    // No look of its own meanwhile: it would find itself.
+    const isReplaced = (): Promise<boolean> => this.#isReplaced(key);
+    if (reason === "superseded" && (await this.#sharing?.exclusive(isReplaced)) === true) {
       this.#end(error);
-      this.#emit({ type: "fenced", key, reason: error.reason, owner: error.owner });
+      this.#emit({ type: "fenced", key, reason, owner });
       return;
     }
-    await this.#revoked([key.partition], error.reason);
+    // Who deletes a consumer deletes its members: others must not take this one for gone.
+    if (reason === "absent") await this.#membership.renew();
     this.#sharing?.wake();
   }
 
@@ -508,7 +527,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
 
   /** Whether a newer session of the same `instance` has taken a partition: then this one is over. */
   async #isReplaced(key: OffsetKey): Promise<boolean> {
-    if (this.#options.instance === undefined) return false;
+    if (this.#options.instance === undefined || this.#claims.held.has(key.partition)) return false;
     const [outcome] = await this.#store.fetch([key]).catch(() => []);
     return outcome?.status === "found" && outcome.record.member === this.#options.instance;
   }

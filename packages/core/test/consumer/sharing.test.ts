@@ -1,5 +1,12 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { createConsumer, OffsetFencedError, openOffsetSession } from "@tidemark/core";
+import {
+  type CommitEntry,
+  type Consumer,
+  type ConsumerEvent,
+  createConsumer,
+  OffsetFencedError,
+  openOffsetSession,
+} from "@tidemark/core";
 import { createMemoryBackend, createMemoryStore } from "@tidemark/store-memory";
 import { expect, test } from "vitest";
 import { EventLog, eventually } from "../session/eventually.ts";
@@ -302,4 +309,122 @@ test.each([
   const options = { store, consumer: "c1", topic: "orders", partitions: [0], ...bad };
   await expect(openOffsetSession(options as never)).rejects.toThrow(message);
   expect(await Array.fromAsync(store.members())).toEqual([]);
+});
+
+test("a partition that is assigned before the first record is asked for is read once, from its position (contract 8.6)", async () => {
+  const source = await ordersLog(100, 1);
+  await using group = new Group(source);
+  const first = await group.join({ partitions: [0] }, () => new Promise(() => undefined));
+  await using store = createMemoryStore({ backend: group.backend });
+  await using consumer = await createConsumer({
+    ...{ source, store, topic: "orders", consumer: "c1", partitions: [0], lease: LEASE_MS, maxWait: 50 },
+  });
+  const iterator = consumer[Symbol.asyncIterator]();
+  await first.consumer.close();
+  await eventually(() => consumer.partitions.length === 1, SETTLED_MS);
+  const offsets: bigint[] = [];
+  while (offsets.length < 100) {
+    const { value } = await iterator.next();
+    if (value !== undefined) offsets.push(value.offset);
+  }
+  expect(offsets).toEqual(Array.from({ length: 100 }, (_, index) => BigInt(index)));
+});
+
+test("a partition that is lost before its start is stored is not read, until it is claimed again (contract 8.6)", async () => {
+  const source = await ordersLog(20, 1);
+  const backend = createMemoryBackend();
+  const operator = createMemoryStore({ backend });
+  const inner = createMemoryStore({ backend });
+  const key = { consumer: "c1", topic: "orders", partition: 0 };
+  let hasReset = false;
+  const store = new Proxy(inner, {
+    get(target, property) {
+      const value: unknown = Reflect.get(target, property, target);
+      if (property !== "commit") return typeof value === "function" ? value.bind(target) : value;
+      return async (entries: readonly CommitEntry[], options?: object) => {
+        if (!hasReset && entries.some(({ nextOffset }) => nextOffset !== undefined)) {
+          hasReset = true;
+          await operator.reset([{ key, nextOffset: 5n }]);
+        }
+        return target.commit(entries, options);
+      };
+    },
+  });
+  const events = new EventLog<ConsumerEvent>();
+  const options = { source, store, topic: "orders", consumer: "c1", lease: LEASE_MS, maxWait: 50, untilEnd: true };
+  await using consumer = await createConsumer({ ...options, onEvent: events.hear });
+  const offsets: bigint[] = [];
+  for await (const { offset } of consumer) offsets.push(offset);
+  expect(offsets).toEqual(Array.from({ length: 15 }, (_, index) => BigInt(index + 5)));
+  expect(events.of("assigned")).toHaveLength(1);
+});
+
+test("a batch that waits for more goes with its partition (contract 8.7)", async () => {
+  const source = await ordersLog(0, 2);
+  const backend = createMemoryBackend();
+  const options = { source, topic: "orders", consumer: "c1", lease: LEASE_MS, maxWait: 50, flushInterval: 50 };
+  const handed: string[] = [];
+  const work = async (name: string, consumer: Consumer, linger: number): Promise<void> => {
+    for await (const { partition, records } of consumer.batches({ linger }))
+      for (const { offset } of records) handed.push(`${name} ${partition}/${offset}`);
+  };
+  await using first = await createConsumer({ ...options, store: createMemoryStore({ backend }) });
+  const running = work("first", first, 3 * LEASE_MS);
+  await produce(source, 5, 0);
+  await produce(source, 5, 1);
+  await using second = await createConsumer({ ...options, store: createMemoryStore({ backend }) });
+  const other = work("second", second, 0);
+  await eventually(() => handed.length >= 10, 2 * SETTLED_MS);
+  expect(new Set(handed.map((name) => name.split(" ")[1])).size).toBe(10);
+  expect(handed).toHaveLength(10);
+  await Promise.all([first.close(), second.close(), running, other]);
+});
+
+test("untilEnd: a partition that comes to the topic after the loop began is not waited for (contract 8.9)", async () => {
+  const source = await ordersLog(5, 1);
+  await using group = new Group(source);
+  const held = Promise.withResolvers<void>();
+  const { running, events } = await group.join({ untilEnd: true, partitionRefreshInterval: 20 }, () => held.promise);
+  await source.admin.alterTopic("orders", { partitions: 2 });
+  await eventually(() => events.of("assigned").some(({ partitions }) => partitions.includes(1)), SETTLED_MS);
+  held.resolve();
+  await running;
+});
+
+test("process: handlers that wait for the member to be sure hear that it never will be (contract 8.5)", async () => {
+  await using group = new Group(await ordersLog(4, 1));
+  const { running, member, handled } = await group.join({ untilEnd: true }, () => pause(LEASE_MS), "process");
+  await eventually(() => handled.length === 1, SETTLED_MS);
+  member.refusesHeartbeats = true;
+  await expect(running).rejects.toMatchObject({ code: "PERMISSION_DENIED" });
+  expect(handled.length).toBeLessThan(4);
+});
+
+test("the former session of an instance that closes late takes nothing from the new one (contract 8.10)", async () => {
+  await using group = new Group(await ordersLog(5, 1));
+  const first = await group.join({ instance: "pod-0" });
+  const third = await group.join();
+  await eventually(() => first.handled.length === 5);
+  await first.consumer.flush();
+  const second = await group.join({ instance: "pod-0" });
+  await first.consumer.close();
+  await pause(LEASE_MS);
+  expect(second.consumer.partitions).toEqual([0]);
+  expect(third.consumer.partitions).toEqual([]);
+});
+
+test("an operator's reset does not end a session with an instance (contract 8.8, 8.10)", async () => {
+  await using group = new Group(await ordersLog(10, 1));
+  const { handled, consumer } = await group.join({ instance: "pod-0", renewInterval: 50 });
+  await eventually(() => handled.length === 10);
+  await consumer.flush();
+  await group.store.reset([{ key: { consumer: "c1", topic: "orders", partition: 0 }, nextOffset: 7n }]);
+  await eventually(() => handled.length === 13, SETTLED_MS);
+});
+
+test("partitions of one's own choice are not balanced", async () => {
+  const options = { source: await ordersLog(0, 2), store: createMemoryStore(), topic: "orders", consumer: "c1" };
+  await expect(createConsumer({ ...options, partitions: [0], sharing: "balanced" })).rejects.toThrow(
+    /partitions go with sharing "standby" or "takeover"/,
+  );
 });

@@ -8,14 +8,15 @@
 import { appendFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { createConsumer, type SharingMode } from "@tidemark/core";
-import { openLocalLog } from "@tidemark/source-local";
+import { openTestedLog } from "./tested-log.ts";
 import { openPlace } from "../campaign/places/open-place.ts";
 import type { Place } from "../campaign/places/place.ts";
 
 /** What a member is to do. */
 export interface MemberTask {
   readonly place: Place;
-  readonly logFile: string;
+  /** The local log's file, or where Kafka is. */
+  readonly log: { readonly file: string } | { readonly brokers: readonly string[] };
   readonly journalFile: string;
   readonly topic: string;
   readonly leaseMs: number;
@@ -42,7 +43,7 @@ const stopping = new AbortController();
 process.on("disconnect", () => process.exit(1));
 process.on("message", (message) => (message === "stop" ? stopping.abort() : undefined));
 
-const source = await openLocalLog({ file: task.logFile, synchronous: "normal" });
+const source = await openTestedLog(task.log);
 // As an operator's supervisor does it: what does not start is started again.
 while (!stopping.signal.aborted) {
   try {

@@ -4,16 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { SharingMode } from "@tidemark/core";
-import { type LocalLog, openLocalLog } from "@tidemark/source-local";
 import { logFileIn } from "../campaign/arenas/embedded.ts";
 import type { Arena } from "../campaign/arenas/arena.ts";
 import { openArena } from "../campaign/arenas/open-arena.ts";
 import type { OpenedPlace } from "../campaign/places/place.ts";
 import type { CampaignStoreName } from "../campaign/round-plan.ts";
-import type { MissingServer } from "../servers/index.ts";
+import { launchServer, type MissingServer } from "../servers/index.ts";
 import { checkSharing, type SharingFigures } from "./check-sharing.ts";
 import type { MemberTask } from "./member.ts";
 import { MemberProcess } from "./member-process.ts";
+import { openTestedLog, type TestedLog } from "./tested-log.ts";
 
 /** What may happen in a round. */
 export const sharingActions = ["start", "stop", "kill", "freeze", "cut", "outage"] as const;
@@ -30,6 +30,8 @@ export interface SharingOptions {
   readonly actions?: readonly SharingAction[];
   /** Default: balanced. Another one shows that the check finds faults. */
   readonly sharing?: SharingMode;
+  /** Where the records are. Default: the local log. */
+  readonly log?: "local" | "kafka";
   /** Whether each record is a result in a transaction of the store's own: then each is there once. Default false. */
   readonly transacts?: boolean;
   readonly onRound?: (round: number, action: SharingAction) => void;
@@ -66,6 +68,7 @@ export async function runSharing(options: SharingOptions): Promise<SharingResult
     actions = sharingActions,
     sharing = "balanced",
     transacts = false,
+    log: kind = "local",
   } = options;
   const folder = mkdtempSync(join(tmpdir(), "tidemark-sharing-"));
   await using stack = new AsyncDisposableStack();
@@ -73,8 +76,13 @@ export async function runSharing(options: SharingOptions): Promise<SharingResult
   stack.defer(async () => {
     if (!keepsFolder) await rm(folder, { recursive: true });
   });
-  const logFile = logFileIn(folder);
-  const log = stack.use(await openLocalLog({ file: logFile, synchronous: "normal" }));
+  const kafka = kind === "kafka" ? await launchServer("kafka") : undefined;
+  if (kafka !== undefined && "missing" in kafka) return kafka;
+  if (kafka !== undefined) stack.defer(() => kafka.stop());
+  const logPlace =
+    kafka === undefined ? { file: logFileIn(folder) } : { brokers: kafka.urls.map((url) => new URL(url).host) };
+  const log = await openTestedLog(logPlace);
+  stack.defer(() => log.close());
   const arena = await openArena(store, folder);
   if ("missing" in arena) return arena;
   stack.use(arena);
@@ -88,7 +96,7 @@ export async function runSharing(options: SharingOptions): Promise<SharingResult
   const task: Omit<MemberTask, "journalFile" | "clockOffsetMs"> = {
     ...{
       place,
-      logFile,
+      log: logPlace,
       topic: TOPIC,
       leaseMs,
       flushIntervalMs: FLUSH_INTERVAL_MS,
@@ -205,12 +213,12 @@ class RunningGroup {
         return;
       case "freeze":
         member?.freeze();
-        await pause(2 * leaseMs);
+        await pause((1 + 1.5 * random()) * leaseMs);
         member?.thaw();
         return;
       case "cut":
         member?.cut();
-        await pause(2 * leaseMs);
+        await pause((1 + 1.5 * random()) * leaseMs);
         member?.restore();
         return;
       case "outage": {
@@ -233,13 +241,13 @@ class RunningGroup {
 
 /** Writes records for as long as the campaign goes on. */
 class Writer {
-  readonly #log: LocalLog;
+  readonly #log: TestedLog;
   readonly #pauseMs: number;
   readonly #counts: number[];
   readonly #running: Promise<void>;
   #isOver = false;
 
-  constructor(log: LocalLog, partitions: number, pauseMs: number) {
+  constructor(log: TestedLog, partitions: number, pauseMs: number) {
     this.#pauseMs = pauseMs;
     this.#log = log;
     this.#counts = Array.from({ length: partitions }, () => 0);

@@ -77,7 +77,10 @@ describe.each(adapters)("$name", (adapter) => {
   test("exports a factory, and an opener of URLs that cannot be changed", async () => {
     const { exported } = await exportsOf(adapter);
     const opener = exported[kind.urlOpener] as StoreUrlOpener | LogUrlOpener;
-    expect(opener).toEqual({
+    // Where opening would make a file, whoever only reads asks first.
+    const { exists, ...rest } = opener as StoreUrlOpener;
+    expect(exists === undefined || typeof exists === "function").toBe(true);
+    expect(rest).toEqual({
       schemes: expect.arrayContaining([expect.stringMatching(/^[a-z0-9+]+$/)]) as unknown,
       usage: expect.any(String) as unknown,
       open: expect.any(Function) as unknown,

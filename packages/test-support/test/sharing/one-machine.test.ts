@@ -73,7 +73,7 @@ test("containers with one hostname, in each of them process 1: nobody takes the 
   await makeLog(file);
   const container = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
   const task = {
-    ...{ place: { kind: "sqlite", file } as const, logFile: file, topic: "orders", leaseMs: LEASE_MS },
+    ...{ place: { kind: "sqlite", file } as const, log: { file }, topic: "orders", leaseMs: LEASE_MS },
     ...{
       flushIntervalMs: 20,
       workMs: 0,
