@@ -1,5 +1,8 @@
 import { once } from "node:events";
+import { setTimeout as pause } from "node:timers/promises";
 import { type OffsetSession, type OffsetStore, openOffsetSession } from "@tidemark/core";
+
+const STALLED_LOOK_MS = 100;
 
 /** What is shared, and how it is read. */
 export interface SharePartitionsOptions<Message> {
@@ -45,7 +48,12 @@ export async function sharePartitions<Message>(options: SharePartitionsOptions<M
     },
   });
   const readOn = async (own: AbortSignal): Promise<void> => {
-    for await (const message of read(session, own)) await handle(message, session);
+    for await (const message of read(session, own)) {
+      // The store is away, and others may have the partitions by now: then this reading ends.
+      while (session.isStalled && !own.aborted) await pause(STALLED_LOOK_MS);
+      if (own.aborted) return;
+      await handle(message, session);
+    }
   };
   try {
     while (!signal.aborted) {

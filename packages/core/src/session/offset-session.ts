@@ -134,6 +134,11 @@ export interface OffsetSession<Transaction = never> extends AsyncDisposable {
   readonly owner: string;
   /** Why the session may no longer write; `undefined` while it may. */
   readonly fenced: Error | undefined;
+  /**
+   * Whether nothing should be handed out for now: the store has not taken a position for `maxUnflushedAge`, or, in a group, no
+   * heartbeat for a lease, so that another member may have what this one held (contract 8.5).
+   */
+  readonly isStalled: boolean;
   /** The partitions that the session holds, ascending. */
   readonly partitions: readonly number[];
   /** The committed position, flushed or not: the offset of the next record to read. `undefined` while there is none. */

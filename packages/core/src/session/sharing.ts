@@ -47,6 +47,8 @@ export class Sharing {
   readonly #leaving = new Set<HeldPartition>();
   #isAgain = false;
   #hasLooked = false;
+  // How many wait until all that they want is held.
+  #waiting = 0;
   #looked = Promise.withResolvers<void>();
 
   constructor(context: SharingContext) {
@@ -80,11 +82,16 @@ export class Sharing {
   /** Resolves when all of these partitions are held; whoever waits keeps the process alive. */
   async untilHeld(partitions: readonly number[], signal: AbortSignal | undefined): Promise<void> {
     const { claims } = this.#context;
-    for (;;) {
-      signal?.throwIfAborted();
-      if (this.#ended.signal.aborted) return;
-      if (partitions.every((partition) => !this.#wanted.has(partition) || claims.held.has(partition))) return;
-      await keepingAwake(abortable(this.#looked.promise, signal));
+    this.#waiting += 1;
+    try {
+      for (;;) {
+        signal?.throwIfAborted();
+        if (this.#ended.signal.aborted) return;
+        if (partitions.every((partition) => !this.#wanted.has(partition) || claims.held.has(partition))) return;
+        await keepingAwake(abortable(this.#looked.promise, signal));
+      }
+    } finally {
+      this.#waiting -= 1;
     }
   }
 
@@ -144,7 +151,7 @@ export class Sharing {
   }
 
   async #look(signal: AbortSignal | undefined): Promise<void> {
-    if (this.#context.mode === "standby") return this.#claim(this.#missing, signal);
+    if (this.#context.mode === "standby") return this.#lookInStandby(signal);
     const { claims, membership } = this.#context;
     const living = await this.#livingMembers(signal);
     const { member } = membership;
@@ -166,6 +173,22 @@ export class Sharing {
       const next = candidates.splice(0, due - this.#kept).toSorted((a, b) => a - b);
       await this.#claim(next, signal);
     }
+  }
+
+  /**
+   * Who waits for all of its partitions keeps none that comes after one that another holds: two that wait for each other's would
+   * wait for ever.
+   */
+  async #lookInStandby(signal: AbortSignal | undefined): Promise<void> {
+    const missing = this.#missing.toSorted((a, b) => a - b);
+    if (this.#waiting === 0) return this.#claim(missing, signal);
+    const [lowest, ...others] = missing;
+    if (lowest === undefined) return;
+    const { claims } = this.#context;
+    await this.#claim([lowest], signal);
+    if (claims.held.has(lowest)) return this.#claim(others, signal);
+    const higher = [...claims.held.values()].filter(({ key }) => key.partition > lowest);
+    if (higher.length > 0) this.#giveUp(higher);
   }
 
   /** How many partitions are held, without those that are given up. */

@@ -428,3 +428,23 @@ test("partitions of one's own choice are not balanced", async () => {
     /partitions go with sharing "standby" or "takeover"/,
   );
 });
+
+test("sessions in standby that want the same partitions do not wait for each other's (contract 8.6)", async () => {
+  const backend = createMemoryBackend();
+  const options = { consumer: "c1", topic: "orders", lease: LEASE_MS };
+  const low = await openOffsetSession({ ...options, store: openMemberStore(backend).store, partitions: [0] });
+  const high = await openOffsetSession({ ...options, store: openMemberStore(backend).store, partitions: [1] });
+  const both = { ...options, partitions: [0, 1] };
+  const waiting = [
+    openOffsetSession({ ...both, store: openMemberStore(backend).store }),
+    openOffsetSession({ ...both, partitions: [1, 0], store: openMemberStore(backend).store }),
+  ];
+  // One of them may get what is free now, the other what is free then.
+  await low.close();
+  await pause(LEASE_MS / 2);
+  await high.close();
+  const first = await Promise.race(waiting);
+  expect(first.partitions).toEqual([0, 1]);
+  await first.close();
+  for (const session of await Promise.all(waiting)) await session.close();
+});
