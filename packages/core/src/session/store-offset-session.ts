@@ -1,6 +1,5 @@
 import { abortable } from "../abortable.ts";
 import { keepingAwake } from "../keeping-awake.ts";
-import { withinDeadline } from "../driver/deadline.ts";
 import { validateMetadata } from "../driver/entry-validation.ts";
 import {
   describe,
@@ -11,24 +10,23 @@ import {
   validateSignal,
 } from "../driver/validation.ts";
 import { ConsumerStateError } from "../errors/consumer-state-error.ts";
-import { OffsetFencedError } from "../errors/offset-fenced-error.ts";
+import type { OffsetFencedError } from "../errors/offset-fenced-error.ts";
 import { OffsetStoreError } from "../errors/offset-store-error.ts";
 import type { OffsetKey } from "../key.ts";
-import type { CallOptions, FencedOutcome, OffsetStore, TransactionBody } from "../offset-store.ts";
+import type { CallOptions, OffsetStore, TransactionBody } from "../offset-store.ts";
 import { Claims } from "./claims.ts";
 import type { HeldPartition } from "./held-partition.ts";
 import { Membership } from "./membership.ts";
+import { PartitionLosses, type SharingListener } from "./partition-losses.ts";
 import type {
   CommitRecordOptions,
   OffsetSession,
   OffsetSessionEvent,
   PositionOptions,
   RecordPosition,
-  RevokedReason,
 } from "./offset-session.ts";
 import {
   endsOf,
-  lostWithin,
   notHeld,
   notNext,
   refuseSecond,
@@ -49,16 +47,6 @@ interface KnownRecords {
   readonly nextOffset?: bigint | undefined;
 }
 
-/** Whom a session asks before it goes on with partitions that came or go. */
-export interface SharingListener {
-  /** Partitions are held from now on. */
-  readonly onAssigned: (partitions: readonly number[]) => Promise<void> | void;
-  /** Whether a record of a partition is in hand. */
-  readonly isInHand: (partition: number) => boolean;
-  /** Partitions go to others, once what is in hand is done: what this resolves for. With another reason they are lost already. */
-  readonly onRevoked: (partitions: readonly number[], reason: RevokedReason) => Promise<void> | void;
-}
-
 /** A session over a store. What a consumer needs beyond the public face is on the class alone. */
 export class StoreOffsetSession<Transaction> implements OffsetSession<Transaction> {
   readonly consumer: string;
@@ -66,10 +54,10 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   readonly #store: OffsetStore<Transaction>;
   readonly #options: ResolvedSessionOptions;
   readonly #emit: (event: OffsetSessionEvent) => void;
-  readonly #listener: SharingListener;
   readonly #claims: Claims;
   readonly #flusher: PositionFlusher;
   readonly #membership: Membership;
+  readonly #losses: PartitionLosses;
   // How it takes part in a group; `undefined`: it takes over whatever it claims.
   readonly #sharing: Sharing | undefined;
   #closing: Promise<void> | undefined;
@@ -86,7 +74,6 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     this.#store = store;
     this.#options = options;
     this.#emit = emit;
-    this.#listener = listener;
     const { sharing, leaseMs, instance, owner, ttl } = options;
     this.#membership = new Membership({
       ...{ store, consumer, topic, mode: sharing, leaseMs, owner, instance, emit },
@@ -98,8 +85,13 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     this.#flusher = new PositionFlusher({
       ...{ store, options, emit, member },
       held: this.#claims.held,
-      onFenced: (partition, outcome) => void this.#fence(partition, outcome),
-      onReleased: (partition) => this.#drop(partition),
+      onFenced: (partition, outcome) => void this.#losses.fence(partition, outcome),
+      onReleased: (partition) => this.#losses.drop(partition),
+    });
+    this.#losses = new PartitionLosses({
+      ...{ store, topic, options, emit, listener },
+      ...{ claims: this.#claims, flusher: this.#flusher, membership: this.#membership },
+      sharing: () => this.#sharing,
     });
     if (sharing === "takeover") return;
     this.#sharing = new Sharing({
@@ -107,12 +99,12 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       ...{ membership: this.#membership, claims: this.#claims },
       onAssigned: async (partitions) => {
         for (const partition of partitions) this.#flusher.watch(partition);
-        await this.#listener.onAssigned(partitions.map(({ key }) => key.partition));
+        await listener.onAssigned(partitions.map(({ key }) => key.partition));
         // The store may have said meanwhile that some are lost.
         return partitions.filter((partition) => this.held(partition.key.partition) === partition);
       },
-      isInHand: ({ key }) => this.#listener.isInHand(key.partition),
-      giveUp: (partitions, signal) => this.#giveUp(partitions, signal),
+      isInHand: ({ key }) => listener.isInHand(key.partition),
+      giveUp: (partitions, signal) => this.#losses.giveUp(partitions, signal),
     });
   }
 
@@ -383,7 +375,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     } catch (error) {
       held.inTransactionUntil = 0;
       if (!(error instanceof OffsetStoreError) || error.refusal?.status !== "fenced") throw error;
-      throw this.#fence(held, error.refusal, error);
+      throw this.#losses.fence(held, error.refusal, error);
     }
   }
 
@@ -412,7 +404,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       await running;
     } catch (error) {
       if (!(error instanceof OffsetStoreError) || error.refusal?.status !== "fenced") throw error;
-      throw this.#fence(held, error.refusal, error);
+      throw this.#losses.fence(held, error.refusal, error);
     } finally {
       held.transaction = undefined;
       if (this.held(first.partition) === held) this.#flusher.transacted(held);
@@ -472,82 +464,6 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   #commit(held: HeldPartition, offset: bigint, metadata: string | undefined): void {
     const isDirtied = held.commit(offset);
     if ((metadata !== undefined && held.describe(metadata)) || isDirtied) this.#flusher.dirtied(held);
-  }
-
-  #fence(held: HeldPartition, outcome: FencedOutcome, cause?: unknown): Error {
-    const { key } = held;
-    const { reason, owner } = outcome;
-    const error = new OffsetFencedError({ key, reason, owner, cause });
-    // Lost, or lost and claimed again, meanwhile.
-    if (this.held(key.partition) !== held) return error;
-    this.#drop(held);
-    if (this.#sharing !== undefined) {
-      this.#emit({ type: "revoked", topic: this.topic, partitions: [key.partition], reason, owner });
-      void this.#lost(held, error);
-      return lostWithin(error);
-    }
-    if (this.#options.onFenced === "stop" || this.#claims.held.size === 0) this.#end(error);
-    this.#emit({ type: "fenced", key, reason, owner });
-    return error;
-  }
-
-  /** Nothing is written any more, and no heartbeat is sent. */
-  #end(error: OffsetFencedError): void {
-    this.#flusher.fence(error);
-    void this.#sharing?.stop();
-    void this.#membership.stop();
-  }
-
-  /** One partition of a group was lost: it is claimed again, where it is free. */
-  async #lost({ key }: HeldPartition, error: OffsetFencedError): Promise<void> {
-    const { reason, owner } = error;
-    await this.#revoked([key.partition], reason);
-    // No look of its own meanwhile: it would find itself.
-    const isReplaced = (): Promise<boolean> => this.#isReplaced(key);
-    if (reason === "superseded" && (await this.#sharing?.exclusive(isReplaced)) === true) {
-      this.#end(error);
-      this.#emit({ type: "fenced", key, reason, owner });
-      return;
-    }
-    // Who deletes a consumer deletes its members: others must not take this one for gone.
-    if (reason === "absent") await this.#membership.renew();
-    this.#sharing?.wake();
-  }
-
-  /** Tells the listener. What it throws surfaces as what an event listener throws does. */
-  async #revoked(partitions: readonly number[], reason: RevokedReason): Promise<void> {
-    try {
-      await this.#listener.onRevoked(partitions, reason);
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
-  }
-
-  /** Whether a newer session of the same `instance` has taken a partition: then this one is over. */
-  async #isReplaced(key: OffsetKey): Promise<boolean> {
-    if (this.#options.instance === undefined || this.#claims.held.has(key.partition)) return false;
-    const [outcome] = await this.#store.fetch([key]).catch(() => []);
-    return outcome?.status === "found" && outcome.record.member === this.#options.instance;
-  }
-
-  /** Lets others have partitions: what is in hand is waited for, then they are flushed and released in one write. */
-  async #giveUp(partitions: readonly HeldPartition[], signal: AbortSignal): Promise<void> {
-    const numbers = partitions.map(({ key }) => key.partition);
-    const { revokeTimeout } = this.#options;
-    const quiet = this.#revoked(numbers, "rebalanced");
-    await withinDeadline(revokeTimeout, signal, () => quiet).catch(() => undefined);
-    // Whoever closes releases all of them.
-    if (signal.aborted) return;
-    await transactionsOver(partitions);
-    const held = partitions.filter((partition) => this.held(partition.key.partition) === partition);
-    if (held.length > 0) await this.#flusher.release(held);
-    this.#emit({ type: "revoked", topic: this.topic, partitions: numbers, reason: "rebalanced", owner: undefined });
-  }
-
-  #drop(held: HeldPartition): void {
-    if (this.#claims.drop(held)) this.#flusher.forget(held);
   }
 
   /** A partition that is held; `undefined` for one that was: its loss is an event. One that never was is a mistake. */
