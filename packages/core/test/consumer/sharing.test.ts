@@ -422,7 +422,7 @@ test("an operator's reset does not end a session with an instance (contract 8.8,
   await eventually(() => handled.length === 13, SETTLED_MS);
 });
 
-test("partitions of one's own choice are not balanced", async () => {
+test("partitions of one's own choice are not balanced (contract 8.7)", async () => {
   const options = { source: await ordersLog(0, 2), store: createMemoryStore(), topic: "orders", consumer: "c1" };
   await expect(createConsumer({ ...options, partitions: [0], sharing: "balanced" })).rejects.toThrow(
     /partitions go with sharing "standby" or "takeover"/,
