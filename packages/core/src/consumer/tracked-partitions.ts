@@ -3,6 +3,7 @@ import type { OffsetOutOfRangeError } from "../errors/offset-out-of-range-error.
 import type { LogRecord, LogSource } from "../log-source.ts";
 import type { OffsetRecord } from "../offset-record.ts";
 import { defaultOffsetResetPolicy } from "../offset-reset-policy.ts";
+import { LOOKS_PER_LEASE } from "../session/sharing.ts";
 import type { StoreOffsetSession } from "../session/store-offset-session.ts";
 import type { OffsetChoice } from "./ask-policy.ts";
 import { ConsumedPartition } from "./consumed-partition.ts";
@@ -20,8 +21,6 @@ import { startOffsets } from "./where-to-read.ts";
 // A position that must be durable before reading goes on is tried again after this, until the store is back.
 const UNFLUSHED_RETRY_BASE_MS = 50;
 const UNFLUSHED_RETRY_MAX_MS = 1_000;
-// Whoever has nothing to read looks so often in a lease whether the others have read it all.
-const LOOKS_PER_LEASE = 3;
 
 /** The partitions that a consumer reads, and what becomes of their positions: with a session, or with nobody to keep them. */
 export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, ProcessorOwner {

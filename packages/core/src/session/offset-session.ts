@@ -85,7 +85,7 @@ export interface OffsetSessionOptions<Transaction = never> {
   readonly revokeTimeout?: number | undefined;
   /**
    * Hears that partitions are held from now on: begin to read them at `session.position(partition)`. Awaited; what it throws
-   * releases them. Needed with `balanced`.
+   * releases them. Do not await `session.claim()` in it, which waits for the same look. Needed with `balanced`.
    */
   readonly onAssigned?:
     | ((partitions: readonly number[], context: AssignedContext<Transaction>) => void | Promise<void>)

@@ -9,7 +9,7 @@ import type { Membership } from "./membership.ts";
 import type { OffsetSessionEvent } from "./offset-session.ts";
 
 /** Who is short of partitions looks so often in a lease. */
-const LOOKS_PER_LEASE = 3;
+export const LOOKS_PER_LEASE = 3;
 
 /** What a {@link Sharing} works with. */
 export interface SharingContext {
