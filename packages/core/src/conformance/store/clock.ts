@@ -2,8 +2,11 @@ import type { OffsetKey } from "../../key.ts";
 import { eventually } from "./eventually.ts";
 import { type AnyStore, claim, found, keyOf, newToken } from "./outcomes.ts";
 
-/** Waits until the store's clock shows a later time, so that a time that is written now differs from all before. */
-export async function untilClockTicks(store: AnyStore): Promise<void> {
+/**
+ * Waits until the store's clock shows a time that is later by more than `byMs`, so that what was written before is older than
+ * that. By default any later time does: what is written now differs from all before.
+ */
+export async function untilClockTicks(store: AnyStore, byMs = 0): Promise<void> {
   // A key of its own each time: what a repeated claim does to the time is for a case to find out.
   const keys: OffsetKey[] = [];
   let first: Date | undefined;
@@ -14,7 +17,7 @@ export async function untilClockTicks(store: AnyStore): Promise<void> {
     const { claimedAt } = await found(store, key);
     if (claimedAt === undefined) return false;
     first ??= claimedAt;
-    return claimedAt > first;
+    return claimedAt.getTime() > first.getTime() + byMs;
   });
   await store.delete({ keys });
 }
