@@ -38,7 +38,7 @@ export const galleryOfMembers: readonly Exhibit[] = [
       claim: async (entries, options) => {
         const outcomes = await store.claim(entries, options);
         if (outcomes.every(({ status }) => status !== "held")) return outcomes;
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await new Promise((resolve) => setTimeout(resolve, 300));
         return store.claim(entries, options);
       },
     }),

@@ -116,7 +116,7 @@ export const memberCases: readonly ConformanceCase[] = [
       await untilClockTicks(store, SHORT);
       assert.equal((await take(store, key)).status, "held");
       await beat(store, "holder", { lease: LONG });
-      await untilClockTicks(store);
+      await untilClockTicks(store, SHORT);
       assert.equal((await take(store, key)).status, "held", "a holder was robbed that has been heard of meanwhile");
       assert.equal((await memberOf(store, "holder")).isLiving, true);
     },
