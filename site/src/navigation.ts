@@ -8,6 +8,7 @@ const GUIDE: readonly { readonly text: string; readonly pages: readonly (readonl
       text: "Begin",
       pages: [
         ["index", "What and why"],
+        ["quick-start", "Quick start"],
         ["packages/core", "Consumer and session"],
         ["choosing-a-store", "Which store?"],
         ["semantics", "At least once, exactly once"],

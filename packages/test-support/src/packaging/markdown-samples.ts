@@ -4,8 +4,8 @@ export interface MarkdownSample {
   readonly line: number;
   /** Whether it is to be run as well, not only type checked: not fenced as `ts no-run`. */
   readonly runs: boolean;
-  /** The server that it needs, where it is fenced as, for example, `ts on-redis`. */
-  readonly server: string | undefined;
+  /** The servers that it needs: `kafka` and `redis`, where it is fenced as `ts on-kafka on-redis`. */
+  readonly servers: readonly string[];
   readonly text: string;
 }
 
@@ -23,8 +23,8 @@ export function samplesOf(markdown: string): readonly MarkdownSample[] {
     } else if (fence !== undefined && fence["fence"] === open.fence && fence["info"] === "") {
       const [language, ...flags] = open.info.split(/\s+/);
       if (language === "ts" || language === "typescript") {
-        const server = flags.find((flag) => flag.startsWith("on-"))?.slice("on-".length);
-        samples.push({ line: open.line, runs: !flags.includes("no-run"), server, text: `${lines.join("\n")}\n` });
+        const servers = flags.filter((flag) => flag.startsWith("on-")).map((flag) => flag.slice("on-".length));
+        samples.push({ line: open.line, runs: !flags.includes("no-run"), servers, text: `${lines.join("\n")}\n` });
       }
       open = undefined;
     } else {

@@ -21,12 +21,24 @@ const S3 = "http://127.0.0.1:9000";
 const KAFKA = "127.0.0.1:9092";
 
 /**
- * Prepares what a sample that is fenced as `ts on-NAME` needs: `redis`, `mongo`, `mongo-transactions`, `postgres`, `minio` or
- * `kafka`.
+ * Prepares what a sample that is fenced as `ts on-NAME` needs, or as `ts on-NAME on-NAME`: `redis`, `mongo`,
+ * `mongo-transactions`, `postgres`, `minio` or `kafka`.
  *
  * @throws Error if there is no such server here, or nobody knows the name.
  */
-export async function sampleSurroundings(name: string): Promise<SampleSurroundings> {
+export async function sampleSurroundings(names: readonly string[]): Promise<SampleSurroundings> {
+  const each: SampleSurroundings[] = [];
+  for (const name of names) each.push(await surroundingsOn(name));
+  return {
+    adapt: (text) => each.reduce((adapted, { adapt }) => adapt(adapted), text),
+    environment: Object.assign({}, ...each.map(({ environment }) => environment)) as Record<string, string>,
+    close: async () => {
+      for (const { close } of each) await close();
+    },
+  };
+}
+
+async function surroundingsOn(name: string): Promise<SampleSurroundings> {
   if (name === "redis") return replacing(REDIS, (await server("redis")).url);
   if (name === "mongo") return replacing(MONGO, (await server("mongo")).url);
   if (name === "mongo-transactions") return transactions();
@@ -36,6 +48,12 @@ export async function sampleSurroundings(name: string): Promise<SampleSurroundin
   throw new Error(
     `a sample is fenced as on-${name}; known are on-redis, on-mongo, on-mongo-transactions, on-postgres, on-minio, on-kafka`,
   );
+}
+
+/** The first of these that is not here. */
+export async function missingServer(names: readonly string[]): Promise<string | undefined> {
+  for (const name of names) if ("missing" in (await sharedServer(serverOfSample(name)))) return name;
+  return undefined;
 }
 
 /** The server that such a sample needs first of all. */

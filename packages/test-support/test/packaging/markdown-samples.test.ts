@@ -21,13 +21,13 @@ test("takes the ts fences of a page, and no others", () => {
     "```ts no-run",
     "three();",
     "```",
-    "```ts on-redis",
+    "```ts on-kafka on-redis",
     "four();",
     "```",
   ].join("\n");
   expect(samplesOf(page)).toEqual([
-    { line: 5, runs: true, server: undefined, text: "one();\n\ntwo();\n" },
-    { line: 16, runs: false, server: undefined, text: "three();\n" },
-    { line: 19, runs: true, server: "redis", text: "four();\n" },
+    { line: 5, runs: true, servers: [], text: "one();\n\ntwo();\n" },
+    { line: 16, runs: false, servers: [], text: "three();\n" },
+    { line: 19, runs: true, servers: ["kafka", "redis"], text: "four();\n" },
   ]);
 });

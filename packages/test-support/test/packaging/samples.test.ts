@@ -6,7 +6,7 @@ import { describeWithServer } from "@tidemark/test-support/servers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type MarkdownSample, samplesOf } from "../../src/packaging/markdown-samples.ts";
 import { runCommand } from "../../src/packaging/run-command.ts";
-import { sampleSurroundings, serverOfSample } from "../../src/packaging/sample-surroundings.ts";
+import { missingServer, sampleSurroundings, serverOfSample } from "../../src/packaging/sample-surroundings.ts";
 import { rootFolder } from "../../src/packaging/workspace.ts";
 
 /** What a reader may copy: every sample is a module of its own, in a folder of its own. */
@@ -51,19 +51,22 @@ test("samples type check", { timeout: 120_000 }, async () => {
 });
 
 describe("samples run", () => {
-  test.each(samples.filter(({ runs, server }) => runs && server === undefined))("$title", async ({ folderName }) => {
+  test.each(samples.filter(({ runs, servers }) => runs && servers.length === 0))("$title", async ({ folderName }) => {
     await runTwice(join(scratch, folderName), "sample.ts");
   });
 });
 
 const onServers = Map.groupBy(
-  samples.filter(({ runs, server }) => runs && server !== undefined),
-  ({ server = "" }) => server,
+  samples.filter(({ runs, servers }) => runs && servers.length > 0),
+  ({ servers }) => servers.join(" and "),
 );
-for (const [name, wanting] of onServers) {
-  await describeWithServer(serverOfSample(name), () => {
-    test.each(wanting)(`$title on ${name}`, async ({ folderName, text }) => {
-      const surroundings = await sampleSurroundings(name);
+for (const [names, wanting] of onServers) {
+  const [first = "", ...others] = names.split(" and ");
+  // Where one of them is missing, its name stands in the place of the samples.
+  const missing = await missingServer(others);
+  await describeWithServer(serverOfSample(missing ?? first), () => {
+    test.each(wanting)(`$title on ${names}`, async ({ folderName, text, servers }) => {
+      const surroundings = await sampleSurroundings(servers);
       try {
         const folder = join(scratch, folderName);
         await writeFile(join(folder, "adapted.ts"), surroundings.adapt(text));
