@@ -10,6 +10,7 @@ const GUIDE: readonly { readonly text: string; readonly pages: readonly (readonl
         ["index", "What and why"],
         ["quick-start", "Quick start"],
         ["packages/core", "Consumer and session"],
+        ["tidemark-or-kafka-commits", "Or Kafka's own commits?"],
         ["choosing-a-store", "Which store?"],
         ["semantics", "At least once, exactly once"],
         ["migrating", "Moving here"],
