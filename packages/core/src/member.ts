@@ -32,6 +32,8 @@ export interface MemberEntry {
   readonly held: number;
   /** Omitted: only silence tells that the member has ended. */
   readonly process?: ProcessIdentity | undefined;
+  /** Of two sessions with one name, an `instance`, the one with the higher number is the newer. Omitted: the name is of one session alone. */
+  readonly generation?: number | undefined;
 }
 
 /** A member as others see it. Times are by the store's own clock. */
@@ -44,6 +46,8 @@ export interface MemberRecord extends MemberKey {
   readonly heardAt: Date;
   /** Whether the member counts as living; unknown is living (contract 8.2). */
   readonly isLiving: boolean;
+  /** As in its last heartbeat. */
+  readonly generation: number | undefined;
 }
 
 /** Which members: those that match every field given, exactly. */

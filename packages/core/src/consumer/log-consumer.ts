@@ -138,6 +138,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction>, SharingL
       this.#tracked.closed.abort();
       this.#loop?.reading.end();
       this.#tracked.session?.stopClaiming();
+      if (this.#processing !== undefined) this.#releaseWhenQuiet();
       await this.#processing?.catch(() => undefined);
       await this.#tracked.session?.close();
     })();
@@ -199,6 +200,21 @@ export class LogConsumer<Transaction> implements Consumer<Transaction>, SharingL
       this.#tracked.endProcessing(processor);
     }
     await this.#tracked.left();
+  }
+
+  /** While handlers are waited for, others have what none works on. What cannot be released now is when the session closes. */
+  #releaseWhenQuiet(): void {
+    const { session } = this.#tracked;
+    if (session?.isSharing !== true) return;
+    const inHand = this.#tracked.numbers.filter((partition) => this.isInHand(partition));
+    const idle = session.partitions.filter((partition) => !inHand.includes(partition));
+    for (const partitions of [idle, ...inHand.map((partition) => [partition])]) {
+      if (partitions.length === 0) continue;
+      this.#handover
+        .quiet(partitions)
+        .then(() => session.release(partitions))
+        .catch(() => undefined);
+    }
   }
 
   /** The rest of `maxBufferedBytes` is for records that wait beside the reading. */

@@ -122,9 +122,9 @@ export class MemberCalls<Transaction> {
           const stored = readable(entry.value);
           const ageMs = page.value.now - entry.writtenAt;
           if (stored === undefined || ageMs > stored.lease * RECLAIMED_AFTER_LEASES) continue;
-          const { mode, lease, owner, held } = stored;
+          const { mode, lease, owner, held, generation } = stored;
           const isLiving = !isMemberSilent(key, stored, entry, page.value.now, this.#looks);
-          yield { ...key, mode, lease, owner, held, heardAt: new Date(entry.writtenAt), isLiving };
+          yield { ...key, mode, lease, owner, held, heardAt: new Date(entry.writtenAt), isLiving, generation };
         }
       }
     } finally {

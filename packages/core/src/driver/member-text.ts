@@ -13,8 +13,8 @@ export type StoredMember = Omit<MemberEntry, "key">;
 export type StoredGroup = Pick<GroupEntry, "partitions"> & { readonly ttl: number | undefined };
 
 /** A member's record as text. */
-export function memberText({ mode, lease, owner, held, process }: StoredMember): string {
-  return JSON.stringify({ v: FORM, mode, lease, owner, held, process });
+export function memberText({ mode, lease, owner, held, process, generation }: StoredMember): string {
+  return JSON.stringify({ v: FORM, mode, lease, owner, held, process, generation });
 }
 
 /** A group's record as text. */
@@ -28,12 +28,14 @@ export function groupText({ partitions, ttl }: StoredGroup): string {
  * @throws UnreadableRecordError if it is none, or one of a later release.
  */
 export function parseMemberText(value: string): StoredMember {
-  const { mode, lease, owner, held, process } = parse(value);
+  const { mode, lease, owner, held, process, generation } = parse(value);
   if (!MODES.has(mode)) throw wrong("mode");
   if (!isWhole(lease) || lease === 0) throw wrong("lease");
   if (typeof owner !== "string") throw wrong("owner");
   if (!isWhole(held)) throw wrong("held");
-  return { mode: mode as SharingMode, lease, owner, held, process: process === undefined ? undefined : whose(process) };
+  if (generation !== undefined && !isWhole(generation)) throw wrong("generation");
+  const identity = process === undefined ? undefined : whose(process);
+  return { mode: mode as SharingMode, lease, owner, held, process: identity, generation };
 }
 
 /** Reads a group's text. As {@link parseMemberText}. */

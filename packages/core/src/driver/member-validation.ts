@@ -23,14 +23,15 @@ export function validateMemberKey(key: unknown): MemberKey {
 
 /** Checks a heartbeat and gives a copy of it. */
 export function validateMemberEntry(entry: unknown): MemberEntry {
-  validateFields("a heartbeat", entry, ["key", "mode", "lease", "owner", "held", "process"]);
-  const { key, mode, lease, owner, held, process } = entry as Partial<MemberEntry>;
+  validateFields("a heartbeat", entry, ["key", "mode", "lease", "owner", "held", "process", "generation"]);
+  const { key, mode, lease, owner, held, process, generation } = entry as Partial<MemberEntry>;
   const checked = validateMemberKey(key);
   validateChoice("mode", mode, ["balanced", "standby", "takeover"]);
   validateWholeNumber("lease", lease, 1, MAX_LEASE_MS);
   validateName("owner", owner);
   validateWholeNumber("held", held, 0, MAX_PARTITION);
-  return { key: checked, mode, lease, owner, held, process: process && validateProcess(process) };
+  if (generation !== undefined) validateWholeNumber("generation", generation, 0, Number.MAX_SAFE_INTEGER);
+  return { key: checked, mode, lease, owner, held, process: process && validateProcess(process), generation };
 }
 
 /** Checks which members are wanted. */

@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { thisProcess } from "../driver/process-identity.ts";
 import { OffsetStoreError } from "../errors/offset-store-error.ts";
-import type { SharingMode } from "../member.ts";
+import type { MemberRecord, SharingMode } from "../member.ts";
 import type { OffsetStore } from "../offset-store.ts";
 import type { OffsetSessionEvent } from "./offset-session.ts";
 import { isFinal, unknownError } from "./session-listener.ts";
@@ -25,6 +25,8 @@ export interface MembershipOptions {
   readonly emit: (event: OffsetSessionEvent) => void;
   /** A heartbeat was acknowledged after a lease without one: others may have taken what the member holds. Rejects if the store cannot tell. */
   readonly onLate: () => Promise<void>;
+  /** A newer session has the same `instance`: this one is over. */
+  readonly onReplaced: (newer: MemberRecord) => void;
 }
 
 /**
@@ -36,6 +38,8 @@ export class Membership {
   readonly #options: MembershipOptions;
   readonly #ended = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
+  // Which of the sessions of its `instance` it is.
+  #generation: number | undefined;
   #leaseMs: number;
   // The lease that the others know of: the one in the last acknowledged heartbeat.
   #acknowledgedLeaseMs: number;
@@ -80,6 +84,9 @@ export class Membership {
 
   /** Writes the first heartbeat: resolves when others can see the member. Rejects with the store's error, or the signal's reason. */
   async begin(signal: AbortSignal | undefined): Promise<void> {
+    // Greater than that of any session before it, also where its record is gone. Two that begin at once differ.
+    const before = (await this.#stored(signal))?.generation ?? 0;
+    if (this.isInstance) this.#generation = Math.max(before + 1, Date.now() * 1_000 + randomInt(1_000));
     await this.#send(signal);
     if (!this.#ended.signal.aborted) this.#schedule(this.#leaseMs / HEARTBEATS_PER_LEASE);
   }
@@ -94,6 +101,14 @@ export class Membership {
   /** Sends a heartbeat now: somebody has removed the record. What fails is tried again soon. */
   async renew(): Promise<void> {
     await this.#send(this.#ended.signal).catch(() => undefined);
+  }
+
+  /** Whether a newer session has the same `instance`. Rejects if the store cannot tell. */
+  async isReplaced(): Promise<boolean> {
+    const stored = await this.#stored(this.#ended.signal);
+    if (this.#generation === undefined || (stored?.generation ?? 0) <= this.#generation) return false;
+    if (stored !== undefined && !this.#ended.signal.aborted) this.#options.onReplaced(stored);
+    return true;
   }
 
   /** Stops the heartbeats: the member falls silent. */
@@ -151,9 +166,11 @@ export class Membership {
     const sentAt = performance.now();
     const sentAtMs = Date.now();
     this.#sentAt = sentAt;
+    // The newer one's record is not written over.
+    if (this.#acknowledgedAt !== Number.NEGATIVE_INFINITY && (await this.isReplaced())) return;
     const key = { consumer, topic, member: this.member };
     const lease = this.#leaseMs;
-    const entry = { key, mode, lease, owner, held: held(), process: thisProcess() };
+    const entry = { key, mode, lease, owner, held: held(), process: thisProcess(), generation: this.#generation };
     await store.heartbeat(entry, { signal });
     if (sentAt <= this.#acknowledgedAt) return;
     // The first heartbeat of all is late for nobody.
@@ -166,6 +183,15 @@ export class Membership {
     this.#schedule(Math.max(0, sentAt + this.#leaseMs / HEARTBEATS_PER_LEASE - performance.now()));
     if (this.#isDoubtful) await this.#check();
     if (this.isSure) this.#settleSure();
+  }
+
+  /** The record of an `instance`, as it was written last. */
+  async #stored(signal: AbortSignal | undefined): Promise<MemberRecord | undefined> {
+    if (!this.isInstance) return undefined;
+    const { store, consumer, topic } = this.#options;
+    for await (const record of store.members({ consumer, topic }, { signal }))
+      if (record.member === this.member) return record;
+    return undefined;
   }
 
   #settleSure(): void {

@@ -76,7 +76,7 @@ export interface OffsetSessionOptions<Transaction = never> {
   readonly sharing?: SharingMode | undefined;
   /**
    * Milliseconds without a heartbeat after which others take what this session holds, 1,000 to 600,000. It is heard of every
-   * third of it. Default 10,000; a store may need more (S3: 60,000).
+   * third of it. Default 10,000, a store may need more (S3: 60,000), and at most the `ttl`.
    */
   readonly lease?: number | undefined;
   /** A name that this session alone has at a time, a StatefulSet's pod for example: a new session of it takes over at once. */

@@ -1,6 +1,6 @@
 import { withinDeadline } from "../driver/deadline.ts";
 import { OffsetFencedError } from "../errors/offset-fenced-error.ts";
-import type { OffsetKey } from "../key.ts";
+import type { MemberRecord } from "../member.ts";
 import type { FencedOutcome, OffsetStore } from "../offset-store.ts";
 import type { Claims } from "./claims.ts";
 import type { HeldPartition } from "./held-partition.ts";
@@ -75,6 +75,16 @@ export class PartitionLosses {
     emit({ type: "revoked", topic, partitions: numbers, reason: "rebalanced", owner: undefined });
   }
 
+  /** A newer session of the same `instance` has begun: this one is over, whatever it holds. */
+  replaced({ consumer, topic, owner }: MemberRecord): void {
+    const { claims, flusher, emit } = this.#context;
+    if (flusher.fenced !== undefined) return;
+    const key = { consumer, topic, partition: claims.numbers[0] ?? 0 };
+    const reason = "superseded";
+    this.#end(new OffsetFencedError({ key, reason, owner }));
+    emit({ type: "fenced", key, reason, owner });
+  }
+
   /** A partition is not held any more. */
   drop(held: HeldPartition): void {
     const { claims, flusher } = this.#context;
@@ -83,16 +93,10 @@ export class PartitionLosses {
 
   /** One partition of a group was lost: it is claimed again, where it is free. */
   async #lost({ key }: HeldPartition, error: OffsetFencedError): Promise<void> {
-    const { membership, sharing, emit } = this.#context;
-    const { reason, owner } = error;
+    const { membership, sharing } = this.#context;
+    const { reason } = error;
     await this.#revoked([key.partition], reason);
-    // No look of its own meanwhile: it would find itself.
-    const isReplaced = (): Promise<boolean> => this.#isReplaced(key);
-    if (reason === "superseded" && (await sharing()?.exclusive(isReplaced)) === true) {
-      this.#end(error);
-      emit({ type: "fenced", key, reason, owner });
-      return;
-    }
+    if (reason === "superseded" && (await membership.isReplaced().catch(() => false))) return;
     // Who deletes a consumer deletes its members: others must not take this one for gone.
     if (reason === "absent") await membership.renew();
     sharing()?.wake();
@@ -115,13 +119,5 @@ export class PartitionLosses {
         throw error;
       });
     }
-  }
-
-  /** Whether a newer session of the same `instance` has taken a partition: then this one is over. */
-  async #isReplaced(key: OffsetKey): Promise<boolean> {
-    const { store, options, claims } = this.#context;
-    if (options.instance === undefined || claims.held.has(key.partition)) return false;
-    const [outcome] = await store.fetch([key]).catch(() => []);
-    return outcome?.status === "found" && outcome.record.member === options.instance;
   }
 }

@@ -75,18 +75,31 @@ export function resolveSessionOptions(
   }
   if (instance !== undefined) validateName("instance", instance);
   validateDuration("revokeTimeout", revokeTimeout, 0);
-  const leaseMs = resolveLease(options.lease, store);
+  const leaseMs = resolveLease(options.lease, store, sharing === "takeover" ? undefined : ttl);
   return {
     ...{ flushInterval, ttl, owner, renewInterval, maxUnflushedAge, onFenced },
     ...{ sharing, leaseMs, instance, revokeTimeout },
   };
 }
 
-function resolveLease(lease: unknown, store: Pick<OffsetStore, "capabilities"> | undefined): number {
-  if (lease === undefined) return store?.capabilities.leaseMs ?? DEFAULT_LEASE_MS;
+/** Where a position expires before its holder counts as silent, others take what a living member holds. */
+function resolveLease(
+  lease: unknown,
+  store: Pick<OffsetStore, "capabilities"> | undefined,
+  ttl: number | null | undefined,
+): number {
   const least = Math.max(MIN_LEASE_MS, (store?.capabilities.expiry.granularityMs ?? 0) * STEPS_PER_LEASE);
+  if (lease === undefined) {
+    const usual = store?.capabilities.leaseMs ?? DEFAULT_LEASE_MS;
+    return typeof ttl === "number" ? Math.min(usual, Math.max(ttl, least)) : usual;
+  }
   validateDuration("lease", lease, least);
   if (lease > MAX_LEASE_MS) throw new RangeError(`lease must be from ${least} to ${MAX_LEASE_MS} ms, not ${lease}`);
+  if (typeof ttl === "number" && lease > ttl) {
+    throw new RangeError(
+      `lease must not be longer than the ttl of ${ttl} ms, not ${lease}: positions would expire while their holder lives`,
+    );
+  }
   return lease;
 }
 

@@ -73,7 +73,7 @@ export class Sharing {
   /** One look that the caller waits for, and then one from time to time. Rejects with what the store refuses. */
   async begin(signal: AbortSignal | undefined): Promise<void> {
     try {
-      await this.exclusive(() => this.#look(signal));
+      await this.#exclusive(() => this.#look(signal));
     } finally {
       this.#next();
     }
@@ -121,7 +121,7 @@ export class Sharing {
   #onTimer(): void {
     const { membership } = this.#context;
     // Who may be taken for silent claims nothing.
-    const look = membership.isSure ? this.exclusive(() => this.#look(this.#ended.signal)) : Promise.resolve();
+    const look = membership.isSure ? this.#exclusive(() => this.#look(this.#ended.signal)) : Promise.resolve();
     look.catch((error: unknown) => this.#failed(error)).finally(() => this.#next());
   }
 
@@ -134,7 +134,7 @@ export class Sharing {
   }
 
   /** Does something while no look is under way. */
-  async exclusive<Result>(work: () => Promise<Result>): Promise<Result> {
+  async #exclusive<Result>(work: () => Promise<Result>): Promise<Result> {
     while (this.#looking !== undefined) await this.#looking.catch(() => undefined);
     const looking = work().finally(() => {
       this.#looking = undefined;

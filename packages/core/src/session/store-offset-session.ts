@@ -79,6 +79,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       ...{ store, consumer, topic, mode: sharing, leaseMs, owner, instance, emit },
       held: () => this.#claims.held.size,
       onLate: () => this.#flusher.verify([...this.#claims.held.values()]),
+      onReplaced: (newer) => this.#losses.replaced(newer),
     });
     const { member } = this.#membership;
     this.#claims = new Claims({ session: this, store, consumer, topic, owner, ttl, member });

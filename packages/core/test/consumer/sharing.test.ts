@@ -90,6 +90,31 @@ test("whoever has nothing to read waits, and takes over at once from a member th
   expect(second.events.of("resumed")).toMatchObject([{ partition: 0, nextOffset: 5n }]);
 });
 
+test("whoever closes waits for its handlers, and others have meanwhile what none of them works on (contract 8.7)", async () => {
+  await using group = new Group(await ordersLog(5, 3));
+  const done = Promise.withResolvers<void>();
+  const slow = Promise.withResolvers<void>();
+  const first = await group.join({}, ({ partition }) => [undefined, done.promise, slow.promise][partition], "process");
+  const second = await group.join({}, () => undefined, "process");
+  await eventually(() => first.handled.length === 5 && first.inHand.size === 2);
+  const closed = first.consumer.close();
+  await eventually(() => second.consumer.partitions.includes(0), SETTLED_MS);
+  expect(second.consumer.partitions).toEqual([0]);
+  done.resolve();
+  await eventually(() => second.handled.includes("1/4"), SETTLED_MS);
+  expect(second.consumer.partitions).toEqual([0, 1]);
+  slow.resolve();
+  await closed;
+  await eventually(() => group.handled.length >= 15, SETTLED_MS);
+  expect(group.handled.toSorted()).toEqual(all(3, 5).toSorted());
+});
+
+test("a lease that nobody gave is not longer than the TTL: a position does not expire while its holder lives (contract 8.5)", async () => {
+  await using group = new Group(await ordersLog(0, 1));
+  await group.join({ ttl: 5_000, lease: undefined });
+  expect(await Array.fromAsync(group.store.members())).toMatchObject([{ lease: 5_000 }]);
+});
+
 test("standby: waits for the holder, says so once, and goes on behind it (contract 8.6)", async () => {
   await using group = new Group(await ordersLog(5, 2));
   const first = await group.join({ partitions: [0, 1], owner: "one" });
@@ -298,6 +323,7 @@ test.each([
   [{ sharing: "each" }, /sharing must be/],
   [{ lease: 999 }, /lease must be from 1000/],
   [{ lease: 600_001 }, /lease must be from 1000 to 600000/],
+  [{ lease: 5_000, ttl: 4_000 }, /lease must not be longer than the ttl of 4000 ms/],
   [{ lease: "10 s" }, /lease must be a number/],
   [{ instance: "" }, /instance/],
   [{ revokeTimeout: -1 }, /revokeTimeout/],
@@ -398,6 +424,18 @@ test("process: handlers that wait for the member to be sure hear that it never w
   member.refusesHeartbeats = true;
   await expect(running).rejects.toMatchObject({ code: "PERMISSION_DENIED" });
   expect(handled.length).toBeLessThan(4);
+});
+
+test("the former session of an instance that holds nothing ends, too, and takes nothing from the new one (contract 8.10)", async () => {
+  await using group = new Group(await ordersLog(5, 1));
+  const holder = await group.join();
+  await eventually(() => holder.handled.length === 5);
+  const first = await group.join({ instance: "pod-0" });
+  const second = await group.join({ instance: "pod-0" });
+  await expect(first.running).rejects.toThrow(OffsetFencedError);
+  await holder.consumer.close();
+  await eventually(() => second.consumer.partitions.length === 1, SETTLED_MS);
+  expect(second.events.of("revoked")).toEqual([]);
 });
 
 test("the former session of an instance that closes late takes nothing from the new one (contract 8.10)", async () => {

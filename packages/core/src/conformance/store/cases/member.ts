@@ -31,9 +31,13 @@ export const memberCases: readonly ConformanceCase[] = [
       const { mode, lease, owner, held, isLiving } = first;
       assert.deepEqual({ mode, lease, owner, held, isLiving }, { ...STANDBY, lease: LONG, isLiving: true });
       await untilClockTicks(store);
-      await beat(store, "m1", { held: 7, lease: 2 * LONG });
+      await beat(store, "m1", { held: 7, lease: 2 * LONG, generation: 3 });
       const second = await memberOf(other, "m1");
-      assert.deepEqual([second.held, second.lease], [7, 2 * LONG], "the second heartbeat is not what is shown");
+      assert.deepEqual(
+        [second.held, second.lease, second.generation],
+        [7, 2 * LONG, 3],
+        "the second heartbeat is not what is shown",
+      );
       assert.ok(second.heardAt > first.heardAt, "a heartbeat did not change when the member was heard of");
       await store.leave(memberKey("m1"));
       assert.deepEqual(await names(other), ["m2"], "a member that left is shown, or another one is not");
