@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { addCompletionCommand } from "./commands/completion.ts";
-import { addConformanceCommand } from "./commands/conformance/conformance.ts";
 import { addConsumeCommand } from "./commands/consume/consume.ts";
 import { addConsumerDeleteCommand } from "./commands/consumer/delete.ts";
 import { addConsumerDescribeCommand } from "./commands/consumer/describe.ts";
@@ -92,7 +91,6 @@ function createCommands(): Command {
   addConsumerExportCommand(consumer);
   addConsumerImportCommand(consumer);
   addMonitorCommand(program);
-  addConformanceCommand(program);
   addHelpCommand(program);
   return program;
 }

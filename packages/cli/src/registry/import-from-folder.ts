@@ -11,24 +11,15 @@ const PREFIX = "tidemark-import-from-folder:";
  * folder does not see what a package exports to `import` alone.
  */
 export async function importFromFolder(folder: string, specifier: string): Promise<unknown> {
-  return (await importWithUrl(folder, specifier)).module;
-}
-
-/** The same, with the URL at which the module lies. */
-export async function importWithUrl(folder: string, specifier: string): Promise<{ module: unknown; url: string }> {
   const parentURL = pathToFileURL(join(folder, "/")).href;
-  let url = "";
   const hooks = registerHooks({
-    resolve: (wanted, context, nextResolve) => {
-      if (!wanted.startsWith(PREFIX)) return nextResolve(wanted, context);
-      const found = nextResolve(wanted.slice(PREFIX.length), { ...context, parentURL });
-      ({ url } = found);
-      return found;
-    },
+    resolve: (wanted, context, nextResolve) =>
+      wanted.startsWith(PREFIX)
+        ? nextResolve(wanted.slice(PREFIX.length), { ...context, parentURL })
+        : nextResolve(wanted, context),
   });
   try {
-    const module: unknown = await import(PREFIX + specifier);
-    return { module, url };
+    return await import(PREFIX + specifier);
   } finally {
     hooks.deregister();
   }

@@ -57,7 +57,7 @@ describe("docs/writing-a-store.md, followed in an empty folder", () => {
   it("makes a driver and a store that pass every case: by node --test, and by the command", () => {
     expect(outputOf("npm test")).toMatch(new RegExp(`(?:#|ℹ) pass ${driverConformanceCases.length}$`, "m"));
     const length = driverConformanceCases.length + storeConformanceCases.length;
-    const report = outputOf("npx tidemark conformance ./harness.js\n");
+    const report = outputOf("npx tidemark-conformance ./harness.js\n");
     const sum = /^folder: (?<passed>\d+) of (?<of>\d+) passed, (?<without>\d+) not promised$/m.exec(report)?.groups;
     expect(report.match(/^Not promised .*/m)?.[0]).toMatch(
       /^[^:]+: connection: "embedded" \(\d+\), transactions: false \(\d+\), no `begin` \(\d+\)$/,

@@ -30,7 +30,7 @@ export interface OpenTransaction<Transaction = unknown> {
  *
  * Which of the optional members must be there follows from `store.capabilities` and `StoreHarness.connection` alone. A
  * missing one fails the case that needs it, and so does one that should not be there: there is nothing to opt out of. Only
- * the last two may be left out; `tidemark conformance` reports the cases that need them as not tried then.
+ * the last two may be left out; `tidemark-conformance` reports the cases that need them as not tried then.
  *
  * | member | must be there |
  * |---|---|

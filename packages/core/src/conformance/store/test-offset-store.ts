@@ -40,7 +40,7 @@ export function testOffsetStore<Transaction = unknown>(
 ): void {
   const { knownDeviations = {}, seed } = options;
   const deviations = new Map(Object.entries(knownDeviations));
-  // `tidemark conformance` takes the same list for the cases of both.
+  // `tidemark-conformance` takes the same list for the cases of both.
   const ids = new Set([...storeConformanceCases, ...driverConformanceCases].map(({ id }) => id));
   for (const id of deviations.keys()) {
     if (!ids.has(id)) throw new TypeError(`knownDeviations names ${JSON.stringify(id)}, which is no conformance case`);

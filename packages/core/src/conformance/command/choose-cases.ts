@@ -1,5 +1,6 @@
-import { driverConformanceCases, storeConformanceCases } from "@tidemark/core/conformance";
-import { UsageError } from "../../failure/usage-error.ts";
+import { driverConformanceCases } from "../driver/cases/index.ts";
+import { storeConformanceCases } from "../store/cases/index.ts";
+import { Unusable } from "./failure.ts";
 
 /** What the command needs of a case. */
 export interface NamedCase {
@@ -20,14 +21,14 @@ export const allCases: readonly NamedCase[] = [
  * Picks cases: by id (`fence/superseded`), by theme (`race`), or by clause (`3.5b`, or `3.5` for all of its clauses). None
  * named means all.
  *
- * @throws UsageError if a name is that of no case.
+ * @throws Unusable if a name is that of no case.
  */
 export function chooseCases(names: readonly string[] | undefined): readonly NamedCase[] {
   if (names === undefined) return allCases;
   for (const name of names) {
     if (allCases.some((each) => isNamed(each, name))) continue;
     const themes = [...new Set(allCases.map(({ id }) => themeOf(id)))].join(", ");
-    throw new UsageError(
+    throw new Unusable(
       `there is no case ${JSON.stringify(name)}: name an id like fence/superseded, a clause like 3.5b, or a theme: ${themes}`,
     );
   }

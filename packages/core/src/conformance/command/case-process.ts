@@ -1,26 +1,22 @@
 // The process in which the cases run, one at a time, as the command asks for them: a store that hangs, or throws where nobody
 // waits for it, takes this process along, and not the report.
 import { inspect } from "node:util";
-import {
-  driverConformanceCases,
-  hasDriver,
-  type OpenedStore,
-  runDriverCase,
-  runStoreCase,
-  storeConformanceCases,
-  type StoreHarness,
-  type Untried,
-} from "@tidemark/core/conformance";
+import { driverConformanceCases } from "../driver/cases/index.ts";
+import { hasDriver, runDriverCase } from "../driver/test-offset-store-driver.ts";
+import { storeConformanceCases } from "../store/cases/index.ts";
+import type { OpenedStore, StoreHarness } from "../store/store-harness.ts";
+import { runStoreCase } from "../store/test-offset-store.ts";
+import type { Untried } from "../untried.ts";
 import type { CaseAnswer, CaseRequest } from "./case-messages.ts";
 import { failureText } from "./failure-text.ts";
 import { importHarness } from "./harness-module.ts";
+import { STOP_SIGNALS } from "./stop-signals.ts";
 
 const [folder = "", specifier = "", detail = ""] = process.argv.slice(2);
 const open = new Set<OpenedStore<unknown>>();
 
 // What the store prints is talk; the report alone is data. The command hears Ctrl-C and asks for the end.
-process.on("SIGINT", () => {});
-process.on("SIGTERM", () => {});
+for (const signal of STOP_SIGNALS) process.on(signal, () => {});
 process.on("disconnect", () => process.exit());
 process.on("uncaughtException", (error) => {
   leave({ type: "broken", message: `thrown where nobody waits for it: ${textOf(error)}` });

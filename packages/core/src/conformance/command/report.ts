@@ -1,8 +1,7 @@
-import type { Untried } from "@tidemark/core/conformance";
-import { formatTable } from "../../output/table.ts";
-import { withoutSecrets } from "../../text/secrets.ts";
+import type { Untried } from "../untried.ts";
 import { sectionOf } from "./choose-cases.ts";
 import { contractSections } from "./contract-sections.ts";
+import { visibleText } from "./visible-text.ts";
 
 /** What came of one case. */
 export interface CaseResult {
@@ -55,7 +54,7 @@ function countsOf(cases: readonly CaseResult[]): Counts {
 }
 
 /** The report for people: what failed, a row for each section of the contract, what was not tested and why, and the sum. */
-export async function formatReport(report: ConformanceReport): Promise<string> {
+export function formatReport(report: ConformanceReport): string {
   const { store, passed, failed, deviations, notPromised, notTried, hasDriver, cases } = report;
   const sections = Map.groupBy(cases, ({ clause }) => sectionOf(clause));
   const rows = [...sections]
@@ -65,7 +64,7 @@ export async function formatReport(report: ConformanceReport): Promise<string> {
       const about = `${section} ${contractSections[section] ?? ""}`.trim();
       return [about, results.length, of.passed, of.failed, of.notPromised + of.notTried].map(String);
     });
-  const table = await formatTable(["CLAUSE", "CASES", "PASSED", "FAILED", "UNTESTED"], rows);
+  const table = tableOf([["CLAUSE", "CASES", "PASSED", "FAILED", "UNTESTED"], ...rows]);
   const notes = cases.flatMap((result) => noteOf(result) ?? []);
   const sum = failed === 0 ? `${passed} of ${cases.length} passed` : `${failed} of ${cases.length} failed`;
   const without = [
@@ -81,6 +80,13 @@ export async function formatReport(report: ConformanceReport): Promise<string> {
   return [...notes, table, ...why, `${store}: ${sum}${without}${known}${untested}\n`].join("\n");
 }
 
+/** Columns under their headings; each cell is ASCII. */
+function tableOf(lines: readonly (readonly string[])[]): string {
+  const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? [];
+  const aligned = lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("   "));
+  return aligned.map((line) => `${line.trimEnd()}\n`).join("");
+}
+
 /** What was not tested, in a paragraph of its own: how many cases for each reason. */
 function reasonsOf(cases: readonly CaseResult[], of: Untried["status"], what: string): readonly string[] {
   const untried = cases.filter(({ status }) => status === of);
@@ -92,7 +98,7 @@ function reasonsOf(cases: readonly CaseResult[], of: Untried["status"], what: st
 function noteOf({ id, clause, title, status, message = "", reason }: CaseResult): string | undefined {
   if (status !== "failed" && status !== "deviates") return undefined;
   const known = reason === undefined ? [] : [`  known deviation: ${reason}`];
-  const seen = withoutSecrets(message)
+  const seen = visibleText(message)
     .split("\n")
     .map((line) => `    ${line}`.trimEnd());
   return `${[`${status.toUpperCase()} ${clause} ${id}`, `  ${title}`, ...known, ...seen].join("\n")}\n`;

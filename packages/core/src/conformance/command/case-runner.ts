@@ -1,9 +1,8 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { extname } from "node:path";
-import type { Untried } from "@tidemark/core/conformance";
-import { formatDuration } from "../../text/duration.ts";
+import type { Untried } from "../untried.ts";
 import type { CaseAnswer, CaseRequest } from "./case-messages.ts";
-import { UnusableModule } from "./harness-module.ts";
+import { Unusable } from "./failure.ts";
 
 /** Milliseconds for the stores of a case that hangs, or was interrupted, to close. */
 const CLOSING_MS = 5_000;
@@ -35,7 +34,7 @@ export interface CaseRunner {
 /**
  * Starts a process that runs cases. One that hangs or ends is replaced for the next case.
  *
- * @throws UnusableModule if the module is of no use.
+ * @throws Unusable if the module is of no use.
  */
 export async function startCaseRunner(options: CaseRunnerOptions): Promise<CaseRunner> {
   let child = startProcess(options);
@@ -51,7 +50,7 @@ export async function startCaseRunner(options: CaseRunnerOptions): Promise<CaseR
     if (!isStopped) await end(child);
     if (answer?.type === "broken") return { message: answer.message };
     return {
-      message: `not done within ${formatDuration(options.timeout)}: a call of the store, or of its harness, hangs`,
+      message: `not done within ${options.timeout} ms: a call of the store, or of its harness, hangs`,
     };
   };
   return {
@@ -85,9 +84,9 @@ async function readyOf(child: ChildProcess, timeoutMs: number): Promise<CaseAnsw
   const answer = await answerTo(child, undefined, timeoutMs);
   if (answer?.type === "ready") return answer;
   await end(child);
-  if (answer?.type === "unusable") throw new UnusableModule(answer.message);
-  const reason = answer?.message ?? `not within ${formatDuration(timeoutMs)}`;
-  throw new UnusableModule(`the module could not be loaded: ${reason}`);
+  if (answer?.type === "unusable") throw new Unusable(answer.message);
+  const reason = answer?.message ?? `not within ${timeoutMs} ms`;
+  throw new Unusable(`the module could not be loaded: ${reason}`);
 }
 
 /** The next answer of the process; `undefined` if there is none in time. */

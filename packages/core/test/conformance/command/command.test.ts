@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { driverConformanceCases, storeConformanceCases } from "@tidemark/core/conformance";
 import { expect, test } from "vitest";
-import { contractSections } from "../../src/commands/conformance/contract-sections.ts";
-import type { ConformanceReport } from "../../src/commands/conformance/report.ts";
-import { createWorkspace, type Workspace } from "../support/workspace.ts";
+import { contractSections } from "../../../src/conformance/command/contract-sections.ts";
+import { driverConformanceCases, storeConformanceCases } from "../../../src/conformance/index.ts";
+import type { ConformanceReport } from "../../../src/conformance/command/report.ts";
+import { createFolder, type Folder } from "./folder.ts";
 
 const MEMORY = import.meta.resolve("@tidemark/store-memory");
 
@@ -28,10 +28,10 @@ function memoryModule({ spoil = "", open = "", more = "" }: { spoil?: string; op
     };`;
 }
 
-async function workspaceWith(module: string): Promise<Workspace> {
-  const workspace = await createWorkspace();
-  await writeFile(join(workspace.folder, "my-store.js"), module);
-  return workspace;
+async function folderWith(module: string): Promise<Folder> {
+  const folder = await createFolder();
+  await writeFile(join(folder.path, "my-store.js"), module);
+  return folder;
 }
 
 /** Lets a late commit through a fence: what the case fence/superseded finds. */
@@ -40,19 +40,23 @@ const NO_FENCE = `
   store.commit = async (...args) => (await commit(...args)).map((outcome) =>
     outcome.status === "fenced" ? { status: "committed" } : outcome);`;
 
-test("a store that keeps the contract passes every case, and the report has a row for each section", async () => {
-  await using workspace = await workspaceWith(memoryModule({}));
-  const { code, stdout, stderr } = await workspace.run(["conformance", "./my-store.js"]);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  const count = driverConformanceCases.length + storeConformanceCases.length;
-  const [, passed, of, without] =
-    /^my memory: (\d+) of (\d+) passed, (\d+) not promised$/.exec(stdout.trimEnd().split("\n").at(-1) ?? "") ?? [];
-  expect({ of: Number(of), sum: Number(passed) + Number(without) }).toEqual({ of: count, sum: count });
-  for (const [section, about] of Object.entries(contractSections)) expect(stdout).toContain(`\n${section} ${about} `);
-});
+test(
+  "a store that keeps the contract passes every case, and the report has a row for each section",
+  { timeout: 180_000 },
+  async () => {
+    await using folder = await folderWith(memoryModule({}));
+    const { code, stdout, stderr } = await folder.run(["./my-store.js"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const count = driverConformanceCases.length + storeConformanceCases.length;
+    const [, passed, of, without] =
+      /^my memory: (\d+) of (\d+) passed, (\d+) not promised$/.exec(stdout.trimEnd().split("\n").at(-1) ?? "") ?? [];
+    expect({ of: Number(of), sum: Number(passed) + Number(without) }).toEqual({ of: count, sum: count });
+    for (const [section, about] of Object.entries(contractSections)) expect(stdout).toContain(`\n${section} ${about} `);
+  },
+);
 
 test("a case that has nothing to look at has not passed: what the store does not promise, or the harness cannot bring about", async () => {
-  await using workspace = await workspaceWith(`
+  await using folder = await folderWith(`
     import { openSqliteStore } from ${JSON.stringify(import.meta.resolve("@tidemark/store-sqlite"))};
     const open = async ({ namespace, ...options }) => {
       const store = await openSqliteStore({ ...options, namespace, file: "offsets.db", synchronous: "normal" });
@@ -60,15 +64,15 @@ test("a case that has nothing to look at has not passed: what the store does not
     };
     export const storeHarness = { name: "my sqlite", connection: "embedded", open };`);
   const ids = ["driver/answer-lost", "clock/of-the-store", "driver/read-error", "failure/read-error", "failure/outage"];
-  const args = ["conformance", "./my-store.js", ...ids.flatMap((id) => ["--case", id]), "--case", "commit/forward"];
-  const { code, stdout } = await workspace.run(args);
+  const args = ["./my-store.js", ...ids.flatMap((id) => ["--case", id]), "--case", "commit/forward"];
+  const { code, stdout } = await folder.run(args);
   expect(code).toBe(0);
   expect(stdout).toMatch(/^CLAUSE +CASES +PASSED +FAILED +UNTESTED$/m);
   expect(stdout).toMatch(/^4\.1 Reading +1 +0 +0 +1$/m);
   expect(stdout).toContain('Not promised by the store, and so not tested: connection: "embedded" (2)\n');
   expect(stdout).toContain("Not tried, for want of a member of the harness: makeUnreadable (2), makeUnavailable (1)\n");
   expect(stdout).toContain("my sqlite: 1 of 6 passed, 2 not promised, 3 not tried\n");
-  const data = await workspace.run([...args, "-O", "json"]);
+  const data = await folder.run([...args, "--json"]);
   const report = JSON.parse(data.stdout) as ConformanceReport;
   expect(report).toMatchObject({ passed: 1, failed: 0, notPromised: 2, notTried: 3 });
   expect(report.cases.find(({ id }) => id === "driver/read-error")).toMatchObject({
@@ -78,7 +82,7 @@ test("a case that has nothing to look at has not passed: what the store does not
 });
 
 test("what the sections are about is what the contract says", () => {
-  const contract = readFileSync(new URL("../../../../docs/contract.md", import.meta.url), "utf8");
+  const contract = readFileSync(new URL("../../../../../docs/contract.md", import.meta.url), "utf8");
   const headings = [...contract.matchAll(/^### (?<section>[348]\.\d+) (?<about>.+)$/gm)];
   const cases = [...storeConformanceCases, ...driverConformanceCases];
   const tested = new Set(cases.map(({ clause }) => clause.replace(/[a-z]$/, "")));
@@ -87,21 +91,21 @@ test("what the sections are about is what the contract says", () => {
 });
 
 test("a broken store fails: the report names case, clause and what was seen, and the exit code is 1", async () => {
-  await using workspace = await workspaceWith(memoryModule({ spoil: NO_FENCE }));
-  const args = ["conformance", "./my-store.js", "--case", "fence/superseded", "--case", "fence/zombie"];
-  const { code, stdout, stderr } = await workspace.run(args);
+  await using folder = await folderWith(memoryModule({ spoil: NO_FENCE }));
+  const args = ["./my-store.js", "--case", "fence/superseded", "--case", "fence/zombie"];
+  const { code, stdout, stderr } = await folder.run(args);
   expect(code).toBe(1);
-  expect(stderr).toBe("tidemark: my memory does not keep the contract\n");
+  expect(stderr).toBe("tidemark-conformance: my memory does not keep the contract\n");
   const title = storeConformanceCases.find(({ id }) => id === "fence/superseded")?.title;
   expect(stdout).toContain(`FAILED 3.1d fence/superseded\n  ${title}\n    `);
   expect(stdout).toMatch(/^3\.1 Claims and commits +2 +0 +2 +0$/m);
   expect(stdout).toContain("my memory: 2 of 2 failed\n");
 });
 
-test("-O json gives every case as data", async () => {
-  await using workspace = await workspaceWith(memoryModule({ spoil: NO_FENCE }));
-  const args = ["conformance", "./my-store.js", "--case", "fence/superseded", "--case", "3.13b", "-O", "json"];
-  const { code, stdout } = await workspace.run(args);
+test("--json gives every case as data", async () => {
+  await using folder = await folderWith(memoryModule({ spoil: NO_FENCE }));
+  const args = ["./my-store.js", "--case", "fence/superseded", "--case", "3.13b", "--json"];
+  const { code, stdout } = await folder.run(args);
   expect(code).toBe(1);
   const report = JSON.parse(stdout) as ConformanceReport;
   expect(report).toMatchObject({ store: "my memory", passed: 1, failed: 1, deviations: 0, hasDriver: true });
@@ -113,7 +117,7 @@ test("-O json gives every case as data", async () => {
 
 test("a wrong driver fails the driver's cases, which come first and name the verb", async () => {
   const core = JSON.stringify(import.meta.resolve("@tidemark/core/driver"));
-  await using workspace = await workspaceWith(`
+  await using folder = await folderWith(`
     import { createOffsetStore } from ${core};
     const driver = {
       name: "forgetful",
@@ -129,8 +133,8 @@ test("a wrong driver fails the driver's cases, which come first and name the ver
       const store = createOffsetStore(driver, options);
       return { store, close: () => store.close() };
     } };`);
-  const args = ["conformance", "./my-store.js", "--case", "commit/forward", "--case", "driver/read-in-order"];
-  const { code, stdout } = await workspace.run(args);
+  const args = ["./my-store.js", "--case", "commit/forward", "--case", "driver/read-in-order"];
+  const { code, stdout } = await folder.run(args);
   expect(code).toBe(1);
   expect(stdout).toMatch(/^FAILED 4\.1a driver\/read-in-order\n[^]+read is wrong[^]+^FAILED 3\.\w+ commit\/forward/m);
   expect(stdout).toMatch(/^3\.\d+ [^]+^4\.1 Reading +1 +0 +1 +0$/m);
@@ -144,20 +148,20 @@ test("a store without a driver is tested as a store, and the report says so", as
     }
     const { name, namespace, capabilities } = store;
     return { store: { ...own, name, namespace, capabilities }, close: () => store.close() };`;
-  await using workspace = await workspaceWith(memoryModule({ open }));
+  await using folder = await folderWith(memoryModule({ open }));
   const cases = ["driver/read-in-order", "commit/forward"].flatMap((id) => ["--case", id]);
-  const { code, stdout } = await workspace.run(["conformance", "./my-store.js", ...cases]);
+  const { code, stdout } = await folder.run(["./my-store.js", ...cases]);
   expect(code).toBe(0);
   expect(stdout).toContain(
     "my memory: 1 of 1 passed; the store does not come from createOffsetStore, so there was no driver to test\n",
   );
-  const nothing = await workspace.run(["conformance", "./my-store.js", "--case", "driver"]);
+  const nothing = await folder.run(["./my-store.js", "--case", "driver"]);
   expect(nothing).toMatchObject({ code: 2, stdout: "" });
   expect(nothing.stderr).toContain("there is no driver to test: the store does not come from createOffsetStore");
 });
 
 test("a store that keeps its data is opened in a second process too", async () => {
-  await using workspace = await workspaceWith(`
+  await using folder = await folderWith(`
     import { mkdtempSync, rmSync } from "node:fs";
     import { openSqliteStore } from ${JSON.stringify(import.meta.resolve("@tidemark/store-sqlite"))};
     const folder = (process.env.MY_STORE_FOLDER ??= mkdtempSync("data-"));
@@ -169,22 +173,22 @@ test("a store that keeps its data is opened in a second process too", async () =
       return { store, close, reopen };
     };
     export const storeHarness = { name: "my sqlite", connection: "embedded", open };`);
-  const args = ["conformance", "./my-store.js", "--case", "race/two-processes"];
-  const { code, stdout, stderr } = await workspace.run(args);
+  const args = ["./my-store.js", "--case", "race/two-processes"];
+  const { code, stdout, stderr } = await folder.run(args);
   expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("my sqlite: 1 of 1 passed\n") });
   expect(stderr.match(/^imported$/gm)).toHaveLength(2);
 });
 
 test("a known deviation is printed with its reason and is no failure; once it passes it is one", async () => {
   const more = 'export const knownDeviations = { "fence/superseded": "not built yet" };';
-  await using broken = await workspaceWith(memoryModule({ spoil: NO_FENCE, more }));
-  const args = ["conformance", "./my-store.js", "--case", "fence/superseded"];
+  await using broken = await folderWith(memoryModule({ spoil: NO_FENCE, more }));
+  const args = ["./my-store.js", "--case", "fence/superseded"];
   const known = await broken.run(args);
   expect({ code: known.code, stderr: known.stderr }).toEqual({ code: 0, stderr: "" });
   expect(known.stdout).toContain("DEVIATES 3.1d fence/superseded\n");
   expect(known.stdout).toContain("  known deviation: not built yet\n");
   expect(known.stdout).toContain("my memory: 0 of 1 passed, 1 known deviation\n");
-  await using mended = await workspaceWith(memoryModule({ more }));
+  await using mended = await folderWith(memoryModule({ more }));
   const passing = await mended.run(args);
   expect(passing.code).toBe(1);
   expect(passing.stdout).toContain("it passes: remove it from knownDeviations");
@@ -194,43 +198,47 @@ test.each([
   ["hangs", "store.commit = () => new Promise(() => {});"],
   ["never gives the thread back", "store.commit = () => { for (;;); };"],
 ])("a store that %s fails its case, and the others run all the same", async (_, spoil) => {
-  await using workspace = await workspaceWith(memoryModule({ spoil }));
+  await using folder = await folderWith(memoryModule({ spoil }));
   const cases = ["commit/forward", "delete/empty-selector"].flatMap((id) => ["--case", id]);
-  const { code, stdout } = await workspace.run(["conformance", "./my-store.js", ...cases, "--timeout", "3s"]);
+  const { code, stdout } = await folder.run(["./my-store.js", ...cases, "--timeout", "3000"]);
   expect(code).toBe(1);
-  expect(stdout).toContain("not done within 3s");
+  expect(stdout).toContain("not done within 3000 ms");
   expect(stdout).toContain("my memory: 1 of 2 failed\n");
 });
 
 test("what a store throws where nobody waits for it fails the case that ran, and no other", async () => {
   const spoil = `store.commit = () => { setImmediate(() => { throw new Error("lost"); }); return new Promise(() => {}); };`;
-  await using workspace = await workspaceWith(memoryModule({ spoil }));
+  await using folder = await folderWith(memoryModule({ spoil }));
   const cases = ["commit/forward", "delete/empty-selector"].flatMap((id) => ["--case", id]);
-  const { code, stdout } = await workspace.run(["conformance", "./my-store.js", ...cases]);
+  const { code, stdout } = await folder.run(["./my-store.js", ...cases]);
   expect(code).toBe(1);
   expect(stdout).toContain("thrown where nobody waits for it: Error: lost");
   expect(stdout).toContain("my memory: 1 of 2 failed\n");
 });
 
 test("what a store prints does not mix with the data", async () => {
-  await using workspace = await workspaceWith(memoryModule({ open: 'console.log("talk");' }));
-  const args = ["conformance", "./my-store.js", "--case", "delete/empty-selector", "-O", "json"];
-  const { code, stdout, stderr } = await workspace.run(args);
+  await using folder = await folderWith(memoryModule({ open: 'console.log("talk");' }));
+  const args = ["./my-store.js", "--case", "delete/empty-selector", "--json"];
+  const { code, stdout, stderr } = await folder.run(args);
   expect({ code, passed: (JSON.parse(stdout) as ConformanceReport).passed }).toEqual({ code: 0, passed: 1 });
   expect(stderr).toContain("talk\n");
 });
 
 test.each([
-  ["no such file", "./nothing.js", /^tidemark: "\.\/nothing\.js" could not be found from .+: there is no such file\n$/],
+  [
+    "no such file",
+    "./nothing.js",
+    /^tidemark-conformance: "\.\/nothing\.js" could not be found from .+: there is no such file\n$/,
+  ],
   [
     "no such package",
     "nothing",
-    /^tidemark: "nothing" could not be found from .+: no such package is installed; a file/,
+    /^tidemark-conformance: "nothing" could not be found from .+: no such package is installed; a file/,
   ],
   ["no harness", "./my-store.js", /"\.\/my-store\.js" does not export storeHarness, only openMyStore: write `export/],
 ])("with %s it says so, and exits with 2", async (_, module, expected) => {
-  await using workspace = await workspaceWith("export const openMyStore = () => {};");
-  const { code, stdout, stderr } = await workspace.run(["conformance", module]);
+  await using folder = await folderWith("export const openMyStore = () => {};");
+  const { code, stdout, stderr } = await folder.run([module]);
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   expect(stderr).toMatch(expected);
   expect(stderr.trimEnd().split("\n")).toHaveLength(1);
@@ -252,29 +260,50 @@ test.each([
     "is no case",
   ],
 ])("a module that %s is of no use: 2, and one line", async (_, module, expected) => {
-  await using workspace = await workspaceWith(module);
-  const { code, stdout, stderr } = await workspace.run(["conformance", "./my-store.js"]);
+  await using folder = await folderWith(module);
+  const { code, stdout, stderr } = await folder.run(["./my-store.js"]);
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   expect(stderr).toContain(expected);
   expect(stderr.trimEnd().split("\n")).toHaveLength(1);
 });
 
 test("an open that rejects is said once, not for every case", async () => {
-  await using workspace = await workspaceWith(memoryModule({ open: 'throw new Error("connection refused");' }));
-  const { code, stdout, stderr } = await workspace.run(["conformance", "./my-store.js"]);
+  await using folder = await folderWith(memoryModule({ open: 'throw new Error("connection refused");' }));
+  const { code, stdout, stderr } = await folder.run(["./my-store.js"]);
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
   expect(stderr).toBe(
-    "tidemark: no case could run: opening a store, and closing it, failed: Error: connection refused\n",
+    "tidemark-conformance: no case could run: opening a store, and closing it, failed: Error: connection refused\n",
   );
 });
 
 test("a case that does not exist is wrong usage, and the message shows how cases are named", async () => {
-  await using workspace = await workspaceWith(memoryModule({}));
-  const { code, stderr } = await workspace.run(["conformance", "./my-store.js", "--case", "nonsense"]);
+  await using folder = await folderWith(memoryModule({}));
+  const { code, stderr } = await folder.run(["./my-store.js", "--case", "nonsense"]);
   expect(code).toBe(2);
   expect(stderr).toContain(
     'there is no case "nonsense": name an id like fence/superseded, a clause like 3.5b, or a theme',
   );
+});
+
+test.each([
+  [["./my-store.js", "--nonsense"], "Unknown option '--nonsense'"],
+  [["./my-store.js", "--timeout", "0"], "--timeout must be a whole number of milliseconds from 1 to 2147483647"],
+  [["./my-store.js", "--timeout", "3s"], "--timeout must be a whole number"],
+  [[], "name one module that exports storeHarness"],
+  [["./my-store.js", "./other.js"], "name one module that exports storeHarness"],
+])("%j is wrong usage: 2, and one line", async (args, expected) => {
+  await using folder = await folderWith(memoryModule({}));
+  const { code, stdout, stderr } = await folder.run(args);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain(expected);
+  expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+});
+
+test("what a store says comes to the terminal without control characters, and without the passwords of URLs", async () => {
+  const spoil = 'store.commit = () => Promise.reject(new Error("no \\u009b2J redis://me:secret@host:6379"));';
+  await using folder = await folderWith(memoryModule({ spoil }));
+  const { stdout } = await folder.run(["./my-store.js", "--case", "commit/forward"]);
+  expect(stdout).toContain("no \\u009b2J redis://***@host:6379");
 });
 
 test("Ctrl-C closes what was opened, and prints what is known so far", async () => {
@@ -282,28 +311,28 @@ test("Ctrl-C closes what was opened, and prints what is known so far", async () 
   const spoil = `store.commit = () => { console.log("hanging"); return new Promise(() => {}); };
     const close = store.close.bind(store);
     store.close = async () => { await close(); console.log("closed"); };`;
-  await using workspace = await workspaceWith(memoryModule({ spoil }));
-  const command = workspace.start(["conformance", "./my-store.js", "--case", "3.13b", "--case", "commit/forward"]);
+  await using folder = await folderWith(memoryModule({ spoil }));
+  const command = folder.start(["./my-store.js", "--case", "3.13b", "--case", "commit/forward"]);
   await command.said("hanging");
   command.kill("SIGINT");
   const { code, stdout, stderr } = await command.ended;
   expect(code).toBe(1);
   // Once after the trial, once for the case that was interrupted.
   expect(stderr.match(/^closed$/gm)).toHaveLength(2);
-  expect(stderr).toContain("tidemark: stopped after 0 of 2 cases\n");
+  expect(stderr).toContain("tidemark-conformance: stopped after 0 of 2 cases\n");
   expect(stdout).toContain("my memory: 0 of 0 passed\n");
 });
 
 test("its help teaches what the module exports", async () => {
-  await using workspace = await createWorkspace();
-  const { code, stdout } = await workspace.run(["conformance", "--help"]);
+  await using folder = await createFolder();
+  const { code, stdout } = await folder.run(["--help"]);
   expect(code).toBe(0);
   for (const text of [
     "<module>",
     "--case",
     "--timeout",
     "export const storeHarness",
-    "$ tidemark conformance ./my-store.js",
+    "$ tidemark-conformance ./my-store.js",
   ]) {
     expect(stdout).toContain(text);
   }

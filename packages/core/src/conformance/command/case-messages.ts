@@ -1,4 +1,4 @@
-import type { Untried } from "@tidemark/core/conformance";
+import type { Untried } from "../untried.ts";
 
 /** What the command asks of the process that runs the cases. */
 export type CaseRequest =
