@@ -303,7 +303,7 @@ test("what a store says comes to the terminal without control characters, and wi
   const spoil = 'store.commit = () => Promise.reject(new Error("no \\u202E redis://me:secret@host:6379"));';
   await using folder = await folderWith(memoryModule({ spoil }));
   const { stdout } = await folder.run(["./my-store.js", "--case", "commit/forward"]);
-  expect(stdout).toContain("no \\u202E redis://***@host:6379");
+  expect(stdout).toContain("no \\u202e redis://***@host:6379");
 });
 
 test("Ctrl-C closes what was opened, and prints what is known so far", async () => {
