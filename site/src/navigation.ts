@@ -9,7 +9,6 @@ const GUIDE: readonly { readonly text: string; readonly pages: readonly (readonl
       pages: [
         ["index", "What and why"],
         ["quick-start", "Quick start"],
-        ["packages/core", "Consumer and session"],
         ["tidemark-or-kafka-commits", "Or Kafka's own commits?"],
         ["choosing-a-store", "Which store?"],
         ["semantics", "At least once, exactly once"],
@@ -18,11 +17,25 @@ const GUIDE: readonly { readonly text: string; readonly pages: readonly (readonl
       ],
     },
     {
-      text: "Command line",
+      text: "Writing a consumer",
       pages: [
+        ["packages/core", "Consumer and session"],
+        ["batches-and-parallel-work", "Batches and parallel work"],
+        ["sharing", "Several processes"],
+        ["packages/reset-policies", "Reset policies"],
+        ["options", "Options"],
+      ],
+    },
+    {
+      text: "Running it",
+      pages: [
+        ["production", "In production"],
         ["packages/cli", "The tidemark command"],
         ["monitor", "Lag and alerts"],
-        ["reset-verbs", "The reset verbs"],
+        ["observability", "Traces and metrics"],
+        ["reset-verbs", "Moving positions"],
+        ["troubleshooting", "Troubleshooting"],
+        ["errors", "Errors"],
       ],
     },
     {
@@ -40,12 +53,11 @@ const GUIDE: readonly { readonly text: string; readonly pages: readonly (readonl
       ],
     },
     {
-      text: "Logs and policies",
+      text: "Logs",
       pages: [
         ["packages/source-kafka", "Kafka"],
         ["kafka-security", "Kafka's security"],
         ["packages/source-local", "Local file"],
-        ["packages/reset-policies", "Reset policies"],
       ],
     },
     {
@@ -59,7 +71,7 @@ const GUIDE: readonly { readonly text: string; readonly pages: readonly (readonl
       text: "Reference",
       pages: [
         ["contract", "The contract"],
-        ["errors", "Errors"],
+        ["glossary", "Glossary"],
         ["campaign", "The crash campaign"],
         ["contributing", "Contributing"],
       ],
