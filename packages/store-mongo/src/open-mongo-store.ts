@@ -41,7 +41,7 @@ export interface MongoStoreClientOptions extends MongoStoreSettings {
 
 /** Opens the store on a client of its own, which it closes. */
 export interface MongoStoreUrlOptions extends MongoStoreSettings {
-  /** A connection string, `mongodb://` or `mongodb+srv://`. */
+  /** Instead of a client: a connection string, `mongodb://` or `mongodb+srv://`. The store opens and closes the client. */
   readonly url: string;
   readonly client?: undefined;
 }

@@ -47,7 +47,7 @@ export interface PostgresStoreClientOptions extends PostgresStoreSettings {
 
 /** Opens the store on pools of its own, which it closes: one for its work, one for its transactions. Needs the pg package. */
 export interface PostgresStoreUrlOptions extends PostgresStoreSettings {
-  /** A connection string, `postgres://` or `postgresql://`. */
+  /** Instead of a client: a connection string, `postgres://` or `postgresql://`. The store opens and closes its pools. */
   readonly url: string;
   readonly client?: undefined;
   readonly pool?: undefined;

@@ -19,7 +19,7 @@ export interface S3StoreOptions extends OffsetStoreOptions {
   readonly bucket: string;
   /** What the keys of all objects begin with, without a slash at the end, for example `"tidemark"`. Default: nothing. */
   readonly prefix?: string | undefined;
-  /** The caller's client, which is neither changed nor destroyed. Absent: the store makes one from the options below. */
+  /** Your own client, which is neither changed nor closed. Without it the store makes one from the options below. */
   readonly client?: S3Client | undefined;
   /** Where the server is, for example `"http://127.0.0.1:9000"`. Default: Amazon's, or what the environment says. */
   readonly endpoint?: string | undefined;
