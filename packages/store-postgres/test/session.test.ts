@@ -60,9 +60,13 @@ await describeWithServer("postgres", ({ url }) => {
     await session.flush();
     const transaction = await begin();
     await session.commitWithin(transaction, { partition: 0, offset: 9n });
-    // Its own row is locked: nothing but the transaction writes it from here on.
+    // Its own row is locked: nothing but the transaction writes it from here on, and nothing tries to.
     const before = await recordOf(own);
+    const commit = vi.spyOn(store, "commit");
     await renewed(other, 3);
+    const written = commit.mock.calls.flatMap(([entries]) => entries.map(({ key: { partition } }) => partition));
+    expect(new Set(written)).toEqual(new Set([other.partition]));
+    commit.mockRestore();
     expect(await recordOf(own)).toMatchObject({ nextOffset: 4n, updatedAt: before.updatedAt });
     await transaction.query("COMMIT");
     await renewed(other, 3);

@@ -61,10 +61,10 @@ export class Renewals {
     this.#nextAt = Number.POSITIVE_INFINITY;
     for (const partition of this.#context.held.values()) {
       const interval = this.#intervalOf(partition);
-      const isBusy = partition.isDirty || partition.inTransactionUntil > now;
-      const isDue = !isBusy && partition.seenAt + interval * (1 - EARLY) <= now;
+      // What is dirty is written soon, and that renews it.
+      const isDue = !partition.isDirty && partition.seenAt + interval * (1 - EARLY) <= now;
       if (isDue) (partition.ttl === undefined ? idle : due).push(partition);
-      this.#nextAt = Math.min(this.#nextAt, isBusy || isDue ? now + interval : partition.seenAt + interval);
+      this.#nextAt = Math.min(this.#nextAt, partition.isDirty || isDue ? now + interval : partition.seenAt + interval);
     }
     if (idle.length > 0) this.#look(idle, now);
     return due;

@@ -26,6 +26,8 @@ export interface SharingFigures {
   readonly assigned: number;
   /** The longest time from the last work of one member on a partition to the claim of the next, in milliseconds. */
   readonly longestUnheldMs: number;
+  /** The same in leases, as long as the former member's was by then. */
+  readonly longestUnheldLeases: number;
   readonly violations: readonly string[];
 }
 
@@ -35,13 +37,19 @@ export interface SharingFigures {
  */
 export function checkSharing(
   lives: readonly MemberLife[],
-  { produced, unflushedMs }: { readonly produced: readonly number[]; readonly unflushedMs: number },
+  {
+    produced,
+    unflushedMs,
+    leaseMs,
+  }: { readonly produced: readonly number[]; readonly unflushedMs: number; readonly leaseMs: number },
 ): SharingFigures {
   const violations: string[] = [];
   const works: Work[] = [];
   let assigned = 0;
   // When each life was assigned each partition.
   const assignments = new Map<string, number[]>();
+  // When each life's lease became longer.
+  const leases = lives.map(() => [{ at: 0, leaseMs }]);
   for (const [life, { journalFile, disturbedAt }] of lives.entries()) {
     let open: Work | undefined;
     const lines = existsSync(journalFile) ? readFileSync(journalFile, "utf8").split("\n") : [];
@@ -54,6 +62,7 @@ export function checkSharing(
         // Work may also end with an error: the consumer was closed.
         open.endedAt ??= Number(at);
       }
+      if (what === "extended") leases[life]?.push({ at: Number(at), leaseMs: Number(first) });
       if (what === "assigned") {
         for (const partition of first.split(",")) {
           assigned += 1;
@@ -71,6 +80,7 @@ export function checkSharing(
   works.sort((a, b) => a.begunAt - b.begunAt);
   let repeats = 0;
   let longestUnheldMs = 0;
+  let longestUnheldLeases = 0;
   for (const [partition, count] of produced.entries()) {
     const own = works.filter((work) => work.partition === partition);
     const first = new Map<number, Work>();
@@ -81,6 +91,8 @@ export function checkSharing(
         const claimedAt = assignments.get(`${work.life}/${partition}`)?.findLast((at) => at <= work.begunAt);
         const unheldMs = (claimedAt ?? work.begunAt) - (former.endedAt ?? former.begunAt);
         longestUnheldMs = Math.max(longestUnheldMs, unheldMs);
+        const lease = leases[former.life]?.findLast(({ at }) => at <= work.begunAt)?.leaseMs ?? leaseMs;
+        longestUnheldLeases = Math.max(longestUnheldLeases, unheldMs / lease);
       }
       former = work;
       const earlier = first.get(work.offset);
@@ -101,7 +113,10 @@ export function checkSharing(
     for (let offset = 0; offset < count; offset += 1)
       if (!first.has(offset)) violations.push(`${partition}/${offset} was never worked on`);
   }
-  return { records: works.length - repeats, repeats, assigned, longestUnheldMs, violations: violations.slice(0, 20) };
+  return {
+    ...{ records: works.length - repeats, repeats, assigned, longestUnheldMs, longestUnheldLeases },
+    violations: violations.slice(0, 20),
+  };
 
   function checkApart(former: Work, work: Work): void {
     const { disturbedAt = 0 } = lives[former.life] ?? {};

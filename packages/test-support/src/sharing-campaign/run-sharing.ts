@@ -34,6 +34,8 @@ export interface SharingOptions {
   readonly log?: "local" | "kafka";
   /** Whether each record is a result in a transaction of the store's own: then each is there once. Default false. */
   readonly transacts?: boolean;
+  /** How many leases the group has after each round. Default: at random up to one, so that nothing settles. */
+  readonly settle?: number;
   readonly onRound?: (round: number, action: SharingAction) => void;
 }
 
@@ -68,6 +70,7 @@ export async function runSharing(options: SharingOptions): Promise<SharingResult
     actions = sharingActions,
     sharing = "balanced",
     transacts = false,
+    settle,
     log: kind = "local",
   } = options;
   const folder = mkdtempSync(join(tmpdir(), "tidemark-sharing-"));
@@ -120,12 +123,12 @@ export async function runSharing(options: SharingOptions): Promise<SharingResult
       onRound?.(round, action);
       await group.act(action, random);
     }
-    await pause(random() * leaseMs);
+    await pause((settle ?? random()) * leaseMs);
   }
   const produced = await writer.stop();
   await group.drain();
   const violations = await watcher.stop();
-  const figures = checkSharing(group.lives, { produced, unflushedMs: FLUSH_INTERVAL_MS * 5 });
+  const figures = checkSharing(group.lives, { produced, unflushedMs: FLUSH_INTERVAL_MS * 5, leaseMs });
   const sink = transacts ? ((await eye.sink?.("group", partitions)) ?? []) : [];
   const all = [
     ...violations,
