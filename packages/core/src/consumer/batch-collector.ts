@@ -75,11 +75,10 @@ export class BatchCollector implements LoopSource<RecordBatch> {
     this.#open.set(partition, open);
     // Nothing is passed over while records wait here that nobody was given.
     partition.isHeldBack = true;
-    while (open.records.length < maxRecords && !partition.isFinished) {
-      const record = partition.take();
-      if (record === undefined) break;
+    const taken = partition.takeUpTo(maxRecords - open.records.length);
+    for (const record of taken) {
       open.records.push(record);
-      this.#heldBytes += bytesOf(record);
+      if (linger > 0) this.#heldBytes += bytesOf(record);
     }
     const isWhole = open.records.length >= maxRecords || linger === 0 || partition.isFinished;
     const batch = isWhole ? this.#close(partition) : undefined;
@@ -91,7 +90,7 @@ export class BatchCollector implements LoopSource<RecordBatch> {
   #close(partition: ConsumedPartition): RecordBatch | undefined {
     const records = this.#open.get(partition)?.records ?? [];
     this.#open.delete(partition);
-    for (const record of records) this.#heldBytes -= bytesOf(record);
+    if (this.#options.linger > 0) for (const record of records) this.#heldBytes -= bytesOf(record);
     // Reading went elsewhere meanwhile: what was fetched before is handed out by nobody any more.
     const isOfNow = partition.isHeldBack;
     partition.isHeldBack = false;

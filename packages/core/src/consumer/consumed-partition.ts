@@ -115,6 +115,17 @@ export class ConsumedPartition {
     return record;
   }
 
+  /** Hands out the next records, at most so many, up to the end that was asked for. */
+  takeUpTo(most: number): readonly LogRecord[] {
+    const taken = this.#records.slice(this.#index, this.#index + most);
+    const { endOffset } = this;
+    if (endOffset !== undefined && !this.#isBeyondEnd && this.refused === undefined)
+      while ((taken.at(-1)?.offset ?? -1n) >= endOffset) taken.pop();
+    this.#index += taken.length;
+    if (taken.length > 0) this.hasBegun = true;
+    return taken;
+  }
+
   /** A record is handed out, and nobody keeps its position. With `isAcknowledged`, it counts when it is done. */
   handOut(offset: bigint, isAcknowledged: boolean): void {
     if (isAcknowledged) this.#acknowledgements.deliver(offset);

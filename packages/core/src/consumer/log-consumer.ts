@@ -138,7 +138,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction>, SharingL
       this.#tracked.closed.abort();
       this.#loop?.reading.end();
       this.#tracked.session?.stopClaiming();
-      if (this.#processing !== undefined) this.#releaseWhenQuiet();
+      if (this.#processing !== undefined) void this.#releaseWhenQuiet();
       await this.#processing?.catch(() => undefined);
       await this.#tracked.session?.close();
     })();
@@ -203,9 +203,10 @@ export class LogConsumer<Transaction> implements Consumer<Transaction>, SharingL
   }
 
   /** While handlers are waited for, others have what none works on. What cannot be released now is when the session closes. */
-  #releaseWhenQuiet(): void {
+  async #releaseWhenQuiet(): Promise<void> {
     const { session } = this.#tracked;
     if (session?.isSharing !== true) return;
+    await session.retire();
     const inHand = this.#tracked.numbers.filter((partition) => this.isInHand(partition));
     const idle = session.partitions.filter((partition) => !inHand.includes(partition));
     for (const partitions of [idle, ...inHand.map((partition) => [partition])]) {

@@ -13,8 +13,8 @@ const PAUSE_MS = 20;
 export interface ReadingOwner {
   /** Throws if the consumer may not go on. */
   check(): void;
-  /** Whether something must be waited for before the next record. */
-  isBlocked(): boolean;
+  /** Whether something must be waited for before the next record. Without `looksAtClock` no clock is read: that costs more than a record. */
+  isBlocked(looksAtClock: boolean): boolean;
   /** Waits for it, or for the signal. */
   unblocked(signal: AbortSignal): Promise<void>;
   /** A record is about to be handed out. `false`: it is done already, and is skipped. */
@@ -134,7 +134,8 @@ export class Reading implements FetcherOwner {
 
   /** Whether something may be handed out without waiting for anything. */
   mayTake(): boolean {
-    return !this.isOver && !this.#owner.isBlocked() && this.#clock.hasTime();
+    const hasTime = this.#clock.hasTime();
+    return hasTime && !this.isOver && !this.#owner.isBlocked(this.#clock.wasRead);
   }
 
   /** Waits until something can be taken; `undefined` when there is nothing more. */
@@ -147,7 +148,7 @@ export class Reading implements FetcherOwner {
       if (this.isOver) return undefined;
       this.#owner.check();
       this.#throwError();
-      if (this.#owner.isBlocked()) {
+      if (this.#owner.isBlocked(true)) {
         await this.#owner.unblocked(this.signal);
         continue;
       }

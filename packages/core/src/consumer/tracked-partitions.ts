@@ -256,10 +256,11 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
     if (over !== undefined) throw over;
   }
 
-  isBlocked(): boolean {
+  isBlocked(looksAtClock: boolean): boolean {
     const { session } = this;
     if (session === undefined) return false;
-    return session.isStalled || (this.#options.session.flushInterval === 0 && session.hasUnflushed);
+    const isStalled = looksAtClock ? session.isStalled : session.isWaitingForStore;
+    return isStalled || (this.#options.session.flushInterval === 0 && session.hasUnflushed);
   }
 
   async unblocked(signal: AbortSignal): Promise<void> {

@@ -3,12 +3,17 @@
 const MAX_RECORDS_PER_CLOCK_READ = 64;
 const MAX_TURN_MS = 10;
 
-/** Says when whoever hands out records has to let others run: after about 10 ms, or one body of the user's. */
+/** Reads the clock at least once in so many records or about 10 ms of work, and says when whoever hands out records has to let others run: after about 10 ms, or one body of the user's. */
 export class TurnClock {
   #startedAt = performance.now();
   #untilRead = 1;
   #readAt = this.#startedAt;
   #readEvery = 1;
+
+  /** Whether the last {@link TurnClock.hasTime} has read the clock. */
+  get wasRead(): boolean {
+    return this.#untilRead === this.#readEvery;
+  }
 
   /** Whether one more record fits into this turn. Cheap: it looks at the clock only now and then. */
   hasTime(): boolean {

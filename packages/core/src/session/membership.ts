@@ -40,6 +40,7 @@ export class Membership {
   readonly #underWay = new Set<Promise<void>>();
   // Which of the sessions of its `instance` it is.
   #generation: number | undefined;
+  #mode: SharingMode;
   #leaseMs: number;
   // The lease that the others know of: the one in the last acknowledged heartbeat.
   #acknowledgedLeaseMs: number;
@@ -57,6 +58,7 @@ export class Membership {
 
   constructor(options: MembershipOptions) {
     this.#options = options;
+    this.#mode = options.mode;
     this.#leaseMs = options.leaseMs;
     this.#acknowledgedLeaseMs = options.leaseMs;
     this.member = options.instance ?? randomBytes(9).toString("base64url");
@@ -79,7 +81,7 @@ export class Membership {
 
   /** Why no heartbeat will be taken, where the lease is over and the store refuses for good. */
   get failure(): OffsetStoreError | undefined {
-    return this.isSure ? undefined : this.#refusal;
+    return this.#refusal === undefined || this.isSure ? undefined : this.#refusal;
   }
 
   /** Writes the first heartbeat: resolves when others can see the member. Rejects with the store's error, or the signal's reason. */
@@ -100,7 +102,8 @@ export class Membership {
 
   /** Sends a heartbeat now: somebody has removed the record. What fails is tried again soon. */
   async renew(): Promise<void> {
-    await this.#send(this.#ended.signal).catch(() => undefined);
+    if (this.#ended.signal.aborted) return;
+    await this.#underWayUntilItEnds(this.#send(this.#ended.signal).catch(() => undefined));
   }
 
   /** Whether a newer session has the same `instance`. Rejects if the store cannot tell. */
@@ -109,6 +112,12 @@ export class Membership {
     if (this.#generation === undefined || (stored?.generation ?? 0) <= this.#generation) return false;
     if (stored !== undefined && !this.#ended.signal.aborted) this.#options.onReplaced(stored);
     return true;
+  }
+
+  /** Says that it is due no partitions from now on, and lets go of those that it has. What fails is tried with the next heartbeat. */
+  async retire(): Promise<void> {
+    if (this.#mode === "balanced") this.#mode = "standby";
+    await this.renew();
   }
 
   /** Stops the heartbeats: the member falls silent. */
@@ -156,13 +165,18 @@ export class Membership {
       this.#refusal = known;
       this.#settleSure();
     });
-    this.#underWay.add(sending);
-    void sending.finally(() => this.#underWay.delete(sending));
+    void this.#underWayUntilItEnds(sending);
     this.#schedule(this.#leaseMs / HEARTBEATS_PER_LEASE / 2);
   }
 
+  async #underWayUntilItEnds(sending: Promise<void>): Promise<void> {
+    this.#underWay.add(sending);
+    await sending;
+    this.#underWay.delete(sending);
+  }
+
   async #send(signal: AbortSignal | undefined): Promise<void> {
-    const { store, consumer, topic, mode, owner, held } = this.#options;
+    const { store, consumer, topic, owner, held } = this.#options;
     const sentAt = performance.now();
     const sentAtMs = Date.now();
     this.#sentAt = sentAt;
@@ -170,7 +184,15 @@ export class Membership {
     if (this.#acknowledgedAt !== Number.NEGATIVE_INFINITY && (await this.isReplaced())) return;
     const key = { consumer, topic, member: this.member };
     const lease = this.#leaseMs;
-    const entry = { key, mode, lease, owner, held: held(), process: thisProcess(), generation: this.#generation };
+    const entry = {
+      key,
+      mode: this.#mode,
+      lease,
+      owner,
+      held: held(),
+      process: thisProcess(),
+      generation: this.#generation,
+    };
     await store.heartbeat(entry, { signal });
     if (sentAt <= this.#acknowledgedAt) return;
     // The first heartbeat of all is late for nobody.

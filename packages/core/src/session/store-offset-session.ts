@@ -126,7 +126,12 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
    * or others may think that this member has ended (contract 8.5).
    */
   get isStalled(): boolean {
-    return this.#flusher.stall.isStalled || !this.isSure;
+    return this.isWaitingForStore || !this.isSure;
+  }
+
+  /** Whether the oldest unflushed position is older than `maxUnflushedAge`. */
+  get isWaitingForStore(): boolean {
+    return this.#flusher.stall.isStalled;
   }
 
   /** Whether nobody can think that this member has ended; always so with `takeover`, where nobody cares. */
@@ -136,7 +141,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
 
   /** Why the member will not be sure again: the store refuses its heartbeats for good. */
   get failure(): OffsetStoreError | undefined {
-    return this.isSure ? undefined : this.#membership.failure;
+    return this.#sharing === undefined ? undefined : this.#membership.failure;
   }
 
   /** Resolves when the member is sure again, has ended, or will never be. */
@@ -240,6 +245,12 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   /** Claims nothing more: it is about to close. */
   stopClaiming(): void {
     void this.#sharing?.stop();
+  }
+
+  /** Leaves its share to the others: it closes as soon as what is in hand is done. */
+  async retire(): Promise<void> {
+    await this.#sharing?.stop();
+    await this.#membership.retire();
   }
 
   async release(partitions: readonly number[], options: CallOptions = {}): Promise<void> {
