@@ -1,13 +1,14 @@
 import type { Consumer } from "@tidemark/core";
+import { watchReader } from "../../context/reader-watch.ts";
 import { writeToStandardOutput } from "../../context/standard-streams.ts";
 import { BrokenPipe } from "../../failure/broken-pipe.ts";
 import type { Progress } from "../progress.ts";
-import { createBatchedOutput } from "./batched-output.ts";
+import { createPieceOutput } from "./piece-output.ts";
 import type { RecordEncoder } from "./record-encoder.ts";
 import { stopOnSignals } from "./stop-on-signals.ts";
 
-/** How many bytes go out in one write: what a pipe holds. */
-const BATCH_BYTES = 65_536;
+/** How many bytes go out in one write. A pipe takes so few as a whole or not at all (`PIPE_BUF`), so no line is half out. */
+const PIECE_BYTES = 4096;
 
 /** How long Ctrl-C waits for a reader that has stopped reading; what it did not take is not committed. */
 const PATIENCE_AT_STOP_MS = 1000;
@@ -27,7 +28,7 @@ export interface PrintRecordsOptions {
 /**
  * Prints records until the consumer ends, the limit is reached, nobody reads any more, or a signal comes; then flushes and
  * closes the consumer. What is committed is what was printed: a position is never ahead of the output, not even by one
- * record of a batch, whatever kills the process.
+ * record of a piece, whatever kills the process.
  *
  * @returns how many records were printed.
  */
@@ -48,9 +49,9 @@ export async function printRecords(options: PrintRecordsOptions): Promise<number
     // The loop ends by it, and the end of this function waits for it and throws what it throws.
     stop().catch(() => {});
   };
-  const output = createBatchedOutput({
+  const output = createPieceOutput({
     write: writeToStandardOutput,
-    batchBytes: oneByOne ? 1 : BATCH_BYTES,
+    pieceBytes: oneByOne ? 1 : PIECE_BYTES,
     onWritten(last, count) {
       printed += count;
       progress.update(printed);
@@ -62,6 +63,7 @@ export async function printRecords(options: PrintRecordsOptions): Promise<number
     },
   });
   const signals = stopOnSignals(stopAside);
+  const reader = watchReader(stopAside);
   try {
     for await (const record of consumer) {
       if (stopping !== undefined) break;
@@ -76,6 +78,7 @@ export async function printRecords(options: PrintRecordsOptions): Promise<number
     if (stopping === undefined) failure = { error };
   } finally {
     signals.release();
+    reader.release();
   }
   try {
     await stop();

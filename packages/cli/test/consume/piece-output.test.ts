@@ -1,6 +1,6 @@
 import type { LogRecord } from "@tidemark/core";
 import { expect, test } from "vitest";
-import { createBatchedOutput } from "../../src/commands/consume/batched-output.ts";
+import { createPieceOutput } from "../../src/commands/consume/piece-output.ts";
 
 function record(offset: number, partition = 0): LogRecord {
   return { topic: "t", partition, offset: BigInt(offset), timestampMs: 0, key: null, value: null, headers: [] };
@@ -11,12 +11,12 @@ interface Write {
   readonly finish: (error?: Error) => void;
 }
 
-function setUp(batchBytes: number) {
+function setUp(pieceBytes: number) {
   const writes: Write[] = [];
   const committed: string[] = [];
   const failures: unknown[] = [];
-  const output = createBatchedOutput({
-    batchBytes,
+  const output = createPieceOutput({
+    pieceBytes,
     write: (bytes) =>
       new Promise((resolve, reject) => {
         const finish = (error?: Error): void => (error === undefined ? resolve() : reject(error));
@@ -57,7 +57,7 @@ test("records at hand go out together; a commit names the last of each partition
   expect(writes.map(({ text }) => text)).toEqual(["a\nb\nc\n", "d\n"]);
 });
 
-test("a full batch holds the next record up until it is out", async () => {
+test("a full piece holds the next record up until it is out", async () => {
   const { writes, committed, output } = setUp(4);
   expect(output.add(record(1), Buffer.from("a\n"))).toBeUndefined();
   const full = output.add(record(2), Buffer.from("b\n"));
@@ -70,6 +70,35 @@ test("a full batch holds the next record up until it is out", async () => {
   writes[0]?.finish();
   await full;
   expect(committed).toEqual(["0:2", "2"]);
+});
+
+test("a record that does not fit goes into the next piece, and waits until the one before it is out", async () => {
+  const { writes, committed, output } = setUp(5);
+  expect(output.add(record(1), Buffer.from("abc\n"))).toBeUndefined();
+  const full = output.add(record(2), Buffer.from("de\n"));
+  await turn();
+  expect(writes.map(({ text }) => text)).toEqual(["abc\n"]);
+  writes[0]?.finish();
+  await full;
+  expect(committed).toEqual(["0:1", "1"]);
+  await turn();
+  expect(writes.map(({ text }) => text)).toEqual(["abc\n", "de\n"]);
+});
+
+test("a record of more than a piece is written alone", async () => {
+  const { writes, committed, output } = setUp(5);
+  expect(output.add(record(1), Buffer.from("a\n"))).toBeUndefined();
+  const full = output.add(record(2), Buffer.from("longer than that\n"));
+  await turn();
+  writes[0]?.finish();
+  await turn();
+  expect({ texts: writes.map(({ text }) => text), committed }).toEqual({
+    texts: ["a\n", "longer than that\n"],
+    committed: ["0:1", "1"],
+  });
+  writes[1]?.finish();
+  await full;
+  expect(committed).toEqual(["0:1", "1", "0:2", "1"]);
 });
 
 test("a write that fails commits nothing, and nothing is written after it", async () => {

@@ -1,0 +1,76 @@
+import { join } from "node:path";
+import { openLocalLog } from "@tidemark/source-local";
+import { openSqliteStore } from "@tidemark/store-sqlite";
+import { expect, test } from "vitest";
+import { startIntoPipe } from "../support/start-into-pipe.ts";
+import { createWorkspace, eventually } from "../support/workspace.ts";
+
+/** What a pipe of Linux holds, and what is written into it at once. */
+const PIPE_BYTES = 65_536;
+const PIECE_BYTES = 4096;
+
+test("killed again and again with its reader standing still, it repeats no more than a piece or two of what the pipe took", async () => {
+  await using workspace = await createWorkspace();
+  const file = join(workspace.folder, "slow.db");
+  const lineBytes = 70;
+  const total = 12_000;
+  const lines = Array.from({ length: total }, (_, index) => `${index}`.padStart(lineBytes - 1, "0"));
+  await using store = await openSqliteStore({ file });
+  await using log = await openLocalLog({ file });
+  await log.admin?.createTopic("t", { partitions: 1 });
+  await log.producer?.produce(
+    "t",
+    0,
+    lines.map((line) => ({ value: Buffer.from(line) })),
+  );
+  const key = { consumer: "c1", topic: "t", partition: 0 };
+  const storedOffset = async (): Promise<number> => {
+    const [outcome] = await store.fetch([key]);
+    return outcome?.status === "found" ? Number(outcome.record.nextOffset ?? 0) : 0;
+  };
+  const places = ["--store", `sqlite:${file}`, "--log", `local:${file}`];
+  let next = 0;
+  for (let kills = 1; kills <= 6; kills += 1) {
+    await using reader = await startIntoPipe(workspace, ["consume", "t", "-c", "c1", "--flush", "50", ...places]);
+    // A reader that is slow: it takes a little, and the pipe behind it is full.
+    for (let taken = 0; taken < 10_000;) taken += await reader.read(1000);
+    // Of a page that it has begun to read nothing is free yet, and of each page the rest may be too small for a piece.
+    const inPipe = PIPE_BYTES - PIECE_BYTES - 16 * lineBytes;
+    const takenLines = Math.floor((reader.text().length + inPipe) / lineBytes);
+    const allowed = Math.ceil((2 * PIECE_BYTES) / lineBytes);
+    await eventually(async () => ((await storedOffset()) >= next + takenLines - allowed ? true : undefined), "a flush");
+    reader.kill("SIGKILL");
+    await reader.ended;
+    // What is in the pipe is not lost: its reader lives.
+    await reader.readRest();
+    const printed = reader.text().split("\n").slice(0, -1);
+    expect(printed).toEqual(lines.slice(next, next + printed.length));
+    const stored = await storedOffset();
+    const repeated = next + printed.length - stored;
+    expect(repeated).toBeGreaterThanOrEqual(0);
+    expect(repeated).toBeLessThanOrEqual(allowed + Math.ceil((PIPE_BYTES - inPipe) / lineBytes));
+    next = stored;
+  }
+});
+
+test("it ends when its reader has left, though no record comes", async () => {
+  await using workspace = await createWorkspace();
+  await workspace.out("topic create t");
+  await workspace.out("produce t", "a\n");
+  await using reader = await startIntoPipe(workspace, ["consume", "t", "-c", "c1"]);
+  await reader.read(PIPE_BYTES);
+  await reader.leave();
+  expect(await reader.ended).toBe(0);
+  expect(reader.text()).toBe("a\n");
+  expect(await workspace.out("consumer list --partitions -O json")).toContain('"nextOffset": "1"');
+});
+
+test("it ends when the program that began it reads no more", async () => {
+  await using workspace = await createWorkspace();
+  await workspace.out("topic create t");
+  await workspace.out("produce t", "a\n");
+  const reader = workspace.start(["consume", "t"]);
+  await reader.lines(1);
+  reader.process.stdout.destroy();
+  expect(await reader.ended).toMatchObject({ code: 0, stderr: "" });
+});
