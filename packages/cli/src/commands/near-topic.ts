@@ -4,21 +4,18 @@ import type { LogSource } from "@tidemark/core";
 const PATIENCE_MS = 2000;
 
 /**
- * Asks the log about a topic. Where there is none of that name and one of nearly the same, the failure names that one: after
+ * Asks the log about topics. Where there is none of a name and one of nearly the same, the failure names that one: after
  * a slip of the hand, the log's own advice would make a second topic.
  */
-export async function withNearTopic<Answer>(
-  log: LogSource,
-  topic: string,
-  ask: () => Promise<Answer>,
-): Promise<Answer> {
+export async function withNearTopic<Answer>(log: LogSource, ask: () => Promise<Answer>): Promise<Answer> {
   try {
     return await ask();
   } catch (error) {
     const { LogSourceError } = await import("@tidemark/core");
     if (!(error instanceof LogSourceError) || error.code !== "UNKNOWN_TOPIC") throw error;
-    const near = await nearTopic(log, topic);
-    if (near === undefined) throw error;
+    const { topic } = error;
+    const near = topic === undefined ? undefined : await nearTopic(log, topic);
+    if (topic === undefined || near === undefined) throw error;
     throw new LogSourceError(
       `there is no topic ${JSON.stringify(topic)}; did you mean ${JSON.stringify(near)}? tidemark topic list shows all of them`,
       { code: "UNKNOWN_TOPIC", topic, cause: error },

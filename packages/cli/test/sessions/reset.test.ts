@@ -95,13 +95,13 @@ test("without a topic all positions of the consumer move, and those of others st
   ]);
   expect(await run("consumer reset c1 -p 1 -p 7 --to-latest".split(" "))).toMatchObject({
     code: 1,
-    stderr: 'tidemark: consumer "c1" has no position on partition "7"; to give it one, name the topic with --topic\n',
+    stderr: 'tidemark: consumer "c1" has no position on partition "7"; to give it one, name the topic\n',
   });
   await out("topic delete t2 --store sqlite:other.db");
   expect(await run("consumer reset c1 --to-latest".split(" "))).toMatchObject({
     code: 1,
     stderr: expect.stringContaining(
-      'has a position on topic "t2", which the log does not have; choose others',
+      'has a position on topic "t2", which the log does not have; name the other topics',
     ) as unknown,
   });
 });

@@ -198,7 +198,7 @@ test("nothing to undo is a failure that says why", async () => {
   expect(await run("consumer reset c2 --undo".split(" "))).toMatchObject({
     code: 1,
     stderr:
-      'tidemark: consumer "c2" had no position before its reset on topic "t" partition "0", so there is nothing to go back to; to remove the position, use tidemark consumer delete\n',
+      'tidemark: consumer "c2" had no position before its reset on topic "t" partition "0", so there is nothing to go back to; to remove the position, delete it\n',
   });
 });
 

@@ -3,7 +3,11 @@ import type { LogSource } from "../log-source.ts";
 import type { CallOptions } from "../offset-store.ts";
 
 /** How long positions on a topic live, in milliseconds, where its log knows that. */
-export async function topicTtl(source: LogSource, topic: string, options: CallOptions): Promise<number | undefined> {
+export async function topicTtl(
+  source: Pick<LogSource, "admin">,
+  topic: string,
+  options: CallOptions,
+): Promise<number | undefined> {
   try {
     return (await source.admin?.describeTopic(topic, options))?.consumerTtl;
   } catch (error) {

@@ -143,6 +143,13 @@ export function validateMethods(what: string, value: unknown, kind: string, meth
   if (lacking !== undefined) throw new TypeError(`${what} must be ${kind}, not ${describe(value)}`);
 }
 
+/** Checks a callback, where there is one. */
+export function validateFunction(what: string, value: unknown): void {
+  if (value !== undefined && typeof value !== "function") {
+    throw new TypeError(`${what} must be a function, not ${describe(value)}`);
+  }
+}
+
 /** Checks a signal, where there is one. */
 export function validateSignal(value: unknown): asserts value is AbortSignal | undefined {
   if (value !== undefined) validateMethods("signal", value, "an AbortSignal", ["addEventListener", "throwIfAborted"]);

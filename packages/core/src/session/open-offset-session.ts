@@ -1,5 +1,5 @@
 import { validateContractOfStore } from "../contract-version.ts";
-import { validateKnownOptions, validateName, validateSignal } from "../driver/validation.ts";
+import { validateFunction, validateKnownOptions, validateName, validateSignal } from "../driver/validation.ts";
 import type { OffsetSession, OffsetSessionOptions } from "./offset-session.ts";
 import { sessionListener } from "./session-listener.ts";
 import { resolveSessionOptions, SHARED_OPTION_NAMES, validatePartitions, validateStore } from "./session-options.ts";
@@ -48,8 +48,4 @@ export async function openOffsetSession<Transaction = never>(
     throw error;
   }
   return session;
-}
-
-function validateFunction(what: string, value: unknown): void {
-  if (value !== undefined && typeof value !== "function") throw new TypeError(`${what} must be a function`);
 }

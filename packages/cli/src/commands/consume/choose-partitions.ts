@@ -18,7 +18,7 @@ export async function choosePartitions(
   { partitions, all }: PartitionWish,
   say: (line: string) => void,
 ): Promise<readonly number[] | undefined> {
-  const existing = await withNearTopic(log, topic, () => log.partitions(topic));
+  const existing = await withNearTopic(log, () => log.partitions(topic));
   if (partitions !== undefined) {
     await requirePartitions(topic, existing, partitions);
     return [...new Set(partitions)];

@@ -1,3 +1,4 @@
+import type { ImportChange, ImportedPosition, ImportResult } from "@tidemark/core/positions";
 import type { Command } from "commander";
 import { contextOf, type CommandContext } from "../../context/command-context.ts";
 import { say } from "../../context/standard-streams.ts";
@@ -6,8 +7,6 @@ import { messageOf } from "../../failure/report-failure.ts";
 import { counted } from "../../text/visible-text.ts";
 import { examples } from "../examples.ts";
 import { parseName } from "../option-values.ts";
-import type { ImportedPosition } from "./import/imported-position.ts";
-import type { ImportChange, ImportRow } from "./import/import-rows.ts";
 
 interface ImportOptions {
   readonly consumer?: string;
@@ -46,42 +45,35 @@ ${examples(
 async function importPositions(
   context: CommandContext,
   file: string,
-  { consumer, overwrite = false, execute = false }: ImportOptions,
+  { consumer, overwrite, execute = false }: ImportOptions,
 ): Promise<void> {
-  const { importCells, importDocument, importHeadings, importRow, lookAtTarget } =
-    await import("./import/import-rows.ts");
+  const { applyImport, planImport } = await import("@tidemark/core/positions");
+  const { importCells, importDocument, importHeadings } = await import("./import/import-document.ts");
   const { ownerLines } = await import("./owner-lines.ts");
-  const { requireWritten, writePositions } = await import("./write-positions.ts");
-  const { reportProgress } = await import("../progress.ts");
+  const { showingProgress } = await import("./showing-progress.ts");
   const { formatTable } = await import("../../output/table.ts");
-  const rows = (await read(file, consumer)).map(importRow);
+  const positions = await read(file, consumer);
   await using store = await context.openStore();
-  const progress = reportProgress(execute ? "looked at or written" : "looked at", { noun: "position" });
-  const end = await writePositions({
-    store,
-    rows,
-    write: execute,
-    entriesOf: (batch) => lookAtTarget(store, batch, overwrite),
-    onProgress: (count) => progress.update(count),
-  });
-  progress.end();
-  await context.printRows(rows, importDocument, () =>
+  const { results, failure } = await showingProgress(execute ? "looked at or written" : "looked at", (doing) =>
+    (execute ? applyImport : planImport)({ store, positions, overwrite, ...doing }),
+  );
+  await context.printRows(results, importDocument, () =>
     formatTable(
       importHeadings(execute),
-      rows.map((row) => importCells(row, execute)),
+      results.map((row) => importCells(row, execute)),
     ),
   );
-  const touched = rows.filter(({ status }) => status === (execute ? "written" : "planned"));
+  const touched = results.filter(({ status }) => status === (execute ? "written" : "planned"));
   for (const line of ownerLines(
     touched.map(({ owner }) => owner),
     execute,
   ))
     say(line);
-  for (const line of summaryLines(rows)) say(line);
-  requireWritten(rows, end, {
-    isExecuted: execute,
-    advice: "run the command again: what is written already is left as it is",
-  });
+  for (const line of summaryLines(results)) say(line);
+  if (failure !== undefined) {
+    const advice = execute ? "; run the command again: what is written already is left as it is" : "";
+    throw new CommandFailure(`${failure.message}${advice}`, { cause: failure });
+  }
   say(
     execute
       ? `${counted(touched.length, "position")} written`
@@ -129,7 +121,7 @@ const SUMMARY: readonly (readonly [ImportChange, string])[] = [
   ["unreadable", "not readable in the target"],
 ];
 
-function summaryLines(rows: readonly ImportRow[]): string[] {
+function summaryLines(rows: readonly ImportResult[]): string[] {
   const counts = new Map<ImportChange | undefined, number>();
   for (const { change } of rows) counts.set(change, (counts.get(change) ?? 0) + 1);
   const parts = SUMMARY.flatMap(([change, text]) => {

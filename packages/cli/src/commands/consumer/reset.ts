@@ -1,6 +1,8 @@
+import type { ResetResult, ResetTarget } from "@tidemark/core/positions";
 import { InvalidArgumentError, type Command } from "commander";
 import { contextOf, type CommandContext } from "../../context/command-context.ts";
 import { say } from "../../context/standard-streams.ts";
+import { CommandFailure } from "../../failure/command-failure.ts";
 import { counted } from "../../text/visible-text.ts";
 import { examples } from "../examples.ts";
 import {
@@ -11,8 +13,7 @@ import {
   parseShift,
   parsePositiveDuration,
 } from "../option-values.ts";
-import type { ResetRow } from "./reset/reset-document.ts";
-import type { ResetTarget, ResetTargetOptions } from "./reset/reset-target.ts";
+import type { ResetTargetOptions } from "./reset/reset-target.ts";
 
 interface ResetOptions extends ResetTargetOptions {
   readonly topic?: readonly string[];
@@ -75,71 +76,51 @@ ${examples(
 async function reset(
   context: CommandContext,
   consumer: string,
-  { topic, partition, execute = false }: ResetOptions,
-  target: ResetTarget,
+  { topic: topics, partition: partitions, execute = false }: ResetOptions,
+  to: ResetTarget,
 ): Promise<void> {
-  const { planReset } = await import("./reset/plan-reset.ts");
+  const { applyReset, planReset } = await import("@tidemark/core/positions");
   const { resetCells, resetDocument, resetHeadings } = await import("./reset/reset-document.ts");
   const { planLines } = await import("./reset/plan-lines.ts");
   const { ownerLines } = await import("./owner-lines.ts");
-  const { requireWritten, writePositions } = await import("./write-positions.ts");
-  const { reportProgress } = await import("../progress.ts");
+  const { withNearTopic } = await import("../near-topic.ts");
+  const { showingProgress } = await import("./showing-progress.ts");
   const { formatTable } = await import("../../output/table.ts");
   await using log = await context.openLog();
   await using store = await context.openStoreThatIsThere();
-  const plan = await planReset(log, store, {
-    consumer,
-    topics: topic && [...new Set(topic)],
-    partitions: partition && [...new Set(partition)],
-    target,
-  });
+  const plan = await withNearTopic(log, () => planReset({ store, log, consumer, topics, partitions, to }));
   for (const line of planLines(plan)) say(line);
-  const rows = plan.resets.map((planned): ResetRow => ({ ...planned, status: "planned" }));
-  const progress = reportProgress("written", { noun: "position" });
-  const end = execute
-    ? await writePositions({
-        store,
-        rows,
-        entriesOf: async (batch) =>
-          batch.map(({ topic: of, partition: number, to, metadata, ttl }) => ({
-            key: { consumer, topic: of, partition: number },
-            nextOffset: to,
-            metadata,
-            ttl,
-          })),
-        onProgress: (count) => progress.update(count),
-      })
-    : undefined;
-  progress.end();
-  const columns = { isUndo: target.kind === "undo", isExecuted: execute };
+  const { results, failure } = execute
+    ? await showingProgress("written", (doing) => applyReset({ store, plan, ...doing }))
+    : { results: plan.resets.map((planned): ResetResult => ({ ...planned, status: "planned" })), failure: undefined };
+  const columns = { isUndo: to === "undo", isExecuted: execute };
   const now = Date.now();
   await context.printRows(
-    rows,
+    results,
     (row) => resetDocument(consumer, row),
     () =>
       formatTable(
         resetHeadings(columns),
-        rows.map((row) => resetCells(row, columns, now)),
+        results.map((row) => resetCells(row, columns, now)),
       ),
   );
-  const touched = execute ? rows.filter(({ status }) => status === "written") : rows;
+  const touched = execute ? results.filter(({ status }) => status === "written") : results;
   for (const line of ownerLines(
     touched.map(({ owner }) => owner),
     execute,
   ))
     say(line);
-  if (end === undefined) return say("nothing is written: this is a plan, and --execute writes it");
-  requireWritten(rows, end, {
-    isExecuted: true,
-    advice: adviceAfterFailure(target),
-  });
+  if (!execute) return say("nothing is written: this is a plan, and --execute writes it");
+  if (failure !== undefined) {
+    throw new CommandFailure(`${failure.message}; ${adviceAfterFailure(to)}`, { cause: failure });
+  }
   say(`${counted(touched.length, "position")} written`);
 }
 
-function adviceAfterFailure({ kind }: ResetTarget): string {
+function adviceAfterFailure(to: ResetTarget): string {
   const others = "name the others with --topic and --partition";
-  if (kind === "shift") return `run again it would shift what is written once more: ${others}`;
-  if (kind === "undo") return `run again it would take back what is written: ${others}`;
+  if (typeof to === "object" && "shiftBy" in to) return `run again it would shift what is written once more: ${others}`;
+  if (to === "undo") return `run again it would take back what is written: ${others}`;
   return "run the command again";
 }
 

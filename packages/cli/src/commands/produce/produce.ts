@@ -51,7 +51,7 @@ ${examples(
       const context = await contextOf(command);
       await using log = await context.openLog();
       const producer = producerOf(log);
-      const partitions = await withNearTopic(log, topic, () => log.partitions(topic));
+      const partitions = await withNearTopic(log, () => log.partitions(topic));
       if (options.partition !== undefined) await requirePartitions(topic, partitions, [options.partition]);
       const { onePartition, spreadOver } = await import("./partition-choice.ts");
       const { produceLines } = await import("./produce-lines.ts");

@@ -47,7 +47,7 @@ export function addTopicAlterCommand(topic: Command): void {
       }
       const context = await contextOf(command);
       await using log = await context.openLog();
-      const before = await withNearTopic(log, name, () => adminOf(log).describeTopic(name));
+      const before = await withNearTopic(log, () => adminOf(log).describeTopic(name));
       if (options.consumerTtl === undefined) {
         await adminOf(log).alterTopic(name, alteration);
       } else {

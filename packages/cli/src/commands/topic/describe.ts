@@ -24,7 +24,7 @@ export function addTopicDescribeCommand(topic: Command): void {
     .action(async (name: string, _options: object, command: Command) => {
       const context = await contextOf(command);
       await using log = await context.openLog();
-      const description = await withNearTopic(log, name, () => adminOf(log).describeTopic(name));
+      const description = await withNearTopic(log, () => adminOf(log).describeTopic(name));
       const bounds = await boundsOf(log, name);
       await using store = await context.openStoreThatIsThere();
       const { comparePositions } = await import("../consumer/position-order.ts");

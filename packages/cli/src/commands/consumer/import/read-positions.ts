@@ -1,8 +1,7 @@
+import { type ImportedPosition, parsePosition } from "@tidemark/core/positions";
 import { CommandFailure } from "../../../failure/command-failure.ts";
 import { messageOf } from "../../../failure/report-failure.ts";
 import { UsageError } from "../../../failure/usage-error.ts";
-import { positionOfDocument, positionOfFields } from "./check-position.ts";
-import type { ImportedPosition } from "./imported-position.ts";
 import { textLines, type TextLine } from "./text-lines.ts";
 
 /** A list in one piece is read as one: longer than this it could not be. */
@@ -44,7 +43,7 @@ export async function readPositions({
   };
   const addDocument = (place: string | number, toDocument: () => unknown): void => {
     if (consumer !== undefined) throw new UsageError("--consumer is for CSV: the input names its consumers itself");
-    add(place, () => positionOfDocument(toDocument()));
+    add(place, () => parsePosition(toDocument()));
   };
 
   const lines = textLines(input);
@@ -154,6 +153,18 @@ function positionOf(fields: readonly string[], consumer: string | undefined): Im
         `neither a JSON document nor topic,partition,offset nor group,topic,partition,offset; ${fields.length} fields`,
       );
   }
+}
+
+/** Of a line of CSV, without the group. */
+function positionOfFields(
+  consumer: string,
+  [topic, partition = "", nextOffset = ""]: readonly string[],
+): ImportedPosition {
+  if (/^partition$/i.test(partition))
+    throw new TypeError("it holds headings: take that line out, Kafka's CSV has none");
+  if (!/^\d{1,10}$/.test(partition))
+    throw new TypeError(`partition must be a whole number, not ${JSON.stringify(partition.slice(0, 40))}`);
+  return parsePosition({ consumer, topic, partition: Number(partition), nextOffset });
 }
 
 function at<Result>(place: string | number, run: () => Result): Result {

@@ -1,6 +1,5 @@
+import type { LeftAlone, PlannedReset, ResetPlan } from "@tidemark/core/positions";
 import { counted } from "../../../text/visible-text.ts";
-import type { PlannedReset, ResetPlan } from "./plan-reset.ts";
-import { placesText, type LeftAlone } from "./undoable.ts";
 
 /** So many of each kind are named; the rest is counted. */
 const NAMED = 10;
@@ -73,7 +72,7 @@ function otherRecordsLine(planned: PlannedReset): string {
 function leftAloneLines(leftAlone: readonly LeftAlone[]): string[] {
   const line = (why: LeftAlone["why"], text: string, advice: string): string[] => {
     const places = leftAlone.filter((one) => one.why === why);
-    return places.length === 0 ? [] : [`left alone, ${text}: ${placesText(places, NAMED_TOGETHER)}${advice}`];
+    return places.length === 0 ? [] : [`left alone, ${text}: ${placesText(places)}${advice}`];
   };
   return [
     ...line("no-reset", "no reset to undo", ""),
@@ -81,6 +80,11 @@ function leftAloneLines(leftAlone: readonly LeftAlone[]): string[] {
   ];
 }
 
-function placeOf({ topic, partition }: PlannedReset): string {
+function placesText(places: readonly LeftAlone[]): string {
+  const named = places.slice(0, NAMED_TOGETHER).map(placeOf).join(", ");
+  return places.length > NAMED_TOGETHER ? `${named} and ${places.length - NAMED_TOGETHER} more` : named;
+}
+
+function placeOf({ topic, partition }: PlannedReset | LeftAlone): string {
   return `topic ${JSON.stringify(topic)} partition "${partition}"`;
 }

@@ -1,12 +1,6 @@
+import type { ResetResult, WriteStatus } from "@tidemark/core/positions";
 import { NOTHING } from "../../../output/table.ts";
 import { resetCauseCell, resetOriginDocument, type ResetOriginDocument } from "../reset-origin.ts";
-import type { WriteStatus } from "../write-status.ts";
-import type { PlannedReset } from "./plan-reset.ts";
-
-/** One row of a reset: the plan, and what became of it. */
-export interface ResetRow extends PlannedReset {
-  status: WriteStatus;
-}
 
 /**
  * A row of a reset as `-O json` shows it, offsets as decimal strings. With the fields of an exported position, so that
@@ -37,10 +31,9 @@ export interface ResetDocument {
 }
 
 /** Makes a row into what is shown. */
-export function resetDocument(consumer: string, row: ResetRow): ResetDocument {
+export function resetDocument(consumer: string, row: ResetResult): ResetDocument {
   const { topic, partition, from, to, metadata, ttl, requested, earliest, latest, undoes, owner, status } = row;
-  const skipped = skippedBy(row);
-  const readAgain = readAgainBy(row);
+  const { skipped, readAgain } = row;
   return {
     consumer,
     topic,
@@ -77,7 +70,7 @@ export function resetHeadings({ isUndo, isExecuted }: ResetColumns): string[] {
 }
 
 /** One row of either. */
-export function resetCells(row: ResetRow, { isUndo, isExecuted }: ResetColumns, nowMs: number): string[] {
+export function resetCells(row: ResetResult, { isUndo, isExecuted }: ResetColumns, nowMs: number): string[] {
   const { topic, partition, from, to, undoes, status } = row;
   return [
     ...[topic, String(partition), from === undefined ? NOTHING : String(from), String(to), changeText(row)],
@@ -86,25 +79,9 @@ export function resetCells(row: ResetRow, { isUndo, isExecuted }: ResetColumns, 
   ];
 }
 
-function changeText(row: ResetRow): string {
-  const { from, to } = row;
+function changeText(row: ResetResult): string {
+  const { from, to, skipped, readAgain } = row;
   if (from === undefined) return "new";
   if (from === to) return "stays";
-  return to > from ? `${skippedBy(row)} skipped` : `${readAgainBy(row)} again`;
-}
-
-/** Offsets that the log has and that will not be read now. What it has lost is not skipped by this. */
-function skippedBy({ from, to, earliest }: PlannedReset): bigint {
-  if (from === undefined) return 0n;
-  return notNegative(to - (from > earliest ? from : earliest));
-}
-
-/** Offsets that will be read again. What lies beyond the log's end was never read from this log. */
-function readAgainBy({ from, to, latest }: PlannedReset): bigint {
-  if (from === undefined) return 0n;
-  return notNegative((from < latest ? from : latest) - to);
-}
-
-function notNegative(count: bigint): bigint {
-  return count > 0n ? count : 0n;
+  return to > from ? `${skipped} skipped` : `${readAgain} again`;
 }

@@ -1,5 +1,6 @@
-import type { OffsetRecord, ResetOrigin } from "@tidemark/core";
-import { CommandFailure } from "../../../failure/command-failure.ts";
+import type { OffsetRecord, ResetOrigin } from "../offset-record.ts";
+import { placeText } from "./place-text.ts";
+import { ResetPlanError } from "./reset-plan-error.ts";
 import type { StoredPositions } from "./stored-positions.ts";
 
 /** A reset that can be undone: there was a position before it. */
@@ -31,7 +32,7 @@ export function undoableReset(record: OffsetRecord | undefined): UndoableReset |
 /**
  * Tells partitions whose reset can be undone from the others.
  *
- * @throws CommandFailure if there are only others.
+ * @throws ResetPlanError if there are only others.
  */
 export function selectUndoable(
   consumer: string,
@@ -53,20 +54,18 @@ export function selectUndoable(
   return { wanted, leftAlone };
 }
 
-function nothingToUndo(consumer: string, leftAlone: readonly LeftAlone[]): CommandFailure {
+function nothingToUndo(consumer: string, leftAlone: readonly LeftAlone[]): ResetPlanError {
   const who = `consumer ${JSON.stringify(consumer)}`;
   const withoutPosition = leftAlone.filter(({ why }) => why === "no-position");
-  return new CommandFailure(
+  return new ResetPlanError(
     withoutPosition.length > 0
-      ? `${who} had no position before its reset on ${placesText(withoutPosition, 1)}, so there is nothing to go back to; to remove the position, use tidemark consumer delete`
-      : `${who} has no reset to undo on ${placesText(leftAlone, 1)}`,
+      ? `${who} had no position before its reset on ${placesText(withoutPosition)}, so there is nothing to go back to; to remove the position, delete it`
+      : `${who} has no reset to undo on ${placesText(leftAlone)}`,
   );
 }
 
-/** Names so many places, and counts the rest. */
-export function placesText(places: readonly LeftAlone[], most: number): string {
-  const named = places
-    .slice(0, most)
-    .map(({ topic, partition }) => `topic ${JSON.stringify(topic)} partition "${partition}"`);
-  return `${named.join(", ")}${places.length > most ? ` and ${places.length - most} more` : ""}`;
+/** Names the first place, and counts the rest. */
+function placesText([first, ...others]: readonly LeftAlone[]): string {
+  const more = others.length > 0 ? ` and ${others.length} more` : "";
+  return `${first === undefined ? "any topic" : placeText(first)}${more}`;
 }

@@ -1,4 +1,5 @@
-import type { OffsetStoreError, ResetOutcome } from "@tidemark/core";
+import type { OffsetStoreError } from "../errors/offset-store-error.ts";
+import type { ResetOutcome } from "../offset-store.ts";
 
 /**
  * What became of a position: `planned` (nothing is written by a plan), `written`, `unchanged` (it is so already), `kept` (it
@@ -6,21 +7,9 @@ import type { OffsetStoreError, ResetOutcome } from "@tidemark/core";
  */
 export type WriteStatus = "planned" | "written" | "unchanged" | "kept" | "failed" | "unknown" | "not-tried";
 
-/** The answer to a write that is only planned. */
-export interface PlannedOutcome {
-  readonly status: "planned";
-}
-
 /** What became of a write. */
-export function statusOf(outcome: ResetOutcome | PlannedOutcome): WriteStatus {
-  switch (outcome.status) {
-    case "reset":
-      return "written";
-    case "planned":
-      return "planned";
-    case "failed":
-      return statusAfter(outcome.error);
-  }
+export function statusOf(outcome: ResetOutcome): WriteStatus {
+  return outcome.status === "failed" ? statusAfter(outcome.error) : "written";
 }
 
 /** What became of a write that failed: after some failures nobody knows. */
@@ -34,8 +23,8 @@ export function isAboutOneRecord(error: OffsetStoreError): boolean {
 }
 
 /** How many there are of each. */
-export function countStatuses(statuses: Iterable<WriteStatus>): ReadonlyMap<WriteStatus, number> {
+export function countStatuses(results: Iterable<{ readonly status: WriteStatus }>): ReadonlyMap<WriteStatus, number> {
   const counts = new Map<WriteStatus, number>();
-  for (const status of statuses) counts.set(status, (counts.get(status) ?? 0) + 1);
+  for (const { status } of results) counts.set(status, (counts.get(status) ?? 0) + 1);
   return counts;
 }

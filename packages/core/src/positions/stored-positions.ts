@@ -1,4 +1,5 @@
-import type { OffsetRecord, OffsetStore } from "@tidemark/core";
+import type { OffsetRecord } from "../offset-record.ts";
+import type { CallOptions, OffsetStore } from "../offset-store.ts";
 
 /** What a store has of a consumer: by topic, then by partition. */
 export type StoredPositions = ReadonlyMap<string, ReadonlyMap<number, OffsetRecord>>;
@@ -14,15 +15,16 @@ export interface StoredSelection {
 
 /** Reads a consumer's records. */
 export async function readStoredPositions(
-  store: OffsetStore,
+  store: Pick<OffsetStore, "list">,
   { consumer, topics, partitions }: StoredSelection,
+  options: CallOptions,
 ): Promise<StoredPositions> {
   const only = partitions?.length === 1 ? { partition: partitions[0] } : {};
   const wanted = partitions === undefined ? undefined : new Set(partitions);
   const filters = topics?.map((topic) => ({ consumer, topic, ...only })) ?? [{ consumer, ...only }];
   const found = new Map<string, Map<number, OffsetRecord>>();
   for (const filter of filters) {
-    for await (const record of store.list(filter)) {
+    for await (const record of store.list(filter, options)) {
       if (wanted?.has(record.partition) === false) continue;
       const ofTopic = found.get(record.topic) ?? new Map<number, OffsetRecord>();
       found.set(record.topic, ofTopic.set(record.partition, record));
