@@ -34,6 +34,7 @@ const GUIDE: readonly { readonly text: string; readonly pages: readonly (readonl
         ["monitor", "Lag and alerts"],
         ["observability", "Traces and metrics"],
         ["reset-verbs", "Moving positions"],
+        ["moving-positions", "Moving them from a program"],
         ["troubleshooting", "Troubleshooting"],
         ["errors", "Errors"],
       ],

@@ -81,8 +81,8 @@ function leftAloneLines(leftAlone: readonly LeftAlone[]): string[] {
 }
 
 function placesText(places: readonly LeftAlone[]): string {
-  const named = places.slice(0, NAMED_TOGETHER).map(placeOf).join(", ");
-  return places.length > NAMED_TOGETHER ? `${named} and ${places.length - NAMED_TOGETHER} more` : named;
+  const first = places.slice(0, NAMED_TOGETHER).map(placeOf).join(", ");
+  return places.length > NAMED_TOGETHER ? `${first} and ${places.length - NAMED_TOGETHER} more` : first;
 }
 
 function placeOf({ topic, partition }: PlannedReset | LeftAlone): string {
