@@ -23,7 +23,7 @@ export function siteConfig(api: readonly DefaultTheme.SidebarItem[]): UserConfig
     themeConfig: {
       logo: "/tidemark.svg",
       nav: [
-        { text: "Guide", link: "/packages/core", activeMatch: "^/(?!api/)" },
+        { text: "Guide", link: "/quick-start", activeMatch: "^/(?!api/)" },
         { text: "API", link: "/api/", activeMatch: "^/api/" },
       ],
       sidebar: sidebars(pages, api),

@@ -78,11 +78,16 @@ function typeText(declared: ts.TypeNode, checker: ts.TypeChecker): string {
       const type = checker.getTypeFromTypeNode(node);
       const choices = type.isUnion() ? type.types.map((part) => (part.isStringLiteral() ? part.value : undefined)) : [];
       return choices.length === 0 || choices.includes(undefined)
-        ? node.getText().replaceAll(/\s+/g, " ")
+        ? shortened(node.getText())
         : choices.map((choice) => JSON.stringify(choice)).join(" | ");
     });
   const [only = "", ...others] = texts;
   return others.length === 0 ? only.replace(/^\((?<within>.*)\)$/, "$<within>") : texts.join(" | ");
+}
+
+/** Without what says nothing to somebody who gives a value. */
+function shortened(type: string): string {
+  return type.replaceAll(/\breadonly |<Transaction>/g, "").replaceAll(/\s+/g, " ");
 }
 
 function tableOf(options: readonly Option[]): string {

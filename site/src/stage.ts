@@ -1,5 +1,6 @@
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { apiIndex } from "./api-index.ts";
 import { writeApiPages } from "./api.ts";
 import { listPages, type Page, titleOf } from "./pages.ts";
 import { rootFolder } from "./repository.ts";
@@ -21,6 +22,8 @@ async function fillFolder(folder: string): Promise<void> {
   const settings = join(folder, ".vitepress");
   mkdirSync(join(settings, "theme"), { recursive: true });
   const api = await writeApiPages(join(folder, "api"), "/api/");
+  // The one of typedoc's is a list of names.
+  writeFileSync(join(folder, "api/index.md"), apiIndex(api));
   writeFileSync(
     join(settings, "config.ts"),
     `import { siteConfig } from "../../src/config.ts";\nexport default siteConfig(${JSON.stringify(api)});\n`,
@@ -41,10 +44,14 @@ export function stagePage(folder: string, { source, page }: Page): void {
   else writeFileSync(to, homePage(readFileSync(from, "utf8")));
 }
 
-/** The README below the site's greeting, which takes the place of its heading. */
+/**
+ * The README below the site's greeting, which takes the place of its heading. What works in a clone only, between
+ * `<!-- clone -->` and `<!-- /clone -->`, is for readers of the repository.
+ */
 function homePage(readme: string): string {
   const greeting = readFileSync(join(rootFolder, "site/home.md"), "utf8");
-  return `${greeting}\n${readme.replace(/^# .*\n/, "")}`;
+  const forUsers = readme.replace(/^# .*\n/, "").replace(/^<!-- clone -->$.*?^<!-- \/clone -->$/ms, "");
+  return `${greeting}\n${forUsers}`;
 }
 
 function decisionsPage(pages: readonly Page[]): string {

@@ -47,13 +47,20 @@ await describeWithBrowser("the site", (launch) => {
     expect(external.filter((link) => !listed.has(link))).toEqual([]);
   });
 
+  it("greets users, with nothing that works in a clone only", () => {
+    // Without the marks of the highlighter.
+    const home = readFileSync(join(folder, "index.html"), "utf8").replaceAll(/<[^>]*>/g, "");
+    expect(home).toContain("npm install @tidemark/core");
+    expect(home).not.toContain("pnpm");
+  });
+
   it("leads from page to page by touch", async () => {
     const context = await browser.newContext(PHONE);
     const page = await context.newPage();
     await page.goto(site.url);
     await page.locator(".VPNavBarHamburger").tap();
     await page.locator(".VPNavScreen").getByRole("link", { name: "Guide" }).tap();
-    await page.waitForURL(`${site.url}packages/core`);
+    await page.waitForURL(`${site.url}quick-start`);
     await page.locator(".VPLocalNav .menu").tap();
     await page.locator(".VPSidebar").getByRole("link", { name: "Redis, Valkey" }).tap();
     await page.waitForURL(`${site.url}packages/store-redis`);
