@@ -36,7 +36,7 @@ await describeWithServer("postgres", ({ url }) => {
     const { store: lax } = await openStore({ url: (await ownUser(url, "SUPERUSER")).url });
     expect(lax.capabilities.durability).toBe("process");
     const table = capabilityTable([
-      { variant: "as it comes", capabilities: { ...lax.capabilities, durability: "synced" } },
+      { variant: "default settings", capabilities: { ...lax.capabilities, durability: "synced" } },
       { variant: "`synchronous_commit` or `fsync` off", capabilities: lax.capabilities },
     ]);
     await expectGenerated(README, "capabilities", table);
