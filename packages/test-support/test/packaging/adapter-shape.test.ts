@@ -35,7 +35,7 @@ const KINDS: readonly Kind[] = [
     prefix: "source-",
     factory: /^open(\w+Log)$/,
     urlOpener: "logUrl",
-    sections: ["## Install", "## Use", "## Options", "## What it promises"],
+    sections: ["## Install", "## Use", "## Options", "## What you get"],
     types: ({ factory, opened }) => [
       'import type { LogAdmin, LogProducer, LogSource, LogUrlOpener } from "@tidemark/core";',
       `export const isLog: Same<Awaited<ReturnType<typeof ${factory}>>, ${opened}> = true;`,
