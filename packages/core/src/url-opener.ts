@@ -46,4 +46,6 @@ export interface LogUrlOpener {
   readonly usage: string;
   /** Opens the log; a URL that makes no sense is a `TypeError`. The source owns what it opened. */
   open(url: string, options?: LogUrlOptions): Promise<LogSource>;
+  /** As {@link StoreUrlOpener.exists}: tells whether there is anything at the URL yet. Absent: opening makes nothing. */
+  exists?(url: string): Promise<boolean>;
 }

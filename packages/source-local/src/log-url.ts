@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { LogUrlOpener } from "@tidemark/core";
 import { type LocalLogOptions, openLocalLog } from "./local-log.ts";
@@ -10,6 +12,11 @@ export const logUrl: LogUrlOpener = Object.freeze({
     const [name] = Object.keys(settings);
     if (name !== undefined) throw new TypeError(`a local log has no settings; ${JSON.stringify(name)} is none`);
     return openLocalLog(parseLocalLogUrl(url));
+  },
+  async exists(url) {
+    const { file } = parseLocalLogUrl(url);
+    // Where its folder is missing, opening says so.
+    return existsSync(file) || !existsSync(dirname(resolve(file)));
   },
 } satisfies LogUrlOpener);
 

@@ -13,7 +13,9 @@ const SHELLS = ["bash", "zsh", "fish"];
 export function addCompletionCommand(program: Command, createCommands: () => Command): void {
   program
     .command("completion")
-    .description("Write a script that lets your shell complete commands and options.")
+    .description(
+      "Write a script that lets your shell complete commands, options, and the names of topics and consumers.",
+    )
     .addArgument(program.createArgument("<shell>", "which one").choices(SHELLS))
     .addHelpText(
       "after",
@@ -29,8 +31,8 @@ export function addCompletionCommand(program: Command, createCommands: () => Com
     .command("complete", { hidden: true })
     .argument("[words...]")
     .action(async (words: string[]) => {
-      const completion = await describeTo(createCommands());
-      completion.parse(words);
+      const { complete } = await import("./complete-names.ts");
+      await complete(await describeTo(createCommands()), words, createCommands);
     });
 }
 

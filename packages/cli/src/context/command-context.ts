@@ -20,8 +20,10 @@ export interface CommandContext {
   openStore(): Promise<OffsetStore>;
   /** The same for a command that only reads: a store that is named and not there is a failure, and is not made. */
   openStoreThatIsThere(): Promise<OffsetStore>;
-  /** Opens the log that the settings name; the command disposes of it. */
+  /** Opens the log that the settings name, and makes it where it makes one; the command disposes of it. */
   openLog(): Promise<LogSource>;
+  /** The same for a command that needs what is in it: a log that is named and not there is a failure, and is not made. */
+  openLogThatIsThere(): Promise<LogSource>;
   /** Writes data to standard output in the format asked for. */
   print(data: unknown, table: () => Promise<string> | string): Promise<void>;
   /** The same for rows that may be many: they are made into what is shown a part at a time. */
@@ -47,18 +49,18 @@ export async function contextOf(command: Command): Promise<CommandContext> {
     const options = { onEvent, mustExist: mustExist && store !== undefined };
     return await openStoreByUrl(url, { ...options, ...(namespace !== undefined && { namespace }) }, sources);
   };
+  const openLog = async (mustExist: boolean): Promise<LogSource> => {
+    const { openLogByUrl } = await import("../registry/log-registry.ts");
+    const { log, logOptions, configFolder: folder } = settings;
+    const config = { logOptions, folder, mustExist: mustExist && log !== undefined };
+    return await openLogByUrl(log ?? `local:${await defaultFile(settings)}`, sources, config);
+  };
   return {
     settings,
     openStore: () => openStore(false),
     openStoreThatIsThere: () => openStore(true),
-    async openLog() {
-      const { openLogByUrl } = await import("../registry/log-registry.ts");
-      const { logOptions, configFolder: folder } = settings;
-      return await openLogByUrl(settings.log ?? `local:${await defaultFile(settings)}`, sources, {
-        logOptions,
-        folder,
-      });
-    },
+    openLog: () => openLog(false),
+    openLogThatIsThere: () => openLog(true),
     async print(data, table) {
       await writeToStandardOutput(await formatData(settings.output, data, table));
     },

@@ -1,3 +1,5 @@
+import { hasInvisible, visibleLines } from "../text/visible-text.ts";
+
 /** Texts with a meaning of their own in YAML 1.1 that the library does not know of. */
 const OF_YAML_1_1 = new Set(["=", "<<"]);
 
@@ -14,9 +16,11 @@ export async function loadYaml(): Promise<(data: unknown) => string> {
     const document = new Document(data, { compat: "yaml-1.1", aliasDuplicateObjects: false });
     visit(document, {
       Scalar(_, node) {
-        if (typeof node.value === "string" && OF_YAML_1_1.has(node.value)) node.type = Scalar.QUOTE_DOUBLE;
+        if (typeof node.value !== "string") return;
+        // Only there is anything escaped.
+        if (OF_YAML_1_1.has(node.value) || hasInvisible(node.value)) node.type = Scalar.QUOTE_DOUBLE;
       },
     });
-    return document.toString({ lineWidth: 0 });
+    return visibleLines(document.toString({ lineWidth: 0 }));
   };
 }

@@ -1,4 +1,5 @@
 import type { LogSource, LogUrlOpener } from "@tidemark/core";
+import { CommandFailure } from "../failure/command-failure.ts";
 import { withUsageErrors } from "../failure/with-usage-errors.ts";
 import { schemeOf } from "./scheme.ts";
 import type { PluginSources, UrlRegistry } from "./url-registry.ts";
@@ -23,15 +24,20 @@ export interface LogConfig {
   readonly logOptions: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** That relative paths are of. */
   readonly folder: string;
+  /** A log that is not there is not made. */
+  readonly mustExist: boolean;
 }
 
 /** Opens the log that a URL names. */
 export async function openLogByUrl(
   url: string,
   sources: PluginSources,
-  { logOptions, folder }: LogConfig,
+  { logOptions, folder, mustExist }: LogConfig,
 ): Promise<LogSource> {
   const opener = await findUrlOpener(logRegistry, url, sources);
+  if (mustExist && (await withUsageErrors(async () => opener.exists?.(url))) === false) {
+    throw new CommandFailure(`there is no log at ${url}; check the name, or where you are`);
+  }
   const scheme = schemeOf(url, logRegistry.what, logRegistry.usage);
   const settings = Object.hasOwn(logOptions, scheme) ? logOptions[scheme] : undefined;
   return await withUsageErrors(() => opener.open(url, settings === undefined ? {} : { settings, folder }));

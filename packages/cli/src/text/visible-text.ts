@@ -12,6 +12,11 @@ export function visibleLines(text: string): string {
   return text.replaceAll(INVISIBLE_IN_LINES, escaped);
 }
 
+/** Whether text that has lines of its own has a character that {@link visibleLines} escapes. */
+export function hasInvisible(text: string): boolean {
+  return visibleLines(text) !== text;
+}
+
 /** A name in quotes, as messages have it. */
 export function quoted(name: string): string {
   return visibleText(JSON.stringify(name));

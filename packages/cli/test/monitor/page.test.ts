@@ -51,6 +51,21 @@ await describeWithBrowser("the monitor's page", (launch) => {
     await context.close();
   });
 
+  it("escapes control characters of names, which would turn around or hide what stands beside them", async () => {
+    await using odd = await createWorkspace();
+    await odd.run(["topic", "create", "t\u202ex"]);
+    await odd.run(["consume", "t\u202ex", "-c", "c\u202e\u009bd", "--until-end"]);
+    const { url } = await startMonitorCommand(odd);
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(url);
+    const line = page.locator("summary");
+    expect(await line.locator(".name").innerText()).toBe("c\\u202e\\u009bd");
+    await line.click();
+    expect(await page.locator(".scroll tbody td").first().innerText()).toBe("t\\u202ex");
+    await context.close();
+  });
+
   it.each([
     ["light", "rgb(255, 255, 255)"],
     ["dark", "rgb(15, 23, 32)"],

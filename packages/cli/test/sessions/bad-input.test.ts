@@ -186,7 +186,7 @@ const failures: readonly (readonly [args: readonly string[], message: RegExp])[]
   [["consumer", "reset", "stored", "--to-latest", "--log", "local:corrupt.db"], /corrupt\.db" is not a SQLite file/],
   [
     ["consumer", "reset", "stored", "--to-latest", "--log", "local:other.db"],
-    /has a position on topic "t", which the log does not have/,
+    /there is no log at local:other\.db; check the name/,
   ],
   [
     ["consumer", "reset", "stored", "--to-latest", "--store", "sqlite:corrupt.db"],

@@ -57,6 +57,7 @@ test.each([
   const { out, run } = workspace;
   await out("topic create t");
   await out("consume t -c c1 --until-end");
+  await out("topic create another --log local:other.db");
   const listed = await run(["consumer", "list", "--partitions", "--log", log]);
   expect(listed).toMatchObject({ code: 0, stderr: warning });
   expect(listed.stdout).toMatch(/^CONSUMER .*\nc1 +t +0 +0 +- +- +\S+\n$/);

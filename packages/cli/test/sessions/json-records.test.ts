@@ -106,3 +106,32 @@ test.each([
   expect(stderr).toMatch(/^tidemark: there is no store at sqlite:typo\.db; /);
   expect(existsSync(join(workspace.folder, "typo.db"))).toBe(false);
 });
+
+test.each([
+  ["topic", "list"],
+  ["topic", "describe", "t"],
+  ["topic", "alter", "t", "--retention-time", "1h"],
+  ["produce", "t"],
+  ["consume", "t", "-c", "c"],
+  ["consumer", "reset", "c", "--to-earliest"],
+])("%s %s of a log that is not there makes none", async (...command) => {
+  await using workspace = await createWorkspace();
+  const { code, stderr, stdout } = await workspace.run([...command, "--log", "local:typo.db"]);
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  expect(stderr).toMatch(/^tidemark: there is no log at local:typo\.db; check the name, or where you are\n$/);
+  expect(existsSync(join(workspace.folder, "typo.db"))).toBe(false);
+});
+
+test.each([
+  ["consumer", "list"],
+  ["consumer", "describe", "c"],
+])("%s %s says that a log is not there, makes none, and shows what is stored", async (...command) => {
+  await using workspace = await createWorkspace();
+  await workspace.out("topic create t");
+  await workspace.out("consume t -c c --until-end");
+  const { code, stderr, stdout } = await workspace.run([...command, "--log", "local:typo.db"]);
+  expect(code).toBe(0);
+  expect(stdout).toContain("c");
+  expect(stderr).toBe("warning: no lag is shown: there is no log at local:typo.db; check the name, or where you are\n");
+  expect(existsSync(join(workspace.folder, "typo.db"))).toBe(false);
+});

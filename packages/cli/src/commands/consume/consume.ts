@@ -75,7 +75,7 @@ ${examples(
       checkCombination(options);
       const context = await contextOf(command);
       const { consumer: name } = options;
-      await using log = await context.openLog();
+      await using log = await context.openLogThatIsThere();
       if (name === undefined) return await consume(context, topic, options, { source: log, topic });
       await using store = await context.openStore();
       sayWherePositionsAre(context);

@@ -1,6 +1,7 @@
 import type { LogRecord } from "@tidemark/core";
 import { loadYaml } from "../../output/yaml.ts";
 import type { OutputFormat } from "../../output/output-format.ts";
+import { visibleLines } from "../../text/visible-text.ts";
 
 /** Gives the bytes that show a record. */
 export type RecordEncoder = (record: LogRecord) => Uint8Array;
@@ -32,7 +33,7 @@ export async function createRecordEncoder(format: OutputFormat): Promise<RecordE
     case "table":
       return encodeValue;
     case "json":
-      return (record) => Buffer.from(`${JSON.stringify(recordDocument(record))}\n`);
+      return (record) => Buffer.from(`${visibleLines(JSON.stringify(recordDocument(record)))}\n`);
     case "yaml": {
       const formatYaml = await loadYaml();
       return (record) => Buffer.from(`---\n${formatYaml(recordDocument(record))}`);

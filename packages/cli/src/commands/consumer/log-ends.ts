@@ -24,7 +24,7 @@ export async function findLogEnds(context: CommandContext, topics: ReadonlySet<s
   if (topics.size === 0) return { ends: new Map(), warnings: [] };
   let log: LogSource;
   try {
-    log = await withPatience(() => context.openLog());
+    log = await withPatience(() => context.openLogThatIsThere());
   } catch (error) {
     if (error instanceof UsageError) throw error;
     return { ends: new Map(), warnings: [`warning: no lag is shown: ${messageOf(error)}`] };

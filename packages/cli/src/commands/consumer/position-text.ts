@@ -1,4 +1,5 @@
 import type { OffsetRecord } from "@tidemark/core";
+import { visibleLines } from "../../text/visible-text.ts";
 
 /**
  * A position as `consumer export` writes it and `consumer import` reads it: what a store keeps of it, without what belongs to
@@ -26,7 +27,7 @@ export function jsonLine(record: OffsetRecord, nextOffset: bigint): string {
     metadata,
     ttl: ttl ?? null,
   };
-  return `${JSON.stringify(position)}\n`;
+  return `${visibleLines(JSON.stringify(position))}\n`;
 }
 
 /**

@@ -86,7 +86,7 @@ async function reset(
   const { withNearTopic } = await import("../near-topic.ts");
   const { showingProgress } = await import("./showing-progress.ts");
   const { formatTable } = await import("../../output/table.ts");
-  await using log = await context.openLog();
+  await using log = await context.openLogThatIsThere();
   await using store = await context.openStoreThatIsThere();
   const plan = await withNearTopic(log, () => planReset({ store, log, consumer, topics, partitions, to }));
   for (const line of planLines(plan)) say(line);

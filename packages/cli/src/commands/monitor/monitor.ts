@@ -53,7 +53,7 @@ ${examples("monitor", "monitor --port 8080 --interval 15s", "monitor --host 0.0.
         await using store = await context.openStoreThatIsThere();
         await using monitor = await startMonitor({
           store,
-          openLog: () => context.openLog(),
+          openLog: () => context.openLogThatIsThere(),
           intervalMs,
           onObserved: keepMemorySmall(),
           onStoreFailure(error) {

@@ -49,7 +49,7 @@ ${examples(
         throw new UsageError("--json and --key-separator exclude each other");
       }
       const context = await contextOf(command);
-      await using log = await context.openLog();
+      await using log = await context.openLogThatIsThere();
       const producer = producerOf(log);
       const partitions = await withNearTopic(log, () => log.partitions(topic));
       if (options.partition !== undefined) await requirePartitions(topic, partitions, [options.partition]);

@@ -46,7 +46,7 @@ export function addTopicAlterCommand(topic: Command): void {
         throw new UsageError("topic alter needs something to change: see tidemark topic alter --help");
       }
       const context = await contextOf(command);
-      await using log = await context.openLog();
+      await using log = await context.openLogThatIsThere();
       const before = await withNearTopic(log, () => adminOf(log).describeTopic(name));
       if (options.consumerTtl === undefined) {
         await adminOf(log).alterTopic(name, alteration);

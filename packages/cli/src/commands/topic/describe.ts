@@ -23,7 +23,7 @@ export function addTopicDescribeCommand(topic: Command): void {
     .addHelpText("after", examples("topic describe orders", "topic describe orders -O yaml"))
     .action(async (name: string, _options: object, command: Command) => {
       const context = await contextOf(command);
-      await using log = await context.openLog();
+      await using log = await context.openLogThatIsThere();
       const description = await withNearTopic(log, () => adminOf(log).describeTopic(name));
       const bounds = await boundsOf(log, name);
       await using store = await context.openStoreThatIsThere();

@@ -14,7 +14,7 @@ export function addTopicListCommand(topic: Command): void {
     .addHelpText("after", examples("topic list", "topic list --all -O json"))
     .action(async ({ all }: { all?: boolean }, command: Command) => {
       const context = await contextOf(command);
-      await using log = await context.openLog();
+      await using log = await context.openLogThatIsThere();
       const topics = (await adminOf(log).listTopics()).filter(({ internal }) => all === true || !internal);
       if (topics.length === 0 && context.settings.output === "table") return say("no topics");
       await context.print(topics.map(topicDocument), () =>

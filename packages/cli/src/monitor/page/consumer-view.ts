@@ -1,5 +1,5 @@
 import type { ConsumerData, ConsumerLine, PositionLine } from "./data.ts";
-import { countText, NOTHING, rateText, spanText } from "./format.ts";
+import { countText, NOTHING, rateText, spanText, visibleText } from "./format.ts";
 import { createLagPlot, type LagPlot } from "./lag-plot.ts";
 
 /** More would make the page slow; the ones with most lag are shown. */
@@ -48,8 +48,8 @@ export function createConsumerView(name: string): ConsumerView {
   return {
     element,
     update(line, nowMs) {
-      title.textContent = name;
-      title.title = line.topics.join(", ");
+      setText(title, name);
+      title.title = visibleText(line.topics.join(", "));
       const { lag, unknown, perSecond, members, partitions, oldestMs } = line;
       const lagText = lag === undefined ? NOTHING : countText(lag) + (unknown > 0 ? "+" : "");
       const oldest = oldestMs === undefined ? NOTHING : spanText(nowMs - oldestMs);
@@ -134,6 +134,7 @@ function cell(line: HTMLElement, className: string): HTMLElement {
 }
 
 /** Touches the page only where something changed. */
-function setText(element: HTMLElement | undefined, text: string): void {
+function setText(element: HTMLElement | undefined, given: string): void {
+  const text = visibleText(given);
   if (element !== undefined && element.textContent !== text) element.textContent = text;
 }

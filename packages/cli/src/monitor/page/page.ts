@@ -1,6 +1,6 @@
 import type { ConsumerLine, PageData } from "./data.ts";
 import { createConsumerView, type ConsumerView } from "./consumer-view.ts";
-import { countText, spanText } from "./format.ts";
+import { countText, spanText, visibleText } from "./format.ts";
 
 const RETRY_MS = 2000;
 
@@ -77,7 +77,7 @@ function show(): void {
   warnings.replaceChildren(
     ...data.warnings.map((warning) => {
       const item = document.createElement("li");
-      item.textContent = warning.replace(/^warning: /, "");
+      item.textContent = visibleText(warning.replace(/^warning: /, ""));
       return item;
     }),
   );
@@ -91,7 +91,8 @@ function showStatus(): void {
   const ofStore = data?.failure === undefined ? undefined : `The store does not answer: ${data.failure}`;
   const text = failure ?? ofStore;
   failureLine.hidden = text === undefined;
-  if (failureLine.textContent !== (text ?? "")) failureLine.textContent = text ?? "";
+  const shown = visibleText(text ?? "");
+  if (failureLine.textContent !== shown) failureLine.textContent = shown;
   // By the clock of this machine both: the page may be on another.
   if (data !== undefined) status.textContent = `Seen ${spanText(data.nowMs - data.atMs + sinceAnswerMs())} ago`;
 }
