@@ -1,0 +1,3 @@
+import { testConformance } from "./test-conformance.ts";
+
+await testConformance("redis-cluster", { kind: "cluster", RESP: 3 });

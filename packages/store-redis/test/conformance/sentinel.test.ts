@@ -1,0 +1,3 @@
+import { testConformance } from "./test-conformance.ts";
+
+await testConformance("redis-sentinel", { kind: "sentinel", RESP: 2 });

@@ -1,0 +1,3 @@
+import { testConformance } from "./test-conformance.ts";
+
+await testConformance("valkey", { kind: "single", RESP: 3 });
