@@ -54,8 +54,8 @@ export async function openS3Store(options: S3StoreOptions): Promise<OffsetStore>
     classify: (error: unknown) => classifyS3Error(error, bucket),
     whenLate: () => ({ code: "TIMEOUT", retryable: true, message }) as const,
   };
-  const driver = await openDriver(opening, async (signal) => {
-    const { etagStyle, removesConditionally } = await probeServer(client, bucket, keys, signal);
+  const driver = await openDriver(opening, async (signal, answered) => {
+    const { etagStyle, removesConditionally } = await probeServer(client, bucket, keys, { signal, answered });
     return new S3Driver({ objects: new S3Objects(client, bucket, etagStyle), keys, removesConditionally, release });
   });
   return createOffsetStore(driver, options);

@@ -12,6 +12,13 @@ export interface ServerTraits {
   readonly removesConditionally: boolean;
 }
 
+/** How long answers are waited for. */
+export interface Waiting {
+  readonly signal: AbortSignal;
+  /** The server has answered: the next answer may take as long again. */
+  readonly answered: () => void;
+}
+
 /** The ETag of nothing that anybody would store. */
 const FOREIGN_ETAG = "00000000000000000000000000000000";
 const ADVICE = "the store cannot keep two sessions apart there; use a server with conditional writes, or another store";
@@ -25,17 +32,18 @@ export async function probeServer(
   client: S3Client,
   bucket: string,
   keys: ObjectKeys,
-  signal: AbortSignal,
+  waiting: Waiting,
 ): Promise<ServerTraits> {
+  const { signal } = waiting;
   const quoted = new S3Objects(client, bucket, "quoted");
   const key = keys.probeKey(randomBytes(12).toString("base64url"));
   // First of all a read: of what is not there. Without s3:ListBucket AWS would call it denied, and so would every fetch.
-  await patiently(signal, () => quoted.get(key, signal));
+  await patiently(waiting, () => quoted.get(key, signal));
   try {
-    const etag = await patiently(signal, () => create(quoted, key, signal));
-    await mustRefuse(quoted, key, "absent", "If-None-Match: *", signal);
-    await mustRefuse(quoted, key, { etag: FOREIGN_ETAG }, "If-Match", signal);
-    return await understandEtags(client, quoted, key, etag, signal);
+    const etag = await patiently(waiting, () => create(quoted, key, signal));
+    await mustRefuse(quoted, key, "absent", "If-None-Match: *", waiting);
+    await mustRefuse(quoted, key, { etag: FOREIGN_ETAG }, "If-Match", waiting);
+    return await understandEtags(client, quoted, key, etag, waiting);
   } catch (error) {
     // What the probe leaves behind disturbs nobody, but tidy is better.
     await quoted.remove(key, undefined, signal).catch(() => undefined);
@@ -58,9 +66,9 @@ async function mustRefuse(
   key: string,
   condition: WriteCondition,
   header: string,
-  signal: AbortSignal,
+  waiting: Waiting,
 ): Promise<void> {
-  const written = await patiently(signal, () => conditional(objects, key, condition, signal));
+  const written = await patiently(waiting, () => conditional(objects, key, condition, waiting.signal));
   if (written !== undefined) throw new UnsupportedServerError(`the server ignores ${header} on PUT: ${ADVICE}`);
 }
 
@@ -69,11 +77,12 @@ async function understandEtags(
   quoted: S3Objects,
   key: string,
   etag: string,
-  signal: AbortSignal,
+  waiting: Waiting,
 ): Promise<ServerTraits> {
+  const { signal } = waiting;
   for (const etagStyle of ["quoted", "unquoted"] as const) {
     const objects = etagStyle === "quoted" ? quoted : new S3Objects(client, quoted.bucket, etagStyle);
-    const written = await patiently(signal, () => conditional(objects, key, { etag }, signal));
+    const written = await patiently(waiting, () => conditional(objects, key, { etag }, signal));
     if (written === undefined) continue;
     // Either the condition is honoured and the object stays, or it is gone, as it should be anyway.
     const removesConditionally = (await objects.remove(key, FOREIGN_ETAG, signal)) === "refused";
@@ -97,10 +106,12 @@ async function conditional(
   }
 }
 
-async function patiently<Result>(signal: AbortSignal, request: () => Promise<Result>): Promise<Result> {
+async function patiently<Result>({ signal, answered }: Waiting, request: () => Promise<Result>): Promise<Result> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await request();
+      const answer = await request();
+      answered();
+      return answer;
     } catch (error) {
       signal.throwIfAborted();
       if (attempt > 2 || !isTransient(error)) throw error;

@@ -5,7 +5,7 @@ import type { ErrorClassification } from "./driver.ts";
 export interface OpeningOptions {
   /** The kind of store, for the errors, for example `"sqlite"`. */
   readonly store: string;
-  /** Milliseconds after which opening ends. */
+  /** Milliseconds without an answer after which opening ends. */
   readonly timeout: number;
   /** Says what an error of the backend means, as the driver's own. */
   readonly classify: (error: unknown) => ErrorClassification;
@@ -16,12 +16,12 @@ export interface OpeningOptions {
 }
 
 /**
- * Bounds the opening of a store in time, also where the backend's client heeds no signal, and gives its failure the form of
+ * Bounds the opening of a store in time (opening that takes many requests calls `answered` after each), also where the backend's client heeds no signal, and gives its failure the form of
  * every store: an `OffsetStoreError` of the operation `open` that says what to do. Wrong arguments pass as they are.
  */
 export async function openDriver<Opened>(
   { store, timeout, classify, whenLate, release }: OpeningOptions,
-  open: (signal: AbortSignal) => Promise<Opened>,
+  open: (signal: AbortSignal, answered: () => void) => Promise<Opened>,
 ): Promise<Opened> {
   const controller = new AbortController();
   const late = Promise.withResolvers<never>();
@@ -30,7 +30,7 @@ export async function openDriver<Opened>(
     controller.abort();
   }, timeout);
   try {
-    const opening = open(controller.signal);
+    const opening = open(controller.signal, () => timer.refresh());
     // Whoever opens for longer than that is not heard any more.
     opening.catch(() => undefined);
     return await Promise.race([opening, late.promise]);

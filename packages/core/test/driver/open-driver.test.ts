@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { OffsetStoreError } from "@tidemark/core";
 import { openDriver, type OpeningOptions } from "@tidemark/core/driver";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { never } from "./tiny-driver.ts";
 
 function opening(more: Partial<OpeningOptions> = {}): OpeningOptions & { released: number } {
@@ -20,6 +20,21 @@ it("gives what was opened, and releases nothing", async () => {
   const options = opening();
   expect(await openDriver(options, async () => "opened")).toBe("opened");
   expect(options.released).toBe(0);
+});
+
+it("has as long again after each answer: many requests take longer than one (contract 3.9a)", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const answers = async (_signal: AbortSignal, answered: () => void): Promise<string> => {
+    for (let request = 0; request < 7; request += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 15));
+      answered();
+    }
+    return "opened";
+  };
+  const opened = openDriver(opening(), answers);
+  await vi.advanceTimersByTimeAsync(7 * 15);
+  expect(await opened).toBe("opened");
 });
 
 it("ends in time although nobody heeds the signal, and says what is known of the silence (contract 3.9a)", async () => {
