@@ -28,6 +28,8 @@ export interface SharingFigures {
   readonly longestUnheldMs: number;
   /** The same in leases, as long as the former member's was by then. */
   readonly longestUnheldLeases: number;
+  /** Where that was: the partition, the two members, and when the former ended its last work. */
+  readonly longestUnheld: string;
   readonly violations: readonly string[];
 }
 
@@ -81,6 +83,7 @@ export function checkSharing(
   let repeats = 0;
   let longestUnheldMs = 0;
   let longestUnheldLeases = 0;
+  let longestUnheld = "";
   for (const [partition, count] of produced.entries()) {
     const own = works.filter((work) => work.partition === partition);
     const first = new Map<number, Work>();
@@ -92,7 +95,10 @@ export function checkSharing(
         const unheldMs = (claimedAt ?? work.begunAt) - (former.endedAt ?? former.begunAt);
         longestUnheldMs = Math.max(longestUnheldMs, unheldMs);
         const lease = leases[former.life]?.findLast(({ at }) => at <= work.begunAt)?.leaseMs ?? leaseMs;
-        longestUnheldLeases = Math.max(longestUnheldLeases, unheldMs / lease);
+        if (unheldMs / lease > longestUnheldLeases) {
+          longestUnheldLeases = unheldMs / lease;
+          longestUnheld = `partition ${partition}, from member ${former.life} to ${work.life}, at ${former.endedAt ?? former.begunAt}`;
+        }
       }
       former = work;
       const earlier = first.get(work.offset);
@@ -114,7 +120,7 @@ export function checkSharing(
       if (!first.has(offset)) violations.push(`${partition}/${offset} was never worked on`);
   }
   return {
-    ...{ records: works.length - repeats, repeats, assigned, longestUnheldMs, longestUnheldLeases },
+    ...{ records: works.length - repeats, repeats, assigned, longestUnheldMs, longestUnheldLeases, longestUnheld },
     violations: violations.slice(0, 20),
   };
 

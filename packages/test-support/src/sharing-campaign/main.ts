@@ -3,7 +3,7 @@
  * moments. See docs/campaign.md.
  *
  *     campaign:sharing [STORE...] [--log local|kafka] [--members N] [--rounds N] [--actions A,B]
- *                      [--settle LEASES] [--seed S] [--json FILE]
+ *                      [--settle LEASES] [--keep] [--seed S] [--json FILE]
  *
  * `--actions none` is the duel: members that nothing happens to.
  *
@@ -26,6 +26,7 @@ const { values, positionals } = parseArgs({
     actions: { type: "string", default: sharingActions.join(",") },
     members: { type: "string", default: "5" },
     settle: { type: "string" },
+    keep: { type: "boolean", default: false },
   },
 });
 const unknown = positionals.find((name) => !STORES.some((store) => store === name));
@@ -47,7 +48,7 @@ let isMissing = false;
 process.stderr.write(`seed ${seed}\n`);
 for (const store of STORES.filter((name) => positionals.length === 0 || positionals.includes(name))) {
   const result = await runSharing({
-    ...{ store, rounds, seed, log, actions, members: Number(values.members), ...settle },
+    ...{ store, rounds, seed, log, actions, members: Number(values.members), keeps: values.keep, ...settle },
     onRound(round, action) {
       if (process.stderr.isTTY) process.stderr.write(`\r${store}: round ${round + 1} of ${rounds}: ${action}      `);
       else if (round % 20 === 0) process.stderr.write(`${store}: round ${round}\n`);

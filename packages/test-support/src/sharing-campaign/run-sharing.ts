@@ -1,4 +1,4 @@
-import { mkdtempSync } from "node:fs";
+import { appendFileSync, mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,6 +36,8 @@ export interface SharingOptions {
   readonly transacts?: boolean;
   /** How many leases the group has after each round. Default: at random up to one, so that nothing settles. */
   readonly settle?: number;
+  /** Keeps the folder with the journals, also where nothing is wrong. */
+  readonly keeps?: boolean;
   readonly onRound?: (round: number, action: SharingAction) => void;
 }
 
@@ -71,6 +73,7 @@ export async function runSharing(options: SharingOptions): Promise<SharingResult
     sharing = "balanced",
     transacts = false,
     settle,
+    keeps = false,
     log: kind = "local",
   } = options;
   const folder = mkdtempSync(join(tmpdir(), "tidemark-sharing-"));
@@ -135,7 +138,7 @@ export async function runSharing(options: SharingOptions): Promise<SharingResult
     ...figures.violations,
     ...sink.flatMap((offsets, at) => unlikeLog(at, offsets, produced[at])),
   ];
-  keepsFolder = all.length > 0;
+  keepsFolder = keeps || all.length > 0;
   return { store, version: arena.version, rounds, actions: done, folder, ...figures, violations: all };
 }
 
@@ -200,6 +203,8 @@ class RunningGroup {
     const at = Math.floor(random() * this.members.length);
     const member = this.members[at];
     const { leaseMs } = this.#task;
+    const who = member === undefined ? "" : this.lives.indexOf(member);
+    appendFileSync(join(this.#folder, "actions"), `${Date.now()} ${action} ${who}\n`);
     switch (action) {
       case "start":
         await (
