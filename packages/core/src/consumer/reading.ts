@@ -13,8 +13,8 @@ const PAUSE_MS = 20;
 export interface ReadingOwner {
   /** Throws if the consumer may not go on. */
   check(): void;
-  /** Whether something must be waited for before the next record. Without `looksAtClock` no clock is read: that costs more than a record. */
-  isBlocked(looksAtClock: boolean): boolean;
+  /** Whether something must be waited for before the next record. Not `exactly`: with one look at the clock, which costs as much as a record. */
+  isBlocked(exactly: boolean): boolean;
   /** Waits for it, or for the signal. */
   unblocked(signal: AbortSignal): Promise<void>;
   /** A record is about to be handed out. `false`: it is done already, and is skipped. */

@@ -256,10 +256,10 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
     if (over !== undefined) throw over;
   }
 
-  isBlocked(looksAtClock: boolean): boolean {
+  isBlocked(exactly: boolean): boolean {
     const { session } = this;
     if (session === undefined) return false;
-    const isStalled = looksAtClock ? session.isStalled : session.isWaitingForStore;
+    const isStalled = exactly ? session.isStalled : session.isStalledByWallClock;
     return isStalled || (this.#options.session.flushInterval === 0 && session.hasUnflushed);
   }
 

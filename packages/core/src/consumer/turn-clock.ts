@@ -3,7 +3,7 @@
 const MAX_RECORDS_PER_CLOCK_READ = 64;
 const MAX_TURN_MS = 10;
 
-/** Reads the clock at least once in so many records or about 10 ms of work, and says when whoever hands out records has to let others run: after about 10 ms, or one body of the user's. */
+/** Says when whoever hands out records has to let others run: after about 10 ms, or one body of the user's. */
 export class TurnClock {
   #startedAt = performance.now();
   #untilRead = 1;

@@ -126,12 +126,13 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
    * or others may think that this member has ended (contract 8.5).
    */
   get isStalled(): boolean {
-    return this.isWaitingForStore || !this.isSure;
+    return this.#flusher.stall.isStalled || !this.isSure;
   }
 
-  /** Whether the oldest unflushed position is older than `maxUnflushedAge`. */
-  get isWaitingForStore(): boolean {
-    return this.#flusher.stall.isStalled;
+  /** The same, with one look at a clock. */
+  get isStalledByWallClock(): boolean {
+    const isSure = this.#sharing === undefined || this.#membership.isSureByWallClock;
+    return this.#flusher.stall.isStalled || !isSure;
   }
 
   /** Whether nobody can think that this member has ended; always so with `takeover`, where nobody cares. */

@@ -8,7 +8,7 @@ import {
   openOffsetSession,
 } from "@tidemark/core";
 import { createMemoryBackend, createMemoryStore } from "@tidemark/store-memory";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { EventLog, eventually } from "../session/eventually.ts";
 import { Group, LEASE_MS, openMemberStore } from "./group.ts";
 import { ordersLog, produce } from "./orders.ts";
@@ -154,6 +154,29 @@ test("a member that is cut off from the store hands out nothing when its lease i
   await produce(source, 2, kept);
   await eventually(() => group.handled.length === 12, SETTLED_MS);
   expect(new Set(group.handled).size).toBe(12);
+});
+
+test("a process that was frozen between two records hands out not one more (contract 8.5)", async () => {
+  const member = openMemberStore(createMemoryBackend());
+  const events = new EventLog<ConsumerEvent>();
+  await using consumer = await createConsumer({
+    ...{ source: await ordersLog(1_000, 1), store: member.store, topic: "orders", consumer: "c1", lease: LEASE_MS },
+    onEvent: events.hear,
+  });
+  const records = consumer[Symbol.asyncIterator]();
+  for (let count = 0; count < 500; count += 1) await records.next();
+  member.isCut = true;
+  const frozenMs = 2 * LEASE_MS;
+  const [now, wallNow] = [performance.now.bind(performance), Date.now];
+  vi.spyOn(performance, "now").mockImplementation(() => now() + frozenMs);
+  vi.spyOn(Date, "now").mockImplementation(() => wallNow() + frozenMs);
+  onTestFinished(() => void vi.restoreAllMocks());
+  let isHandedOut = false;
+  const next = records.next().then(() => (isHandedOut = true));
+  await events.first("heartbeat-failed");
+  expect(isHandedOut).toBe(false);
+  member.isCut = false;
+  await next;
 });
 
 test("an outage of the store for longer than the lease moves nothing, and nothing is handled twice (contract 8.2, 8.5)", async () => {
