@@ -1,3 +1,5 @@
+import { accessSync, constants } from "node:fs";
+import { dirname } from "node:path";
 import { LogSourceError, type LogSourceErrorCode } from "@tidemark/core";
 
 /** What a failing call was about. */
@@ -49,7 +51,7 @@ export function isLocked(error: unknown): boolean {
 
 /** What an error of SQLite's or of the file system's means to a user of the log; an error of another kind stays as it is. */
 export function toLogError(error: unknown, file: string, call: LogCall = {}): unknown {
-  const meaning = meaningOf(error, JSON.stringify(file));
+  const meaning = meaningOf(error, file);
   if (meaning === undefined) return error;
   const { topic, partition } = call;
   return new LogSourceError(meaning[1], {
@@ -62,12 +64,15 @@ export function toLogError(error: unknown, file: string, call: LogCall = {}): un
   });
 }
 
-function meaningOf(error: unknown, file: string): readonly [LogSourceErrorCode, string] | undefined {
+type Meaning = readonly [LogSourceErrorCode, string];
+
+function meaningOf(error: unknown, path: string): Meaning | undefined {
+  const file = JSON.stringify(path);
   if (error instanceof FileReplacedError) return ["UNAVAILABLE", error.message];
   const told = error instanceof Error ? error.message : String(error);
   switch (resultCodeOf(error)) {
     case undefined:
-      return meaningOfSystemError(error, file);
+      return meaningOfSystemError(error, path);
     case SQLITE_NOTADB:
       return ["CORRUPT_LOG", `${file} is not a SQLite file; name another file for the log, or move this one away`];
     case SQLITE_CORRUPT:
@@ -83,14 +88,19 @@ function meaningOf(error: unknown, file: string): readonly [LogSourceErrorCode, 
     case SQLITE_PERM:
     case SQLITE_AUTH:
     case SQLITE_READONLY:
-      return ["PERMISSION_DENIED", `${file} cannot be written (${told}); check the mode of the file and of its folder`];
+      return (
+        meaningOfFolder(path) ?? [
+          "PERMISSION_DENIED",
+          `${file} cannot be written (${told}); check the mode of the file and of its folder`,
+        ]
+      );
     case SQLITE_FULL:
       return [
         "UNAVAILABLE",
         `there is no room left for ${file}; nothing of this call was written: free some and repeat it`,
       ];
     case SQLITE_CANTOPEN:
-      return ["UNAVAILABLE", `${file} cannot be opened (${told}); check that its folder is there`];
+      return meaningOfFolder(path) ?? ["UNAVAILABLE", `${file} cannot be opened (${told}); check its folder`];
     case SQLITE_IOERR:
       return ["UNAVAILABLE", `${file} cannot be read or written (${told}); check the disk`];
     case SQLITE_BUSY:
@@ -105,12 +115,27 @@ function meaningOf(error: unknown, file: string): readonly [LogSourceErrorCode, 
   }
 }
 
-function meaningOfSystemError(error: unknown, file: string): readonly [LogSourceErrorCode, string] | undefined {
+/** SQLite says only that it cannot open; the file system knows why. */
+function meaningOfFolder(path: string): Meaning | undefined {
+  try {
+    accessSync(dirname(path), constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return meaningOfSystemError(error, path);
+  }
+}
+
+function meaningOfSystemError(error: unknown, path: string): Meaning | undefined {
   if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return undefined;
+  const file = JSON.stringify(path);
   switch (error.code) {
+    case "EROFS":
+      return [
+        "PERMISSION_DENIED",
+        `${file} is on a read-only file system, and SQLite writes files beside it (-wal and -shm), also to read; mount it writable, or copy the file to where it can be written`,
+      ];
     case "EACCES":
     case "EPERM":
-    case "EROFS":
       return [
         "PERMISSION_DENIED",
         `${file} cannot be opened (${error.message}); check the mode of the file and its folder`,

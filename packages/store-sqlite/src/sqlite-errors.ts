@@ -49,7 +49,8 @@ export function classifySqliteError(error: unknown, file: string): ErrorClassifi
   if (error instanceof FileReplacedError) return { code: "UNAVAILABLE", retryable: false, message: error.message };
   if (error instanceof UnsupportedFileError) return { code: "UNSUPPORTED", retryable: false, message: error.message };
   const systemCode = error instanceof Error && "code" in error ? error.code : undefined;
-  if (systemCode === "EACCES" || systemCode === "EPERM" || systemCode === "EROFS") return denied(name);
+  if (systemCode === "EROFS") return onReadOnlyFileSystem(name);
+  if (systemCode === "EACCES" || systemCode === "EPERM") return denied(name);
   const text = error instanceof Error ? error.message : String(error);
   switch (resultCode(error)) {
     case BUSY:
@@ -102,6 +103,14 @@ function denied(name: string): ErrorClassification {
   };
 }
 
+function onReadOnlyFileSystem(name: string): ErrorClassification {
+  return {
+    code: "PERMISSION_DENIED",
+    retryable: false,
+    message: `${name} is on a read-only file system; mount it writable, or keep the positions where this process can write`,
+  };
+}
+
 /** The store makes no folders: a mistyped path would look like an empty store. */
 function classifyMissingFolder(systemCode: unknown, file: string): ErrorClassification | undefined {
   const folder = JSON.stringify(dirname(file));
@@ -131,7 +140,8 @@ function classifyUnopenable(file: string): ErrorClassification {
     accessSync(dirname(file), constants.W_OK | constants.X_OK);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    if (code === "EACCES" || code === "EPERM" || code === "EROFS") return denied(name);
+    if (code === "EROFS") return onReadOnlyFileSystem(name);
+    if (code === "EACCES" || code === "EPERM") return denied(name);
     const unopenable = { code: "UNAVAILABLE", retryable: true, message: `${name} cannot be opened (${code})` } as const;
     return classifyMissingFolder(code, file) ?? unopenable;
   }

@@ -72,7 +72,8 @@ export async function contextOf(command: Command): Promise<CommandContext> {
 }
 
 /** Gives the path of the default file as a part of a URL; the folder is there afterwards. */
-async function defaultFile({ defaultFile: path }: Settings): Promise<string> {
+async function defaultFile(settings: Settings): Promise<string> {
+  const path = settings.defaultFile();
   try {
     await mkdir(dirname(path), { recursive: true });
   } catch (error) {

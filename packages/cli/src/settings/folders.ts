@@ -4,7 +4,11 @@ import { join } from "node:path";
 /** Variables of the environment. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The folder for the data of this user: `$XDG_DATA_HOME/tidemark`, or where the platform keeps such things. */
+/**
+ * The folder for the data of this user: `$XDG_DATA_HOME/tidemark`, or where the platform keeps such things.
+ *
+ * @throws an error of the system if the user has no home, as in many a container.
+ */
 export function dataFolder(environment: Environment): string {
   const given = valueOf(environment, "XDG_DATA_HOME");
   if (given !== undefined) return join(given, "tidemark");
@@ -18,8 +22,16 @@ export function dataFolder(environment: Environment): string {
   }
 }
 
-/** The folder for the settings of this user: `$XDG_CONFIG_HOME/tidemark`, or where the platform keeps such things. */
-export function configFolder(environment: Environment): string {
+/** The folder for the settings of this user: `$XDG_CONFIG_HOME/tidemark`, or where the platform keeps such things. `undefined`: a user without a home has none. */
+export function configFolder(environment: Environment): string | undefined {
+  try {
+    return configFolderOfUser(environment);
+  } catch {
+    return undefined;
+  }
+}
+
+function configFolderOfUser(environment: Environment): string {
   const given = valueOf(environment, "XDG_CONFIG_HOME");
   if (given !== undefined) return join(given, "tidemark");
   switch (process.platform) {

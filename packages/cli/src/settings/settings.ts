@@ -1,4 +1,7 @@
 import { join } from "node:path";
+import { CommandFailure } from "../failure/command-failure.ts";
+import { messageOf, oneLine } from "../failure/report-failure.ts";
+import { UsageError } from "../failure/usage-error.ts";
 import type { OutputFormat } from "../output/output-format.ts";
 import { type ConfigFile, readConfigFile } from "./config-file.ts";
 import { configFolder, dataFolder, valueOf, type Environment } from "./folders.ts";
@@ -26,8 +29,8 @@ export interface Settings {
   readonly configFolder: string;
   readonly output: OutputFormat;
   readonly plugins: readonly string[];
-  /** The one file that keeps both log and positions where nothing else is said. */
-  readonly defaultFile: string;
+  /** The one file that keeps both log and positions where nothing else is said. Throws for a user without a home: ask where it is needed. */
+  readonly defaultFile: () => string;
   readonly verbose: boolean;
 }
 
@@ -37,21 +40,51 @@ export async function resolveSettings(
   environment: Environment,
   workingFolder: string,
 ): Promise<Settings> {
-  const file = await readConfigFile(options.config ?? valueOf(environment, "TIDEMARK_CONFIG"), [
-    workingFolder,
-    configFolder(environment),
-  ]);
+  const config = options.config ?? settingOf(environment, "TIDEMARK_CONFIG");
+  const folders = [workingFolder, configFolder(environment)].filter((folder) => folder !== undefined);
+  const file = await readConfigFile(config, folders);
   return {
-    store: options.store ?? valueOf(environment, "TIDEMARK_STORE") ?? file.store,
-    namespace: options.namespace ?? valueOf(environment, "TIDEMARK_NAMESPACE") ?? file.namespace,
-    log: options.log ?? valueOf(environment, "TIDEMARK_LOG") ?? file.log,
+    store: checkUrl("store", options.store ?? settingOf(environment, "TIDEMARK_STORE") ?? file.store),
+    namespace: options.namespace ?? settingOf(environment, "TIDEMARK_NAMESPACE") ?? file.namespace,
+    log: checkUrl("log", options.log ?? settingOf(environment, "TIDEMARK_LOG") ?? file.log),
     logOptions: file.logOptions ?? {},
     configFolder: file.folder ?? workingFolder,
     output: options.output ?? file.output ?? "table",
-    plugins: options.plugin ?? namesIn(valueOf(environment, "TIDEMARK_PLUGINS")) ?? file.plugins ?? [],
-    defaultFile: join(dataFolder(environment), "tidemark.db"),
+    plugins: options.plugin ?? namesIn(settingOf(environment, "TIDEMARK_PLUGINS")) ?? file.plugins ?? [],
+    defaultFile: () => defaultFile(environment),
     verbose: options.verbose === true || environment["DEBUG"] === "tidemark",
   };
+}
+
+/** A setting that the environment gives. A file of a secret ends with a line break, which is no part of it. */
+function settingOf(environment: Environment, name: string): string | undefined {
+  const value = valueOf(environment, name)?.replace(/[\r\n]+$/, "");
+  return value === "" ? undefined : value;
+}
+
+/** What nobody types on purpose would name another file, which is empty, without a word. Never says more of the URL: it may hold a password. */
+function checkUrl(what: "store" | "log", url: string | undefined): string | undefined {
+  if (url === undefined) return undefined;
+  if (url.endsWith(" "))
+    throw new UsageError(`the ${what}'s URL ends with a space; write it as %20 if it belongs there`);
+  const [control] = /\p{Cc}/u.exec(url) ?? [];
+  if (control === undefined) return url;
+  const hex = (control.codePointAt(0) ?? 0).toString(16).toUpperCase();
+  throw new UsageError(
+    `the ${what}'s URL has the character U+${hex.padStart(4, "0")}; write it as ${encodeURIComponent(control)} if it belongs there`,
+  );
+}
+
+function defaultFile(environment: Environment): string {
+  try {
+    return join(dataFolder(environment), "tidemark.db");
+  } catch (error) {
+    const why = oneLine(messageOf(error)).replace("A system error occurred: ", "");
+    throw new CommandFailure(
+      `this user has no home folder that the default file could be in (${why}); name files with --store and --log, or set HOME`,
+      { cause: error },
+    );
+  }
 }
 
 function namesIn(list: string | undefined): string[] | undefined {

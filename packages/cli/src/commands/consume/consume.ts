@@ -86,7 +86,7 @@ ${examples(
 /** Who names a log of their own and forgets the store would be another consumer, and read all of it again. */
 function sayWherePositionsAre({ settings }: CommandContext): void {
   if (settings.store !== undefined || settings.log === undefined) return;
-  say(`the position is kept in ${settings.defaultFile}; --store keeps it elsewhere`);
+  say(`the position is kept in ${settings.defaultFile()}; --store keeps it elsewhere`);
 }
 
 function checkCombination({ consumer, partition, all, share, takeover, flush, ttl }: ConsumeOptions): void {
@@ -108,6 +108,7 @@ async function consume(
 ): Promise<void> {
   const { choosePartitions } = await import("./choose-partitions.ts");
   const { eventMessage } = await import("./event-message.ts");
+  const { createFirstStarts } = await import("./first-starts.ts");
   const { resolvePolicy } = await import("./reset-policy.ts");
   const { parseStartPosition } = await import("./start-position.ts");
   const { printRecords } = await import("./print-records.ts");
@@ -131,6 +132,7 @@ async function consume(
       say,
     );
   }
+  const tellFirstStart = createFirstStarts(name ?? "", context.settings.verbose, say);
   const all: ConsumerOptions = {
     ...{ ...basics, partitions, sharing },
     start,
@@ -139,6 +141,7 @@ async function consume(
     ttl: options.ttl === undefined ? undefined : limitOf(options.ttl),
     untilEnd: options.untilEnd,
     onEvent(event) {
+      if (event.type === "started" && name !== undefined) return tellFirstStart(event);
       const message = eventMessage(event, telling);
       if (message !== undefined) sayWithHelp(message);
     },

@@ -2,5 +2,5 @@ import type { Settings } from "../../settings/settings.ts";
 
 /** What a message that nothing is stored ends with where no store was named: whoever forgot it looks in the wrong place. */
 export function placeLookedAt({ store, defaultFile }: Settings): string {
-  return store === undefined ? ` in ${defaultFile}; --store names another place` : "";
+  return store === undefined ? ` in ${defaultFile()}; --store names another place` : "";
 }

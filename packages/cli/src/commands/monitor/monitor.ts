@@ -61,7 +61,7 @@ ${examples("monitor", "monitor --port 8080 --interval 15s", "monitor --host 0.0.
             else sayWithHelp(`the store cannot be listed, trying again every ${intervalMs} ms: ${error.message}`);
           },
         });
-        const place = withoutSecrets(settings.store ?? `sqlite:${settings.defaultFile}`);
+        const place = withoutSecrets(settings.store ?? `sqlite:${settings.defaultFile()}`);
         await using server = await serveMonitor({ monitor, store: place, host, port }).catch((error: unknown) => {
           throw new CommandFailure(
             `the monitor cannot listen on ${host}:${port}: ${messageOf(error)}; --port and --host name another`,
