@@ -32,6 +32,7 @@ export type * from "./offset-store.ts";
 export { resolveOffsetResetPolicy } from "./reset/resolve-offset-reset-policy.ts";
 export type { LogUrlOpener, LogUrlOptions, StoreUrlOpener, StoreUrlOptions } from "./url-opener.ts";
 export type * from "./consumer/consumer.ts";
+export type * from "./diagnostics/messages.ts";
 export type * from "./session/offset-session.ts";
 export { createConsumer } from "./consumer/create-consumer.ts";
 export { type ReadPosition, whereToRead, type WhereToReadOptions } from "./consumer/where-to-read.ts";

@@ -36,7 +36,12 @@ export async function createConsumer<Transaction>(
       { code: "UNKNOWN_PARTITION", topic, partition },
     );
   }
-  const logConsumer = new LogConsumer<Transaction>(source, resolved, sessionListener(onEvent), signal);
+  const logConsumer = new LogConsumer<Transaction>(
+    source,
+    resolved,
+    sessionListener(onEvent, { consumer, topic }),
+    signal,
+  );
   // Later partitions are read from their beginning, whoever claims them first (contract 8.4).
   const firstCount = async (): Promise<number | undefined> => {
     if (store === undefined || consumer === undefined) return undefined;

@@ -226,9 +226,10 @@ export class LogConsumer<Transaction> implements Consumer<Transaction>, SharingL
       const message = `${name} is being read: leave that loop first, or create a second consumer`;
       throw new ConsumerStateError(message, { code: "ALREADY_READING" });
     }
-    const { maxBytes, maxWait, resetPolicy } = this.#options;
-    const options = { source: this.#source, topic: this.topic, maxBytes, maxBufferedBytes, maxWait, resetPolicy };
-    return new Reading({ ...options, emit: this.#emit }, this.#tracked);
+    const { consumer, maxBytes, maxWait, resetPolicy } = this.#options;
+    const log = { source: this.#source, consumer, topic: this.topic };
+    const options = { ...log, maxBytes, maxBufferedBytes, maxWait, resetPolicy, emit: this.#emit };
+    return new Reading(options, this.#tracked);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { traced } from "../diagnostics/channels.ts";
 import { backoffMs, delay } from "../driver/deadline.ts";
 import { LogSourceError } from "../errors/log-source-error.ts";
 import { OffsetOutOfRangeError } from "../errors/offset-out-of-range-error.ts";
@@ -20,6 +21,7 @@ const MAX_GATHERING_MS = 500;
 /** How a fetcher reads its log. */
 export interface FetcherOptions {
   readonly source: LogSource;
+  readonly consumer: string | undefined;
   readonly topic: string;
   readonly maxBytes: number;
   readonly maxBufferedBytes: number;
@@ -70,7 +72,7 @@ export class PartitionFetcher {
   fetch(partition: ConsumedPartition): void {
     // What was refused is not asked for again before it is decided: by then a new log may have grown past it.
     if (partition.refused !== undefined) return this.#refuse(partition);
-    const { source, topic, maxWait } = this.#options;
+    const { source, consumer, topic, maxWait } = this.#options;
     const { nextFetch: offset, mark } = partition;
     this.#fetching.add(partition);
     partition.fetchedAt = performance.now();
@@ -78,7 +80,13 @@ export class PartitionFetcher {
     const request = { topic, partition: partition.number, offset, maxBytes, maxWait, mark, signal: this.#signal };
     // A source that throws instead of rejecting fails all the same.
     Promise.resolve()
-      .then(() => source.fetch(request))
+      .then(() =>
+        traced(
+          "tidemark:fetch",
+          () => source.fetch(request),
+          () => ({ consumer, topic, partition: partition.number, offset, maxBytes, maxWait }),
+        ),
+      )
       .then((result) => {
         // An answer that comes late is for a loop that is over, or a partition that is not read any more.
         if (this.#signal.aborted || !this.#owner.partitions.has(partition)) return;

@@ -1,9 +1,11 @@
+import { traced } from "../diagnostics/channels.ts";
+import type { DiagnosticsOrigin } from "../diagnostics/messages.ts";
 import { backoffMs } from "../driver/deadline.ts";
 import { keepingAwake } from "../keeping-awake.ts";
 import type { LogRecord } from "../log-source.ts";
 import { bytesOf } from "./record-bytes.ts";
 import type { ConsumedPartition } from "./consumed-partition.ts";
-import type { ProcessOptions, RecordHandler } from "./consumer.ts";
+import type { ProcessOptions, RecordHandler, RecordHandlerContext } from "./consumer.ts";
 import type { Reading } from "./reading.ts";
 
 // The pause is any part of the upper half: from 100 ms.
@@ -26,6 +28,8 @@ export interface ResolvedProcessOptions {
 
 /** What a processor asks of its consumer. */
 export interface ProcessorOwner {
+  /** Whose records they are. */
+  readonly origin: DiagnosticsOrigin;
   /** Whether the partition is still read by this consumer. */
   isHeld(partition: ConsumedPartition): boolean;
   epoch(partition: number): number | undefined;
@@ -220,7 +224,7 @@ export class RecordProcessor {
     let isOurs = isStillOurs();
     this.#workingOn.set(partition.number, (this.#workingOn.get(partition.number) ?? 0) + 1);
     try {
-      if (isOurs) await this.#handler(record, { signal, attempt, epoch });
+      if (isOurs) await this.#handle(record, { signal, attempt, epoch });
       isDone = true;
     } catch (error) {
       // What fails because the partition is another's by now is theirs to do.
@@ -239,6 +243,15 @@ export class RecordProcessor {
     this.#owner.settled();
     this.#dispatch();
     this.#settle();
+  }
+
+  #handle(record: LogRecord, context: RecordHandlerContext): unknown {
+    const { attempt, epoch } = context;
+    return traced(
+      "tidemark:process",
+      () => this.#handler(record, context),
+      () => ({ ...this.#owner.origin, record, attempt, epoch }),
+    );
   }
 
   async #decide(error: unknown, { record, attempt }: Task): Promise<"retry" | "skip" | "stop"> {

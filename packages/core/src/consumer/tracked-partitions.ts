@@ -1,3 +1,5 @@
+import { deliverChannel, publishDelivery } from "../diagnostics/channels.ts";
+import type { DiagnosticsOrigin } from "../diagnostics/messages.ts";
 import { backoffMs, delay } from "../driver/deadline.ts";
 import type { OffsetOutOfRangeError } from "../errors/offset-out-of-range-error.ts";
 import type { LogRecord, LogSource } from "../log-source.ts";
@@ -64,6 +66,11 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
   /** Their numbers, ascending. */
   get numbers(): readonly number[] {
     return [...this.#partitions.keys()].toSorted((a, b) => a - b);
+  }
+
+  /** Whose partitions they are. */
+  get origin(): DiagnosticsOrigin {
+    return this.#options;
   }
 
   get(partition: number): ConsumedPartition | undefined {
@@ -196,6 +203,7 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
     const isLast = !partition.isFilled && last === taken.at(-1);
     if (!partition.isFilled) this.caughtUp(partition);
     if (last === undefined) return undefined;
+    if (deliverChannel.hasSubscribers) publishDelivery(this.origin, partition.number, records);
     const { number, nextFetch } = partition;
     const nextOffset = isLast ? nextFetch : last.offset + 1n;
     return { partition: number, records, nextOffset, epoch: this.epoch(number) ?? 0 };
@@ -205,8 +213,8 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
     const last = taken.at(-1);
     const isAnyDone = this.session?.held(partition.number)?.isAnyDone !== false;
     // Committed all at once, and none of them done already: only the last one counts.
-    if (last !== undefined && !this.#isAcknowledging && !isAnyDone) return this.handsOut(partition, last) ? taken : [];
-    return taken.filter((record) => this.handsOut(partition, record));
+    if (last !== undefined && !this.#isAcknowledging && !isAnyDone) return this.#handsOut(partition, last) ? taken : [];
+    return taken.filter((record) => this.#handsOut(partition, record));
   }
 
   /** Reads partitions, that were begun, in a reading that is under way. */
@@ -269,6 +277,12 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
   }
 
   handsOut(partition: ConsumedPartition, record: LogRecord): boolean {
+    if (!this.#handsOut(partition, record)) return false;
+    if (deliverChannel.hasSubscribers) publishDelivery(this.origin, partition.number, [record]);
+    return true;
+  }
+
+  #handsOut(partition: ConsumedPartition, record: LogRecord): boolean {
     if (this.session === undefined) {
       partition.handOut(record.offset, this.processor !== undefined);
       return true;

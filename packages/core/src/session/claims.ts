@@ -1,5 +1,7 @@
+import { traced } from "../diagnostics/channels.ts";
+import type { ClaimCall } from "../diagnostics/messages.ts";
 import type { OffsetStoreError } from "../errors/offset-store-error.ts";
-import type { CallOptions, HeldOutcome, OffsetStore } from "../offset-store.ts";
+import type { CallOptions, ClaimOutcome, HeldOutcome, OffsetStore } from "../offset-store.ts";
 import { HeldPartition } from "./held-partition.ts";
 import { newToken } from "./token.ts";
 
@@ -65,7 +67,14 @@ export class Claims {
       token: this.#former.has(partition) ? newToken() : this.#token,
       ...{ owner, ttl, member, ifIdleFor },
     }));
-    const outcomes = entries.length === 0 ? [] : await store.claim(entries, options);
+    const claim = (): Promise<readonly ClaimOutcome[]> => store.claim(entries, options);
+    const toMessage = (): ClaimCall => ({
+      consumer,
+      topic,
+      store: store.name,
+      partitions: Object.freeze([...partitions]),
+    });
+    const outcomes = entries.length === 0 ? [] : await traced("tidemark:claim", claim, toMessage);
     const taken: HeldPartition[] = [];
     const held: HeldOutcome["record"][] = [];
     let failure: OffsetStoreError | undefined;

@@ -34,7 +34,7 @@ export async function openOffsetSession<Transaction = never>(
     store,
     { consumer, topic },
     resolved,
-    sessionListener(onEvent),
+    sessionListener(onEvent, { consumer, topic }),
     {
       onAssigned: (numbers) => onAssigned?.(numbers, { session }),
       isInHand: (number) => session.held(number)?.isInHand === true,

@@ -1,3 +1,4 @@
+import { traced } from "../diagnostics/channels.ts";
 import { backoffMs } from "../driver/deadline.ts";
 import type { OffsetFencedError } from "../errors/offset-fenced-error.ts";
 import { OffsetStoreError } from "../errors/offset-store-error.ts";
@@ -19,6 +20,8 @@ const MAX_IMMEDIATE_ATTEMPTS = 4;
 /** What a {@link PositionFlusher} writes, and whom it tells. */
 export interface FlusherContext {
   readonly store: OffsetStore<never>;
+  readonly consumer: string;
+  readonly topic: string;
   readonly held: ReadonlyMap<number, HeldPartition>;
   readonly options: ResolvedSessionOptions;
   /** The session's name in its group. */
@@ -281,7 +284,7 @@ export class PositionFlusher {
       const sentAtMs = Date.now();
       let outcomes: readonly CommitOutcome[];
       try {
-        outcomes = await store.commit(writes.map(({ entry }) => entry));
+        outcomes = await this.#commit(writes);
       } catch (error) {
         const keys = writes.map(({ partition }) => partition.key);
         const known = error instanceof OffsetStoreError ? error : unknownError("commit", store.name, keys, error);
@@ -304,6 +307,20 @@ export class PositionFlusher {
       writes = again;
     }
     return failure;
+  }
+
+  #commit(writes: readonly PartitionWrite[]): readonly CommitOutcome[] | Promise<readonly CommitOutcome[]> {
+    const { store, consumer, topic } = this.#context;
+    return traced(
+      "tidemark:flush",
+      () => store.commit(writes.map(({ entry }) => entry)),
+      () => ({
+        ...{ consumer, topic, store: store.name },
+        positions: Object.freeze(
+          writes.map(({ entry: { key, nextOffset } }) => Object.freeze({ partition: key.partition, nextOffset })),
+        ),
+      }),
+    );
   }
 
   /** Takes in that partitions could not be written; gives their keys. */

@@ -1,5 +1,8 @@
 import { emitter } from "../emitter.ts";
 import { OffsetStoreError, type OffsetStoreOperation } from "../errors/offset-store-error.ts";
+import type { ConsumerEvent } from "../consumer/consumer.ts";
+import { publishEvent } from "../diagnostics/channels.ts";
+import type { DiagnosticsOrigin } from "../diagnostics/messages.ts";
 import type { OffsetKey } from "../key.ts";
 import type { OffsetSessionEvent } from "./offset-session.ts";
 
@@ -22,14 +25,25 @@ export function unknownError(
   return new OffsetStoreError(message, { code: "UNKNOWN", operation, store, keys, cause });
 }
 
-/** The events of a session's listener. Where nobody listens, what needs somebody to act is a process warning, once. */
-export function sessionListener<Event extends { readonly type: string }>(
+/**
+ * Whom a session or a consumer tells its events: its listener, and whoever subscribes to their channels. Where there is no
+ * listener, what needs somebody to act is a process warning, once.
+ */
+export function sessionListener<Event extends ConsumerEvent>(
   onEvent: ((event: Event | OffsetSessionEvent) => void) | undefined,
+  origin: DiagnosticsOrigin,
 ): (event: Event | OffsetSessionEvent) => void {
-  if (onEvent !== undefined) return emitter(onEvent);
+  const hears = onEvent === undefined ? warnOnce() : emitter(onEvent);
+  return (event) => {
+    publishEvent(origin, event);
+    hears(event);
+  };
+}
+
+function warnOnce(): (event: ConsumerEvent) => void {
   const said = new Set<string>();
   return (event) => {
-    const text = warningOf(event as OffsetSessionEvent);
+    const text = warningOf(event);
     if (text === undefined || said.has(event.type)) return;
     said.add(event.type);
     const code = event.type === "stalled" ? "TIDEMARK_STALLED" : "TIDEMARK_REFUSED";
@@ -37,7 +51,7 @@ export function sessionListener<Event extends { readonly type: string }>(
   };
 }
 
-function warningOf(event: OffsetSessionEvent): string | undefined {
+function warningOf(event: ConsumerEvent): string | undefined {
   if (event.type === "stalled") {
     return "the store has not taken a position for longer than maxUnflushedAge, and reading waits until it does";
   }

@@ -84,7 +84,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     const { member } = this.#membership;
     this.#claims = new Claims({ session: this, store, consumer, topic, owner, ttl, member });
     this.#flusher = new PositionFlusher({
-      ...{ store, options, emit, member },
+      ...{ store, consumer, topic, options, emit, member },
       held: this.#claims.held,
       onFenced: (partition, outcome) => void this.#losses.fence(partition, outcome),
       onReleased: (partition) => this.#losses.drop(partition),

@@ -1,0 +1,39 @@
+import { channel, tracingChannel, type TracingChannel } from "node:diagnostics_channel";
+import type { ConsumerEvent } from "../consumer/consumer.ts";
+import type { LogRecord } from "../log-source.ts";
+import type { DiagnosticsCalls, DiagnosticsOrigin } from "./messages.ts";
+
+type CallName = keyof DiagnosticsCalls;
+
+// Kept for good: whoever subscribes does so by the name alone.
+const calls: { readonly [Name in CallName]: TracingChannel<unknown, object> } = {
+  "tidemark:fetch": tracingChannel("tidemark:fetch"),
+  "tidemark:flush": tracingChannel("tidemark:flush"),
+  "tidemark:claim": tracingChannel("tidemark:claim"),
+  "tidemark:process": tracingChannel("tidemark:process"),
+};
+
+/** Where what is handed out is published. Ask for its subscribers first: it costs a message for each record. */
+export const deliverChannel = channel("tidemark:deliver");
+
+/** Does a call, and tells of its beginning and its end where somebody wants to hear. A subscriber cannot change what becomes of it. */
+export function traced<Name extends CallName, Result>(
+  name: Name,
+  call: () => Result | Promise<Result>,
+  toMessage: () => DiagnosticsCalls[Name],
+): Result | Promise<Result> {
+  const tracing = calls[name];
+  return tracing.hasSubscribers ? tracing.tracePromise(async () => await call(), toMessage()) : call();
+}
+
+/** Tells of records that are handed out. */
+export function publishDelivery(origin: DiagnosticsOrigin, partition: number, records: readonly LogRecord[]): void {
+  const { consumer, topic } = origin;
+  deliverChannel.publish(Object.freeze({ consumer, topic, partition, records: Object.freeze([...records]) }));
+}
+
+/** Tells of an event what `onEvent` hears of it, and whose it is. */
+export function publishEvent({ consumer, topic }: DiagnosticsOrigin, event: ConsumerEvent): void {
+  const events = channel(`tidemark:${event.type}`);
+  if (events.hasSubscribers) events.publish(Object.freeze({ consumer, topic, ...event }));
+}
