@@ -81,7 +81,7 @@ async function namesOf(kind: Kind, words: readonly string[], program: Command): 
 
 async function topicsOf(context: CommandContext, signal: AbortSignal): Promise<Iterable<string>> {
   const { log: url, defaultFile } = context.settings;
-  if (url === undefined && !existsSync(defaultFile)) return [];
+  if (url === undefined && !existsSync(defaultFile())) return [];
   await using log = await context.openLogThatIsThere();
   const topics = (await log.admin?.listTopics({ signal })) ?? [];
   return topics.flatMap(({ name, internal }) => (internal ? [] : [name]));
@@ -89,7 +89,7 @@ async function topicsOf(context: CommandContext, signal: AbortSignal): Promise<I
 
 async function consumersOf(context: CommandContext, signal: AbortSignal): Promise<Iterable<string>> {
   const { store: url, defaultFile } = context.settings;
-  if (url === undefined && !existsSync(defaultFile)) return [];
+  if (url === undefined && !existsSync(defaultFile())) return [];
   await using store = await context.openStoreThatIsThere();
   const names = new Set<string>();
   for await (const { consumer } of store.list({}, { signal })) names.add(consumer);

@@ -50,7 +50,7 @@ test("what lies on a read-only mount is said to", async () => {
     runIsolated(workspace, user, `${mounted} && "$0" "$@" ${command}`, environmentOf(workspace.folder));
   for (const name of ["a", "new"]) {
     for (const command of [
-      `consume t --until-end --log local:ro/${name}.db`,
+      `topic create u --log local:ro/${name}.db`,
       `consume t -c c1 --until-end --log local:a.db --store sqlite:ro/${name}.db`,
     ]) {
       const { code, stderr } = await run(command);

@@ -61,13 +61,13 @@ export interface DiagnosticsCalls {
   readonly "tidemark:process": ProcessCall;
 }
 
-type EventType = ConsumerEvent["type"];
-
 /** What an event of `onEvent` is as a message: it also says whose it is. */
-export type EventMessage<Type extends EventType = EventType> = DiagnosticsOrigin &
+export type EventMessage<Type extends ConsumerEvent["type"] = ConsumerEvent["type"]> = DiagnosticsOrigin &
   Extract<ConsumerEvent, { readonly type: Type }>;
 
 /** What is published at once, by the name that `subscribe` takes: records that are handed out, and every event of `onEvent`. */
-export type DiagnosticsMessages = { readonly [Type in EventType as `tidemark:${Type}`]: EventMessage<Type> } & {
+export type DiagnosticsMessages = {
+  readonly [Type in ConsumerEvent["type"] as `tidemark:${Type}`]: EventMessage<Type>;
+} & {
   readonly "tidemark:deliver": DeliverMessage;
 };
