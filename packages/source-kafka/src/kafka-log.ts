@@ -21,25 +21,25 @@ import { TopicSettings } from "./topic-settings.ts";
 
 /** How a {@link KafkaLog} is opened. */
 export interface KafkaLogOptions {
-  /** Some of the cluster's brokers as `HOST:PORT`, the port 9092 unless given; the others are learnt from them. */
+  /** Some of the cluster's brokers as `HOST:PORT`, port 9092 if left out. They name the others. */
   readonly brokers: readonly string[];
-  /** The name that the brokers' logs and quotas know this client by. Default `tidemark`. */
+  /** The name of this client in the brokers' logs and quotas. Default `tidemark`. */
   readonly clientId?: string | undefined;
   /** TLS: `true`, or the options of Node's `tls.connect`, for example `{ ca }`. Default: none. */
   readonly tls?: boolean | TlsConnectionOptions | undefined;
   /** Credentials: `{ mechanism: "SCRAM-SHA-256", username, password }`, or a token's. Default: none. */
   readonly sasl?: KafkaSaslOptions | undefined;
   /**
-   * `"read_committed"` (default): records of transactions come once these are committed, in their place, and those of aborted
-   * ones never; the log ends before the first open transaction. `"read_uncommitted"`: all records come at once.
+   * `"read_committed"` (default): records of a transaction are delivered once it is committed, in their place, and those of
+   * aborted ones never; the log ends before the first open transaction. `"read_uncommitted"`: all records are delivered at once.
    */
   readonly isolation?: "read_committed" | "read_uncommitted" | undefined;
   /**
-   * Milliseconds that a call goes on trying, after its first failure and beside its `maxWait`, while brokers are down, silent
-   * or changing leaders, before it rejects. Default 10,000.
+   * Milliseconds for which a call retries after its first failure, while brokers are down, silent or changing leaders, before it
+   * rejects. `maxWait` comes on top. Default 10,000.
    */
   readonly timeout?: number | undefined;
-  /** Milliseconds to connect to one broker, credentials included. Default 5,000. */
+  /** Milliseconds to connect to one broker, authentication included. Default 5,000. */
   readonly connectTimeout?: number | undefined;
 }
 

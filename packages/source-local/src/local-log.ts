@@ -25,11 +25,11 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 
 /** How a {@link LocalLog} is opened. */
 export interface LocalLogOptions {
-  /** The SQLite file. It is made if it is not there, its folder is not; tables of others in it are left alone. */
+  /** The SQLite file. It is created if it is missing, its folder is not. Other tables in it are not touched. */
   readonly file: string;
   /**
-   * `"full"` (default): what was produced survives a loss of power. `"normal"`: it survives the end of the process, but a
-   * loss of power may take the latest batches with it; producing in small batches is several times faster.
+   * `"full"` (default): produced records survive a power cut. `"normal"`: they survive the end of the process, but a power cut
+   * may lose the latest batches; producing in small batches is several times faster.
    */
   readonly synchronous?: "full" | "normal" | undefined;
   /** Milliseconds that a call waits for other processes' locks before it ends with `TIMEOUT`. Default 10,000. */

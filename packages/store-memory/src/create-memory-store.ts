@@ -11,11 +11,11 @@ import { MemoryDriver } from "./memory-driver.ts";
 /** What a memory store is made with. */
 export interface MemoryStoreOptions extends OffsetStoreOptions {
   /**
-   * The store's own clock: milliseconds since the epoch. Decides expiry, so that a test of yours can let time pass
-   * without waiting. Default `Date.now`. A shared backend has its own: give one of the two.
+   * The store's own clock, in milliseconds since the epoch. It decides expiry, so your test can let time pass without
+   * waiting. Default `Date.now`. A shared backend has its own clock: give one of the two.
    */
   readonly clock?: (() => number) | undefined;
-  /** Shares the records with other stores, see {@link createMemoryBackend}. Default: the store's own. */
+  /** Shares the records with other stores, see {@link createMemoryBackend}. Default: a backend of its own. */
   readonly backend?: MemoryBackend | undefined;
 }
 

@@ -23,18 +23,18 @@ import type { StoredDocument } from "./stored-document.ts";
 export interface MongoStoreSettings extends OffsetStoreOptions {
   /** The database. Default: what the `url` names, or `tidemark`. */
   readonly database?: string | undefined;
-  /** The collection; it is made if it is not there, and so are its indexes. Default `offsets`. */
+  /** The collection; it is created if it is missing, with its indexes. Default `offsets`. */
   readonly collection?: string | undefined;
   /**
-   * What a write waits for. Default `{ w: "majority", journal: true }`: it survives a failover. Less is faster, and a
-   * failover may then take back what was acknowledged (`durability` is `async`); `w: 0` is refused.
+   * What a write waits for. Default `{ w: "majority", journal: true }`: it survives a failover. With less, writes are faster, and
+   * a failover may undo what was acknowledged (`durability` is `async`). `w: 0` is refused.
    */
   readonly writeConcern?: WriteConcernSettings | undefined;
 }
 
 /** Opens the store on the caller's own client, which stays as it is and is never closed. */
 export interface MongoStoreClientOptions extends MongoStoreSettings {
-  /** A `MongoClient` of the mongodb package; it connects by itself if it has not. */
+  /** A `MongoClient` of the mongodb package, connected or not. */
   readonly client: MongoClient;
   readonly url?: undefined;
 }

@@ -19,13 +19,13 @@ const MAX_IDLE_TIMEOUT_MS = 2_147_483_647;
 
 /** What every way of opening a PostgreSQL store takes. */
 export interface PostgresStoreSettings extends OffsetStoreOptions {
-  /** The schema that the table is in; it must be there. Default `public`. */
+  /** The schema of the table; it must exist. Default `public`. */
   readonly schema?: string | undefined;
-  /** The table; it is made if it is not there. Default `tidemark_offsets`. */
+  /** The table; it is created if it is missing. Default `tidemark_offsets`. */
   readonly table?: string | undefined;
   /**
-   * Milliseconds after which the server ends a transaction of the store's own (`transact`) in which nothing happens: a process
-   * that is frozen in one keeps others from its rows no longer. Default 10,000.
+   * Milliseconds after which the server ends a transaction of `transact` in which no statement runs, so that a frozen process
+   * does not lock its rows for longer. Default 10,000.
    */
   readonly transactionIdleTimeout?: number | undefined;
 }
@@ -33,13 +33,13 @@ export interface PostgresStoreSettings extends OffsetStoreOptions {
 /** Opens the store on a client of the caller's, which stays as it is and is never closed. */
 export interface PostgresStoreClientOptions extends PostgresStoreSettings {
   /**
-   * A `Pool` of pg, a PGlite, or whatever has `query(text, values)`. It is the store's alone: transactions of the caller's
-   * use others. A `Client` of pg does not come back once its connection has broken; a pool does.
+   * A `Pool` of pg, a PGlite, or anything with `query(text, values)`. Only the store may use it: your transactions need
+   * other connections. A `Client` of pg does not reconnect when its connection breaks; a pool does.
    */
   readonly client: PostgresClient;
   /**
-   * Where `transact` takes connections from, one for each transaction: another `Pool` of pg, what has `reserve()`, or the same
-   * PGlite. Without it there is no `transact`.
+   * Where `transact` takes connections from, one for each transaction: another `Pool` of pg, anything with `reserve()`, or the
+   * same PGlite. Without it, `transact` is `UNSUPPORTED`.
    */
   readonly pool?: PostgresPool | undefined;
   readonly url?: undefined;

@@ -28,11 +28,11 @@ export interface RedisStoreOptions extends OffsetStoreOptions {
    * `?sentinel=NAME` (the host is a Sentinel then), more nodes as `&nodes=HOST:PORT,...`. The store opens and closes it.
    */
   readonly url?: string | undefined;
-  /** What every key of the store begins with, before `tidemark:`; no braces. A `keyPrefix` of the client is not used. Default `""`. */
+  /** The beginning of every key of the store, before `tidemark:`; no braces. A `keyPrefix` of the client is not used. Default `""`. */
   readonly keyPrefix?: string | undefined;
   /**
-   * Has every write wait for replicas, or for the append-only file. Too few: the entries fail, retryable, saying that they
-   * are written but not acknowledged. Commands of others on the same connection wait meanwhile. Default: no waiting.
+   * Makes every write wait for replicas, or for the append-only file. If too few answer, the entries fail with a retryable error
+   * that says that they are written but not acknowledged. Other commands on the same connection wait meanwhile. Default: no waiting.
    */
   readonly acknowledge?: RedisAcknowledgement | undefined;
 }

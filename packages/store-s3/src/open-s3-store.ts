@@ -17,11 +17,11 @@ import { S3Objects } from "./s3-objects.ts";
 export interface S3StoreOptions extends OffsetStoreOptions {
   /** The bucket. It must exist. */
   readonly bucket: string;
-  /** What the keys of all objects begin with, without a slash at the end, for example `"tidemark"`. Default: nothing. */
+  /** The beginning of the keys of all objects, without a slash at the end, for example `"tidemark"`. Default: none. */
   readonly prefix?: string | undefined;
   /** Your own client, which is neither changed nor closed. Without it the store makes one from the options below. */
   readonly client?: S3Client | undefined;
-  /** Where the server is, for example `"http://127.0.0.1:9000"`. Default: Amazon's, or what the environment says. */
+  /** The address of the server, for example `"http://127.0.0.1:9000"`. Default: Amazon's, or what the environment says. */
   readonly endpoint?: string | undefined;
   /** The bucket's region. Default: what the environment or profile says, and with `endpoint` `"us-east-1"`. */
   readonly region?: string | undefined;

@@ -15,14 +15,14 @@ import type { SqliteTransaction } from "./sqlite-transaction.ts";
 /** What a SQLite store is opened with. */
 export interface SqliteStoreOptions extends OffsetStoreOptions {
   /**
-   * The database file. It is made if it is not there; its folder is not, since a mistyped path would then look like an
-   * empty store. A file with other tables will do: the store keeps to its own, `tidemark_offsets` and `tidemark_members`,
-   * and switches the file to the write-ahead log. `":memory:"`: no file, gone with the store.
+   * The database file. It is created if it is missing; its folder is not, because a mistyped path would then look like an
+   * empty store. The file may have other tables: the store uses only its own, `tidemark_offsets` and `tidemark_members`,
+   * and switches the file to the write-ahead log. `":memory:"`: no file; the positions end with the store.
    */
   readonly file: string;
   /**
-   * What an acknowledged write survives: `"full"` a power cut, at the price of one `fsync` each; `"normal"` the end of
-   * the process, however it ends, while a power cut may take back the last writes (records repeat, none is skipped).
+   * What an acknowledged write survives. `"full"`: a power cut; each write costs one `fsync`. `"normal"`: the end of
+   * the process, however it ends, but a power cut may undo the last writes (records are redelivered, none is skipped).
    * Default `"full"`.
    */
   readonly synchronous?: "full" | "normal" | undefined;
