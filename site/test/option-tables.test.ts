@@ -38,4 +38,12 @@ describe("the page of options", () => {
     const blocks = [...readFileSync(PAGE, "utf8").matchAll(/^<!-- (?<name>\w+) -->$/gm)];
     expect(blocks.map(({ groups }) => groups?.["name"])).toEqual(Object.keys(TABLES));
   });
+
+  it("says of every option what it does", () => {
+    const silent = tables
+      .join("\n")
+      .split("\n")
+      .filter((row) => row.endsWith("|  |"));
+    expect(silent).toEqual([]);
+  });
 });

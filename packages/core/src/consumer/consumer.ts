@@ -23,7 +23,7 @@ export type StartPosition =
   | { readonly fromBeginning: number }
   | { readonly fromEnd: number };
 
-/** What is worth telling of a consumer's work. */
+/** What a consumer reports to `onEvent`. */
 export type ConsumerEvent =
   | OffsetSessionEvent
   /** A stored position is used; `start` was not asked. */
@@ -66,31 +66,31 @@ export type ConsumerEvent =
 
 /** How a consumer is created. Every option is checked before anything is read. */
 export interface ConsumerOptions<Transaction = never> {
-  /** Where the records are. The consumer does not close it. */
+  /** The log that is read. The consumer does not close it. */
   readonly source: LogSource;
-  /** The one topic that is read. */
+  /** The topic that is read. */
   readonly topic: string;
-  /** Where positions are kept; goes with `consumer`. Without it nothing is kept. */
+  /** Where positions are stored; needs `consumer`. Without it nothing is stored. */
   readonly store?: OffsetStore<Transaction> | undefined;
   /** The durable name that the positions belong to. */
   readonly consumer?: string | undefined;
-  /** Default: all of the topic's, looked up again every `partitionRefreshInterval`. */
+  /** Which partitions are read. Default: all, also those that are added later. */
   readonly partitions?: readonly number[] | undefined;
-  /** Used only while no position is stored. Default: what `resetPolicy` is. */
+  /** Where to begin while no position is stored. Default: like `resetPolicy`. */
   readonly start?: StartPosition | undefined;
-  /** A policy, its name, or a module specifier. Default `earliest`. */
+  /** Decides where to go on when the log no longer has the position: a policy, its name, or a module specifier. Default `earliest`. */
   readonly resetPolicy?: OffsetResetPolicy | string | undefined;
-  /** Default `auto` with a consumer name, else `none`. */
+  /** Who commits: the consumer, you, or nobody. Default `auto` with a consumer name, otherwise `none`. */
   readonly strategy?: CommitStrategy | undefined;
   /** Milliseconds from a commit to its flush; 0: each next record waits until the previous position is durable. Default 3,000. */
   readonly flushInterval?: number | undefined;
-  /** Milliseconds that a position lives unless renewed. Omitted: what is stored, for a new one the topic's `consumerTtl`. `null`: for ever. */
+  /** Milliseconds after which a position expires unless renewed. Omitted: what is stored, for a new one the topic's `consumerTtl`. `null`: never. */
   readonly ttl?: number | null | undefined;
   /** A human-readable name of this consumer's session. Default `hostname:pid`. */
   readonly owner?: string | undefined;
-  /** Default: the smaller of 30,000 ms and a third of the TTL. */
+  /** Milliseconds after which an idle consumer checks its claims, and renews those with a TTL. Default: the smaller of 30,000 and a third of the TTL. */
   readonly renewInterval?: number | undefined;
-  /** Milliseconds that consumption goes on while positions cannot be written. Default 60,000. */
+  /** Milliseconds for which reading continues while positions cannot be written. Default 60,000. */
   readonly maxUnflushedAge?: number | undefined;
   /**
    * What becomes of partitions that another process of the same name holds: `balanced` divides them among all that run,
@@ -98,7 +98,7 @@ export interface ConsumerOptions<Transaction = never> {
    * with `partitions`.
    */
   readonly sharing?: SharingMode | undefined;
-  /** As in `OffsetSessionOptions`: milliseconds without a heartbeat after which others take over. Default 10,000; S3 60,000. */
+  /** Milliseconds without a heartbeat after which others take over. Default 10,000; S3 60,000. */
   readonly lease?: number | undefined;
   /** A name that this process alone has at a time, a StatefulSet's pod for example: a new one of that name takes over at once. */
   readonly instance?: string | undefined;
@@ -122,7 +122,7 @@ export interface ConsumerOptions<Transaction = never> {
   readonly partitionRefreshInterval?: number | undefined;
   /** Ends the loop when every partition is read up to the end that it had when the loop began. Default false. */
   readonly untilEnd?: boolean | undefined;
-  /** Hears of resets, of what failed and is tried again, and of lost claims. */
+  /** Is called with resets, failures that are retried, and lost claims. */
   readonly onEvent?: ((event: ConsumerEvent) => void) | undefined;
   /** Ends the consumer: what waits rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined;
@@ -143,11 +143,11 @@ export interface RecordBatch {
 export interface BatchesOptions {
   /** The most records in a batch. Default 500. */
   readonly maxRecords?: number | undefined;
-  /** Milliseconds that a batch of fewer records waits for more. Default 0: what is there is handed out. */
+  /** Milliseconds that a batch of fewer records waits for more. Default 0: it does not wait. */
   readonly linger?: number | undefined;
 }
 
-/** What a {@link RecordHandler} is told beside the record. */
+/** What a {@link RecordHandler} gets beside the record. */
 export interface RecordHandlerContext {
   /** Aborts with the consumer's own signal: nothing of what is under way is committed then. */
   readonly signal: AbortSignal;

@@ -20,7 +20,7 @@ export interface OffsetStoreWarningEvent {
   readonly message: string;
 }
 
-/** What is worth telling of a store's work, beside its answers. */
+/** What a store reports to `onEvent`. */
 export type OffsetStoreEvent = OffsetStoreRetryEvent | OffsetStoreWarningEvent;
 
 /** What every store takes. */
@@ -29,7 +29,7 @@ export interface OffsetStoreOptions {
   readonly namespace?: string | undefined;
   /** Milliseconds after which a call ends with `TIMEOUT`, a whole number. Default 10,000. */
   readonly timeout?: number | undefined;
-  /** Hears what is worth telling. Without it a warning goes to `process.emitWarning`. */
+  /** Is called for retries and warnings. Without it, a warning goes to `process.emitWarning`. */
   readonly onEvent?: ((event: OffsetStoreEvent) => void) | undefined;
 }
 

@@ -10,7 +10,7 @@ export interface RecordPosition {
   readonly offset: bigint;
 }
 
-/** What is worth telling of a session's work. */
+/** What a session reports to `onEvent`. */
 export type OffsetSessionEvent =
   | { readonly type: "flush-failed"; readonly keys: readonly OffsetKey[]; readonly error: OffsetStoreError }
   | { readonly type: "behind"; readonly key: OffsetKey; readonly sent: bigint; readonly record: OffsetRecord }
@@ -51,17 +51,17 @@ export type RevokedReason = "rebalanced" | FencedReason;
 
 /** How a session is opened. */
 export interface OffsetSessionOptions<Transaction = never> {
-  /** Where positions are kept. The session does not close it. */
+  /** Where positions are stored. The session does not close it. */
   readonly store: OffsetStore<Transaction>;
   /** The durable name that the positions belong to. */
   readonly consumer: string;
-  /** The one topic that the positions are in. */
+  /** The topic that the positions are in. */
   readonly topic: string;
   /** What is claimed at first, or with `balanced` all that the sessions share: one at least, none twice. */
   readonly partitions: readonly number[];
   /** Milliseconds from a commit to its flush; 0 flushes at once. Default 3,000. */
   readonly flushInterval?: number | undefined;
-  /** Milliseconds that a position lives unless renewed. Omitted: keeps what is stored. `null`: for ever. */
+  /** Milliseconds after which a position expires unless renewed. Omitted: keeps what is stored. `null`: never. */
   readonly ttl?: number | null | undefined;
   /** A human-readable name of this session. Default `hostname:pid`. */
   readonly owner?: string | undefined;
@@ -84,14 +84,14 @@ export interface OffsetSessionOptions<Transaction = never> {
   /** Milliseconds that partitions which go to another member wait for what is in hand. Default 60,000. */
   readonly revokeTimeout?: number | undefined;
   /**
-   * Hears that partitions are held from now on: begin to read them at `session.position(partition)`. Awaited; what it throws
+   * Is called when partitions are held: begin to read them at `session.position(partition)`. It is awaited; what it throws
    * releases them. Do not await `session.claim()` in it, which waits for the same look. Needed with `balanced`.
    */
   readonly onAssigned?:
     | ((partitions: readonly number[], context: AssignedContext<Transaction>) => void | Promise<void>)
     | undefined;
   /**
-   * Hears that partitions go to another member: stop reading them, and resolve when what is in hand is done; then they are
+   * Is called when partitions go to another member: stop reading them, and resolve when what is in hand is done; then they are
    * flushed and released. With another reason than `rebalanced` they are lost already.
    */
   readonly onRevoked?:
@@ -99,7 +99,7 @@ export interface OffsetSessionOptions<Transaction = never> {
     | undefined;
   /** With `takeover`: whether the first refused partition stops the session, or is dropped alone. Default `stop`. */
   readonly onFenced?: "stop" | "continue" | undefined;
-  /** Hears of what could not be written, of lost claims, and of recovery. Without it what needs somebody to act is a process warning. */
+  /** Is called with what could not be written, lost claims, and recovery. Without it, what needs your attention is a process warning. */
   readonly onEvent?: ((event: OffsetSessionEvent) => void) | undefined;
   /** Ends opening. */
   readonly signal?: AbortSignal | undefined;
