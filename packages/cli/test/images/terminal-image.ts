@@ -13,6 +13,7 @@ const PLAIN = "#e6edf3";
 /** What `ESC [ n m` chooses, of what the command writes. */
 const COLOURS: Readonly<Record<string, string>> = { "31": "#ff7b72", "33": "#e3b341", "39": PLAIN, "0": PLAIN };
 const PROMPT = "#4fb3bf";
+const STYLE = new RegExp(String.raw`\x1b\[(\d*)m`);
 
 /** A command, and all that the terminal got of it. */
 export interface Shown {
@@ -49,7 +50,7 @@ function* segmentsOf(output: string): Iterable<readonly Segment[]> {
   let isBold = false;
   for (const line of output.split("\n")) {
     const segments: Segment[] = [];
-    for (const [index, part] of line.split(/\u001b\[(\d*)m/).entries()) {
+    for (const [index, part] of line.split(STYLE).entries()) {
       if (index % 2 === 0) {
         if (part !== "") segments.push({ text: part, colour, isBold });
         continue;
