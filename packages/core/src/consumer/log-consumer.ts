@@ -138,7 +138,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction>, SharingL
       this.#tracked.closed.abort();
       this.#loop?.reading.end();
       this.#tracked.session?.stopClaiming();
-      if (this.#processing !== undefined) void this.#releaseWhenQuiet();
+      if (this.#isProcessing) void this.#releaseWhenQuiet();
       await this.#processing?.catch(() => undefined);
       await this.#tracked.session?.close();
     })();
