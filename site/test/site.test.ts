@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Browser, BrowserContextOptions } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { listPages } from "../src/pages.ts";
 import { rootFolder, sitePath } from "../src/repository.ts";
 import { describeWithBrowser } from "@tidemark/test-support/browser";
 import { brokenLinks, crawl } from "./crawl.ts";
@@ -52,6 +53,43 @@ await describeWithBrowser("the site", (launch) => {
     const home = readFileSync(join(folder, "index.html"), "utf8").replaceAll(/<[^>]*>/g, "");
     expect(home).toContain("npm install @tidemark/core");
     expect(home).not.toContain("pnpm");
+  });
+
+  it("shows every table of the guide whole on a screen 1,400 pixels wide", { timeout: 120_000 }, async () => {
+    const context = await browser.newContext({ viewport: { width: 1_400, height: 900 } });
+    const page = await context.newPage();
+    const cut: string[] = [];
+    const names = listPages().map(({ page: name }) => name.replace(/^index$/, ""));
+    for (const name of names.filter((guide) => !/^(?:decisions|changes)\//.test(guide))) {
+      await page.goto(site.url + name, { waitUntil: "domcontentloaded" });
+      const tables = await page
+        .locator("main table")
+        .evaluateAll((found) =>
+          found
+            .filter((table) => table.scrollWidth > table.clientWidth + 1)
+            .map((table) => table.textContent.slice(0, 80)),
+        );
+      cut.push(...tables.map((text) => `${name}: ${text}`));
+    }
+    expect(cut).toEqual([]);
+    await context.close();
+  });
+
+  it("answers each reader's first question by one link from the home page", async () => {
+    const context = await browser.newContext(PHONE);
+    const page = await context.newPage();
+    const questions = [
+      ["Why not Kafka's own commits?", "offsets.retention.minutes"],
+      ["How does each record count exactly once?", "your results and the position are written in one transaction"],
+      ["Replicas, SIGTERM, Kubernetes, memory, poison records?", "terminationGracePeriodSeconds"],
+      ["What do I have to write?", "createOffsetStore(mapDriver)"],
+    ] as const;
+    for (const [question, answer] of questions) {
+      await page.goto(site.url);
+      await page.getByRole("row", { name: question }).getByRole("link").first().tap();
+      await page.locator("main").getByText(answer).first().waitFor();
+    }
+    await context.close();
   });
 
   it("leads from page to page by touch", async () => {
