@@ -42,7 +42,7 @@ function callsOf<Name extends keyof DiagnosticsCalls>(
   return { steps, ended };
 }
 
-test("a claim, a fetch and a flush are calls that begin and end, with what came of them", async () => {
+test("a claim, a fetch and a flush are calls that begin and end, with what came of them (contract 5.28)", async () => {
   const claims = callsOf("tidemark:claim");
   const fetches = callsOf("tidemark:fetch");
   const flushes = callsOf("tidemark:flush");
@@ -66,7 +66,7 @@ test("a claim, a fetch and a flush are calls that begin and end, with what came 
   );
 });
 
-test("a call that fails says why, and what it failed with is heard as ever", async () => {
+test("a call that fails says why, and what it failed with is heard as ever (contract 5.28)", async () => {
   const flushes = callsOf("tidemark:flush");
   const failures = messagesOf("tidemark:flush-failed");
   const faulty = createFaultyStore();
@@ -81,7 +81,7 @@ test("a call that fails says why, and what it failed with is heard as ever", asy
   expect(failures).toMatchObject([{ type: "flush-failed", consumer: "c1", topic: "orders", keys: [key] }]);
 });
 
-test("records are told as they are handed out: one by one, as a batch, and to handlers", async () => {
+test("records are told as they are handed out: one by one, as a batch, and to handlers (contract 5.28)", async () => {
   const delivered = messagesOf("tidemark:deliver");
   const told = (): string[] =>
     delivered
@@ -114,7 +114,7 @@ test("records are told as they are handed out: one by one, as a batch, and to ha
   ]);
 });
 
-test("a call's context is the subscriber's: what is done within it belongs to it", async () => {
+test("a call's context is the subscriber's: what is done within it belongs to it (contract 5.28)", async () => {
   const storage = new AsyncLocalStorage<string>();
   const channel = tracingChannel<string, object>("tidemark:process");
   channel.start.bindStore(
@@ -131,7 +131,7 @@ test("a call's context is the subscriber's: what is done within it belongs to it
   expect(seen).toEqual(["record 0", "record 1"]);
 });
 
-test("a reset and what sharing does are told with whose they are", async () => {
+test("a reset and what sharing does are told with whose they are (contract 5.28)", async () => {
   const resets = messagesOf("tidemark:reset");
   const started = messagesOf("tidemark:started");
   const assigned = messagesOf("tidemark:assigned");
@@ -154,7 +154,7 @@ test("a reset and what sharing does are told with whose they are", async () => {
   await Promise.all([first.close(), second.close(), third.close(), taking]);
 });
 
-test("nobody can change a message", async () => {
+test("nobody can change a message (contract 5.28)", async () => {
   const delivered = messagesOf("tidemark:deliver");
   const started = messagesOf("tidemark:started");
   const flushes = callsOf("tidemark:flush");
@@ -167,7 +167,7 @@ test("nobody can change a message", async () => {
   expect(frozen.map((value) => value !== undefined && Object.isFrozen(value))).toEqual([true, true, true, true]);
 });
 
-test("what a subscriber throws is an uncaught exception, and changes nothing", async () => {
+test("what a subscriber throws is an uncaught exception, and changes nothing (contract 5.28)", async () => {
   const thrown: unknown[] = [];
   const others = process.listeners("uncaughtException");
   process.removeAllListeners("uncaughtException");
