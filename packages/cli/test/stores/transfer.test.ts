@@ -104,7 +104,13 @@ const positions = [
 ];
 const lines = (documents: readonly unknown[]): string =>
   documents.map((document) => `${JSON.stringify(document)}\n`).join("");
-const sorted = (text: string): string[] => text.trimEnd().split("\n").sort();
+// What JSON need not escape, U+2028 for one, is escaped for whoever looks at it: it is the same when it is read.
+const sorted = (text: string): string[] =>
+  text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.stringify(JSON.parse(line)))
+    .sort();
 
 const pairs = ends.flatMap((source, index) => ends.slice(index + 1).map((target) => ({ source, target })));
 
