@@ -18,7 +18,7 @@ export interface CommitOptions<Transaction> extends CallOptions {
   readonly transaction?: Transaction | undefined;
 }
 
-/** One claim: a session's word that from now on it alone commits the key. */
+/** One claim: from now on this session alone commits the key. */
 export interface ClaimEntry {
   readonly key: OffsetKey;
   /** The session's random token. The same token again is the same claim. */
@@ -42,9 +42,9 @@ export interface CommitEntry {
   readonly key: OffsetKey;
   readonly token: string;
   /**
-   * The claim's epoch, as `claimed` and the `committed` of a rewind told it: the commit holds only while it is the stored
-   * one. A session always gives it: a write of before a rewind that arrives late is then fenced (contract 3.2e). Omitted: the
-   * token alone decides.
+   * The claim's epoch, from the answer `claimed`, or `committed` of a rewind: the commit is accepted only while it is the stored
+   * one. A session always gives it, so a write from before a rewind that arrives late is fenced (contract 3.2e). Omitted: only the
+   * token is compared.
    */
   readonly epoch?: number | undefined;
   /** The offset of the next record to read. Omitted: the entry only renews the record's expiry, or releases the claim. */
@@ -59,11 +59,11 @@ export interface CommitEntry {
   readonly resetFrom?: { readonly nextOffset?: bigint | undefined; readonly reason: string } | undefined;
   /** As in {@link ClaimEntry}. */
   readonly ttl?: number | null | undefined;
-  /** Lets the position go back, and gives the claim a new epoch, which the answer tells (contract 3.2b). */
+  /** Lets the position go back, and gives the claim a new epoch, which is in the answer (contract 3.2b). */
   readonly rewind?: boolean | undefined;
   /** Ends the claim in the same write: nobody holds it afterwards (contract 3.2f). */
   readonly release?: boolean | undefined;
-  /** Lets the commit write the record anew under its token and epoch if there is none (contract 3.11). */
+  /** Lets the commit create the record again, under its token and epoch, if there is none (contract 3.11). */
   readonly recreate?: boolean | undefined;
   /** The owner to write with `recreate`; otherwise ignored. */
   readonly owner?: string | undefined;
@@ -120,7 +120,7 @@ export interface ClaimedOutcome {
   readonly record: OffsetRecord | undefined;
 }
 
-/** Somebody else holds the key and counts as living; nothing was written. With `ifIdleFor`. */
+/** Another session holds the key and counts as living; nothing was written. With `ifIdleFor`. */
 export interface HeldOutcome {
   readonly status: "held";
   readonly record: OffsetRecord;
@@ -147,7 +147,7 @@ export interface BehindOutcome {
   readonly record: OffsetRecord;
 }
 
-/** The claim does not hold; nothing was written. */
+/** The claim is no longer valid; nothing was written. */
 export interface FencedOutcome {
   readonly status: "fenced";
   readonly reason: FencedReason;
@@ -221,9 +221,9 @@ export interface StoreCapabilities {
     /** The step of the store's clock in milliseconds. */
     readonly granularityMs: number;
   };
-  /** Milliseconds of a session's lease unless it chooses its own, where heartbeats are dear. Omitted: 10,000. */
+  /** The default lease of a session in milliseconds, for stores where heartbeats are expensive. Omitted: 10,000. */
   readonly leaseMs?: number;
-  /** The most entries that the backend takes in one request; larger batches are cut by the store. */
+  /** The most entries in one request to the backend; the store splits larger batches. */
   readonly maxBatch: number;
 }
 
@@ -246,26 +246,26 @@ export interface OffsetStore<Transaction = never> extends AsyncDisposable {
   commit(entries: readonly CommitEntry[], options?: CommitOptions<Transaction>): Promise<CommitOutcome[]>;
   /**
    * Runs `body` in a transaction that the store begins itself, writes the position in it last, and commits both. Resolves when
-   * both are stored. What `body` throws rolls back and rejects as it is; a refusal is a `CONFLICT`. Where the backend has it give
-   * way to another transaction, `body` runs again. It is waited for however long it takes, and a `signal` ends the call after
-   * it. Absent where the store has no transactions of its own.
+   * both are stored. If `body` throws, the transaction is rolled back, and the call rejects with that error; a refusal is a
+   * `CONFLICT`. If the backend aborts the transaction for another one, `body` runs again. The call waits for `body` however long it
+   * takes; a `signal` ends the call after it. Absent if the store has no transactions.
    */
   transact?(entry: TransactEntry, body: TransactionBody<Transaction>, options?: CallOptions): Promise<CommittedOutcome>;
   /** Reads records. */
   fetch(keys: readonly OffsetKey[], options?: CallOptions): Promise<FetchOutcome[]>;
   /** Streams records, unordered. What cannot be read is named in an `OffsetStoreError` after the rest. */
   list(filter?: OffsetFilter, options?: CallOptions): AsyncIterable<OffsetRecord>;
-  /** Moves positions unconditionally and fences whoever runs. */
+  /** Moves positions unconditionally and fences the running session. */
   reset(entries: readonly ResetEntry[], options?: CallOptions): Promise<ResetOutcome[]>;
   /** Changes how long records live. */
   expire(entries: readonly ExpireEntry[], options?: CallOptions): Promise<ExpireOutcome[]>;
-  /** Removes records and tells the keys of those removed. */
+  /** Removes records and returns the keys of those removed. */
   delete(selector: DeleteSelector, options?: CallOptions): Promise<OffsetKey[]>;
   /** Writes that a member lives, whatever was there (contract 8.1). */
   heartbeat(entry: MemberEntry, options?: CallOptions): Promise<void>;
   /** Removes a member's record. */
   leave(key: MemberKey, options?: CallOptions): Promise<void>;
-  /** Streams members, unordered: those that were heard of within ten leases. What cannot be read is left out. */
+  /** Streams members, unordered: those with a heartbeat within ten leases. What cannot be read is left out. */
   members(filter?: MemberFilter, options?: CallOptions): AsyncIterable<MemberRecord>;
   /** Gives what the first member said of the topic; if this is the first, what it says itself (contract 8.4). */
   group(entry: GroupEntry, options?: CallOptions): Promise<GroupRecord>;

@@ -8,7 +8,7 @@ export interface StoreUrlOptions {
   readonly namespace?: string | undefined;
   /** Milliseconds that any call may take. Default 10,000. */
   readonly timeout?: number | undefined;
-  /** Hears of retries and warnings. Without it a warning goes to `process.emitWarning`. */
+  /** Is called for retries and warnings. Without it, a warning goes to `process.emitWarning`. */
   readonly onEvent?: ((event: OffsetStoreEvent) => void) | undefined;
 }
 
@@ -24,15 +24,15 @@ export interface StoreUrlOpener {
   /** Opens the store; a URL that makes no sense is a `TypeError`. The store owns what it opened. */
   open(url: string, options?: StoreUrlOptions): Promise<OffsetStore>;
   /**
-   * Tells whether there is anything at the URL yet, where opening it would make it: a command that only reads then does not, so that
-   * a mistyped name does not look like an empty store. Absent: opening makes nothing.
+   * Whether the store at the URL exists already, if opening would create it: a command that only reads then does not, so that
+   * a mistyped name does not look like an empty store. Absent: opening creates nothing.
    */
   exists?(url: string): Promise<boolean>;
 }
 
 /** What a log is opened with when it is named by a URL. */
 export interface LogUrlOptions {
-  /** What does not fit into a URL, by the names that the log's package tells; others are a `TypeError`. */
+  /** What does not fit into a URL, by the names that the log's package documents; others are a `TypeError`. */
   readonly settings?: Readonly<Record<string, unknown>> | undefined;
   /** The folder of relative paths in the settings. Default: the working directory. */
   readonly folder?: string | undefined;
@@ -46,6 +46,6 @@ export interface LogUrlOpener {
   readonly usage: string;
   /** Opens the log; a URL that makes no sense is a `TypeError`. The source owns what it opened. */
   open(url: string, options?: LogUrlOptions): Promise<LogSource>;
-  /** As {@link StoreUrlOpener.exists}: tells whether there is anything at the URL yet. Absent: opening makes nothing. */
+  /** As {@link StoreUrlOpener.exists}: whether the log at the URL exists already. Absent: opening creates nothing. */
   exists?(url: string): Promise<boolean>;
 }

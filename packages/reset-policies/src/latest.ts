@@ -5,7 +5,7 @@ const policy: OffsetResetPolicy = Object.freeze({
   timestamp: () => LATEST_TIMESTAMP,
 });
 
-/** Goes on after the log's last record: what is there now is skipped, what comes is read. */
+/** Goes on at the log's end: existing records are skipped, new ones are read. */
 export function latest(): OffsetResetPolicy {
   return policy;
 }

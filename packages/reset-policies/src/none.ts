@@ -4,7 +4,7 @@ const policy: OffsetResetPolicy = Object.freeze({ name: "none", timestamp: refus
 
 /**
  * Never chooses: the consumer rejects with an `OffsetOutOfRangeError` that carries the offset asked for and the log's
- * bounds, and a human decides. Where no position is stored it has no start to give either: give `start` with it.
+ * bounds, and a person decides. It gives no position to start at either: set `start` too.
  */
 export function none(): OffsetResetPolicy {
   return policy;

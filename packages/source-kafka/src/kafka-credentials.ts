@@ -1,9 +1,9 @@
-/** A credential, or what is asked for it each time a connection is made: passwords and tokens change while a process runs. */
+/** A credential, or a function that is called for each connection: passwords and tokens change while a process runs. */
 export type KafkaCredential = string | (() => string | Promise<string>);
 
 /** Credentials by name and password. */
 export interface KafkaPasswordOptions {
-  /** `"PLAIN"` sends the password as it is: use it with TLS. */
+  /** `"PLAIN"` sends the password unencrypted: use it with TLS. */
   readonly mechanism: "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512";
   readonly username: KafkaCredential;
   readonly password: KafkaCredential;
@@ -20,5 +20,5 @@ export interface KafkaTokenOptions {
     | (() => Record<string, string> | Promise<Record<string, string>>);
 }
 
-/** How a Kafka log proves who it is (SASL). The client gets it as it is. */
+/** How a Kafka log authenticates (SASL). */
 export type KafkaSaslOptions = KafkaPasswordOptions | KafkaTokenOptions;

@@ -46,15 +46,15 @@ export interface KafkaLogOptions {
 /** The topics of an Apache Kafka cluster. */
 export interface KafkaLog extends LogSource {
   /**
-   * Makes, shows, changes and removes topics. What is not said of a topic that is made is as the brokers are set. A
-   * `consumerTtl` is kept in the compacted topic `__tidemark_topic_settings`, which is made when the first one is set. What
-   * this client's ACLs do not let it see of a topic's settings is left out of descriptions.
+   * Creates, describes, changes and deletes topics. Settings that you leave out are decided by the brokers. A
+   * `consumerTtl` is stored in the compacted topic `__tidemark_topic_settings`, which is created with the first one. Settings
+   * that this client's ACLs do not let it see are left out of descriptions.
    */
   readonly admin: LogAdmin;
   /**
-   * Writes records, acknowledged by all replicas in sync, and once, whatever happens meanwhile: as one batch, all or none,
-   * where the topic takes it, else as several, one after the other. If it rejects with `UNAVAILABLE` or `TIMEOUT`, or was
-   * aborted, a batch may have been written all the same; of several the message says how many records were written for sure.
+   * Writes records once, acknowledged by all replicas in sync: as one batch, all or none, if the topic accepts it, otherwise as
+   * several, one after the other. If it rejects with `UNAVAILABLE` or `TIMEOUT`, or is aborted, a batch may have been written
+   * nevertheless; of several, the message says how many records were surely written.
    */
   readonly producer: LogProducer;
   /**
@@ -65,7 +65,7 @@ export interface KafkaLog extends LogSource {
 }
 
 /**
- * Opens the topics of a Kafka cluster (1.0 or later, or what speaks as much of its protocol). Rejects with a `LogSourceError` if no broker can be spoken to:
+ * Opens a Kafka cluster (1.0 or later, or a compatible service) as a log. Rejects with a `LogSourceError` if no broker can be reached:
  * `UNAVAILABLE`, `TIMEOUT`, `PERMISSION_DENIED` for wrong credentials, `UNSUPPORTED` for brokers that are too old.
  */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> {

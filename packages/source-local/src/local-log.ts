@@ -38,7 +38,7 @@ export interface LocalLogOptions {
 
 /** A durable log in one SQLite file, for any number of processes at once. */
 export interface LocalLog extends LogSource {
-  /** Makes, shows, changes and removes topics. A deleted topic is gone at once; its records are removed before it resolves. */
+  /** Creates, describes, changes and deletes topics. A deleted topic is gone at once; its records are removed before the call resolves. */
   readonly admin: LogAdmin;
   /** Writes records. */
   readonly producer: LogProducer;
@@ -48,8 +48,8 @@ export interface LocalLog extends LogSource {
    */
   deleteRecords(topic: string, partition: number, beforeOffset: bigint, options?: CallOptions): Promise<bigint>;
   /**
-   * Removes now whatever the topics' retention no longer keeps. Not needed for correct answers: what is too old cannot be
-   * read in any case, and goes when its partition is next written or read.
+   * Removes everything that is too old for the topics' retention. Not needed for correct answers: what is too old cannot be
+   * read in any case, and is removed when its partition is next written or read.
    */
   applyRetention(options?: CallOptions): Promise<void>;
 }

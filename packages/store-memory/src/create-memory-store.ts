@@ -20,8 +20,8 @@ export interface MemoryStoreOptions extends OffsetStoreOptions {
 }
 
 /**
- * Makes a store that keeps the whole contract in the memory of this process: for tests, and for what need not survive a
- * restart.
+ * Creates a store in the memory of this process, with the whole contract: for tests, and for positions that need not survive
+ * a restart.
  *
  * @throws `TypeError` or `RangeError` if an option makes no sense.
  */

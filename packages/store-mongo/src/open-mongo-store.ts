@@ -32,29 +32,29 @@ export interface MongoStoreSettings extends OffsetStoreOptions {
   readonly writeConcern?: WriteConcernSettings | undefined;
 }
 
-/** Opens the store on the caller's own client, which stays as it is and is never closed. */
+/** Opens the store on your own client, which is neither changed nor closed. */
 export interface MongoStoreClientOptions extends MongoStoreSettings {
   /** A `MongoClient` of the mongodb package, connected or not. */
   readonly client: MongoClient;
   readonly url?: undefined;
 }
 
-/** Opens the store on a client of its own, which it closes. */
+/** Opens the store on its own client, which it closes. */
 export interface MongoStoreUrlOptions extends MongoStoreSettings {
   /** Instead of a client: a connection string, `mongodb://` or `mongodb+srv://`. The store opens and closes the client. */
   readonly url: string;
   readonly client?: undefined;
 }
 
-/** What a MongoDB store is opened with: the caller's `client`, or a `url`. */
+/** What a MongoDB store is opened with: your `client`, or a `url`. */
 export type MongoStoreOptions = MongoStoreClientOptions | MongoStoreUrlOptions;
 
 /**
  * Opens a store in a MongoDB collection. Any number of stores in any number of processes may have the same one open.
  *
  * Rejects with `TypeError` or `RangeError` if an option makes no sense, and otherwise with an `OffsetStoreError`:
- * `UNAVAILABLE` or `TIMEOUT` (no server that takes writes answers), `PERMISSION_DENIED`, or `UNSUPPORTED` (the server
- * lacks what the store needs, or the collection has a collation or an index that is in the way).
+ * `UNAVAILABLE` or `TIMEOUT` (no writable server answers), `PERMISSION_DENIED`, or `UNSUPPORTED` (the server
+ * lacks what the store needs, or the collection has a collation or a conflicting index).
  */
 export async function openMongoStore(options: MongoStoreOptions): Promise<OffsetStore<ClientSession>> {
   validateOptionNames(options, ["client", "url", "database", "collection", "writeConcern"]);

@@ -1,6 +1,6 @@
 /** What a command is sent with: the options of `redis` that the store uses. */
 export interface RedisCommandOptions {
-  /** Takes the command out of the client's queue. What is sent already is answered to nobody. */
+  /** Takes the command out of the client's queue. The answer to a command that was sent already is ignored. */
   readonly abortSignal?: AbortSignal;
   /** None: texts as strings and numbers as numbers, whatever the caller's client does for its own commands. */
   readonly typeMapping?: object;
