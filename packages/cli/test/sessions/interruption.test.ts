@@ -12,7 +12,8 @@ async function storedOffset({ out }: Workspace, consumer: string): Promise<numbe
   return Number(positions.find((position) => position.consumer === consumer)?.nextOffset ?? -1);
 }
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
+// SIGHUP: the terminal was closed.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   test(`${signal} stores the position of what was printed, and exits with 0`, async () => {
     await using workspace = await createWorkspace();
     await workspace.out("topic create t");

@@ -159,3 +159,35 @@ test("a password that a store or its client repeats is left out, with the stack 
   expect(finished.stderr).toContain("    at ");
   expect(finished.stderr).not.toContain("hunter2");
 });
+
+test("the log has its own time for each topic: many that are slow one by one all show their lag, and one that hangs is told", async () => {
+  await using workspace = await createWorkspace();
+  await install(
+    workspace,
+    "tidemark-log-slow",
+    `export const logUrl = {
+      schemes: ["slow"],
+      usage: "slow:",
+      open: async () => ({
+        name: "slow",
+        partitions: async (topic) => {
+          // One after the other, eighty times this would be longer than any is waited for.
+          await new Promise((resolve) => setTimeout(resolve, topic === "hangs" ? 60_000 : 100).unref());
+          return [0];
+        },
+        listOffsets: async (topic, entries) => entries.map(({ partition }) => ({ partition, offset: 9n })),
+        fetch: async () => { throw new Error("nobody reads"); },
+        close: async () => {},
+        [Symbol.asyncDispose]: async () => {},
+      }),
+    };`,
+  );
+  const topics = [...Array.from({ length: 80 }, (_, index) => `t${index}`), "hangs"];
+  const lines = topics.map((topic) => JSON.stringify({ consumer: "c", topic, partition: 0, nextOffset: "2" }));
+  await workspace.out("consumer import - --execute", `${lines.join("\n")}\n`);
+  const listed = await workspace.run(["consumer", "list", "--partitions", "-O", "json", "--log", "slow:"]);
+  const positions = JSON.parse(listed.stdout) as { readonly topic: string; readonly lag?: string }[];
+  const without = positions.filter(({ lag }) => lag !== "7").map(({ topic }) => topic);
+  expect({ count: positions.length, without }).toEqual({ count: 81, without: ["hangs"] });
+  expect(listed.stderr).toBe('warning: no lag is shown on topic "hangs": the log did not answer within 5 s\n');
+});

@@ -73,6 +73,25 @@ test("a topic's new TTL goes to the positions that have the old one, and no posi
   expect(await out("topic describe my-topic")).toMatch(/^Partition Count: 2\nConsumer TTL: -$/m);
 });
 
+test("what was given without a TTL has none, also when the topic gets its first one", async () => {
+  await using workspace = await createWorkspace();
+  const { out, run } = workspace;
+  await out("topic create my-topic");
+  await out("consume my-topic -c keep --ttl none --until-end");
+  await out("consume my-topic -c inherits --until-end");
+  expect(await run(["topic", "alter", "my-topic", "--consumer-ttl", "1h"])).toMatchObject({
+    code: 0,
+    stderr:
+      '0 positions on topic "my-topic" had the topic\'s TTL and got the new one\n' +
+      '2 positions on topic "my-topic" without a TTL stay without; tidemark consumer set gives them one\n',
+  });
+  // Nothing stored tells the two apart, and a position too long there harms nobody.
+  expect(await ttls(workspace)).toEqual({ keep: undefined, inherits: undefined });
+  await out("consumer set inherits --ttl 1h");
+  await out("topic alter my-topic --consumer-ttl 2h");
+  expect(await ttls(workspace)).toEqual({ keep: undefined, inherits: 2 * HOUR_MS });
+});
+
 test("a topic's new TTL that got half-way is passed on by the same command again", async () => {
   await using workspace = await createWorkspace();
   const { out, run } = workspace;

@@ -20,7 +20,7 @@ export function addTopicAlterCommand(topic: Command): void {
   topic
     .command("alter")
     .description(
-      "Change a topic. A new consumer TTL also goes to the positions that have the old one; those that were given one of their own keep it.",
+      "Change a topic. A new consumer TTL also goes to the positions that have the old one; those that were given one of their own keep it, and those without any stay without.",
     )
     .argument("<name>", "the topic's name", parseName)
     .option("--partitions <number>", "how many partitions; can only grow", parseCount)
@@ -58,9 +58,15 @@ export function addTopicAlterCommand(topic: Command): void {
         // First what the log may refuse. The topic's TTL comes last: the same command, run again after a death in between,
         // still finds there which positions have the old one.
         if (Object.keys(others).length > 0) await adminOf(log).alterTopic(name, others);
-        const count = await passOn(store, name, before.consumerTtl, consumerTtl);
+        const { changed, withoutTtl } = await passOn(store, name, before.consumerTtl, consumerTtl);
         await adminOf(log).alterTopic(name, { consumerTtl });
-        say(`${counted(count, "position")} on topic ${JSON.stringify(name)} had the topic's TTL and got the new one`);
+        const on = `on topic ${JSON.stringify(name)}`;
+        say(`${counted(changed, "position")} ${on} had the topic's TTL and got the new one`);
+        if (withoutTtl > 0) {
+          say(
+            `${counted(withoutTtl, "position")} ${on} without a TTL stay without; tidemark consumer set gives them one`,
+          );
+        }
       }
       const { topicDocument } = await import("./topic-document.ts");
       const document = topicDocument(await adminOf(log).describeTopic(name));
@@ -68,19 +74,31 @@ export function addTopicAlterCommand(topic: Command): void {
     });
 }
 
-/** Gives the new TTL to the positions that have the old one. What a position was given on its own stays. */
+/** How many positions got the new TTL, and how many have none while the topic has one. */
+interface PassedOn {
+  readonly changed: number;
+  readonly withoutTtl: number;
+}
+
+/**
+ * Gives the new TTL to the positions that have the old one. What a position was given on its own stays; one without a TTL may
+ * have been given just that, and must not be lost.
+ */
 async function passOn(
   store: OffsetStore,
   topic: string,
   oldTtl: number | undefined,
   newTtl: number | null,
-): Promise<number> {
-  if (oldTtl === (newTtl ?? undefined)) return 0;
+): Promise<PassedOn> {
   const inherited: OffsetRecord[] = [];
-  for await (const record of store.list({ topic })) if (record.ttl === oldTtl) inherited.push(record);
+  let withoutTtl = 0;
+  for await (const record of store.list({ topic })) {
+    if (record.ttl === undefined) withoutTtl += newTtl === null ? 0 : 1;
+    else if (record.ttl === oldTtl && oldTtl !== newTtl) inherited.push(record);
+  }
   const outcomes = await store.expire(
     inherited.map(({ consumer, partition }) => ({ key: { consumer, topic, partition }, ttl: newTtl })),
   );
   for (const outcome of outcomes) if (outcome.status === "failed") throw outcome.error;
-  return outcomes.filter(({ status }) => status === "set").length;
+  return { changed: outcomes.filter(({ status }) => status === "set").length, withoutTtl };
 }
