@@ -1,6 +1,7 @@
 import type { ConnectionOptions as TlsConnectionOptions } from "node:tls";
 import type { CallOptions, LogAdmin, LogProducer, LogSource } from "@tidemark/core";
 import {
+  validateCallOptions,
   validateFetchRequest,
   validateListOffsets,
   validateOffset,
@@ -143,6 +144,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> 
 }
 
 function about(options: CallOptions | undefined, topic?: string, partition?: number): LogCall {
+  validateCallOptions(options);
   return {
     signal: options?.signal,
     ...(topic !== undefined && { topic }),

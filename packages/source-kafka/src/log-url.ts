@@ -1,4 +1,5 @@
 import type { LogUrlOpener } from "@tidemark/core";
+import { resolveLogUrlOptions } from "@tidemark/core/driver";
 import { type KafkaLogOptions, openKafkaLog } from "./kafka-log.ts";
 import { readSecuritySettings } from "./security-settings.ts";
 
@@ -11,7 +12,8 @@ import { readSecuritySettings } from "./security-settings.ts";
 export const logUrl: LogUrlOpener = Object.freeze({
   schemes: Object.freeze(["kafka"]),
   usage: "kafka://HOST:PORT",
-  async open(url, { settings = {}, folder = process.cwd() } = {}) {
+  async open(url, options = {}) {
+    const { settings, folder } = resolveLogUrlOptions(options);
     const ofUrl = parseKafkaLogUrl(url);
     const ofSettings = await readSecuritySettings(settings, folder);
     for (const name of ["tls", "sasl"] as const) {

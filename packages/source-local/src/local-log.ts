@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { CallOptions, LogAdmin, LogProducer, LogSource } from "@tidemark/core";
 import {
+  validateCallOptions,
   validateFetchRequest,
   validateListOffsets,
   validateLogOptionNames,
@@ -141,6 +142,7 @@ export function createLocalLog(database: LogDatabase): LocalLog {
 }
 
 function about(options: CallOptions | undefined, topic?: string, partition?: number): LogCall {
+  validateCallOptions(options);
   return {
     signal: options?.signal,
     ...(topic !== undefined && { topic }),

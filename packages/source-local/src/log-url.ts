@@ -2,13 +2,15 @@ import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { LogUrlOpener } from "@tidemark/core";
+import { resolveLogUrlOptions } from "@tidemark/core/driver";
 import { type LocalLogOptions, openLocalLog } from "./local-log.ts";
 
 /** Opens a local log by URL: `local:relative/file`, `local:/absolute/file` or `local:///absolute/file`, `?synchronous=normal`. */
 export const logUrl: LogUrlOpener = Object.freeze({
   schemes: Object.freeze(["local"]),
   usage: "local:FILE",
-  async open(url, { settings = {} } = {}) {
+  async open(url, options = {}) {
+    const { settings } = resolveLogUrlOptions(options);
     const [name] = Object.keys(settings);
     if (name !== undefined) throw new TypeError(`a local log has no settings; ${JSON.stringify(name)} is none`);
     return openLocalLog(parseLocalLogUrl(url));

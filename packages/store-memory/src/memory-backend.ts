@@ -1,3 +1,4 @@
+import { validateKnownOptions } from "@tidemark/core/driver";
 import { EntryTable } from "./entry-table.ts";
 
 /** What a backend is made with. */
@@ -29,6 +30,7 @@ const tablesOf = new WeakMap<MemoryBackend, MemoryTables>();
  * @throws `TypeError` if `clock` is not a function.
  */
 export function createMemoryBackend(options: MemoryBackendOptions = {}): MemoryBackend {
+  validateKnownOptions(options, ["clock"]);
   const { clock = Date.now } = options;
   if (typeof clock !== "function") throw new TypeError("clock must be a function that gives milliseconds");
   const tables = new Map<string, EntryTable>();

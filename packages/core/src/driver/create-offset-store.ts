@@ -62,7 +62,7 @@ import {
   validateSelector,
   validateTransactEntry,
 } from "./entry-validation.ts";
-import { describe, validateSignal } from "./validation.ts";
+import { describe, validateCallOptions } from "./validation.ts";
 
 /**
  * Makes a store from a driver of four verbs. Everything that the contract says is decided here, once for all stores: claims,
@@ -85,6 +85,8 @@ const COMMIT: Verb<CommitEntry, CommitOutcome> = { operation: "commit", decide: 
 const FETCH: Verb<{ readonly key: OffsetKey }, FetchOutcome> = { operation: "fetch", decide: decideFetch };
 const RESET: Verb<ResetEntry, ResetOutcome> = { operation: "reset", decide: decideReset, isOnce: true };
 const EXPIRE: Verb<ExpireEntry, ExpireOutcome> = { operation: "expire", decide: decideExpire };
+
+const COMMIT_OPTIONS = ["signal", "transaction"];
 
 class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
   readonly [contractBrand] = CONTRACT_VERSION;
@@ -115,7 +117,7 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
 
   async claim(entries: readonly ClaimEntry[], options: CallOptions = {}): Promise<ClaimOutcome[]> {
     const checked = validateClaimEntries(entries);
-    this.#refuseIfClosed("claim");
+    this.#begin("claim", options);
     if (checked.every(({ ifIdleFor }) => ifIdleFor === undefined)) return this.#calls.run(CLAIM, checked, options);
     return this.#calls.together(() => this.#claimIdle(checked, options));
   }
@@ -124,7 +126,7 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
   commit(entries: readonly CommitEntry[], options: CommitOptions<Transaction> = {}): Promise<CommitOutcome[]> {
     try {
       const checked = validateCommitEntries(entries);
-      this.#refuseIfClosed("commit");
+      this.#begin("commit", options, COMMIT_OPTIONS);
       const { transaction } = options;
       if (transaction !== undefined) return this.#commitWithin(transaction, checked, options);
       return this.#calls.run(COMMIT, checked, options);
@@ -135,25 +137,25 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
 
   async fetch(keys: readonly OffsetKey[], options: CallOptions = {}): Promise<FetchOutcome[]> {
     const entries = validateKeys(keys).map((key) => ({ key }));
-    this.#refuseIfClosed("fetch");
+    this.#begin("fetch", options);
     return this.#calls.run(FETCH, entries, options);
   }
 
   async reset(entries: readonly ResetEntry[], options: CallOptions = {}): Promise<ResetOutcome[]> {
     const checked = validateResetEntries(entries);
-    this.#refuseIfClosed("reset");
+    this.#begin("reset", options);
     return this.#calls.run(RESET, checked, options);
   }
 
   async expire(entries: readonly ExpireEntry[], options: CallOptions = {}): Promise<ExpireOutcome[]> {
     const checked = validateExpireEntries(entries);
-    this.#refuseIfClosed("expire");
+    this.#begin("expire", options);
     return this.#calls.run(EXPIRE, checked, options);
   }
 
   async delete(selector: DeleteSelector, options: CallOptions = {}): Promise<OffsetKey[]> {
     const checked = validateSelector(selector);
-    this.#refuseIfClosed("delete");
+    this.#begin("delete", options);
     const keys = "keys" in checked ? checked.keys : [];
     const removal = new Removal(this.#driver, this.#errors, "expired" in checked);
     return this.#calls.bounded(
@@ -187,23 +189,25 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
 
   list(filter: OffsetFilter = {}, options: CallOptions = {}): AsyncIterable<OffsetRecord> {
     const checked = validateFilter(filter);
+    validateCallOptions(options);
     return { [Symbol.asyncIterator]: () => this.#list(checked, options) };
   }
 
   async heartbeat(entry: MemberEntry, options: CallOptions = {}): Promise<void> {
     const checked = validateMemberEntry(entry);
-    this.#refuseIfClosed("heartbeat");
+    this.#begin("heartbeat", options);
     await this.#members.heartbeat(checked, options);
   }
 
   async leave(key: MemberKey, options: CallOptions = {}): Promise<void> {
     const checked = validateMemberKey(key);
-    this.#refuseIfClosed("leave");
+    this.#begin("leave", options);
     await this.#members.leave(checked, options);
   }
 
   members(filter: MemberFilter = {}, options: CallOptions = {}): AsyncIterable<MemberRecord> {
     const checked = validateMemberFilter(filter);
+    validateCallOptions(options);
     return {
       [Symbol.asyncIterator]: () => {
         this.#refuseIfClosed("members");
@@ -214,7 +218,7 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
 
   async group(entry: GroupEntry, options: CallOptions = {}): Promise<GroupRecord> {
     const checked = validateGroupEntry(entry);
-    this.#refuseIfClosed("group");
+    this.#begin("group", options);
     return this.#members.group(checked, options);
   }
 
@@ -275,9 +279,8 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
   ): Promise<CommittedOutcome> {
     const checked = validateTransactEntry(entry);
     if (typeof body !== "function") throw new TypeError(`body must be a function, not ${describe(body)}`);
-    validateSignal(options.signal);
+    this.#begin("transact", options);
     options.signal?.throwIfAborted();
-    this.#refuseIfClosed("transact");
     return this.#calls.transact(checked, body, options);
   }
 
@@ -326,6 +329,11 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
     // Made anew even from an error of ours: every key that could not be read is named (contract 3.3).
     const keys = unreadable.map(({ key }) => key);
     throw this.#errors.describe("list", keys, first.error);
+  }
+
+  #begin(operation: OffsetStoreOperation, options: CallOptions, known?: readonly string[]): void {
+    validateCallOptions(options, known);
+    this.#refuseIfClosed(operation);
   }
 
   #refuseIfClosed(operation: OffsetStoreOperation): void {

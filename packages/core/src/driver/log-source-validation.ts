@@ -1,5 +1,20 @@
-import type { FetchRequest, ListOffsetsEntry, RecordInput, TopicAlteration, TopicConfig } from "../log-source.ts";
-import { MAX_TTL_MS, validateName, validateOffset, validatePartition, validateWholeNumber } from "./validation.ts";
+import type {
+  FetchRequest,
+  ListOffsetsEntry,
+  RecordHeader,
+  RecordInput,
+  TopicAlteration,
+  TopicConfig,
+} from "../log-source.ts";
+import {
+  MAX_TTL_MS,
+  validateFields,
+  validateName,
+  validateOffset,
+  validatePartition,
+  validateSignal,
+  validateWholeNumber,
+} from "./validation.ts";
 
 const MAX_PARTITION_COUNT = 10_000;
 const MAX_WAIT_MS = 2 ** 31 - 1;
@@ -10,8 +25,12 @@ export function validateTopic(topic: unknown): asserts topic is string {
   validateName("topic", topic);
 }
 
+const FETCH_FIELDS = ["topic", "partition", "offset", "maxBytes", "maxWait", "mark", "signal"];
+
 /** Checks what is asked of a fetch. */
 export function validateFetchRequest(request: FetchRequest): void {
+  validateFields("a fetch", request, FETCH_FIELDS);
+  validateSignal(request.signal);
   validateTopic(request.topic);
   validatePartition(request.partition);
   validateOffset("offset", request.offset);
@@ -24,33 +43,43 @@ export function validateFetchRequest(request: FetchRequest): void {
   if (request.mark !== undefined) validateName("mark", request.mark);
 }
 
+const LIST_OFFSETS_FIELDS = ["partition", "timestamp"];
+
 /** Checks what is asked of ListOffsets. */
 export function validateListOffsets(entries: readonly ListOffsetsEntry[]): void {
   if (!Array.isArray(entries)) throw new TypeError(`entries must be an array, not ${kindOf(entries)}`);
-  for (const { partition, timestamp } of entries as readonly ListOffsetsEntry[]) {
+  for (const entry of entries as readonly ListOffsetsEntry[]) {
+    validateFields("an entry of listOffsets", entry, LIST_OFFSETS_FIELDS);
+    const { partition, timestamp } = entry;
     validatePartition(partition);
     validateWholeNumber("timestamp", timestamp, -2, ANY);
   }
 }
+
+// The last three are of a record that was read: it may be written as it is, to another place.
+const RECORD_FIELDS = ["key", "value", "headers", "timestampMs", "topic", "partition", "offset"];
+const HEADER_FIELDS = ["name", "value"];
 
 /** Checks records to be written. */
 export function validateRecords(records: readonly RecordInput[]): void {
   if (!Array.isArray(records)) throw new TypeError(`records must be an array, not ${kindOf(records)}`);
   for (let index = 0; index < records.length; index += 1) {
     const record = records[index] as RecordInput;
-    if (typeof record !== "object" || record === null) {
-      throw new TypeError(`records[${index}] must be an object, not ${kindOf(record)}`);
-    }
+    validateFields(`records[${index}]`, record, RECORD_FIELDS);
     const { key, value, headers, timestampMs } = record;
     if (key !== undefined && key !== null) checkBytes(`the key of records[${index}]`, key);
     if (value !== null) checkBytes(`the value of records[${index}]`, value);
     if (timestampMs !== undefined) validateWholeNumber(`timestampMs of records[${index}]`, timestampMs, 0, ANY);
     if (headers === undefined) continue;
-    for (const header of headers) {
+    if (!Array.isArray(headers)) {
+      throw new TypeError(`headers of records[${index}] must be an array, not ${kindOf(headers)}`);
+    }
+    for (const header of headers as readonly RecordHeader[]) {
+      validateFields(`a header of records[${index}]`, header, HEADER_FIELDS);
       if (typeof header.name !== "string" || !header.name.isWellFormed()) {
         throw new TypeError(`a header's name in records[${index}] must be a string without unpaired surrogates`);
       }
-      checkBytes(`the header ${JSON.stringify(header.name)} of records[${index}]`, header.value);
+      checkBytes(`the value of header ${JSON.stringify(header.name)} of records[${index}]`, header.value);
     }
   }
 }

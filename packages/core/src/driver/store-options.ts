@@ -1,7 +1,8 @@
+import type { LogUrlOptions } from "../url-opener.ts";
 import { validateContractVersion } from "../contract-version.ts";
 import { emitter } from "../emitter.ts";
 import type { OffsetStoreError, OffsetStoreOperation } from "../errors/offset-store-error.ts";
-import { validateKnownOptions, validateName, validateTimeout } from "./validation.ts";
+import { describe, validateFunction, validateKnownOptions, validateName, validateTimeout } from "./validation.ts";
 
 /** A call failed and is tried again. */
 export interface OffsetStoreRetryEvent {
@@ -49,7 +50,8 @@ export function resolveStoreOptions(
   contractVersion?: number,
 ): { namespace: string; timeout: number } {
   validateContractVersion("this store", contractVersion);
-  const { namespace = DEFAULT_NAMESPACE, timeout = DEFAULT_TIMEOUT_MS } = options;
+  const { namespace = DEFAULT_NAMESPACE, timeout = DEFAULT_TIMEOUT_MS, onEvent } = options;
+  validateFunction("onEvent", onEvent);
   validateName("namespace", namespace);
   validateTimeout("timeout", timeout);
   return { namespace, timeout };
@@ -79,6 +81,24 @@ export function validateLogOptionNames<Options extends object>(
 ): void {
   validateContractVersion("this log", contractVersion);
   validateKnownOptions(options, names);
+}
+
+/**
+ * Checks what a log is opened by URL with, and fills in the defaults.
+ *
+ * @throws TypeError
+ */
+export function resolveLogUrlOptions(options: LogUrlOptions): {
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly folder: string;
+} {
+  validateKnownOptions(options, ["settings", "folder"]);
+  const { settings = {}, folder = process.cwd() } = options;
+  if (typeof settings !== "object" || settings === null) {
+    throw new TypeError(`settings must be an object, not ${describe(settings)}`);
+  }
+  if (typeof folder !== "string") throw new TypeError(`folder must be a path, not ${describe(folder)}`);
+  return { settings, folder };
 }
 
 /** Tells a warning to who listens; where nobody does, as a warning of the process. */

@@ -155,6 +155,19 @@ export function validateSignal(value: unknown): asserts value is AbortSignal | u
   if (value !== undefined) validateMethods("signal", value, "an AbortSignal", ["addEventListener", "throwIfAborted"]);
 }
 
+const CALL_OPTIONS = ["signal"];
+
+/**
+ * Checks the options of a call: none but these, and a signal that is one.
+ *
+ * @throws TypeError
+ */
+export function validateCallOptions(options: unknown, known: readonly string[] = CALL_OPTIONS): void {
+  if (options === undefined) return;
+  validateKnownOptions(options, known);
+  if ("signal" in options) validateSignal(options.signal);
+}
+
 /** A value as an error shows it: its kind, and what it is where that is short. */
 export function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);

@@ -3,11 +3,11 @@ import { keepingAwake } from "../keeping-awake.ts";
 import { validateMetadata } from "../driver/entry-validation.ts";
 import {
   describe,
+  validateCallOptions,
   MAX_OFFSET,
   validateKnownOptions,
   validateName,
   validateOffset,
-  validateSignal,
 } from "../driver/validation.ts";
 import { ConsumerStateError } from "../errors/consumer-state-error.ts";
 import type { OffsetFencedError } from "../errors/offset-fenced-error.ts";
@@ -217,7 +217,9 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     if (waits && this.#options.sharing === "standby") await this.#sharing.untilHeld(partitions, signal);
   }
 
-  async claim(partitions: readonly number[], { signal }: CallOptions = {}): Promise<void> {
+  async claim(partitions: readonly number[], options: CallOptions = {}): Promise<void> {
+    validateCallOptions(options);
+    const { signal } = options;
     const wanted = validatePartitions(partitions).filter((partition) => !this.#claims.held.has(partition));
     this.#refuseIfOver();
     if (this.#sharing !== undefined) {
@@ -256,7 +258,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
 
   async release(partitions: readonly number[], options: CallOptions = {}): Promise<void> {
     this.#refuseIfOver();
-    validateSignal(options.signal);
+    validateCallOptions(options);
     options.signal?.throwIfAborted();
     const held = validatePartitions(partitions).flatMap((partition) => this.#claimed(partition) ?? []);
     this.#sharing?.remove(partitions);
@@ -267,8 +269,10 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   startAt(
     partition: number,
     nextOffset: bigint,
-    { ttl, mark }: PositionOptions & { readonly ttl?: number | undefined } = {},
+    options: PositionOptions & { readonly ttl?: number | undefined } = {},
   ): void {
+    validateKnownOptions(options, ["mark", "ttl"]);
+    const { ttl, mark } = options;
     this.#refuseIfOver();
     validateOffset("nextOffset", nextOffset);
     if (mark !== undefined) validateName("mark", mark);
@@ -278,7 +282,9 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     this.#flusher.dirtied(held);
   }
 
-  resetTo(partition: number, nextOffset: bigint, reason: string, { mark }: PositionOptions = {}): void {
+  resetTo(partition: number, nextOffset: bigint, reason: string, options: PositionOptions = {}): void {
+    validateKnownOptions(options, ["mark"]);
+    const { mark } = options;
     this.#refuseIfOver();
     validateOffset("nextOffset", nextOffset);
     validateName("reason", reason);
@@ -400,7 +406,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   ): Promise<void> {
     this.#refuseIfOver();
     if (typeof body !== "function") throw new TypeError(`body must be a function, not ${describe(body)}`);
-    validateSignal(options.signal);
+    validateCallOptions(options);
     const { first, last } = endsOf(done);
     const held = this.#heldAsDelivered(first);
     if (held === undefined || this.#heldAsDelivered(last) !== held)
@@ -426,7 +432,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
 
   async flush(options: CallOptions = {}): Promise<void> {
     this.#refuseIfOver();
-    validateSignal(options.signal);
+    validateCallOptions(options);
     options.signal?.throwIfAborted();
     await this.#settled(this.#flusher.flush(), options);
   }
