@@ -1,8 +1,12 @@
-// Draws the images of the terminal in the docs, from commands that it runs: `npx -y pnpm@12.21.0 run images`.
+// Makes the images of the docs, from commands that it runs: `npx -y pnpm@12.21.0 run images`. Look at them before you commit.
 import { writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import { startAtTerminal } from "../support/terminal.ts";
 import { createWorkspace, eventually, numberedLines, type Workspace } from "../support/workspace.ts";
+import { takePageImages } from "./page-images.ts";
 import { type Shown, terminalImage } from "./terminal-image.ts";
+
+const FOLDER = new URL("../../../../docs/images/", import.meta.url);
 
 async function show(workspace: Workspace, command: string): Promise<Shown> {
   const terminal = startAtTerminal(workspace, command.split(" "));
@@ -32,5 +36,5 @@ for (const command of [
 ]) {
   shown.push(await show(workspace, command));
 }
-const image = new URL("../../../../docs/images/terminal.svg", import.meta.url);
-await writeFile(image, terminalImage(shown));
+await writeFile(new URL("terminal.svg", FOLDER), terminalImage(shown));
+await takePageImages(fileURLToPath(FOLDER));

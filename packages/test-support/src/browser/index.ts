@@ -1,1 +1,2 @@
+export { findBrowser, launchBrowser } from "./browser.ts";
 export { describeWithBrowser } from "./describe-with-browser.ts";
