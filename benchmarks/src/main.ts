@@ -36,7 +36,7 @@ if (unknown === undefined) {
       name,
       {
         "per second": Math.round(subject),
-        "held against": Math.round(baseline),
+        "compared with": Math.round(baseline),
         ratio: Number(ratio.toFixed(3)),
         "lowest to highest": `${lowestRatio.toFixed(3)} to ${highestRatio.toFixed(3)}`,
         "fastest tenths": Number(fastestRatio.toFixed(3)),

@@ -8,7 +8,7 @@ export interface Comparison {
   readonly name: string;
   /** Operations per second of the subject, the median of its rounds. */
   readonly subject: number;
-  /** Operations per second of what it is held against. */
+  /** Operations per second of what it is compared with. */
   readonly baseline: number;
   /** Subject by baseline, round by round: the median. 1: as fast; below: slower. */
   readonly ratio: number;
