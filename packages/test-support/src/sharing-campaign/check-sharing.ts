@@ -9,6 +9,15 @@ interface Work {
   endedAt: number | undefined;
 }
 
+/** How long a member held a partition. */
+interface Hold {
+  readonly life: number;
+  readonly partition: string;
+  readonly claimedAt: number;
+  /** When the member worked last while it held the partition; when it claimed it, where it did not. */
+  workedAt: number;
+}
+
 /** A member's life, and what was done to it. */
 export interface MemberLife {
   readonly journalFile: string;
@@ -24,11 +33,14 @@ export interface SharingFigures {
   readonly repeats: number;
   /** How often partitions were claimed. */
   readonly assigned: number;
-  /** The longest time from the last work of one member on a partition to the claim of the next, in milliseconds. */
+  /**
+   * The longest time from the last work of a member that held a partition, on that or another one, to the claim of the next, in
+   * milliseconds. A member that has too much to do holds partitions that it has not come to.
+   */
   readonly longestUnheldMs: number;
   /** The same in leases, as long as the former member's was by then. */
   readonly longestUnheldLeases: number;
-  /** Where that was: the partition, the two members, and when the former ended its last work. */
+  /** Where that was: the partition, the two members, and when the former worked last. */
   readonly longestUnheld: string;
   readonly violations: readonly string[];
 }
@@ -48,16 +60,17 @@ export function checkSharing(
   const violations: string[] = [];
   const works: Work[] = [];
   let assigned = 0;
-  // When each life was assigned each partition.
-  const assignments = new Map<string, number[]>();
+  const holds: Hold[] = [];
   // When each life's lease became longer.
   const leases = lives.map(() => [{ at: 0, leaseMs }]);
   for (const [life, { journalFile, disturbedAt }] of lives.entries()) {
     let open: Work | undefined;
+    const held = new Map<string, Hold>();
     const lines = existsSync(journalFile) ? readFileSync(journalFile, "utf8").split("\n") : [];
     for (const line of lines) {
       const [what, at = "", first = "", second = ""] = line.split(" ");
       if (what === "begin") {
+        for (const hold of held.values()) hold.workedAt = Number(at);
         open = { life, partition: Number(first), offset: Number(second), begunAt: Number(at), endedAt: undefined };
         works.push(open);
       } else if (open !== undefined && (what === "end" || what === "failed" || what === "over")) {
@@ -68,10 +81,14 @@ export function checkSharing(
       if (what === "assigned") {
         for (const partition of first.split(",")) {
           assigned += 1;
-          const name = `${life}/${partition}`;
-          assignments.set(name, [...(assignments.get(name) ?? []), Number(at)]);
+          const hold = { life, partition, claimedAt: Number(at), workedAt: Number(at) };
+          held.set(partition, hold);
+          holds.push(hold);
         }
-      } else if (what === "revoked" && second !== "rebalanced" && Number(at) < disturbedAt) {
+      }
+      if (what === "revoked") for (const partition of first.split(",")) held.delete(partition);
+      if (what === "over" || what === "failed") held.clear();
+      if (what === "revoked" && second !== "rebalanced" && Number(at) < disturbedAt) {
         violations.push(
           `member ${life} was robbed of ${first} (${second}) and nothing had happened to it: ${journalFile}`,
         );
@@ -81,9 +98,6 @@ export function checkSharing(
   const lastOf = new Map(works.map((work) => [work.life, work]));
   works.sort((a, b) => a.begunAt - b.begunAt);
   let repeats = 0;
-  let longestUnheldMs = 0;
-  let longestUnheldLeases = 0;
-  let longestUnheld = "";
   for (const [partition, count] of produced.entries()) {
     const own = works.filter((work) => work.partition === partition);
     const first = new Map<number, Work>();
@@ -91,14 +105,6 @@ export function checkSharing(
     for (const work of own) {
       if (former !== undefined && former.life !== work.life) {
         checkApart(former, work);
-        const claimedAt = assignments.get(`${work.life}/${partition}`)?.findLast((at) => at <= work.begunAt);
-        const unheldMs = (claimedAt ?? work.begunAt) - (former.endedAt ?? former.begunAt);
-        longestUnheldMs = Math.max(longestUnheldMs, unheldMs);
-        const lease = leases[former.life]?.findLast(({ at }) => at <= work.begunAt)?.leaseMs ?? leaseMs;
-        if (unheldMs / lease > longestUnheldLeases) {
-          longestUnheldLeases = unheldMs / lease;
-          longestUnheld = `partition ${partition}, from member ${former.life} to ${work.life}, at ${former.endedAt ?? former.begunAt}`;
-        }
       }
       former = work;
       const earlier = first.get(work.offset);
@@ -119,8 +125,12 @@ export function checkSharing(
     for (let offset = 0; offset < count; offset += 1)
       if (!first.has(offset)) violations.push(`${partition}/${offset} was never worked on`);
   }
+  const unheld = longestUnheldOf(
+    holds,
+    (life, at) => leases[life]?.findLast((one) => one.at <= at)?.leaseMs ?? leaseMs,
+  );
   return {
-    ...{ records: works.length - repeats, repeats, assigned, longestUnheldMs, longestUnheldLeases, longestUnheld },
+    ...{ records: works.length - repeats, repeats, assigned, ...unheld },
     violations: violations.slice(0, 20),
   };
 
@@ -133,4 +143,24 @@ export function checkSharing(
       `members ${former.life} and ${work.life} worked on partition ${work.partition} at once: ${former.offset}, ${work.offset}`,
     );
   }
+}
+
+/** The longest time that a partition was without a member that works. */
+function longestUnheldOf(
+  holds: readonly Hold[],
+  leaseOf: (life: number, at: number) => number,
+): Pick<SharingFigures, "longestUnheldMs" | "longestUnheldLeases" | "longestUnheld"> {
+  let longest = { longestUnheldMs: 0, longestUnheldLeases: 0, longestUnheld: "" };
+  const former = new Map<string, Hold>();
+  for (const hold of holds.toSorted((a, b) => a.claimedAt - b.claimedAt)) {
+    const before = former.get(hold.partition);
+    former.set(hold.partition, hold);
+    if (before === undefined || before.life === hold.life) continue;
+    const longestUnheldMs = hold.claimedAt - before.workedAt;
+    const longestUnheldLeases = longestUnheldMs / leaseOf(before.life, hold.claimedAt);
+    if (longestUnheldLeases <= longest.longestUnheldLeases) continue;
+    const where = `partition ${hold.partition}, from member ${before.life} to ${hold.life}, at ${before.workedAt}`;
+    longest = { longestUnheldMs, longestUnheldLeases, longestUnheld: where };
+  }
+  return longest;
 }
