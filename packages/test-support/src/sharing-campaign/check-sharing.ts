@@ -23,6 +23,8 @@ export interface MemberLife {
   readonly journalFile: string;
   /** When it was first disturbed; infinite: never. */
   readonly disturbedAt: number;
+  /** When it went on after it was frozen. */
+  readonly thawedAt: readonly number[];
 }
 
 /** What a group did in all. */
@@ -47,7 +49,7 @@ export interface SharingFigures {
 
 /**
  * Reads what all members wrote down. A record may be worked on twice only if the first to do so was disturbed in or before it,
- * or shortly after, or closed with it in hand; two may work on one partition only if the first of them was disturbed; nobody undisturbed is robbed.
+ * or shortly after, or closed with it in hand, or if the second had it in hand when it was frozen; two may work on one partition only if the first of them was disturbed; nobody undisturbed is robbed.
  */
 export function checkSharing(
   lives: readonly MemberLife[],
@@ -97,6 +99,11 @@ export function checkSharing(
   }
   const lastOf = new Map(works.map((work) => [work.life, work]));
   works.sort((a, b) => a.begunAt - b.begunAt);
+  const inHandAtThaw = new Set(
+    lives.flatMap(({ thawedAt }, life) =>
+      thawedAt.map((at) => works.find((work) => work.life === life && work.begunAt >= at)),
+    ),
+  );
   let repeats = 0;
   for (const [partition, count] of produced.entries()) {
     const own = works.filter((work) => work.partition === partition);
@@ -114,6 +121,8 @@ export function checkSharing(
       }
       repeats += 1;
       const { disturbedAt = 0 } = lives[earlier.life] ?? {};
+      // It had looked at the clock and not begun yet, when it was frozen.
+      if (inHandAtThaw.has(work)) continue;
       // Whoever closes while a record is in hand commits all but that one (contract 5.1).
       if (lastOf.get(earlier.life) === earlier) continue;
       if ((earlier.endedAt ?? earlier.begunAt) + unflushedMs < disturbedAt) {

@@ -13,6 +13,8 @@ export class MemberProcess {
   readonly startedAt = Date.now();
   /** When it was first disturbed: killed, frozen or cut off; what it did from shortly before then may be done again. */
   disturbedAt = Number.POSITIVE_INFINITY;
+  /** When it went on after it was frozen. */
+  readonly thawedAt: number[] = [];
   /** Resolves when its consumer was created, or it ended. */
   readonly ready: Promise<void>;
   /** Resolves when the process is gone. */
@@ -72,6 +74,7 @@ export class MemberProcess {
   }
 
   thaw(): void {
+    this.thawedAt.push(Date.now());
     this.#child.kill("SIGCONT");
   }
 
