@@ -299,7 +299,7 @@ test("a start beyond the end goes to the reset policy, and is said", async () =>
     stdout: "",
     stderr:
       'topic "t" partition "0": offset 99 lies beyond the log\'s end at 2; policy nearest goes on at 2, the 2 records before it are not read\n' +
-      'topic "t" partition "0": consumer "far" has no position yet: starts at 2\n',
+      'topic "t" partition "0": consumer "far" has no position yet; starts at 2\n',
   });
 });
 

@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { expect, test } from "vitest";
 import { createWorkspace, eventually, numberedLines, type Workspace } from "../support/workspace.ts";
 
-const FIRST_START = 'topic "t" partition "0": consumer "c1" has no position yet: starts at 0\n';
+const FIRST_START = 'topic "t" partition "0": consumer "c1" has no position yet; starts at 0\n';
 
 async function storedOffset({ out }: Workspace, consumer: string): Promise<number> {
   const positions = JSON.parse(await out("consumer list --partitions -O json")) as {

@@ -42,7 +42,7 @@ test("the first consume makes a consumer, at partition 0, and says that there ar
     stdout: "a\n",
     stderr:
       'topic "my-topic" has 2 partitions: reading partition 0 only, --all reads every one\n' +
-      'topic "my-topic" partition "0": consumer "c1" has no position yet: starts at 0\n',
+      'topic "my-topic" partition "0": consumer "c1" has no position yet; starts at 0\n',
   });
   expect(
     cells(await out("consumer list --partitions"))

@@ -102,10 +102,10 @@ test("a first start under a name says so, and the next one does not", async () =
   await out("produce t", "a\nb\nc\n");
   const consume = async (...more: string[]): Promise<string> =>
     (await run(["consume", "t", "-c", "c1", "--until-end", ...more])).stderr;
-  expect(await consume("-p", "0")).toBe('topic "t" partition "0": consumer "c1" has no position yet: starts at 0\n');
+  expect(await consume("-p", "0")).toBe('topic "t" partition "0": consumer "c1" has no position yet; starts at 0\n');
   expect(await consume("-p", "0")).toBe("");
   expect(await consume("--all", "--start", "end")).toContain(
-    'topic "t": consumer "c1" has no position yet on 2 partitions: starts there, --verbose says where\n',
+    'topic "t": consumer "c1" has no position yet on 2 partitions; --verbose says where each starts\n',
   );
   expect(await consume("--all")).toBe("");
   expect((await run(["consume", "t", "--until-end"])).stderr).not.toContain("position");

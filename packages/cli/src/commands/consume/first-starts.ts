@@ -22,11 +22,11 @@ export function createFirstStarts(
     if (first === undefined) return;
     const topic = `topic ${JSON.stringify(first.topic)}`;
     if (events.length > 1 && !isVerbose) {
-      say(`${topic}: ${noPosition} on ${events.length} partitions: starts there, --verbose says where`);
+      say(`${topic}: ${noPosition} on ${events.length} partitions; --verbose says where each starts`);
       return;
     }
     for (const { partition, nextOffset } of events) {
-      say(`${topic} partition "${partition}": ${noPosition}: starts at ${nextOffset}`);
+      say(`${topic} partition "${partition}": ${noPosition}; starts at ${nextOffset}`);
     }
   };
   return (event) => {
