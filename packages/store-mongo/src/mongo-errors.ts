@@ -56,7 +56,9 @@ const TLS_ADVICE = "check tls and the certificates on both sides";
 export function classifyMongoError(error: unknown): ErrorClassification {
   if (error instanceof UnsupportedServerError) return unsupported(error.message);
   if (error instanceof UncertainWriteError) {
-    return unavailable("others wrote to the same keys at the same moment, and what came of it is not known; try again");
+    return unavailable(
+      "other processes wrote the same keys at the same moment, and it is not known whether this write happened; try again",
+    );
   }
   const text = withoutSecrets(textOf(error));
   if (error instanceof MongoServerSelectionError) return classifySelection(error, text);
@@ -65,13 +67,13 @@ export function classifyMongoError(error: unknown): ErrorClassification {
   const code = codeOf(error);
   if (code === UNAUTHORIZED) {
     if (/requires authentication/iu.test(text)) return DENIED;
-    const message = `this user may not do that: give it readWrite on the database (${text})`;
+    const message = `this user lacks a right: give it readWrite on the database (${text})`;
     return { code: "PERMISSION_DENIED", retryable: false, message };
   }
   const known = MEANINGS[code];
   if (known !== undefined) return known;
   if (error instanceof MongoError && error.hasErrorLabel("TransientTransactionError")) {
-    const message = `the transaction gave way to another one (${text}): nothing of it is stored; begin it again`;
+    const message = `the transaction was aborted for another one (${text}): nothing of it is stored; begin it again`;
     return { code: "CONFLICT", retryable: true, message };
   }
   const labels = ["RetryableWriteError", "RetryableError"];
@@ -91,7 +93,7 @@ function classifySelection(error: MongoServerSelectionError, text: string): Erro
   }
   const hosts = [...(servers?.keys() ?? [])].join(", ");
   return unavailable(
-    `no MongoDB server that takes writes answers${hosts === "" ? "" : ` at ${hosts}`} (${text}); ` +
+    `no writable MongoDB server answers${hosts === "" ? "" : ` at ${hosts}`} (${text}); ` +
       "check the address, the network and the replica set's name",
   );
 }

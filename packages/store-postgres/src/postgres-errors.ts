@@ -52,8 +52,8 @@ function classifyState(state: string, text: string, table: string): ErrorClassif
   switch (state) {
     case "42501":
       return denied(
-        `this user may not do that ${said}; grant it USAGE on the schema and SELECT, INSERT, UPDATE, DELETE on ${table}, ` +
-          "and to make the table CREATE on the schema",
+        `this user lacks a right ${said}; grant it USAGE on the schema and SELECT, INSERT, UPDATE, DELETE on ${table}, ` +
+          "and, to create the table, CREATE on the schema",
       );
     case "42P01":
     case "42703":
@@ -61,7 +61,7 @@ function classifyState(state: string, text: string, table: string): ErrorClassif
     case "42883":
     case "42P10":
       return unsupported(
-        `the table ${table} is not the store's any more ${said}; make it again, or name another table`,
+        `the table ${table} is missing or was changed ${said}; create it again, or name another table`,
       );
     case "3D000":
       return refused("UNAVAILABLE", `there is no such database ${said}; create it, or check the URL`);
@@ -71,12 +71,12 @@ function classifyState(state: string, text: string, table: string): ErrorClassif
     case "22P05":
       return unsupported(`the database cannot hold that text ${said}; use one with the encoding UTF8`);
     case "25006":
-      return unavailable(`the server only reads ${said}; connect to the one that takes writes, or wait for it`);
+      return unavailable(`the server is read-only ${said}; connect to the primary, or wait for it`);
     case "53100":
       return unavailable(`the server's disk is full ${said}: nothing was written; make room and try again`);
     case "53300":
       return unavailable(
-        `the server has too many connections ${said}; raise max_connections, or put a pooler before it`,
+        `the server has too many connections ${said}; raise max_connections, or use a connection pooler`,
       );
     case "57014":
       return {
@@ -89,15 +89,15 @@ function classifyState(state: string, text: string, table: string): ErrorClassif
       return {
         code: "CONFLICT",
         retryable: true,
-        message: `the transaction gave way to another one ${said}: nothing of it is stored; begin it again`,
+        message: `the transaction was aborted for another one ${said}: nothing of it is stored; begin it again`,
       };
     case "25P03":
       return unavailable(
-        `the server ended a transaction that stood still for too long ${said}: nothing of it is stored; do what takes ` +
+        `the server ended a transaction that was idle for too long ${said}: nothing of it is stored; do what takes ` +
           "long before the transaction, or raise transactionIdleTimeout",
       );
     case "55P03":
-      return unavailable(`others use the same rows ${said}; try again`);
+      return unavailable(`other transactions use the same rows ${said}; try again`);
     default:
   }
   // Credentials; the connection; resources; an operator's intervention; the system below.

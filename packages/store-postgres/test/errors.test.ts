@@ -97,7 +97,7 @@ await describeWithServer("postgres", ({ url }) => {
     expect(await positionsOf(store, [key])).toEqual([undefined]);
     const refused = await failureOf(store.commit([{ key, token: "t", nextOffset: 1n }]));
     expect(refused).toMatchObject({ code: "UNAVAILABLE", retryable: true });
-    expect(refused.message).toContain("the server only reads");
+    expect(refused.message).toContain("the server is read-only");
     await admin.query(`ALTER ROLE ${own.user} RESET default_transaction_read_only`);
     // Nobody ends the store's connections: it has let go of those that only read.
     expect(await store.commit([{ key, token: "t", nextOffset: 1n }])).toEqual([{ status: "committed" }]);
@@ -108,12 +108,12 @@ await describeWithServer("postgres", ({ url }) => {
     ["53300", "UNAVAILABLE", true, "too many connections"],
     ["57P01", "UNAVAILABLE", true, "try again"],
     ["57P03", "UNAVAILABLE", true, "try again"],
-    ["25006", "UNAVAILABLE", true, "only reads"],
+    ["25006", "UNAVAILABLE", true, "is read-only"],
     ["57014", "TIMEOUT", true, "the server ended the statement"],
     ["42501", "PERMISSION_DENIED", false, "grant it"],
-    ["42P01", "UNSUPPORTED", false, "not the store's any more"],
-    ["42703", "UNSUPPORTED", false, "not the store's any more"],
-    ["42804", "UNSUPPORTED", false, "not the store's any more"],
+    ["42P01", "UNSUPPORTED", false, "is missing or was changed"],
+    ["42703", "UNSUPPORTED", false, "is missing or was changed"],
+    ["42804", "UNSUPPORTED", false, "is missing or was changed"],
     ["P0001", "UNKNOWN", false, "raised by a test"],
   ] as const)("takes %s for %s, retryable %s", async (state, code, retryable, text) => {
     const table = newName("table");

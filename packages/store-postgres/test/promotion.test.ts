@@ -80,7 +80,7 @@ it(
     expect(position).toMatchObject({ status: "found", record: { nextOffset: 7n } });
     const refused = store.commit([{ key, token: "t", nextOffset: stored }]);
     await expect(refused).rejects.toMatchObject({ code: "UNAVAILABLE", retryable: true });
-    await expect(refused).rejects.toThrow("the server only reads");
+    await expect(refused).rejects.toThrow("the server is read-only");
     await expect.poll(() => events.map(({ type }) => type)).toContain("flush-failed");
 
     const promoted = new Client({ connectionString: standby.url });

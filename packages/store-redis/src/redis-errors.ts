@@ -66,7 +66,7 @@ const TLS_ADVICE =
 
 /** Says what an error means. No text of a URL is repeated, it may hold a password. */
 export function classifyRedisError(error: unknown): ErrorClassification {
-  if (!(error instanceof Error)) return failure("UNKNOWN", "something was thrown that is no error");
+  if (!(error instanceof Error)) return failure("UNKNOWN", "something was thrown that is not an error");
   if (error instanceof NotAcknowledgedError) return unavailable(error.message, error.isRepeatable);
   if (error instanceof UnsupportedServerError) return failure("UNSUPPORTED", error.message);
   return (
@@ -128,7 +128,8 @@ function classifyReply(message: string): ErrorClassification | undefined {
   if (word === "WRONGTYPE")
     return failure("CORRUPT_RECORD", "a Redis key of the store holds something of another type");
   if (/non local key/u.test(message)) return unavailable(PASSING["TRYAGAIN"] ?? "");
-  if (/max number of clients/u.test(message)) return unavailable("the server has as many clients as it takes");
+  if (/max number of clients/u.test(message))
+    return unavailable("the server has reached its maximum number of clients (maxclients)");
   const setting = SETTINGS.find(([text]) => text.test(message))?.[1];
   if (setting !== undefined) return failure("UNSUPPORTED", setting);
   const passing = PASSING[word];
@@ -143,7 +144,7 @@ function classifyClientError(error: Error): ErrorClassification | undefined {
   // What does not speak Redis at all: most often TLS on the other side, sometimes a wrong port.
   if (/Unknown RESP type|Protocol error/u.test(error.message)) {
     const advice = "use rediss:// if it speaks TLS, and check the port";
-    return unavailable(`what answers there does not speak Redis's protocol: ${advice}`, false);
+    return unavailable(`the server there does not speak the protocol of Redis: ${advice}`, false);
   }
   if (/sentinel|no valid master node/iu.test(error.message)) {
     return unavailable(
@@ -152,7 +153,7 @@ function classifyClientError(error: Error): ErrorClassification | undefined {
   }
   if (!LOST_CONNECTION.has(name)) return undefined;
   return unavailable(
-    "the connection to the server was lost or refused; it is made again by itself. If it never comes about: either " +
+    "the connection to the server was lost or refused; the client reconnects by itself. If it never succeeds: either " +
       "both sides speak TLS (rediss://), or neither",
   );
 }

@@ -84,7 +84,7 @@ export function classifySqliteError(error: unknown, file: string): ErrorClassifi
       return {
         code: "UNKNOWN",
         retryable: false,
-        message: `somebody took the store's table out of ${name} or changed it (${text}); restore it, or open the store again`,
+        message: `the store's table was removed from ${name} or changed (${text}); restore it, or open the store again`,
       };
     case CANTOPEN:
       return classifyUnopenable(file);
