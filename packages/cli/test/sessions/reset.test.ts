@@ -159,7 +159,6 @@ test("a running consumer goes on from the new position", async () => {
   // Before it was told, and again.
   expect(await reader.lines(10)).toEqual(["1", "2", "3", "4", "5", "6", "3", "4", "5", "6"]);
   reader.kill("SIGINT");
-  reader.kill("SIGINT");
   expect((await reader.ended).code).toBe(0);
   expect(await positions(workspace)).toEqual({ "t/0": "6" });
 });

@@ -11,6 +11,8 @@ import {
   resolveOffsetResetPolicy,
   whereToRead,
 } from "@tidemark/core";
+import { type ConformanceRunner, openTcpProxy, type StoreHarness, testOffsetStore } from "@tidemark/core/conformance";
+import { testStoreModel } from "@tidemark/core/conformance/model";
 import { applyImport, applyReset, planImport, planReset } from "@tidemark/core/positions";
 import { atTimestamp, byDuration, offsetResetPolicyByName } from "@tidemark/reset-policies";
 import { logUrl as kafkaUrl, openKafkaLog } from "@tidemark/source-kafka";
@@ -66,6 +68,13 @@ const ofSessions = {
   ...{ onEvent: "log", signal: {}, sharing: "shared", lease: "10s", instance: 5, revokeTimeout: "1m" },
 };
 const onlySignal = { signal: {} };
+
+const noRunner: ConformanceRunner = { describe: () => {}, it: () => {} };
+const noHarness: StoreHarness<never> = {
+  name: "none",
+  connection: "embedded",
+  open: () => Promise.reject(new Error("nothing is opened")),
+};
 
 const factories: readonly Taker[] = [
   {
@@ -158,6 +167,21 @@ const factories: readonly Taker[] = [
       ...{ brokers: "127.0.0.1:1", clientId: 5, connectTimeout: "5s", isolation: "none", timeout: "5s" },
       ...{ tls: "yes", sasl: "plain" },
     },
+  },
+  {
+    what: "testOffsetStore",
+    call: (other) => testOffsetStore(noRunner, noHarness, other),
+    wrong: { knownDeviations: 5, seed: "1" },
+  },
+  {
+    what: "testStoreModel",
+    call: (other) => testStoreModel(noRunner, noHarness, other),
+    wrong: { runs: "25", maxCommands: "60", shrinkFor: "15s", seed: "1", path: 5 },
+  },
+  {
+    what: "openTcpProxy",
+    call: (other) => openTcpProxy({ port: 1, ...other }),
+    wrong: { host: 5, port: "1" },
   },
   ...(
     [

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { validateKnownOptions, validateName, validateWholeNumber } from "../../driver/validation.ts";
 
 /** Where a proxy leads to. */
 export interface TcpProxyOptions {
@@ -31,6 +32,10 @@ export interface TcpProxy extends AsyncDisposable {
 
 /** Opens a proxy on a free port. */
 export async function openTcpProxy(options: TcpProxyOptions): Promise<TcpProxy> {
+  validateKnownOptions(options, ["host", "port"]);
+  const { host, port } = options;
+  if (host !== undefined) validateName("host", host);
+  validateWholeNumber("port", port, 1, 65_535);
   const proxy = new LoopbackProxy(options);
   await proxy.listen();
   return proxy;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
 
+import { describe, validateKnownOptions, validateWholeNumber } from "../../driver/validation.ts";
 import { ConformanceContext } from "../store/conformance-context.ts";
 import type { ModelCommand } from "../store/model/model-command.ts";
 import { ModelRun } from "../store/model/model-run.ts";
@@ -25,6 +26,23 @@ export interface StoreModelOptions {
 }
 
 /**
+ * Gives the options back if they are right.
+ *
+ * @throws TypeError or RangeError
+ */
+export function validModelOptions(options: StoreModelOptions): StoreModelOptions {
+  validateKnownOptions(options, ["runs", "maxCommands", "shrinkFor", "seed", "path"]);
+  const { runs, maxCommands, shrinkFor, seed, path } = options;
+  for (const [name, value] of Object.entries({ runs, maxCommands, shrinkFor })) {
+    if (value !== undefined) validateWholeNumber(name, value, name === "shrinkFor" ? 0 : 1, Number.MAX_SAFE_INTEGER);
+  }
+  if (seed !== undefined) validateWholeNumber("seed", seed, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+  if (path !== undefined && typeof path !== "string")
+    throw new TypeError(`path must be a string, not ${describe(path)}`);
+  return options;
+}
+
+/**
  * Gives random lists of commands to a store and to a model of the contract (section 3: every verb, in any order, by two
  * clients, with expiry and reopening), and compares every answer. Each list has a namespace of its own.
  *
@@ -35,7 +53,7 @@ export async function checkStoreModel<Transaction = unknown>(
   harness: StoreHarness<Transaction>,
   options: StoreModelOptions = {},
 ): Promise<void> {
-  const { runs = 25, maxCommands = 60, shrinkFor = 15_000, seed, path } = options;
+  const { runs = 25, maxCommands = 60, shrinkFor = 15_000, seed, path } = validModelOptions(options);
   const lists = commandLists({ maxCommands, slowClock: await hasSlowClock(harness) });
   let shrinkUntil = Number.POSITIVE_INFINITY;
   const property = fc.asyncProperty(lists, async (commands) => {

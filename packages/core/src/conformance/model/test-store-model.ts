@@ -1,6 +1,6 @@
 import type { StoreHarness } from "../store/store-harness.ts";
 import type { ConformanceRunner } from "../store/test-offset-store.ts";
-import { checkStoreModel, type StoreModelOptions } from "./check-store-model.ts";
+import { checkStoreModel, type StoreModelOptions, validModelOptions } from "./check-store-model.ts";
 
 const TIMEOUT_MS = 120_000;
 
@@ -16,6 +16,7 @@ export function testStoreModel<Transaction = unknown>(
   harness: StoreHarness<Transaction>,
   options: StoreModelOptions = {},
 ): void {
+  validModelOptions(options);
   runner.describe(`${harness.name} and a model of the contract`, () => {
     runner.it("answer random commands in the same way", () => checkStoreModel(harness, options), TIMEOUT_MS);
   });

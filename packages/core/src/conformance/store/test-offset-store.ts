@@ -1,3 +1,4 @@
+import { describe, validateKnownOptions, validateWholeNumber } from "../../driver/validation.ts";
 import { CASE_TIMEOUT_MS, withinLimit } from "../case-limit.ts";
 import { driverConformanceCases } from "../driver/cases/index.ts";
 import type { Untried } from "../untried.ts";
@@ -31,14 +32,21 @@ export interface TestOffsetStoreOptions {
  * which a busy machine may need. A store must do 2,500 records in one call within its time-out of ten seconds: one that is
  * slower fails cases that are about something else.
  *
- * @throws TypeError if `knownDeviations` names a case that does not exist.
+ * @throws TypeError if an option is wrong, or `knownDeviations` names a case that does not exist.
  */
 export function testOffsetStore<Transaction = unknown>(
   runner: ConformanceRunner,
   harness: StoreHarness<Transaction>,
   options: TestOffsetStoreOptions = {},
 ): void {
+  validateKnownOptions(options, ["knownDeviations", "seed"]);
   const { knownDeviations = {}, seed } = options;
+  validateSeed(seed);
+  if (typeof knownDeviations !== "object" || knownDeviations === null) {
+    throw new TypeError(
+      `knownDeviations must be an object: the id of a case, and the reason; not ${describe(knownDeviations)}`,
+    );
+  }
   const deviations = new Map(Object.entries(knownDeviations));
   // `tidemark-conformance` takes the same list for the cases of both.
   const ids = new Set([...storeConformanceCases, ...driverConformanceCases].map(({ id }) => id));
@@ -70,6 +78,8 @@ export async function runStoreCase<Transaction = unknown>(
   conformanceCase: ConformanceCase,
   options: { readonly seed?: number | undefined } = {},
 ): Promise<Untried | undefined> {
+  validateKnownOptions(options, ["seed"]);
+  validateSeed(options.seed);
   const context = await ConformanceContext.open(harness, options.seed);
   try {
     await withinLimit(conformanceCase.run(context));
@@ -79,6 +89,10 @@ export async function runStoreCase<Transaction = unknown>(
   }
   await context.close();
   return context.untried;
+}
+
+function validateSeed(seed: unknown): void {
+  if (seed !== undefined) validateWholeNumber("seed", seed, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
 }
 
 async function expectDeviation<Transaction>(
