@@ -132,7 +132,10 @@ export const connectionCases: readonly DriverConformanceCase[] = [
       const opened = await context.openAnother();
       const driver = context.driverOf(opened);
       const key = positionKey();
-      const first = change(key);
+      const made = change(key);
+      await put(driver, [made]);
+      // The same kind of write once: a driver may have to prepare it first, and that answer is not the one to be lost.
+      const first = change(key, { expected: [made.version] });
       await put(driver, [first]);
       const restore = await context.loseAnswers(opened);
       const second = change(key, { expected: [first.version], value: "second" });
