@@ -188,6 +188,8 @@ export interface Consumer<Transaction = never> extends AsyncIterable<LogRecord, 
   readonly strategy: CommitStrategy;
   /** The partitions that are read, ascending. */
   readonly partitions: readonly number[];
+  /** As `OffsetSession.isStalled`: nothing is handed out until the store is back. Not ready, where somebody asks. False with strategy `none`. */
+  readonly isStalled: boolean;
   /** The committed position of a partition, flushed or not. */
   position(partition: number): bigint | undefined;
   /** As `OffsetSession.epoch`: a fencing token for what you write elsewhere. `undefined` with strategy `none`. */

@@ -62,6 +62,10 @@ export class LogConsumer<Transaction> implements Consumer<Transaction>, SharingL
     return this.#tracked.numbers;
   }
 
+  get isStalled(): boolean {
+    return this.#tracked.session?.isStalled === true;
+  }
+
   position(partition: number): bigint | undefined {
     return this.#tracked.position(partition);
   }

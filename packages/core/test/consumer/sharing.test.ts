@@ -175,8 +175,10 @@ test("a process that was frozen between two records hands out not one more (cont
   const next = records.next().then(() => (isHandedOut = true));
   await events.first("heartbeat-failed");
   expect(isHandedOut).toBe(false);
+  expect(consumer.isStalled).toBe(true);
   member.isCut = false;
   await next;
+  expect(consumer.isStalled).toBe(false);
 });
 
 test("an outage of the store for longer than the lease moves nothing, and nothing is handled twice (contract 8.2, 8.5)", async () => {
