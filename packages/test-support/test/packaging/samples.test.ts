@@ -38,6 +38,9 @@ afterAll(async () => {
   await rm(scratch, { recursive: true });
 });
 
+// Two processes each, one after the other; PGlite alone takes seconds to start.
+const RUN_TIMEOUT_MS = 120_000;
+
 test("samples type check", { timeout: 120_000 }, async () => {
   const config = {
     extends: join(rootFolder, "tsconfig.base.json"),
@@ -51,9 +54,13 @@ test("samples type check", { timeout: 120_000 }, async () => {
 });
 
 describe("samples run", () => {
-  test.each(samples.filter(({ runs, servers }) => runs && servers.length === 0))("$title", async ({ folderName }) => {
-    await runTwice(join(scratch, folderName), "sample.ts");
-  });
+  test.each(samples.filter(({ runs, servers }) => runs && servers.length === 0))(
+    "$title",
+    { timeout: RUN_TIMEOUT_MS },
+    async ({ folderName }) => {
+      await runTwice(join(scratch, folderName), "sample.ts");
+    },
+  );
 });
 
 const onServers = Map.groupBy(
@@ -65,7 +72,7 @@ for (const [names, wanting] of onServers) {
   // Where one of them is missing, its name stands in the place of the samples.
   const missing = await missingServer(others);
   await describeWithServer(serverOfSample(missing ?? first), () => {
-    test.each(wanting)(`$title on ${names}`, async ({ folderName, text, servers }) => {
+    test.each(wanting)(`$title on ${names}`, { timeout: RUN_TIMEOUT_MS }, async ({ folderName, text, servers }) => {
       const surroundings = await sampleSurroundings(servers);
       try {
         const folder = join(scratch, folderName);
