@@ -13,8 +13,8 @@ const PAUSE_MS = 20;
 export interface ReadingOwner {
   /** Throws if the consumer may not go on. */
   check(): void;
-  /** Whether something must be waited for before the next record. Not `exactly`: with one look at the clock, which costs as much as a record. */
-  isBlocked(exactly: boolean): boolean;
+  /** Whether something must be waited for before the next record. With a reading of the monotonic clock no other is looked at: that costs as much as a record. */
+  isBlocked(now?: number): boolean;
   /** Waits for it, or for the signal. */
   unblocked(signal: AbortSignal): Promise<void>;
   /** A record is about to be handed out. `false`: it is done already, and is skipped. */
@@ -135,7 +135,7 @@ export class Reading implements FetcherOwner {
   /** Whether something may be handed out without waiting for anything. */
   mayTake(): boolean {
     const hasTime = this.#clock.hasTime();
-    return hasTime && !this.isOver && !this.#owner.isBlocked(this.#clock.wasRead);
+    return hasTime && !this.isOver && !this.#owner.isBlocked(this.#clock.reading);
   }
 
   /** Waits until something can be taken; `undefined` when there is nothing more. */
@@ -148,7 +148,7 @@ export class Reading implements FetcherOwner {
       if (this.isOver) return undefined;
       this.#owner.check();
       this.#throwError();
-      if (this.#owner.isBlocked(true)) {
+      if (this.#owner.isBlocked()) {
         await this.#owner.unblocked(this.signal);
         continue;
       }

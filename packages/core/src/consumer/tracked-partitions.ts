@@ -264,11 +264,10 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
     if (over !== undefined) throw over;
   }
 
-  isBlocked(exactly: boolean): boolean {
+  isBlocked(now?: number): boolean {
     const { session } = this;
     if (session === undefined) return false;
-    const isStalled = exactly ? session.isStalled : session.isStalledByWallClock;
-    return isStalled || (this.#options.session.flushInterval === 0 && session.hasUnflushed);
+    return session.isStalledAt(now) || (this.#options.session.flushInterval === 0 && session.hasUnflushed);
   }
 
   async unblocked(signal: AbortSignal): Promise<void> {

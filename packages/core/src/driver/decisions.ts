@@ -124,12 +124,15 @@ export const decideTransact: Decide<TransactEntry, CommitOutcome> = (entry, foun
 /** An operator's write: it withdraws the claim, and tells where the position was (contract 3.2c). */
 export const decideReset: Decide<ResetEntry, ResetOutcome> = (entry, { stored, now }) => {
   if (now === undefined) return undefined;
+  // One that is repeated must not hide from where the first one moved it.
+  const isThere = stored?.nextOffset === entry.nextOffset;
+  const resetFrom = stored && { nextOffset: stored.nextOffset, reason: "operator", at: AT_WRITE };
   return {
     write: {
       ...EMPTY,
       nextOffset: entry.nextOffset,
       metadata: entry.metadata ?? "",
-      resetFrom: stored && { nextOffset: stored.nextOffset, reason: "operator", at: AT_WRITE },
+      resetFrom: isThere ? stored.resetFrom : resetFrom,
       ttl: ttlOf(entry.ttl, stored),
       claim: { ...NOBODY, epoch: nextEpoch(stored, now) },
       committedAt: AT_WRITE,

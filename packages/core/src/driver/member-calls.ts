@@ -20,7 +20,7 @@ import type { StoreErrors } from "./store-errors.ts";
 import { newVersion } from "./version.ts";
 
 /** A member's record is left to the backend after so many leases: until then somebody may want to know who it was. */
-const RECLAIMED_AFTER_LEASES = 10;
+export const RECLAIMED_AFTER_LEASES = 10;
 
 /** The verbs that are about members (contract, section 8): who of those that share a topic lives. */
 export class MemberCalls<Transaction> {

@@ -1,4 +1,5 @@
 import { randomBytes, randomInt } from "node:crypto";
+import { RECLAIMED_AFTER_LEASES } from "../driver/member-calls.ts";
 import { thisProcess } from "../driver/process-identity.ts";
 import { OffsetStoreError } from "../errors/offset-store-error.ts";
 import type { MemberRecord, SharingMode } from "../member.ts";
@@ -79,9 +80,10 @@ export class Membership {
     return !this.#isDoubtful && this.#elapsedMs < this.#acknowledgedLeaseMs;
   }
 
-  /** The same with one look at a clock instead of two, on the way of every record: what a clock that was set back hides, the next full look finds. */
-  get isSureByWallClock(): boolean {
-    return !this.#isDoubtful && Date.now() - this.#acknowledgedAtMs < this.#acknowledgedLeaseMs;
+  /** The same at a reading of the monotonic clock, on the way of every record; `undefined`: by both clocks. */
+  isSureAt(now: number | undefined): boolean {
+    if (now === undefined) return this.isSure;
+    return !this.#isDoubtful && now - this.#acknowledgedAt < this.#acknowledgedLeaseMs;
   }
 
   /** Why no heartbeat will be taken, where the lease is over and the store refuses for good. */
@@ -114,8 +116,12 @@ export class Membership {
   /** Whether a newer session has the same `instance`. Rejects if the store cannot tell. */
   async isReplaced(): Promise<boolean> {
     const stored = await this.#stored(this.#ended.signal);
-    if (this.#generation === undefined || (stored?.generation ?? 0) <= this.#generation) return false;
-    if (stored !== undefined && !this.#ended.signal.aborted) this.#options.onReplaced(stored);
+    if (this.#generation === undefined || stored === undefined) return false;
+    const generation = stored.generation ?? 0;
+    // Its own record may have gone meanwhile: whoever began then knew of none.
+    const mayBeForgotten = this.#elapsedMs >= this.#acknowledgedLeaseMs * RECLAIMED_AFTER_LEASES;
+    if (generation === this.#generation || (generation < this.#generation && !mayBeForgotten)) return false;
+    if (!this.#ended.signal.aborted) this.#options.onReplaced(stored);
     return true;
   }
 

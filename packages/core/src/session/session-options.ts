@@ -93,8 +93,9 @@ function resolveLease(
     const usual = store?.capabilities.leaseMs ?? DEFAULT_LEASE_MS;
     return typeof ttl === "number" ? Math.min(usual, Math.max(ttl, least)) : usual;
   }
-  validateDuration("lease", lease, least);
-  if (lease > MAX_LEASE_MS) throw new RangeError(`lease must be from ${least} to ${MAX_LEASE_MS} ms, not ${lease}`);
+  validateDuration("lease", lease, 0);
+  if (lease < least || lease > MAX_LEASE_MS)
+    throw new RangeError(`lease must be from ${least} to ${MAX_LEASE_MS} ms, not ${lease}`);
   if (typeof ttl === "number" && lease > ttl) {
     throw new RangeError(
       `lease must not be longer than the ttl of ${ttl} ms, not ${lease}: positions would expire while their holder lives`,

@@ -126,12 +126,12 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
    * or others may think that this member has ended (contract 8.5).
    */
   get isStalled(): boolean {
-    return this.#flusher.stall.isStalled || !this.isSure;
+    return this.isStalledAt(undefined);
   }
 
-  /** The same, with one look at a clock. */
-  get isStalledByWallClock(): boolean {
-    const isSure = this.#sharing === undefined || this.#membership.isSureByWallClock;
+  /** The same. With a reading of the monotonic clock no other is looked at. */
+  isStalledAt(now: number | undefined): boolean {
+    const isSure = this.#sharing === undefined || this.#membership.isSureAt(now);
     return this.#flusher.stall.isStalled || !isSure;
   }
 
@@ -456,7 +456,8 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     await this.#sharing?.stop();
     const held = [...this.#claims.held.values()];
     await transactionsOver(held);
-    // The record of an `instance` may be a newer session's by now. It falls silent, or ends with the process.
+    // The record of an `instance` may be a newer session's by now. It falls silent, or ends with the process: meanwhile its share waits for
+    // the next session of that name.
     let leaves = this.#options.instance === undefined;
     try {
       if (this.fenced === undefined) await this.#settled(this.#flusher.release(held), {});

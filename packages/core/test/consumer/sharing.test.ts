@@ -464,6 +464,25 @@ test("the former session of an instance that holds nothing ends, too, and takes 
   expect(second.events.of("revoked")).toEqual([]);
 });
 
+test("a session of an instance that was silent until its record was gone is the older, however wrong its clock is (contract 8.10)", async () => {
+  await using group = new Group(await ordersLog(5, 1));
+  const wallNow = Date.now;
+  const wrong = vi.spyOn(Date, "now").mockImplementation(() => wallNow() + 7_200_000);
+  onTestFinished(() => void vi.restoreAllMocks());
+  const first = await group.join({ instance: "pod-0" });
+  wrong.mockRestore();
+  await eventually(() => first.handled.length === 5);
+  first.member.isCut = true;
+  await first.events.first("heartbeat-failed");
+  await group.store.leave({ consumer: "c1", topic: "orders", member: "pod-0" });
+  const second = await group.join({ instance: "pod-0" });
+  const now = performance.now.bind(performance);
+  vi.spyOn(performance, "now").mockImplementation(() => now() + 10 * LEASE_MS);
+  first.member.isCut = false;
+  await expect(first.running).rejects.toThrow(OffsetFencedError);
+  expect(second.consumer.partitions).toEqual([0]);
+});
+
 test("the former session of an instance that closes late takes nothing from the new one (contract 8.10)", async () => {
   await using group = new Group(await ordersLog(5, 1));
   const first = await group.join({ instance: "pod-0" });

@@ -141,6 +141,8 @@ export const positionCases: readonly ConformanceCase[] = [
       const moved = await found(store, key);
       assert.deepEqual(withoutTime(moved), { nextOffset: 51n, reason: "operator" });
       assert.deepEqual(moved.resetFrom?.at, moved.committedAt, "the time of the reset is not that of its write");
+      await reset(store, key, 7n);
+      assert.deepEqual((await found(store, key)).resetFrom, moved.resetFrom, "a reset that is repeated hid the first");
     },
   },
   {

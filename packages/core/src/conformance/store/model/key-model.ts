@@ -102,7 +102,8 @@ export function stepOfKey(state: KeyState | undefined, operation: KeyOperation, 
     }
     case "reset": {
       const { nextOffset, metadata = "", ttl } = operation.entry;
-      const resetFrom = state && resetOf(state.nextOffset, "operator", stamp);
+      const isThere = state?.nextOffset === nextOffset;
+      const resetFrom = isThere ? state.resetFrom : state && resetOf(state.nextOffset, "operator", stamp);
       const moved = { nextOffset, metadata, resetFrom, committedAt: stamp, updatedAt: stamp, epoch: names.epoch };
       return { state: { ...NOTHING, ...moved, ttl: changed(kept.ttl, ttl) }, answer: { status: "reset" } };
     }
