@@ -48,7 +48,11 @@ export async function writePositions<Row extends Writable>(
     const ended = await writeBatch(rows.slice(start, start + size), entriesOf, write ? store : undefined);
     failure ??= ended?.error;
     if (ended !== undefined && !ended.goesOn) break;
-    onProgress?.(Math.min(start + size, rows.length));
+    try {
+      onProgress?.(Math.min(start + size, rows.length));
+    } catch (error) {
+      throw incomplete(asError(error), error, options);
+    }
   }
   if (failure !== undefined) throw incomplete(failure, failure, options);
   return rows;

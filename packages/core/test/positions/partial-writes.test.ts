@@ -59,6 +59,15 @@ test("an abort in the last batch is too late to stop anything", async () => {
   expect(new Set(results.map(({ status }) => status))).toEqual(new Set(["written"]));
 });
 
+test("an onProgress that throws ends it, and what was written is told", async () => {
+  await using store = withReset(() => {});
+  const onProgress = (): void => {
+    throw new Error("no terminal");
+  };
+  const error = await failed(applyReset({ store, plan, onProgress }));
+  expect(error.message).toBe("no terminal; of 2500 positions 1000 written, 1500 not tried");
+});
+
 test("an abort before the beginning rejects with its reason", async () => {
   await using store = withReset(() => {});
   const signal = AbortSignal.abort(new Error("enough"));
