@@ -1,5 +1,5 @@
-import { LogSourceError } from "../errors/log-source-error.ts";
 import type { OffsetRecord } from "../offset-record.ts";
+import { requirePartitions } from "../require-partitions.ts";
 import { StoreOffsetSession } from "../session/store-offset-session.ts";
 import { sessionListener } from "../session/session-listener.ts";
 import type { Consumer, ConsumerOptions, ManualConsumer } from "./consumer.ts";
@@ -28,14 +28,7 @@ export async function createConsumer<Transaction>(
   signal?.throwIfAborted();
   const existing = await source.partitions(topic, { signal });
   const partitions = resolved.partitions ?? existing;
-  const known = new Set(existing);
-  for (const partition of partitions) {
-    if (known.has(partition)) continue;
-    throw new LogSourceError(
-      `topic ${JSON.stringify(topic)} has no partition ${partition}; it has ${existing.length}, numbered from 0`,
-      { code: "UNKNOWN_PARTITION", topic, partition },
-    );
-  }
+  requirePartitions(topic, existing, partitions);
   const logConsumer = new LogConsumer<Transaction>(
     source,
     resolved,

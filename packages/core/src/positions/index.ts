@@ -11,6 +11,7 @@ export { type IncompleteWrite, IncompleteWriteError } from "./incomplete-write-e
 export { parsePosition } from "./parse-position.ts";
 export { planReset, type PlanResetOptions, type ResetPlan } from "./plan-reset.ts";
 export type { PlannedReset } from "./planned-reset.ts";
+export { requirePartitions } from "../require-partitions.ts";
 export { ResetPlanError } from "./reset-plan-error.ts";
 export type { ResetTarget } from "./reset-target.ts";
 export type { LeftAlone, UndoableReset } from "./undoable.ts";

@@ -1,3 +1,4 @@
+import { requirePartitions } from "../require-partitions.ts";
 import {
   validateMethods,
   validateKnownOptions,
@@ -135,25 +136,6 @@ function requirePositions({ consumer, partitions, to }: Request, held: ReadonlyM
   const on = missing === undefined ? "" : ` on ${placeText({ partition: missing })}`;
   const advice = to === "undo" ? "" : "; to give it one, name the topic";
   throw new ResetPlanError(`consumer ${JSON.stringify(consumer)} has no position${on}${advice}`);
-}
-
-/** Checks that a topic has the partitions asked for; a failure that tells which it has. */
-function requirePartitions(topic: string, existing: readonly number[], wanted: readonly number[]): void {
-  const known = new Set(existing);
-  const missing = wanted.find((partition) => !known.has(partition));
-  if (missing === undefined) return;
-  throw new LogSourceError(`topic ${JSON.stringify(topic)} has no partition ${missing}: ${rangeText(existing)}`, {
-    code: "UNKNOWN_PARTITION",
-    topic,
-    partition: missing,
-  });
-}
-
-function rangeText(partitions: readonly number[]): string {
-  const first = partitions[0];
-  const last = partitions.at(-1);
-  if (first === undefined || last === undefined) return "it has none";
-  return partitions.length === 1 ? `it has only partition ${first}` : `it has partitions ${first} to ${last}`;
 }
 
 /** The partitions of a topic that the store knows of: where the log does not, its message would say nothing of why it is asked. */

@@ -1,6 +1,5 @@
 import type { LogSource } from "@tidemark/core";
 import { withNearTopic } from "../near-topic.ts";
-import { requirePartitions } from "../topic-partitions.ts";
 
 /** Which partitions the command line asks for. */
 export interface PartitionWish {
@@ -18,13 +17,14 @@ export async function choosePartitions(
   { partitions, all }: PartitionWish,
   say: (line: string) => void,
 ): Promise<readonly number[] | undefined> {
+  const { requirePartitions } = await import("@tidemark/core/positions");
   const existing = await withNearTopic(log, () => log.partitions(topic));
   if (partitions !== undefined) {
-    await requirePartitions(topic, existing, partitions);
+    requirePartitions(topic, existing, partitions);
     return [...new Set(partitions)];
   }
   if (all) return undefined;
-  await requirePartitions(topic, existing, [0]);
+  requirePartitions(topic, existing, [0]);
   if (existing.length > 1) {
     say(
       `topic ${JSON.stringify(topic)} has ${existing.length} partitions: reading partition 0 only, --all reads every one`,

@@ -6,7 +6,6 @@ import { UsageError } from "../../failure/usage-error.ts";
 import { messageOf } from "../../failure/report-failure.ts";
 import { counted } from "../../text/visible-text.ts";
 import { withNearTopic } from "../near-topic.ts";
-import { requirePartitions } from "../topic-partitions.ts";
 import { examples } from "../examples.ts";
 import { once, parseName, parsePartition } from "../option-values.ts";
 
@@ -51,8 +50,9 @@ ${examples(
       const context = await contextOf(command);
       await using log = await context.openLogThatIsThere();
       const producer = producerOf(log);
+      const { requirePartitions } = await import("@tidemark/core/positions");
       const partitions = await withNearTopic(log, () => log.partitions(topic));
-      if (options.partition !== undefined) await requirePartitions(topic, partitions, [options.partition]);
+      if (options.partition !== undefined) requirePartitions(topic, partitions, [options.partition]);
       const { onePartition, spreadOver } = await import("./partition-choice.ts");
       const { produceLines } = await import("./produce-lines.ts");
       const { reportProgress } = await import("../progress.ts");

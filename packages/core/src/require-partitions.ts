@@ -1,13 +1,14 @@
-/** Checks that a topic has the partitions asked for; a failure that tells which it has. */
-export async function requirePartitions(
-  topic: string,
-  existing: readonly number[],
-  wanted: readonly number[],
-): Promise<void> {
+import { LogSourceError } from "./errors/log-source-error.ts";
+
+/**
+ * Checks that a topic has all of the partitions asked for.
+ *
+ * @throws LogSourceError with the code `UNKNOWN_PARTITION`, which names the first that it has not, and says which it has.
+ */
+export function requirePartitions(topic: string, existing: readonly number[], wanted: readonly number[]): void {
   const known = new Set(existing);
   const missing = wanted.find((partition) => !known.has(partition));
   if (missing === undefined) return;
-  const { LogSourceError } = await import("@tidemark/core");
   throw new LogSourceError(`topic ${JSON.stringify(topic)} has no partition ${missing}: ${rangeText(existing)}`, {
     code: "UNKNOWN_PARTITION",
     topic,
