@@ -70,7 +70,9 @@ export class BatchCollector implements LoopSource<RecordBatch> {
 
   #collect(partition: ConsumedPartition): RecordBatch | undefined {
     const { maxRecords, linger } = this.#options;
-    const former = partition.isHeldBack ? this.#open.get(partition) : undefined;
+    // Reading went elsewhere meanwhile: what waited is nothing to anybody.
+    if (!partition.isHeldBack) this.#close(partition);
+    const former = this.#open.get(partition);
     const open = former ?? { records: [], dueAt: performance.now() + linger };
     this.#open.set(partition, open);
     // Nothing is passed over while records wait here that nobody was given.

@@ -91,6 +91,29 @@ test("linger: a batch of fewer records waits for more, up to its time; a whole o
   await soon.return?.();
 });
 
+test("linger: a batch that a reset of the position drops holds no room any more (contract 5.24)", async () => {
+  const source = await ordersLog(2);
+  const events: string[] = [];
+  await using consumer = await createConsumer({
+    ...{ topic: "orders", source, maxBufferedBytes: 2_000, maxWait: 20 },
+    onEvent: ({ type }) => void events.push(type),
+  });
+  const iterator = consumer.batches({ maxRecords: 4, linger: 600_000 })[Symbol.asyncIterator]();
+  const first = iterator.next();
+  // Two wait; then the log is another one, and what they were is nothing to anybody.
+  for (let round = 1; round <= 3; round += 1) {
+    await expect.poll(() => consumer.lag().get(0)).toBe(2n);
+    source.recreateTopic("orders");
+    await expect.poll(() => events.filter((type) => type === "reset").length).toBe(round);
+    await produce(source, 2);
+  }
+  await expect.poll(() => consumer.lag().get(0)).toBe(2n);
+  await produce(source, 2);
+  const { value } = await first;
+  expect(value && shape(value)).toEqual([0, [0n, 1n, 2n, 3n], 4n]);
+  await iterator.return?.();
+});
+
 test("linger: at the end of the log a batch is handed out at once, and what waits is not committed by another's (contract 5.24)", async () => {
   const source = await ordersLog(2, 2);
   const store = createMemoryStore();
