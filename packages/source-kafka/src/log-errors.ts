@@ -26,8 +26,8 @@ export function unknownTopic(topic: string): LogSourceError {
 
 /** The topic has no such partition. */
 export function unknownPartition(topic: string, partition: number, partitions: number): LogSourceError {
-  const has = partitions === 1 ? "one partition, number 0" : `${partitions} partitions, 0 to ${partitions - 1}`;
-  return new LogSourceError(`topic ${JSON.stringify(topic)} has no partition "${partition}": it has ${has}`, {
+  const has = partitions === 1 ? "only partition 0" : `partitions 0 to ${partitions - 1}`;
+  return new LogSourceError(`topic ${JSON.stringify(topic)} has no partition ${partition}: it has ${has}`, {
     code: "UNKNOWN_PARTITION",
     topic,
     partition,

@@ -50,7 +50,7 @@ describe("topics", () => {
     await expect(log.partitions("a b")).rejects.toThrow('tidemark topic create "a b"');
     await log.admin.createTopic("orders", { partitions: 3 });
     await expect(log.listOffsets("orders", [{ partition: 3, timestamp: -1 }])).rejects.toThrow(
-      "it has 3 partitions, 0 to 2",
+      "it has partitions 0 to 2",
     );
   });
 

@@ -229,7 +229,7 @@ class ArrayLogSource implements MemorySource {
     const { partitions } = this.#topic(topic);
     const log = partitions[partition];
     if (log === undefined) {
-      const message = `${named(topic)} has no partition ${partition}: it has ${partitions.length}, numbered from 0`;
+      const message = `${named(topic)} has no partition ${partition}: it has partitions 0 to ${partitions.length - 1}`;
       throw new LogSourceError(message, { code: "UNKNOWN_PARTITION", topic, partition });
     }
     return log;
