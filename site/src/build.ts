@@ -15,6 +15,7 @@ try {
   rmSync(folder, { recursive: true });
 }
 writeFileSync(join(out, "external-links.txt"), `${externalLinks(out).join("\n")}\n`);
+process.stdout.write(`the site is in ${out}\n`);
 
 /** Where the pages lead outside of the site, sorted. */
 function externalLinks(built: string): readonly string[] {

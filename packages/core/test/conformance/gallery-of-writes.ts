@@ -99,8 +99,14 @@ export const galleryOfWrites: readonly DriverExhibit[] = [
   {
     fault: "a value is cut after 32 KiB",
     caseId: "driver/values",
-    says: /write is wrong: after a change with its value there is/,
+    says: /write is wrong: after a change with its value there is .*; the values differ at character 32768, of 32768 and 65536/,
     spoil: changing((asked) => ({ ...asked, value: asked.value?.slice(0, 32_768) })),
+  },
+  {
+    fault: "bytes are read in pieces, each made a text by itself: a character that lies in two is lost",
+    caseId: "driver/values",
+    says: /write is wrong: after a change with its value there is .*; the values differ at character 20000, of 32770 and 32768/,
+    spoil: changing((asked) => ({ ...asked, value: asked.value === undefined ? undefined : inPieces(asked.value) })),
   },
   {
     fault: "what a batch skips is said to be written",
@@ -239,3 +245,9 @@ export const galleryOfWrites: readonly DriverExhibit[] = [
     }),
   },
 ];
+
+/** A text by way of its bytes, in two pieces of which each is decoded alone. */
+function inPieces(text: string): string {
+  const bytes = Buffer.from(text);
+  return bytes.subarray(0, 40_001).toString() + bytes.subarray(40_001).toString();
+}

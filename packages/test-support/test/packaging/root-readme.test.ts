@@ -27,6 +27,20 @@ test("every page and every package's README is found from the README, by two lin
   expect(pages.filter((page) => !found.has(page))).toEqual([]);
 });
 
+test("what pages have run in a clone is a script of it", () => {
+  const { scripts } = JSON.parse(readFileSync(join(rootFolder, "package.json"), "utf8")) as { scripts: object };
+  const pages = ["README.md", "CONTRIBUTING.md", "docs/quick-start.md", "docs/writing-a-store.md"];
+  const named = pages.flatMap((page) =>
+    [...readFileSync(join(rootFolder, page), "utf8").matchAll(/pnpm@[\d.]+ (?:run )?(?<script>[a-z:]+)/g)].map(
+      ({ groups }) => groups?.["script"],
+    ),
+  );
+  expect(named).toContain("packages:pack");
+  expect(
+    named.filter((name) => name !== "exec" && name !== "install" && !Object.keys(scripts).includes(name ?? "")),
+  ).toEqual([]);
+});
+
 /** The pages of the repository that a page leads to. */
 function pagesFrom(page: string): readonly string[] {
   return linksOf(readFileSync(page, "utf8")).flatMap(({ target }) => {

@@ -7,12 +7,15 @@ export interface PageBlock {
   /** The line of the opening fence, counted from 1. */
   readonly line: number;
   readonly text: string;
+  /** The line of text above it, which a reader sees, as the fence is not seen; undefined where there is none. */
+  readonly above: string | undefined;
 }
 
 /** The blocks of a page in their order. */
 export function blocksOf(markdown: string): readonly PageBlock[] {
   const found = markdown.matchAll(/^```(?<language>\w+)(?: (?<word>\S+))?\n(?<text>.*?)^```$/gms);
   return Array.from(found, (match) => ({
+    above: /(?<line>.+)\n\n$/.exec(markdown.slice(0, match.index))?.groups?.["line"],
     language: match.groups?.["language"] ?? "",
     word: match.groups?.["word"],
     line: markdown.slice(0, match.index).split("\n").length,

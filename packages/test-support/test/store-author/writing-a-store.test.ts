@@ -13,6 +13,12 @@ const page = await readFile(join(rootFolder, "docs", "writing-a-store.md"), "utf
 const blocks = blocksOf(page);
 const programs = blocks.filter(({ language, word }) => language === "sh" && word !== "no-run");
 
+it("docs/writing-a-store.md names each file above its text: what a fence says, no reader sees", () => {
+  const files = blocks.filter(({ language, word }) => word !== undefined && language !== "sh");
+  expect(files.length).toBeGreaterThan(5);
+  expect(files.filter(({ above, word }) => above?.includes(`\`${word}\``) !== true)).toEqual([]);
+});
+
 describe("docs/writing-a-store.md, followed in an empty folder", () => {
   const outputs = new Map<PageBlock, string>();
   let scratch = "";

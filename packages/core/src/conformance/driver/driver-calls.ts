@@ -17,6 +17,9 @@ import type { MemberKey } from "../../member.ts";
 import type { DriverVerb } from "./driver-case.ts";
 import type { AnyDriver } from "./driver-context.ts";
 
+/** How much of a value a message shows. */
+const SHOWN_LENGTH = 100;
+
 /** A position's key, of consumer "c1", topic "orders", partition 0 unless told otherwise. */
 export function positionKey(parts: Partial<OffsetKey> = {}): OffsetKey {
   return { consumer: "c1", topic: "orders", partition: 0, ...parts };
@@ -166,7 +169,8 @@ export async function expectStored(
   }
   const verb = isRight(byRead) ? "list" : isRight(byList) ? "read" : "write";
   const seen = verb === "list" ? byList : byRead;
-  wrong(verb, `after ${after} there is ${shown(seen)}, and should be ${shown(expected)} (${identityOf(key)})`);
+  const where = `${identityOf(key)}${difference(seen?.value, expected?.value)}`;
+  wrong(verb, `after ${after} there is ${shown(seen)}, and should be ${shown(expected)} (${where})`);
 }
 
 /** The entry, if it can be read. */
@@ -182,9 +186,21 @@ export function never(): AbortSignal {
   return new AbortController().signal;
 }
 
+/** Where two values differ, if they are too long to show that. */
+function difference(seen: string | undefined, expected: string | undefined): string {
+  if (seen === undefined || expected === undefined || seen === expected) return "";
+  if (Math.max(seen.length, expected.length) <= SHOWN_LENGTH) return "";
+  let at = 0;
+  while (seen[at] === expected[at]) at += 1;
+  return `; the values differ at character ${at}, of ${seen.length} and ${expected.length}`;
+}
+
 function shown(entry: Pick<StoredEntry, "version" | "value"> | undefined): string {
   if (entry === undefined) return "nothing";
-  return inspect({ version: entry.version, value: entry.value }, { breakLength: Infinity, maxStringLength: 100 });
+  return inspect(
+    { version: entry.version, value: entry.value },
+    { breakLength: Infinity, maxStringLength: SHOWN_LENGTH },
+  );
 }
 
 function isTime(value: number): boolean {
