@@ -29,7 +29,9 @@ describe("docs/writing-a-store.md, followed in an empty folder", () => {
     folder = join(scratch, "store");
     const home = join(scratch, "home");
     await mkdir(folder);
+    const temporary = join(scratch, "tmp");
     await mkdir(home);
+    await mkdir(temporary);
     const tarballs = await packPackages(scratch);
     const inherited = Object.entries(process.env).filter(([name]) => !/^(?:VITEST|NODE_|TIDEMARK_)/.test(name));
     const env = {
@@ -37,6 +39,7 @@ describe("docs/writing-a-store.md, followed in an empty folder", () => {
       // The command's own place for its files, and the Node that runs this.
       XDG_DATA_HOME: home,
       XDG_CONFIG_HOME: home,
+      TMPDIR: temporary,
       PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
       npm_config_prefer_offline: "true",
       npm_config_audit: "false",
@@ -72,6 +75,10 @@ describe("docs/writing-a-store.md, followed in an empty folder", () => {
       of: length,
       tested: length,
     });
+  });
+
+  it("leaves nothing of the cases behind", async () => {
+    expect(await readdir(join(scratch, "tmp"))).not.toContainEqual(expect.stringMatching(/^tidemark-store-folder-/));
   });
 
   it("shows the failure as it is printed", () => {
