@@ -35,7 +35,7 @@ export function createProgram(): Command {
 /** All of it but what tells shells of it. */
 function createCommands(): Command {
   const program = new Command("tidemark")
-    .description("Topics, their records, and the durable positions of those who read them.")
+    .description("Topics, their records, and the durable positions of their consumers.")
     .version(versionOfPackage(), "-V, --version", "print the version")
     .helpOption("-h, --help", "show this help")
     .helpCommand(false)
@@ -43,22 +43,28 @@ function createCommands(): Command {
     .configureOutput({
       outputError: (text) => say(`tidemark: ${oneLine(text).replace(/^error: /, "")}`),
     })
-    .option("--store <url>", "where positions are kept, or TIDEMARK_STORE (default: a SQLite file in your data folder)")
-    .option("--namespace <name>", 'which positions of the store, or TIDEMARK_NAMESPACE (default: "tidemark")')
-    .option("--log <url>", "where topics are kept, or TIDEMARK_LOG (default: the same SQLite file)")
+    .option(
+      "--store <url>",
+      "where positions are stored, or TIDEMARK_STORE (default: a SQLite file in your data folder)",
+    )
+    .option(
+      "--namespace <name>",
+      'the namespace of the positions in the store, or TIDEMARK_NAMESPACE (default: "tidemark")',
+    )
+    .option("--log <url>", "where topics are stored, or TIDEMARK_LOG (default: the same SQLite file)")
     .addOption(
-      new Option("-O, --output <format>", 'how data is written (default: "table")').choices([...outputFormats]),
+      new Option("-O, --output <format>", 'the format of the output (default: "table")').choices([...outputFormats]),
     )
     .option(
       "--plugin <package>",
-      "a package with more stores or logs, may repeat, or TIDEMARK_PLUGINS=a,b",
+      "a package with additional stores or logs, may repeat, or TIDEMARK_PLUGINS=a,b",
       collectText,
     )
     .option(
       "--config <file>",
       "config file, or TIDEMARK_CONFIG (default: tidemark.json or .yaml here or in your config folder)",
     )
-    .option("--verbose", "say more, and where an error comes from")
+    .option("--verbose", "print more, and the causes of an error")
     .addHelpText(
       "after",
       `${examples(
@@ -70,7 +76,7 @@ function createCommands(): Command {
     )
     .addHelpText("afterAll", ({ command }) => (command.parent === null ? "" : globalOptionsLine(command)));
 
-  const topic = program.command("topic").helpCommand(false).description("Make, see, change and remove topics.");
+  const topic = program.command("topic").helpCommand(false).description("Create, show, alter and delete topics.");
   addTopicCreateCommand(topic);
   addTopicAlterCommand(topic);
   addTopicListCommand(topic);
@@ -81,7 +87,7 @@ function createCommands(): Command {
   const consumer = program
     .command("consumer")
     .helpCommand(false)
-    .description("See, change, move, copy and remove the positions of consumers.");
+    .description("Show, change, reset, copy and delete the positions of consumers.");
   addConsumerListCommand(consumer);
   addConsumerMembersCommand(consumer);
   addConsumerDescribeCommand(consumer);

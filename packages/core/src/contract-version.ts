@@ -19,7 +19,7 @@ export const contractBrand: unique symbol = Symbol.for("@tidemark/core/contract-
 export function validateContractVersion(what: string, version = 1): void {
   if (version === CONTRACT_VERSION) return;
   throw new TypeError(
-    `${what} is made for version ${version} of Tidemark's contract, and this @tidemark/core keeps version ${CONTRACT_VERSION}: install releases of both whose peerDependencies agree`,
+    `${what} is built for version ${version} of Tidemark's contract, and this @tidemark/core implements version ${CONTRACT_VERSION}: install releases of both whose peerDependencies agree`,
   );
 }
 

@@ -25,7 +25,7 @@ describe("what was written for another version of the contract is refused before
   it("a store that another copy of core made", async () => {
     const options = { consumer: "c", topic: "t", partitions: [0] };
     await assert.rejects(openOffsetSession({ ...options, store: foreignStore(2) }), other);
-    await assert.rejects(createConsumer({ ...options, source, store: foreignStore(2) }), /the tiny store is made for/);
+    await assert.rejects(createConsumer({ ...options, source, store: foreignStore(2) }), /the tiny store is built for/);
     await assert.rejects(createConsumer({ ...options, source, store: foreignStore(2), strategy: "none" }), other);
   });
 

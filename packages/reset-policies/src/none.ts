@@ -14,7 +14,7 @@ function refuse(context: OffsetResetContext): never {
   const { topic, partition, requested, earliest, latest, reason } = context;
   const detail =
     reason === "start"
-      ? "no position is stored, and reset policy none chooses none: give the consumer a start, or set its position"
-      : "reset policy none chooses no other: set the consumer's position, or give it another policy";
+      ? "no position is stored, and reset policy none never chooses one: give the consumer a start, or set its position"
+      : "reset policy none never chooses another: set the consumer's position, or give it another policy";
   throw new OffsetOutOfRangeError({ topic, partition, requested, earliest, latest, detail });
 }

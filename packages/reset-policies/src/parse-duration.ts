@@ -21,9 +21,9 @@ export function parseDuration(text: string): number {
   }
   const shown = JSON.stringify(text);
   if (calendarUnits.test(text)) {
-    throw new TypeError(`duration ${shown} has years or months, whose lengths differ: say it in days or weeks`);
+    throw new TypeError(`duration ${shown} has years or months, whose lengths differ: write it in days or weeks`);
   }
-  if (text.includes("-")) throw new TypeError(`duration ${shown} is negative: say how long ago without a sign`);
+  if (text.includes("-")) throw new TypeError(`duration ${shown} is negative: write it without a sign`);
   const parts = pattern.exec(text)?.groups;
   const given = Object.values(parts ?? {}).some((part) => part !== undefined);
   if (parts === undefined || !given) {

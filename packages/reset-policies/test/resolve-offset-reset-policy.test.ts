@@ -49,7 +49,7 @@ describe("an object (contract 6.2)", () => {
   test.each<[given: unknown, message: string]>([
     [null, "is not a policy: expected an object with name and timestamp(), got null"],
     [5, "got number"],
-    [lastOffset, "is a function: give the policy that it makes"],
+    [lastOffset, "is a function: give the policy that it returns"],
     [{}, "lacks name and timestamp()"],
     [{ name: "mine" }, "lacks timestamp()"],
     [{ timestamp: () => -1 }, "lacks name"],

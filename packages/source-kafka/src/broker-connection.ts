@@ -166,10 +166,10 @@ function unknownRequest(
   const range = known.get(key);
   const name = protocolAPIsById[key] ?? `request ${key}`;
   if (range === undefined) {
-    return `${address} does not know ${name}: it has to be a broker of Kafka 1.0 or later, and the listener for its clients`;
+    return `${address} does not support ${name}: it must be Kafka 1.0 or later, and the address its listener for clients`;
   }
-  const has = `${address} knows ${name} in the versions ${range.minVersion} to ${range.maxVersion}`;
+  const has = `${address} supports ${name} in the versions ${range.minVersion} to ${range.maxVersion}`;
   return range.minVersion > newest
     ? `${has}, which are newer than ${newest}: update @tidemark/source-kafka`
-    : `${has}, which are older than ${oldest}: it has to be a broker of Kafka 1.0 or later`;
+    : `${has}, which are older than ${oldest}: it must be Kafka 1.0 or later`;
 }

@@ -50,7 +50,7 @@ export function openingError(
     );
   }
   const system = systemCodeOf(chain.map(codeOf));
-  const why = system === undefined ? "it was ended at once, without an answer" : system;
+  const why = system === undefined ? "closed at once, without an answer" : system;
   return new BrokerConnectionError("unreachable", address, `no connection to ${address} (${why})`, error);
 }
 
@@ -58,17 +58,17 @@ export function openingError(
 export function surpriseIn(chunk: Buffer, address: string): BrokerConnectionError | undefined {
   const [first = 0, second] = chunk;
   if (first >= 0x14 && first <= 0x17 && second === 0x03) {
-    return new BrokerConnectionError("tls", address, `the broker ${address} wants TLS`);
+    return new BrokerConnectionError("tls", address, `the broker ${address} requires TLS`);
   }
   if (chunk.length >= 4 && chunk.readUInt32BE(0) <= LONGEST_FIRST_ANSWER) return undefined;
-  return new BrokerConnectionError("stranger", address, `what listens on ${address} does not speak Kafka's protocol`);
+  return new BrokerConnectionError("stranger", address, `the server on ${address} does not speak Kafka's protocol`);
 }
 
 /** Why there was no TLS. What OpenSSL says is for its authors: places in its sources, on a line of its own. */
 function tlsReason(error: Error): string {
   const code = codeOf(error);
   if (code === "ERR_SSL_WRONG_VERSION_NUMBER" || /verify the broker supports TLS/.test(error.message)) {
-    return "what listens there speaks no TLS";
+    return "the listener does not speak TLS";
   }
   if (code.startsWith("ERR_SSL_")) {
     return "reason" in error && typeof error.reason === "string" ? error.reason : code;
@@ -81,14 +81,14 @@ function refusedCredentials(address: string, chain: readonly Error[]): string {
   const asked = chain.findIndex(({ message }) => / provider (?:threw|should) /.test(message));
   if (asked !== -1) return `no credentials for ${address}: ${(chain[asked + 1] ?? chain[asked])?.message}`;
   const ids = chain.map((cause) => ("apiId" in cause ? cause.apiId : undefined));
-  if (ids.includes("ILLEGAL_SASL_STATE")) return `the listener ${address} takes no credentials`;
+  if (ids.includes("ILLEGAL_SASL_STATE")) return `the listener ${address} does not use SASL`;
   if (!ids.includes("UNSUPPORTED_SASL_MECHANISM")) return `the broker ${address} refused the credentials`;
   const response = chain.find((cause) => cause instanceof ResponseError)?.["response"] as
     | { readonly mechanisms?: readonly string[] }
     | undefined;
   const mechanisms = response?.mechanisms ?? [];
   const offers = mechanisms.length === 0 ? "" : `: it offers ${mechanisms.join(", ")}`;
-  return `the broker ${address} does not know this SASL mechanism${offers}`;
+  return `the broker ${address} does not support this SASL mechanism${offers}`;
 }
 
 function codeOf(error: Error): string {

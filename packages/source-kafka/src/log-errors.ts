@@ -20,7 +20,7 @@ export function toLogError(error: unknown, call: LogCall): unknown {
 /** The log has no such topic. */
 export function unknownTopic(topic: string): LogSourceError {
   const argument = /^[\w.-]+$/.test(topic) ? topic : JSON.stringify(topic);
-  const how = `make it with: tidemark topic create ${argument}`;
+  const how = `create it with: tidemark topic create ${argument}`;
   return new LogSourceError(`there is no topic ${JSON.stringify(topic)}; ${how}`, { code: "UNKNOWN_TOPIC", topic });
 }
 
@@ -43,13 +43,16 @@ function meaningOf(error: BrokerConnectionError): readonly [LogSourceErrorCode, 
   const { failure, message } = error;
   switch (failure) {
     case "unreachable":
-      return ["UNAVAILABLE", `${message}; check the address, that a Kafka broker runs there, and whether it wants TLS`];
+      return [
+        "UNAVAILABLE",
+        `${message}; check the address, that a Kafka broker runs there, and whether it requires TLS`,
+      ];
     case "lost":
-      return ["UNAVAILABLE", `${message}; whether the call was carried out is not known`];
+      return ["UNAVAILABLE", `${message}; it is not known whether the request was carried out`];
     case "timeout":
-      return ["TIMEOUT", `${message}; check that it is a Kafka broker and runs, or give it more time`];
+      return ["TIMEOUT", `${message}; check that it is a running Kafka broker, or raise the timeout`];
     case "stranger":
-      return ["UNAVAILABLE", `${message}; check host, port, and whether the listener wants TLS`, false];
+      return ["UNAVAILABLE", `${message}; check host, port, and whether the listener requires TLS`, false];
     case "credentials":
       return ["PERMISSION_DENIED", `${message}; check the mechanism, the user's name, the password, and the port`];
     case "tls":
@@ -57,7 +60,7 @@ function meaningOf(error: BrokerConnectionError): readonly [LogSourceErrorCode, 
     case "version":
       return ["UNSUPPORTED", message];
     case "damage":
-      return ["CORRUPT_LOG", `${message}; look at it with kafka-dump-log, or move the consumer behind it to go on`];
+      return ["CORRUPT_LOG", `${message}; look at it with kafka-dump-log, or move the consumer past it`];
     case "form":
       return ["UNSUPPORTED", message];
     case "answer":
@@ -69,10 +72,10 @@ function refused(error: BrokerRefusal, call: LogCall): LogSourceError {
   const { id } = error;
   const code = codeOf(error);
   if (code === "TOPIC_EXISTS") {
-    const message = `there is a topic ${JSON.stringify(call.topic)} already; alter it, or delete it first`;
+    const message = `topic ${JSON.stringify(call.topic)} already exists; alter it, or delete it first`;
     return new LogSourceError(message, { code, cause: error, ...where(call) });
   }
-  const advice = code === "PERMISSION_DENIED" ? "; give this client's principal the right in Kafka's ACLs" : "";
+  const advice = code === "PERMISSION_DENIED" ? "; allow it for this client's principal in Kafka's ACLs" : "";
   return new LogSourceError(`Kafka refused with ${error.message}${advice}${about(call)}`, {
     code,
     cause: error,

@@ -165,7 +165,7 @@ export class LogReader {
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       const address = addressOf(leader);
-      const message = `what ${address} has from offset ${offset} on could not be read: ${why}`;
+      const message = `the records on ${address} from offset ${offset} could not be decoded: ${why}`;
       const failure = error instanceof UnsupportedBatchError ? "form" : "damage";
       throw new BrokerConnectionError(failure, address, message, error);
     }

@@ -18,7 +18,7 @@ export const logUrl: LogUrlOpener = Object.freeze({
     const ofSettings = await readSecuritySettings(settings, folder);
     for (const name of ["tls", "sasl"] as const) {
       if (ofUrl[name] === undefined || ofSettings[name] === undefined) continue;
-      throw new TypeError(`a Kafka log's URL and its settings both tell ${name}: say it in one place`);
+      throw new TypeError(`a Kafka log's URL and its settings both set ${name}: set it in one place only`);
     }
     return openKafkaLog({ ...ofUrl, ...ofSettings });
   },
@@ -30,7 +30,7 @@ const MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
 export function parseKafkaLogUrl(url: string): KafkaLogOptions {
   const [, authority, query] = /^kafka:\/\/([^/?#]+)\/?(?:\?([^#]*))?$/i.exec(url) ?? [];
   if (authority === undefined) {
-    throw new TypeError("a Kafka log's URL is kafka://HOST:PORT[,HOST:PORT], without a path; topics are named apart");
+    throw new TypeError("a Kafka log's URL is kafka://HOST:PORT[,HOST:PORT], without a path; name topics separately");
   }
   const at = authority.lastIndexOf("@");
   // All after the first colon is the password, as in other URLs: one that is cut short would only be refused.
@@ -42,7 +42,7 @@ export function parseKafkaLogUrl(url: string): KafkaLogOptions {
     throw new TypeError("sasl in a Kafka log's URL needs username=NAME too");
   }
   if (username !== undefined && secret === undefined) {
-    throw new TypeError("a Kafka log's URL with a user's name needs his password: set TIDEMARK_KAFKA_PASSWORD");
+    throw new TypeError("a Kafka log's URL with a username needs a password: set TIDEMARK_KAFKA_PASSWORD");
   }
   return {
     brokers: authority.slice(at + 1).split(","),

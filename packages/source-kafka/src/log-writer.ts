@@ -204,6 +204,6 @@ function validateTimes(records: readonly RecordInput[]): void {
   const first = records[0]?.timestampMs ?? now;
   if (records.every(({ timestampMs = now }) => Math.abs(timestampMs - first) <= MAX_TIME_DIFFERENCE_MS)) return;
   throw new RangeError(
-    "the times of records that are written together lie within 24 days: write them in several calls",
+    "the timestamps of records in one call must lie within 24 days of each other: write them in several calls",
   );
 }

@@ -26,7 +26,7 @@ export class PositionCheck {
     if (isComparable && topic !== markId) return true;
     if (formerEpoch === undefined || knownEpoch(epoch) === undefined || formerEpoch <= epoch) return false;
     // Leaders of one topic are never counted down.
-    if (isComparable) throw new BrokerRefusal(UNKNOWN_LEADER_EPOCH, "the brokers have not heard of this leader yet");
+    if (isComparable) throw new BrokerRefusal(UNKNOWN_LEADER_EPOCH, "the brokers do not know this leader epoch yet");
     return true;
   }
 

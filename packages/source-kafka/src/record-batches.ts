@@ -75,13 +75,12 @@ function endAt(bytes: Buffer, start: number): number {
 function batchOf(bytes: Buffer): RecordBatch {
   const version = bytes.length > VERSION_AT ? bytes.readInt8(VERSION_AT) : -1;
   if (version === 0 || version === 1) throw new UnsupportedBatchError("records in the format from before Kafka 0.11");
-  if (version !== VERSION || bytes.length < RECORDS_AT)
-    throw new Error("what should be a batch is none: it is damaged");
+  if (version !== VERSION || bytes.length < RECORDS_AT) throw new Error("a batch has no valid header: it is damaged");
   const firstOffset = bytes.readBigInt64BE();
   const lastOffset = firstOffset + BigInt(bytes.readInt32BE(LAST_OFFSET_DELTA_AT));
-  if (lastOffset < firstOffset) throw new Error("a batch ends before it begins: it is damaged");
+  if (lastOffset < firstOffset) throw new Error("a batch's last offset is below its first: it is damaged");
   if (firstOffset < 0n || lastOffset >= LARGEST_OFFSET)
-    throw new Error("a batch has no offsets of a log: it is damaged");
+    throw new Error("a batch's offsets are out of range: it is damaged");
   return { firstOffset, lastOffset, leaderEpoch: bytes.readInt32BE(LEADER_EPOCH_AT), bytes };
 }
 
@@ -120,7 +119,7 @@ function recordBytes({ bytes }: RecordBatch): Buffer {
   const algorithm = compressionsAlgorithmsByBitmask[compression];
   if (algorithm?.available !== true) {
     throw new UnsupportedBatchError(
-      `this version of Node.js cannot uncompress method ${compression} of Kafka's protocol`,
+      `this version of Node.js does not support compression method ${compression} of Kafka's protocol`,
     );
   }
   try {

@@ -98,7 +98,7 @@ export class RecordReader {
     }
     // With another count records would be left out in silence.
     if (this.isRead && this.#position !== this.#bytes.length)
-      throw new Error("a batch has other records than it tells: it is damaged");
+      throw new Error("a batch's records do not match its record count: it is damaged");
   }
 
   /** Counts the records that there is room for. */
@@ -130,7 +130,7 @@ export class RecordReader {
     const offsetDelta = this.#integer();
     // Out of order a record would be left out, or come twice.
     if (offsetDelta <= this.#previous || offsetDelta > this.#origin.lastDelta)
-      throw new Error("a record is not in its place: it is damaged");
+      throw new Error("a record's offset is out of order: it is damaged");
     return offsetDelta;
   }
 

@@ -46,11 +46,11 @@ export async function readSecuritySettings(
 function check(given: Readonly<Record<string, unknown>>): SecuritySettings {
   for (const [name, value] of Object.entries(given)) {
     if (!NAMES.some((known) => known === name)) {
-      throw new TypeError(`${WHERE} are ${NAMES.join(", ")}; ${JSON.stringify(name)} is none`);
+      throw new TypeError(`${WHERE} are ${NAMES.join(", ")}; ${JSON.stringify(name)} is not one of them`);
     }
     if (name === "tls" && typeof value !== "boolean") throw new TypeError(`tls in ${WHERE} must be true or false`);
     if (TEXTS.some((text) => text === name) && (typeof value !== "string" || value === "")) {
-      throw new TypeError(`${name} in ${WHERE} must be a text that is not empty`);
+      throw new TypeError(`${name} in ${WHERE} must be a string that is not empty`);
     }
   }
   const { tokenCommand, extensions } = given;
@@ -58,7 +58,7 @@ function check(given: Readonly<Record<string, unknown>>): SecuritySettings {
     throw new TypeError(`tokenCommand in ${WHERE} must be a list: a program, and its arguments one by one`);
   }
   const isObject = typeof extensions === "object" && extensions !== null && areTexts(Object.values(extensions));
-  if (extensions !== undefined && !isObject) throw new TypeError(`extensions in ${WHERE} must be names with texts`);
+  if (extensions !== undefined && !isObject) throw new TypeError(`extensions in ${WHERE} must be an object of strings`);
   return given;
 }
 
@@ -88,7 +88,7 @@ function readSasl(settings: SecuritySettings, folder: string): KafkaSaslOptions 
   const mechanism = named ?? (token === undefined ? (username === undefined ? undefined : "PLAIN") : "OAUTHBEARER");
   if (mechanism === undefined) {
     if (password === undefined && extensions === undefined) return undefined;
-    throw new TypeError(`${WHERE} have a password or extensions, and no username or token`);
+    throw new TypeError(`${WHERE} have a password or extensions, but no username or token`);
   }
   if (mechanism === "OAUTHBEARER") {
     if (token === undefined)

@@ -28,7 +28,8 @@ function run(program: string, args: readonly string[], folder: string): Promise<
       if (error === null && token !== "") return resolve(token);
       // What it printed may be a part of a token; what it complained of is what its user has to know.
       const [complaint = ""] = stderr.trim().split("\n");
-      const code = error?.code ?? (error?.killed === true ? `no end within ${TIMEOUT_MS} ms` : "it printed nothing");
+      const code =
+        error?.code ?? (error?.killed === true ? `it did not end within ${TIMEOUT_MS} ms` : "it printed nothing");
       reject(
         new Error(`the token command ${JSON.stringify(program)} failed (${code})${complaint && `: ${complaint}`}`),
       );

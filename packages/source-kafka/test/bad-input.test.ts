@@ -36,13 +36,13 @@ const withTls = { tls: true };
 describe("what is no broker", () => {
   it.each([
     ["a web server", {}, { code: "UNAVAILABLE", retryable: false }, /does not speak Kafka's protocol/],
-    ["a web server", withTls, { code: "UNAVAILABLE", retryable: false }, /speaks no TLS/],
+    ["a web server", withTls, { code: "UNAVAILABLE", retryable: false }, /does not speak TLS/],
     ["a web server", withSasl, { code: "UNAVAILABLE", retryable: false }, /does not speak Kafka's protocol/],
     ["a silent socket", {}, { code: "TIMEOUT", retryable: true }, /gave no answer within 300 ms/],
     ["a silent socket", withTls, { code: "TIMEOUT", retryable: true }, /no connection with TLS .* within 300 ms/],
     ["a silent socket", withSasl, { code: "TIMEOUT", retryable: true }, /with credentials .* within 300 ms/],
-    ["what closes at once", {}, { code: "UNAVAILABLE", retryable: true }, /ended at once.*Kafka broker.*TLS/],
-    ["what closes at once", withSasl, { code: "UNAVAILABLE", retryable: true }, /ended at once/],
+    ["what closes at once", {}, { code: "UNAVAILABLE", retryable: true }, /closed at once.*Kafka broker.*TLS/],
+    ["what closes at once", withSasl, { code: "UNAVAILABLE", retryable: true }, /closed at once/],
   ])("%s, spoken to with %j", async (what, options, expected, message) => {
     const servers: Record<string, () => Server> = {
       "a web server": () => createHttpServer((_, response) => response.end("hello")),
@@ -59,7 +59,7 @@ describe("what is no broker", () => {
   // The answer to ApiVersions in its version 3.
   it.each([
     ["of Kafka 0.10", [0, 0, 2, 0, 3, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0], /knows Metadata in the versions 0 to 2, .* 1\.0/],
-    ["that is a controller", [0, 0, 2, 0, 62, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], /does not know Metadata: .* 1\.0/],
+    ["that is a controller", [0, 0, 2, 0, 62, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], /does not support Metadata: .* 1\.0/],
     ["from the future", [0, 0, 2, 0, 3, 0, 90, 0, 99, 0, 0, 0, 0, 0, 0], /90 to 99.*update @tidemark/],
   ])("a broker %s is told what it would have to be", async (_, body, message) => {
     const address = await listen(
@@ -107,12 +107,12 @@ await describeWithServer("kafka", (server) => {
     expect(await refusalOf(address, { ...withTls, connectTimeout: 5_000 })).toMatchObject({
       code: "UNAVAILABLE",
       retryable: false,
-      message: expect.stringMatching(/speaks no TLS/) as unknown,
+      message: expect.stringMatching(/does not speak TLS/) as unknown,
     });
     expect(await refusalOf(address, { ...withSasl, connectTimeout: 5_000 })).toMatchObject({
       code: "PERMISSION_DENIED",
       retryable: false,
-      message: expect.stringMatching(/takes no credentials/) as unknown,
+      message: expect.stringMatching(/does not use SASL/) as unknown,
     });
   });
 
@@ -142,7 +142,7 @@ await describeWithServer("kafka", (server) => {
         code: "UNKNOWN_TOPIC",
         ...{ topic: missing, retryable: false },
         message: expect.stringContaining(
-          `there is no topic "${missing}"; make it with: tidemark topic create ${missing}; see `,
+          `there is no topic "${missing}"; create it with: tidemark topic create ${missing}; see `,
         ) as unknown,
       });
     }
@@ -150,7 +150,7 @@ await describeWithServer("kafka", (server) => {
       code: "TOPIC_EXISTS",
       ...{ topic, retryable: false },
       message: expect.stringContaining(
-        `there is a topic "${topic}" already; alter it, or delete it first; see `,
+        `topic "${topic}" already exists; alter it, or delete it first; see `,
       ) as unknown,
     });
   });

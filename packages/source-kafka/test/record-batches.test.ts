@@ -141,7 +141,7 @@ it.each([
   // The number in the batch of its second record: behind the first one, which is as long, a length, attributes and a time.
   const length = (bytes.length - 61) / 3;
   bytes.writeInt8(delta < 0 ? -2 * delta - 1 : 2 * delta, 61 + length + 3);
-  expect(() => decode(bytes)).toThrow(/not in its place/);
+  expect(() => decode(bytes)).toThrow(/out of order/);
 });
 
 it.each([

@@ -74,8 +74,8 @@ it("settings beside the URL give certificates, passwords and tokens, from files 
 describe("settings beside a Kafka log's URL", () => {
   it.each<[string, Settings, RegExp]>([
     ["an unknown name", { caFile: "ca.pem" }, /"caFile" is none/],
-    ["a number", { ca: 5 }, /ca .* must be a text/],
-    ["an empty text", { password: "" }, /password .* must be a text/],
+    ["a number", { ca: 5 }, /ca .* must be a string/],
+    ["an empty text", { password: "" }, /password .* must be a string/],
     ["a certificate without its key", { cert: "client.pem" }, /cert and key .* go together/],
     ["a file that is not there", { ca: "nowhere.pem" }, /ca .* cannot be read \(ENOENT\): "nowhere.pem"/],
     ["certificates without TLS", { tls: false, ca: "ca.pem" }, /tls: false/],
@@ -86,7 +86,7 @@ describe("settings beside a Kafka log's URL", () => {
     ["a token and a user", { token: "secret", username: "a" }, /a username or password beside it/],
     ["a token for another mechanism", { token: "secret", sasl: "plain", username: "a" }, /sasl is not oauthbearer/],
     ["a command as one text", { tokenCommand: "get-token --secret" }, /must be a list/],
-    ["extensions of numbers", { token: "secret", extensions: { a: 1 } }, /names with texts/],
+    ["extensions of numbers", { token: "secret", extensions: { a: 1 } }, /an object of strings/],
   ])("%s is a TypeError before any connection, and shows no secret", async (_what, settings, message) => {
     const error: unknown = await logUrl.open("kafka://127.0.0.1:1", { settings }).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(TypeError);

@@ -31,7 +31,7 @@ export class FileReplacedError extends Error {
 
   constructor(path: string) {
     super(
-      `${JSON.stringify(path)} was deleted or replaced while it was open, and what is written now would be lost; ` +
+      `${JSON.stringify(path)} was deleted or replaced while it was open, and further writes would be lost; ` +
         "close the log and open it again",
     );
   }
@@ -83,7 +83,7 @@ function meaningOf(error: unknown, path: string): Meaning | undefined {
     case SQLITE_ERROR:
       return [
         "CORRUPT_LOG",
-        `${file} has tables named tidemark_log_ of another shape (${told}); name another file for the log`,
+        `${file} has tables named tidemark_log_ with other columns (${told}); name another file for the log`,
       ];
     case SQLITE_PERM:
     case SQLITE_AUTH:
@@ -97,7 +97,7 @@ function meaningOf(error: unknown, path: string): Meaning | undefined {
     case SQLITE_FULL:
       return [
         "UNAVAILABLE",
-        `there is no room left for ${file}; nothing of this call was written: free some and repeat it`,
+        `there is no room left for ${file}: nothing of this call was written; free disk space and try again`,
       ];
     case SQLITE_CANTOPEN:
       return meaningOfFolder(path) ?? ["UNAVAILABLE", `${file} cannot be opened (${told}); check its folder`];
@@ -107,7 +107,7 @@ function meaningOf(error: unknown, path: string): Meaning | undefined {
     case SQLITE_LOCKED:
     case SQLITE_PROTOCOL:
     case SQLITE_SCHEMA:
-      return ["TIMEOUT", `${file} was locked by another process for too long; repeat the call, or raise the timeout`];
+      return ["TIMEOUT", `${file} was locked by another process for too long; try again, or raise the timeout`];
     case SQLITE_TOOBIG:
       return ["UNSUPPORTED", "a record is larger than SQLite can hold (1 GB)"];
     default:
@@ -142,7 +142,7 @@ function meaningOfSystemError(error: unknown, path: string): Meaning | undefined
       ];
     case "ENOSPC":
     case "EDQUOT":
-      return ["UNAVAILABLE", `there is no room left for ${file}; free some and repeat the call`];
+      return ["UNAVAILABLE", `there is no room left for ${file}; free disk space and try again`];
     default:
       return ["UNKNOWN", `${file} cannot be opened: ${error.message}`];
   }
@@ -152,7 +152,7 @@ function meaningOfSystemError(error: unknown, path: string): Meaning | undefined
 export function unknownTopic(topic: string): LogSourceError {
   const name = JSON.stringify(topic);
   const argument = /^[\w.-]+$/.test(topic) ? topic : name;
-  return new LogSourceError(`there is no topic ${name}; make it with: tidemark topic create ${argument}`, {
+  return new LogSourceError(`there is no topic ${name}; create it with: tidemark topic create ${argument}`, {
     code: "UNKNOWN_TOPIC",
     topic,
   });

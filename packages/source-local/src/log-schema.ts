@@ -70,7 +70,7 @@ export function prepareSchema(database: DatabaseSync, file: string): void {
   const version = row?.["value"];
   if (version === VERSION) return;
   throw new LogSourceError(
-    `${JSON.stringify(file)} holds a log of version ${JSON.stringify(version)}; this release reads ${VERSION}: install the one that wrote it`,
+    `${JSON.stringify(file)} holds a log of version ${JSON.stringify(version)}; this release reads version ${VERSION}: install the release that wrote it`,
     { code: "CORRUPT_LOG" },
   );
 }

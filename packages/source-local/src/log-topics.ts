@@ -53,7 +53,7 @@ export class LogTopics {
   create(name: string, config: TopicConfig, call: LogCall): Promise<void> {
     return this.#database.write(call, () => {
       if (this.#one.get(Buffer.from(name)) !== undefined) {
-        throw new LogSourceError(`there is a topic ${JSON.stringify(name)} already; alter it, or delete it first`, {
+        throw new LogSourceError(`topic ${JSON.stringify(name)} already exists; alter it, or delete it first`, {
           code: "TOPIC_EXISTS",
           topic: name,
         });

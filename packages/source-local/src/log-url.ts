@@ -12,7 +12,8 @@ export const logUrl: LogUrlOpener = Object.freeze({
   async open(url, options = {}) {
     const { settings } = resolveLogUrlOptions(options);
     const [name] = Object.keys(settings);
-    if (name !== undefined) throw new TypeError(`a local log has no settings; ${JSON.stringify(name)} is none`);
+    if (name !== undefined)
+      throw new TypeError(`a local log has no settings; ${JSON.stringify(name)} is not one of them`);
     return openLocalLog(parseLocalLogUrl(url));
   },
   async exists(url) {

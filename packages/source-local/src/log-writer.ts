@@ -46,7 +46,7 @@ export class LogWriter {
   #append(topic: string, partition: number, records: readonly RecordInput[]): bigint {
     const state = this.#states.get(topic, partition);
     if (MAX_OFFSET - state.next < BigInt(records.length)) {
-      throw new LogSourceError(`topic ${JSON.stringify(topic)} partition "${partition}" has used up its offsets`, {
+      throw new LogSourceError(`topic ${JSON.stringify(topic)} partition "${partition}" has no offsets left`, {
         code: "UNSUPPORTED",
         topic,
         partition,

@@ -31,7 +31,7 @@ describe("opening", () => {
     const database = new DatabaseSync(file);
     database.exec("CREATE TABLE tidemark_log_record (something)");
     await expect(openLocalLog({ file })).rejects.toMatchObject({ code: "CORRUPT_LOG" });
-    await expect(openLocalLog({ file })).rejects.toThrow(/log\.db" has tables named tidemark_log_ of another shape/);
+    await expect(openLocalLog({ file })).rejects.toThrow(/log\.db" has tables named tidemark_log_ with other columns/);
     expect(database.prepare("SELECT name FROM sqlite_schema").all()).toHaveLength(1);
     database.close();
 

@@ -45,7 +45,7 @@ describe("topics", () => {
   it("tells how to make a topic that is not there, and how many partitions one has", async () => {
     const { log } = await temporaryLog();
     await expect(log.partitions("orders")).rejects.toThrow(
-      'there is no topic "orders"; make it with: tidemark topic create orders',
+      'there is no topic "orders"; create it with: tidemark topic create orders',
     );
     await expect(log.partitions("a b")).rejects.toThrow('tidemark topic create "a b"');
     await log.admin.createTopic("orders", { partitions: 3 });

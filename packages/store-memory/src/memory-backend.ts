@@ -32,7 +32,7 @@ const tablesOf = new WeakMap<MemoryBackend, MemoryTables>();
 export function createMemoryBackend(options: MemoryBackendOptions = {}): MemoryBackend {
   validateKnownOptions(options, ["clock"]);
   const { clock = Date.now } = options;
-  if (typeof clock !== "function") throw new TypeError("clock must be a function that gives milliseconds");
+  if (typeof clock !== "function") throw new TypeError("clock must be a function that returns milliseconds");
   const tables = new Map<string, EntryTable>();
   const backend: MemoryBackend = Object.freeze({
     size: (namespace: string) => tables.get(namespace)?.size ?? 0,

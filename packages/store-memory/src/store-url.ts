@@ -15,7 +15,9 @@ export const storeUrl: StoreUrlOpener = Object.freeze({
     const match = /^memory:(?:\/\/)?([^?#]*)$/su.exec(url);
     const name = match?.[1];
     if (name === undefined) {
-      throw new TypeError(`${JSON.stringify(url)} is not memory: or memory:NAME; it takes no ? and no #`);
+      throw new TypeError(
+        `${JSON.stringify(url)} is not a memory store's URL: write memory: or memory:NAME, without ? and #`,
+      );
     }
     let backend = backends.get(name);
     if (backend === undefined) {

@@ -28,15 +28,17 @@ const MEANINGS: Readonly<Record<number, ErrorClassification>> = {
   [AUTHENTICATION_FAILED]: DENIED,
   [ATLAS_ERROR]: DENIED,
   // MaxTimeMSExpired
-  50: { code: "TIMEOUT", retryable: true, message: "the server did not finish in time; repeating it is safe" },
+  50: { code: "TIMEOUT", retryable: true, message: "the server did not finish in time; it is safe to retry" },
   // WriteConcernFailed
   64: unavailable(
-    "it was written, but fewer members acknowledged it than the write concern asks; repeating it is safe",
+    "the write was applied, but fewer members acknowledged it than the write concern requires; it is safe to retry",
   ),
   // UnsatisfiableWriteConcern
-  100: unsupported("the server has fewer members than the write concern asks; lower writeConcern, or add some"),
+  100: unsupported(
+    "the replica set has fewer members than the write concern requires; lower writeConcern, or add members",
+  ),
   // DocumentValidationFailure
-  121: unsupported("the collection's validator refuses the record; use a collection of the store's own"),
+  121: unsupported("the collection's validator rejects the record; give the store a collection of its own"),
   // OutOfDiskSpace
   14_031: unavailable("the server is out of disk space; make room and try again"),
 };
@@ -57,7 +59,7 @@ export function classifyMongoError(error: unknown): ErrorClassification {
   if (error instanceof UnsupportedServerError) return unsupported(error.message);
   if (error instanceof UncertainWriteError) {
     return unavailable(
-      "other processes wrote the same keys at the same moment, and it is not known whether this write happened; try again",
+      "other processes wrote the same keys at the same time, and it is not known whether this write was applied; try again",
     );
   }
   const text = withoutSecrets(textOf(error));
@@ -67,18 +69,19 @@ export function classifyMongoError(error: unknown): ErrorClassification {
   const code = codeOf(error);
   if (code === UNAUTHORIZED) {
     if (/requires authentication/iu.test(text)) return DENIED;
-    const message = `this user lacks a right: give it readWrite on the database (${text})`;
+    const message = `the user lacks a privilege: grant it readWrite on the database (${text})`;
     return { code: "PERMISSION_DENIED", retryable: false, message };
   }
   const known = MEANINGS[code];
   if (known !== undefined) return known;
   if (error instanceof MongoError && error.hasErrorLabel("TransientTransactionError")) {
-    const message = `the transaction was aborted for another one (${text}): nothing of it is stored; begin it again`;
+    const message = `the transaction conflicted with another one and was aborted (${text}): nothing of it is stored; retry the whole transaction`;
     return { code: "CONFLICT", retryable: true, message };
   }
   const labels = ["RetryableWriteError", "RetryableError"];
   const isPassing = error instanceof MongoError && labels.some((label) => error.hasErrorLabel(label));
-  if (isPassing || PASSING.has(code)) return unavailable(`the server cannot take it now (${text}); try again`);
+  if (isPassing || PASSING.has(code))
+    return unavailable(`the server cannot serve the request now (${text}); try again`);
   return { code: "UNKNOWN", retryable: false, message: text };
 }
 

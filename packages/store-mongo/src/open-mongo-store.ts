@@ -123,13 +123,14 @@ function resolveWriteConcern(given: WriteConcernSettings | undefined): WriteConc
   if (typeof given !== "object" || given === null) {
     throw new TypeError('writeConcern must be an object such as { w: "majority" }');
   }
-  if (given.w === 0) throw new TypeError("writeConcern must not be { w: 0 }: the store has to know what is written");
+  if (given.w === 0)
+    throw new TypeError("writeConcern must not be { w: 0 }: the store must know whether a write was applied");
   return { w: "majority", ...given };
 }
 
 function resolveClient({ client, url }: MongoStoreOptions, timeoutMs: number): MongoClient {
   if ((client === undefined) === (url === undefined)) {
-    throw new TypeError("give either client, a MongoClient of yours, or url, a connection string");
+    throw new TypeError("give either client (your MongoClient) or url (a connection string)");
   }
   if (client !== undefined) {
     if (typeof client === "object" && client !== null && typeof client.db === "function") return client;
@@ -155,7 +156,7 @@ function resolveClient({ client, url }: MongoStoreOptions, timeoutMs: number): M
     const unknown = /^options? [\w, ]+ (?:is|are) not supported$/iu.exec(message)?.[0];
     // oxlint-disable-next-line preserve-caught-error
     throw new TypeError(
-      `url is no connection string that the mongodb package understands (${unknown ?? name}): write mongodb://HOST/DATABASE, and check its options`,
+      `the mongodb package cannot parse url (${unknown ?? name}): write mongodb://HOST/DATABASE, and check its options`,
     );
   }
 }

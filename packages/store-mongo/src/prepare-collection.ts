@@ -56,12 +56,12 @@ async function checkCollection(collection: Collection<StoredDocument>, signal: A
   if (collation !== undefined && collation.locale !== "simple") {
     throw new UnsupportedServerError(
       `the collection ${name} has the default collation ${JSON.stringify(collation.locale)}, under which distinct names can ` +
-        "be the same; use a collection without one",
+        "compare as equal; use a collection without one",
     );
   }
   if (capped === true) {
     throw new UnsupportedServerError(
-      `the collection ${name} is capped: the server would throw positions away; use one that is not`,
+      `the collection ${name} is capped: the server would delete positions; use one that is not capped`,
     );
   }
 }
@@ -79,14 +79,14 @@ async function ensureIndexes(collection: Collection<StoredDocument>): Promise<st
       // Also where another client made them at the same moment.
       if ((await missingIndexes(collection)).length === 0) return [];
       throw new UnsupportedServerError(
-        `the collection ${JSON.stringify(collection.collectionName)} has an index that is in the way of ` +
+        `the collection ${JSON.stringify(collection.collectionName)} has an index that conflicts with ` +
           `${names}; drop it, or name another collection`,
       );
     }
     if (code !== UNAUTHORIZED) throw error;
     return [
-      `this user may not create the indexes ${names}: without them expired ` +
-        "records stay until they are swept, and listing by topic reads the whole namespace; have somebody create them",
+      `the user may not create the indexes ${names}: without them expired ` +
+        "records stay until they are swept, and listing by topic reads the whole namespace; have an administrator create them",
     ];
   }
 }
@@ -127,8 +127,8 @@ async function probe(collection: Collection<StoredDocument>, signal: AbortSignal
       error.hasErrorLabel("RetryableWriteError");
     if (isPassing) throw error;
     throw new UnsupportedServerError(
-      "the server does not know its own clock, $$NOW, in queries and updates: the store needs MongoDB 4.4 or later, or an " +
-        "engine of its protocol with that (on FerretDB 2 set documentdb.enableNowSystemVariable and " +
+      "the server does not support $$NOW in queries and updates: the store needs MongoDB 4.4 or later, or a " +
+        "compatible server that supports it (on FerretDB 2 set documentdb.enableNowSystemVariable and " +
         "documentdb.enableLetAndCollationForQueryMatch to on)",
     );
   }

@@ -24,6 +24,7 @@ function withoutCollection(url: string): { readonly rest: string; readonly colle
   if (ours.length === 0) return { rest: url, collection: undefined };
   const others = options.filter((option) => !ours.includes(option));
   const collection = new URLSearchParams(ours.join("&")).getAll("collection").at(-1) ?? "";
-  if (ours.length > 1 || collection === "") throw new TypeError("the URL's collection must be given once, with a name");
+  if (ours.length > 1 || collection === "")
+    throw new TypeError("the URL's collection must be given once and must not be empty");
   return { rest: url.slice(0, start) + (others.length === 0 ? "" : `?${others.join("&")}`), collection };
 }

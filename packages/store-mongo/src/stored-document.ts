@@ -40,9 +40,9 @@ export const EXPIRED: Document = Object.freeze({
 export function readEntry({ version, value, writtenAt }: Document = { version: REMOVED }): ReadEntry {
   if (version === REMOVED) return undefined;
   if (typeof version !== "string") return { error: new UnreadableRecordError("it has no version") };
-  if (typeof value !== "string") return { version, error: new UnreadableRecordError("its value is no string") };
+  if (typeof value !== "string") return { version, error: new UnreadableRecordError("its value is not a string") };
   if (!(writtenAt instanceof Date) || Number.isNaN(writtenAt.getTime())) {
-    return { version, error: new UnreadableRecordError("its writtenAt is no date") };
+    return { version, error: new UnreadableRecordError("its writtenAt is not a date") };
   }
   return { version, value, writtenAt: writtenAt.getTime() };
 }

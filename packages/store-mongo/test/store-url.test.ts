@@ -4,8 +4,8 @@ import { storeUrl } from "../src/index.ts";
 import { collect, DATABASE, key, openClient, ownCollection } from "./open-store.ts";
 
 it.each([
-  ["mongodb://h/db?collection=", "given once, with a name"],
-  ["mongodb://h/db?collection=a&collection=b", "given once, with a name"],
+  ["mongodb://h/db?collection=", "given once and must not be empty"],
+  ["mongodb://h/db?collection=a&collection=b", "given once and must not be empty"],
   ["mongodb://u:s3cr3t@h/db?unknown=1", "check its options"],
   ["memory:", "url must be a connection string"],
 ])("refuses %s", async (url, message) => {

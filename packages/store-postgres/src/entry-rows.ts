@@ -66,7 +66,7 @@ export function keyOf({ consumer, topic, partition, member }: Row): DriverKey {
 export function entryOf({ version, value, written }: Row): StoredEntry | UnreadableEntry {
   const writtenAt = Math.round(Number(written));
   if (Number.isFinite(writtenAt)) return { version: String(version), value: String(value), writtenAt };
-  return { version: String(version), error: new UnreadableRecordError("its written_at is no time") };
+  return { version: String(version), error: new UnreadableRecordError("its written_at is not a time") };
 }
 
 /** The row of a change. One that expects a version or nothing looks for the version first. */

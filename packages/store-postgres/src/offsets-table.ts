@@ -91,10 +91,10 @@ END $tidemark$`,
   #check({ encoding, columns, keyed }: Row): void {
     if (encoding !== "UTF8") {
       throw new UnsupportedTableError(
-        `the database has the encoding ${String(encoding)}, which cannot hold every name; use one with UTF8`,
+        `the database has the encoding ${String(encoding)}, which cannot hold every name; use a database with UTF8`,
       );
     }
-    const advice = "name another table, or make this one as the README says";
+    const advice = "use another table, or create this one as the README shows";
     const types = JSON.parse(typeof columns === "string" ? columns : "{}") as Readonly<
       Record<string, string | undefined>
     >;

@@ -41,7 +41,7 @@ export async function openPools(url: unknown, timeoutMs: number): Promise<OwnPoo
     const { code = "" } = error as { readonly code?: string };
     // oxlint-disable-next-line preserve-caught-error
     throw new TypeError(
-      `url is no connection string that pg understands${code === "" ? "" : ` (${code})`}: write postgres://USER@HOST/DATABASE, and check its options`,
+      `pg cannot parse url${code === "" ? "" : ` (${code})`}: write postgres://USER@HOST/DATABASE, and check its options`,
     );
   }
   const [client, pool] = [MAX_CONNECTIONS, MAX_TRANSACTIONS].map((max) => new pg.Pool({ ...config, max })) as [

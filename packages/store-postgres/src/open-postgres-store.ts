@@ -93,14 +93,14 @@ async function resolveClient(
   timeoutMs: number,
 ): Promise<Pick<OwnPools, "client"> & Partial<OwnPools>> {
   if ((client === undefined) === (url === undefined)) {
-    throw new TypeError("give either client, something of yours with query(text, values), or url, a connection string");
+    throw new TypeError("give either client (an object with query(text, values)) or url (a connection string)");
   }
   if (client === undefined) {
-    if (pool !== undefined) throw new TypeError("pool goes with client: with url the store has a pool of its own");
+    if (pool !== undefined) throw new TypeError("pool needs client: with url the store has a pool of its own");
     return openPools(url, timeoutMs);
   }
   if (typeof client !== "object" || client === null || typeof client.query !== "function") {
-    throw new TypeError("client must have query(text, values), which gives { rows }: a Pool of pg, or a PGlite");
+    throw new TypeError("client must have query(text, values), which returns { rows }: a Pool of pg, or a PGlite");
   }
   if (pool === undefined) return { client };
   validatePool(pool, client);
@@ -111,12 +111,12 @@ function validatePool(pool: PostgresPool, client: PostgresClient): void {
   const given = (typeof pool === "object" && pool !== null ? pool : {}) as Readonly<Record<string, unknown>>;
   if (!["connect", "reserve", "transaction"].some((name) => typeof given[name] === "function")) {
     throw new TypeError(
-      "pool must have connect() or reserve(), which gives a client for one transaction: a Pool of pg",
+      "pool must have connect() or reserve(), which returns a client for one transaction: a Pool of pg",
     );
   }
   if ((pool as unknown) === client && !("transaction" in pool)) {
     throw new TypeError(
-      "pool must be another one than client: transactions could take all connections of the store's work",
+      "pool must not be the same Pool as client: transactions could take all connections that the store needs",
     );
   }
 }
@@ -136,7 +136,7 @@ async function withinTimeout<Result>(
   const abort = new AbortController();
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
-    const message = `no answer within ${timeoutMs} ms; check the address, the network, and who has locked the table`;
+    const message = `no answer within ${timeoutMs} ms; check the address, the network, and locks on the table`;
     const error = openError({ code: "TIMEOUT", retryable: true, message });
     late.reject(error);
     abort.abort(error);

@@ -220,7 +220,7 @@ export class PostgresDriver implements OffsetStoreDriver<PostgresClient> {
     const { transaction } = context;
     if (transaction === undefined) return this.#connections.run(text, values, context.signal);
     if (typeof transaction.query !== "function") {
-      throw new TypeError("transaction must have query(text, values), which gives { rows }");
+      throw new TypeError("transaction must have query(text, values), which returns { rows }");
     }
     try {
       const { rows } = await transaction.query(text, values);
@@ -228,7 +228,7 @@ export class PostgresDriver implements OffsetStoreDriver<PostgresClient> {
     } catch (error) {
       if (sqlStateOf(error) !== NOT_MARKED) throw this.#transactions?.reasonOf(transaction, error) ?? error;
       throw new TypeError(
-        "transaction has no transaction open, or not on one connection: give the client on which you sent BEGIN",
+        "transaction has no transaction open, or does not use one connection: give the client on which you sent BEGIN",
         { cause: error },
       );
     }

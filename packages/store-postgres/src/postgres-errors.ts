@@ -52,7 +52,7 @@ function classifyState(state: string, text: string, table: string): ErrorClassif
   switch (state) {
     case "42501":
       return denied(
-        `this user lacks a right ${said}; grant it USAGE on the schema and SELECT, INSERT, UPDATE, DELETE on ${table}, ` +
+        `the user lacks a privilege ${said}; grant it USAGE on the schema and SELECT, INSERT, UPDATE, DELETE on ${table}, ` +
           "and, to create the table, CREATE on the schema",
       );
     case "42P01":
@@ -60,16 +60,14 @@ function classifyState(state: string, text: string, table: string): ErrorClassif
     case "42804":
     case "42883":
     case "42P10":
-      return unsupported(
-        `the table ${table} is missing or was changed ${said}; create it again, or name another table`,
-      );
+      return unsupported(`the table ${table} is missing or was changed ${said}; create it again, or use another table`);
     case "3D000":
       return refused("UNAVAILABLE", `there is no such database ${said}; create it, or check the URL`);
     case "3F000":
       return refused("UNAVAILABLE", `there is no such schema ${said}; create it, or name another schema`);
     case "22021":
     case "22P05":
-      return unsupported(`the database cannot hold that text ${said}; use one with the encoding UTF8`);
+      return unsupported(`the database cannot store this text ${said}; use one with the encoding UTF8`);
     case "25006":
       return unavailable(`the server is read-only ${said}; connect to the primary, or wait for it`);
     case "53100":
@@ -82,27 +80,28 @@ function classifyState(state: string, text: string, table: string): ErrorClassif
       return {
         code: "TIMEOUT",
         retryable: true,
-        message: `the server ended the statement ${said}; repeating it is safe`,
+        message: `the server cancelled the statement ${said}; it is safe to retry`,
       };
     case "40001":
     case "40P01":
       return {
         code: "CONFLICT",
         retryable: true,
-        message: `the transaction was aborted for another one ${said}: nothing of it is stored; begin it again`,
+        message: `the transaction conflicted with another one and was aborted ${said}: nothing of it is stored; retry the whole transaction`,
       };
     case "25P03":
       return unavailable(
-        `the server ended a transaction that was idle for too long ${said}: nothing of it is stored; do what takes ` +
-          "long before the transaction, or raise transactionIdleTimeout",
+        `the server rolled back a transaction that was idle for too long ${said}; do slow work ` +
+          "before the transaction, or raise transactionIdleTimeout",
       );
     case "55P03":
-      return unavailable(`other transactions use the same rows ${said}; try again`);
+      return unavailable(`other transactions hold locks on the same rows ${said}; try again`);
     default:
   }
   // Credentials; the connection; resources; an operator's intervention; the system below.
   if (state.startsWith("28")) return denied(`PostgreSQL refused the credentials ${said}; check user and password`);
-  if (/^(?:08|53|57P|58)/u.test(state)) return unavailable(`the server cannot take it now ${said}; try again`);
+  if (/^(?:08|53|57P|58)/u.test(state))
+    return unavailable(`the server cannot serve the request now ${said}; try again`);
   return refused("UNKNOWN", `PostgreSQL failed ${said}`);
 }
 

@@ -25,7 +25,7 @@ function withoutOurs(url: string): { readonly rest: string; readonly schema?: st
   const given = new URLSearchParams(ours.join("&"));
   for (const name of given.keys()) {
     if (given.getAll(name).length > 1 || given.get(name) === "") {
-      throw new TypeError(`the URL's ${name} must be given once, with a name`);
+      throw new TypeError(`the URL's ${name} must be given once and must not be empty`);
     }
   }
   return {

@@ -109,7 +109,7 @@ await describeWithServer("postgres", ({ url }) => {
     ["57P01", "UNAVAILABLE", true, "try again"],
     ["57P03", "UNAVAILABLE", true, "try again"],
     ["25006", "UNAVAILABLE", true, "is read-only"],
-    ["57014", "TIMEOUT", true, "the server ended the statement"],
+    ["57014", "TIMEOUT", true, "the server cancelled the statement"],
     ["42501", "PERMISSION_DENIED", false, "grant it"],
     ["42P01", "UNSUPPORTED", false, "is missing or was changed"],
     ["42703", "UNSUPPORTED", false, "is missing or was changed"],

@@ -9,7 +9,7 @@ it.each([
   [{ url: "postgres://h/db", client: { query: () => undefined } }, "give either client"],
   [{ url: "mysql://h/db" }, "url must be a connection string"],
   [{ url: 7 }, "url must be a connection string"],
-  [{ url: "postgres://user:s3cr3t@h:port/db" }, "no connection string that pg understands"],
+  [{ url: "postgres://user:s3cr3t@h:port/db" }, "pg cannot parse url"],
   [{ client: {} }, "client must have query(text, values)"],
   [{ client: "postgres" }, "client must have query(text, values)"],
   [{ url: "postgres://h/db", table: "" }, "table must have 1 to 50 bytes"],

@@ -282,11 +282,11 @@ await describeWithServer("postgres", ({ url }) => {
 
     it("refuses the pool that the store's own work goes over, and what is none", async () => {
       const client: Pool = openPool(url);
-      await expect(openPostgresStore({ client, pool: client })).rejects.toThrow("another one than client");
+      await expect(openPostgresStore({ client, pool: client })).rejects.toThrow("must not be the same Pool as client");
       await expect(openPostgresStore({ client, pool: {} as never })).rejects.toThrow(
         "must have connect() or reserve()",
       );
-      await expect(openPostgresStore({ url, pool: client } as never)).rejects.toThrow("pool goes with client");
+      await expect(openPostgresStore({ url, pool: client } as never)).rejects.toThrow("pool needs client");
       for (const transactionIdleTimeout of [0, 1.5, 2 ** 31]) {
         await expect(openPostgresStore({ url, transactionIdleTimeout })).rejects.toThrow(RangeError);
       }

@@ -4,8 +4,8 @@ import { storeUrl } from "../src/index.ts";
 import { collect, key, openClient, ownSchema } from "./open-store.ts";
 
 it.each([
-  ["postgres://h/db?table=", "given once, with a name"],
-  ["postgres://h/db?schema=a&schema=b", "given once, with a name"],
+  ["postgres://h/db?table=", "given once and must not be empty"],
+  ["postgres://h/db?schema=a&schema=b", "given once and must not be empty"],
   ["postgres://u:s3cr3t@h:port/db", "check its options"],
   ["memory:", "url must be a connection string"],
 ])("refuses %s", async (url, message) => {

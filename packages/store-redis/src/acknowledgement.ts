@@ -59,10 +59,10 @@ export function waitCommand(asked: RedisAcknowledgement | undefined, storeTimeou
       if (answer !== undefined && (local ?? 0) >= 1 && (remote ?? 0) >= replicas) return;
       const got =
         answer === undefined
-          ? "the connection broke meanwhile"
+          ? "the connection was lost"
           : `${remote} ${remote === 1 ? "replica has" : "replicas have"} it`;
       throw new NotAcknowledgedError(
-        `it is written, but was not acknowledged by ${wanted} within ${timeout} ms (${got})${isRepeatable ? "; repeating it is safe" : ""}`,
+        `the write was applied, but was not acknowledged by ${wanted} within ${timeout} ms (${got})${isRepeatable ? "; it is safe to retry" : ""}`,
         isRepeatable,
       );
     },

@@ -28,7 +28,7 @@ export function parseConnectionUrl(url: string): ConnectionUrl {
     parsed = new URL(url);
   } catch {
     throw new TypeError(
-      `the URL cannot be read: write ${URL_USAGE}, with user and password percent-encoded (@ is %40, / is %2F)`,
+      `the URL cannot be parsed: write ${URL_USAGE}, with user and password percent-encoded (@ is %40, / is %2F)`,
     );
   }
   const { protocol, hostname, port, pathname, searchParams } = parsed;
@@ -45,16 +45,16 @@ export function parseConnectionUrl(url: string): ConnectionUrl {
     throw new TypeError("cluster must be true or false");
   if (sentinelName === "") throw new TypeError("sentinel must name the set as the Sentinels do, often mymaster");
   if (cluster === "true" && sentinelName !== undefined)
-    throw new TypeError("the URL is of a Cluster or of Sentinels, not both");
+    throw new TypeError("cluster and sentinel exclude each other in the URL");
   const kind = cluster === "true" ? "cluster" : sentinelName === undefined ? "single" : "sentinel";
   const more = (searchParams.get("nodes") ?? "").split(",").filter((node) => node !== "");
-  if (more.length > 0 && kind === "single") throw new TypeError("nodes goes with cluster=true or sentinel=NAME");
+  if (more.length > 0 && kind === "single") throw new TypeError("nodes needs cluster=true or sentinel=NAME");
   const database = /^\/?(?<number>\d{0,9})\/?$/u.exec(pathname)?.groups?.["number"];
   if (database === undefined) {
     // A password with a slash, as it was given, ends the host before its time.
     throw new TypeError(
-      "what follows the host of the URL must be the number of a database, such as /0; in user and password " +
-        "percent-encode what is special (@ is %40, / is %2F)",
+      "the path of the URL must be a database number, such as /0; percent-encode special characters in user and " +
+        "password (@ is %40, / is %2F)",
     );
   }
   if (kind === "cluster" && Number(database) !== 0) throw new TypeError("a Cluster has database 0 only");
@@ -78,7 +78,7 @@ function parseNode(node: string, defaultPort: number): { host: string; port: num
   const match = /^(?<host>\[[^\]@]+\]|[^:@[\]]+)(?::(?<port>\d{1,5}))?$/u.exec(node);
   const { host, port } = match?.groups ?? {};
   if (host === undefined)
-    throw new TypeError("nodes must be HOST:PORT, more of them after commas, without user and password");
+    throw new TypeError("nodes must be HOST:PORT, separated by commas, without user and password");
   return { host: host.replaceAll(/^\[|\]$/gu, ""), port: port === undefined ? defaultPort : Number(port) };
 }
 

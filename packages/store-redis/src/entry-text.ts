@@ -18,12 +18,12 @@ export function parseEntry(value: string | null | undefined, redisKey: string, f
   const stamp = STAMP.exec(value);
   if (version === undefined || stamp === null || stamp.index < VERSION_LENGTH) {
     const what = `the field ${JSON.stringify(field)} of the Redis hash ${JSON.stringify(redisKey)}`;
-    return { version, error: new UnreadableRecordError(`${what} has no version in front or no time at its end`) };
+    return { version, error: new UnreadableRecordError(`${what} has no version at its start or no time at its end`) };
   }
   return { version, value: value.slice(VERSION_LENGTH, stamp.index), writtenAt: timeOf(stamp[0]) };
 }
 
 /** What lies in the place of a hash: all of its fields are unreadable. */
 export function foreignKey(redisKey: string): UnreadableRecordError {
-  return new UnreadableRecordError(`the Redis key ${JSON.stringify(redisKey)} holds something that is no hash`);
+  return new UnreadableRecordError(`the Redis key ${JSON.stringify(redisKey)} is not a hash`);
 }

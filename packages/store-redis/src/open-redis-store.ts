@@ -50,7 +50,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Offset
   const { client, url, keyPrefix = "", acknowledge } = options;
   if ((client === undefined) === (url === undefined)) throw new TypeError("give either a client or a url");
   if (typeof keyPrefix !== "string" || /[{}]/u.test(keyPrefix)) {
-    throw new TypeError("keyPrefix must be a string without braces: they say which slot of a Cluster a key is in");
+    throw new TypeError("keyPrefix must be a string without braces: they would choose the Cluster slot of a key");
   }
   const wait = waitCommand(acknowledge, timeout);
   const parsed = url === undefined ? undefined : parseConnectionUrl(url);
@@ -94,7 +94,7 @@ function validateClient(client: RedisStoreClient): RedisConnection {
   const connection = connectionOf(client);
   if (connection === undefined) throw new TypeError("client must be a client of the package redis");
   if (!connection.isOpen)
-    throw new TypeError("client is not connected: await client.connect() before the store is opened");
+    throw new TypeError("client is not connected: await client.connect() before you open the store");
   return connection;
 }
 
@@ -123,6 +123,6 @@ function unanswered(timeout: number, tls: boolean): ErrorClassification {
   // A Redis that speaks no TLS waits for the rest of what it takes for a command, without a word.
   const [code, advice] = tls
     ? (["UNAVAILABLE", "if the server does not speak TLS, use redis:// instead of rediss://"] as const)
-    : (["TIMEOUT", "check the address, and whether the server wants TLS (rediss://)"] as const);
+    : (["TIMEOUT", "check the address, and whether the server requires TLS (rediss://)"] as const);
   return { code, retryable: true, message: `no answer within ${timeout} ms; ${advice}` };
 }

@@ -18,8 +18,8 @@ const PASSING: Readonly<Record<string, string>> = {
   NOREPLICAS: "the server has fewer replicas than its min-replicas-to-write asks for",
   MISCONF: "the server cannot save its data and refuses writes; look at its log",
   BUSY: "the server is busy with another script",
-  OOM: "the server has no memory left: raise maxmemory, or remove data; do not let it evict positions",
-  UNBLOCKED: "the server changed its role meanwhile",
+  OOM: "the server is out of memory: raise maxmemory, or remove data; do not let it evict positions",
+  UNBLOCKED: "the role of the server changed during the call",
 };
 
 /** Errors that say that the server is another one, or is set to something else, than the store was told. */
@@ -31,7 +31,7 @@ const SETTINGS: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /^ERR WAITAOF/u,
-    "it is written, but the server keeps no append-only file any more: set appendonly yes, or leave out " +
+    "the write was applied, but the server no longer keeps an append-only file: set appendonly yes, or leave out " +
       "acknowledge.appendOnlyFile",
   ],
   [
@@ -40,7 +40,7 @@ const SETTINGS: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /^ERR unknown (?:sub)?command|Unknown Redis command/iu,
-    "the server does not know a command that the store needs, or has it turned off (rename-command); the README lists them all",
+    "the server lacks a command that the store needs, or it is disabled (rename-command); the README lists them all",
   ],
 ];
 
@@ -66,7 +66,7 @@ const TLS_ADVICE =
 
 /** Says what an error means. No text of a URL is repeated, it may hold a password. */
 export function classifyRedisError(error: unknown): ErrorClassification {
-  if (!(error instanceof Error)) return failure("UNKNOWN", "something was thrown that is not an error");
+  if (!(error instanceof Error)) return failure("UNKNOWN", "a value was thrown that is not an error");
   if (error instanceof NotAcknowledgedError) return unavailable(error.message, error.isRepeatable);
   if (error instanceof UnsupportedServerError) return failure("UNSUPPORTED", error.message);
   return (
@@ -113,11 +113,11 @@ function classifyReply(message: string): ErrorClassification | undefined {
   if (word === "NOAUTH") {
     return failure(
       "PERMISSION_DENIED",
-      "the server wants a password: give user and password in the URL or to the client",
+      "the server requires a password: give user and password in the URL or to the client",
     );
   }
   if (word === "WRONGPASS" || /invalid (?:password|username)|without any password configured/u.test(message)) {
-    return failure("PERMISSION_DENIED", "the server does not accept user and password; check them");
+    return failure("PERMISSION_DENIED", "the server rejected user and password; check them");
   }
   if (word === "NOPERM" || /can't run this command|can't access|[Nn]o permissions? to/u.test(message)) {
     const said = message.replaceAll(/ script: .*$/gu, "");
@@ -125,8 +125,7 @@ function classifyReply(message: string): ErrorClassification | undefined {
       "the server's ACL does not let this user run a command that the store needs; the README lists them all";
     return failure("PERMISSION_DENIED", `${text} (${said})`);
   }
-  if (word === "WRONGTYPE")
-    return failure("CORRUPT_RECORD", "a Redis key of the store holds something of another type");
+  if (word === "WRONGTYPE") return failure("CORRUPT_RECORD", "a Redis key of the store has another type");
   if (/non local key/u.test(message)) return unavailable(PASSING["TRYAGAIN"] ?? "");
   if (/max number of clients/u.test(message))
     return unavailable("the server has reached its maximum number of clients (maxclients)");
@@ -143,8 +142,8 @@ function classifyClientError(error: Error): ErrorClassification | undefined {
   }
   // What does not speak Redis at all: most often TLS on the other side, sometimes a wrong port.
   if (/Unknown RESP type|Protocol error/u.test(error.message)) {
-    const advice = "use rediss:// if it speaks TLS, and check the port";
-    return unavailable(`the server there does not speak the protocol of Redis: ${advice}`, false);
+    const advice = "use rediss:// if it requires TLS, and check the port";
+    return unavailable(`the server does not speak the Redis protocol: ${advice}`, false);
   }
   if (/sentinel|no valid master node/iu.test(error.message)) {
     return unavailable(

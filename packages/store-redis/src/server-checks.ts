@@ -38,7 +38,7 @@ export async function checkServers(
     const mode = info.get("redis_mode");
     if (mode === "sentinel") {
       throw new UnsupportedServerError(
-        "the server is a Sentinel, and keeps no data: add ?sentinel=NAME to the URL, or use createSentinel",
+        "the server is a Sentinel, which stores no data: add ?sentinel=NAME to the URL, or use createSentinel",
       );
     }
     if (mode === "cluster" && connection.kind !== "cluster") {
@@ -49,14 +49,14 @@ export async function checkServers(
     const role = info.get("role");
     if (role === "slave" || role === "replica") {
       throw new UnsupportedServerError(
-        "the server is a replica, and takes no writes: connect to its master, by Sentinel if it may change",
+        "the server is a replica and rejects writes: connect to its master, through Sentinel if the master may change",
       );
     }
     const policy = info.get("maxmemory_policy") ?? "noeviction";
     if (Number(info.get("maxmemory") ?? 0) > 0 && policy !== "noeviction") {
       warnings.add(
-        `the server evicts keys when its memory is full (maxmemory-policy ${policy}), positions among them: such a consumer ` +
-          "starts as if it were new; set maxmemory-policy noeviction, or keep positions on a server of their own",
+        `the server evicts keys when its memory is full (maxmemory-policy ${policy}), also positions: a consumer whose position is evicted ` +
+          "starts as a new one; set maxmemory-policy noeviction, or use a separate server for positions",
       );
     }
   }

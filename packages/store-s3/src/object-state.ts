@@ -34,7 +34,7 @@ async function stateOf(key: string, { object, now }: ObjectRead): Promise<Object
   const { text, bytes, etag, writtenAt } = object;
   const state = { ...nothing, etag, bytes, writtenAt };
   if (text === undefined) {
-    const why = `the object ${JSON.stringify(key)} has ${bytes} bytes, and none of Tidemark's more than ${MAX_OBJECT_BYTES}`;
+    const why = `the object ${JSON.stringify(key)} has ${bytes} bytes, and a Tidemark object has at most ${MAX_OBJECT_BYTES}`;
     return { ...state, damage: new UnreadableRecordError(why) };
   }
   try {

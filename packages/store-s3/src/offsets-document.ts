@@ -140,7 +140,8 @@ export async function parse(text: string, writtenAt: number, objectKey: string):
     const line = text.slice(start, end);
     const named = NAME.exec(line);
     const name = nameIn(named?.groups);
-    if (name === undefined) throw new UnreadableRecordError(`${object} has a line that is about nothing known`);
+    if (name === undefined)
+      throw new UnreadableRecordError(`${object} has a line that names no partition and no member`);
     REST.lastIndex = named?.[0].length ?? 0;
     const entry = entryIn(line, REST.exec(line)?.groups, stamp);
     const what = typeof name === "number" ? `partition ${name}` : `member ${JSON.stringify(name)}`;
@@ -177,7 +178,7 @@ function writesIn(line: string, object: string): readonly string[] {
   const fields = (typeof header === "object" && header !== null ? header : {}) as Record<string, unknown>;
   const { format, version, writes } = fields;
   if (format !== FORMAT || !Number.isSafeInteger(version)) {
-    throw new UnreadableRecordError(`${object} does not begin as one of Tidemark's`);
+    throw new UnreadableRecordError(`${object} is not a Tidemark object`);
   }
   if (version !== VERSION) {
     throw new NewerDocumentError(

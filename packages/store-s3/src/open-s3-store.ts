@@ -43,12 +43,12 @@ export async function openS3Store(options: S3StoreOptions): Promise<OffsetStore>
   const { bucket, prefix = "" } = options;
   if (typeof bucket !== "string" || bucket === "") throw new TypeError("bucket must be the name of a bucket");
   if (bucket.includes("/") && !bucket.startsWith("arn:"))
-    throw new TypeError("bucket must be a name alone: without s3://, and what follows the slash is prefix");
+    throw new TypeError("bucket must be the name alone, without s3://; give what follows the slash as prefix");
   const keys = new ObjectKeys(prefix, namespace);
   const own = options.client === undefined ? makeClient(options) : undefined;
   const client = own ?? checkedClient(options);
   const release = (): void => own?.destroy();
-  const message = `no answer about bucket ${JSON.stringify(bucket)} within ${timeout} ms; check the endpoint, or try again`;
+  const message = `no answer for bucket ${JSON.stringify(bucket)} within ${timeout} ms; check the endpoint, or try again`;
   const opening = {
     ...{ store: "s3", timeout, release },
     classify: (error: unknown) => classifyS3Error(error, bucket),
@@ -85,7 +85,7 @@ function makeClient({ endpoint, region, forcePathStyle = false }: S3StoreOptions
 
 function checkedClient({ client, endpoint, region, forcePathStyle }: S3StoreOptions): S3Client {
   if (endpoint !== undefined || region !== undefined || forcePathStyle !== undefined) {
-    throw new TypeError("endpoint, region and forcePathStyle belong to a client that the store makes: leave them out");
+    throw new TypeError("endpoint, region and forcePathStyle cannot be combined with client: set them on the client");
   }
   if (typeof (client as Partial<S3Client> | null | undefined)?.send !== "function") {
     throw new TypeError("client must be an S3Client of @aws-sdk/client-s3");

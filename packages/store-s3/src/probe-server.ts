@@ -21,7 +21,7 @@ export interface Waiting {
 
 /** The ETag of nothing that anybody would store. */
 const FOREIGN_ETAG = "00000000000000000000000000000000";
-const ADVICE = "the store cannot keep two sessions apart there; use a server with conditional writes, or another store";
+const ADVICE = "the store cannot fence sessions on it; use a server with conditional writes, or another store";
 
 /**
  * Finds out whether the server carries out conditional writes, on an object of its own that is removed afterwards: many
@@ -57,7 +57,7 @@ async function create(objects: S3Objects, key: string, signal: AbortSignal): Pro
   // A client that repeats requests by itself is refused what it has just written.
   const { object } = await objects.get(key, signal);
   if (object === undefined)
-    throw new UnsupportedServerError(`the server refuses a write of what is not there: ${ADVICE}`);
+    throw new UnsupportedServerError(`the server rejects a conditional write of a new object: ${ADVICE}`);
   return object.etag;
 }
 
@@ -89,7 +89,7 @@ async function understandEtags(
     if (removesConditionally) await objects.remove(key, undefined, signal);
     return { etagStyle, removesConditionally };
   }
-  throw new UnsupportedServerError(`the server refuses If-Match with the ETag that it gave: ${ADVICE}`);
+  throw new UnsupportedServerError(`the server rejects If-Match with the ETag that it returned: ${ADVICE}`);
 }
 
 async function conditional(

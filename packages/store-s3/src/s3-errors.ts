@@ -69,7 +69,7 @@ export function classifyS3Error(error: unknown, bucket: string): ErrorClassifica
     return unsupported(error.message);
   if (error instanceof NoDateError) {
     return unsupported(
-      `${error.message}, and the store has no clock but the server's: have the proxy in between pass the headers on`,
+      `${error.message}, and the store needs the server's clock: configure the proxy to pass the header on`,
     );
   }
   if (error instanceof ForeignAnswerError) return foreign(place, error.message);
@@ -79,13 +79,13 @@ export function classifyS3Error(error: unknown, bucket: string): ErrorClassifica
 function classifyAnswer(error: unknown, place: string): ErrorClassification | undefined {
   const status = statusOf(error);
   const name = nameOf(error);
-  const said = `the server said ${status} ${name}`;
+  const said = `the server answered ${status} ${name}`;
   if (name === "CredentialsProviderError" || name === "TokenProviderError") {
     return denied("no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile");
   }
   if (status === undefined) return undefined;
   if (name === "NoSuchBucket") return unavailable(false, `${place} does not exist; create it or check its name`);
-  if (name === "InvalidBucketName") return unavailable(false, `the server does not take ${place} for a name`);
+  if (name === "InvalidBucketName") return unavailable(false, `the server rejects the name of ${place}`);
   if (status === 301 || status === 307 || name === "AuthorizationHeaderMalformed" || name === "PermanentRedirect") {
     const { $response: response, Region } = error as ServiceError;
     const region = response?.headers?.["x-amz-bucket-region"] ?? Region;
@@ -93,14 +93,14 @@ function classifyAnswer(error: unknown, place: string): ErrorClassification | un
     return unavailable(false, `${place} is ${where} (${said}); set region, or the endpoint`);
   }
   if (name === "RequestTimeTooSkewed") {
-    return unavailable(true, `this machine's clock is too far off to sign requests (${said}); set it`);
+    return unavailable(true, `this machine's clock is too far off to sign requests (${said}); set the clock`);
   }
   if (status === 401 || status === 403 || DENIAL.test(name)) {
     return denied(
       `${said} for ${place}; check the credentials, and that they allow s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket`,
     );
   }
-  if (status === 501 || status === 405) return unsupported(`${said}: it cannot do what was asked`);
+  if (status === 501 || status === 405) return unsupported(`${said}: it does not support the request`);
   if (status === 404) return foreign(place, "404 without S3's code for it");
   if (isTransient(error)) return unavailable(true, `${said} for ${place}; try again later`);
   return { code: "UNKNOWN", retryable: false, message: `${said} for ${place}` };
@@ -121,7 +121,7 @@ function classifyConnection(error: unknown, place: string): ErrorClassification 
   const classified = classifyConnectionError(error, place, "check http or https in the endpoint, and the certificate");
   if (classified !== undefined) return classified;
   if (isBrokenConnection(error))
-    return unavailable(true, `the connection to ${place} broke; check the endpoint, or try again`);
+    return unavailable(true, `the connection to ${place} was lost; check the endpoint, or try again`);
   if (error instanceof Error && error.message === "Region is missing") {
     return unavailable(false, "no region is set: give region, or set AWS_REGION");
   }
@@ -131,7 +131,7 @@ function classifyConnection(error: unknown, place: string): ErrorClassification 
 function foreign(place: string, what: string): ErrorClassification {
   return unavailable(
     true,
-    `the answer about ${place} is not S3's (${what}): check the endpoint, and the proxy in between if there is one`,
+    `the answer for ${place} is not from S3 (${what}): check the endpoint, and the proxy if there is one`,
   );
 }
 

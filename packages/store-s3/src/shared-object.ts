@@ -171,8 +171,8 @@ export class SharedObject {
     const { length } = document.body;
     if (length <= MAX_OBJECT_BYTES) return document;
     throw new ObjectTooLargeError(
-      `the object ${JSON.stringify(this.key)} would have ${length} bytes, more than the ${MAX_OBJECT_BYTES} that are read ` +
-        "back: commit less metadata, or split the partitions between several consumer names",
+      `the object ${JSON.stringify(this.key)} would have ${length} bytes, more than the limit of ${MAX_OBJECT_BYTES}: ` +
+        "commit less metadata, or split the partitions between several consumer names",
     );
   }
 

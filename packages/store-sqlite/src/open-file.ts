@@ -31,7 +31,7 @@ export class OpenFile {
       // The next call looks again.
       this.#lookedAt = Number.NEGATIVE_INFINITY;
       throw new FileReplacedError(
-        `${JSON.stringify(path)} was deleted or replaced while it was open, and what is written now would be lost; ` +
+        `${JSON.stringify(path)} was deleted or replaced while it was open, and further writes would be lost; ` +
           "close the store and open it again",
       );
     }

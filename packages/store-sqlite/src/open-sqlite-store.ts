@@ -45,7 +45,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Offs
     throw new TypeError(`synchronous must be "full" or "normal", not ${JSON.stringify(synchronous)}`);
   }
   let connection: Connection | undefined;
-  const message = `${JSON.stringify(file)} was locked for ${timeout} ms; find who holds it, or try again`;
+  const message = `${JSON.stringify(file)} was locked for ${timeout} ms; find the process that holds the lock, or try again`;
   return openDriver(
     {
       store: "sqlite",

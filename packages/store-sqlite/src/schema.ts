@@ -78,7 +78,7 @@ function validateTable(database: DatabaseSync, table: EntryTable): void {
   const columns = database.prepare("SELECT name FROM pragma_table_info(?)").all(table.name);
   const names = columns.map(({ name }) => String(name)).join(", ");
   throw new ForeignSchemaError(
-    `the table ${table.name} has another shape (${names}): another release made it, or another program; ` +
-      "open another file, or use the release that made it",
+    `the table ${table.name} has other columns (${names}): another release or another program created it; ` +
+      "open another file, or use the release that created it",
   );
 }

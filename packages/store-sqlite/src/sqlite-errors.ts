@@ -55,12 +55,12 @@ export function classifySqliteError(error: unknown, file: string): ErrorClassifi
   switch (resultCode(error)) {
     case BUSY:
     case PROTOCOL:
-      return { code: "UNAVAILABLE", retryable: true, message: `${name} is locked by another handle; try again` };
+      return { code: "UNAVAILABLE", retryable: true, message: `${name} is locked by another connection; try again` };
     case FULL:
       return {
         code: "UNAVAILABLE",
         retryable: true,
-        message: `there is no room for ${name}: nothing was written; make room on its disk and try again`,
+        message: `there is no room left for ${name}: nothing was written; free disk space and try again`,
       };
     case READONLY:
     case PERM:
@@ -99,7 +99,7 @@ function denied(name: string): ErrorClassification {
   return {
     code: "PERMISSION_DENIED",
     retryable: false,
-    message: `this process may not read and write ${name} and its folder (SQLite keeps -wal and -shm files beside it); allow it both`,
+    message: `this process may not read and write ${name} and its folder (SQLite keeps -wal and -shm files beside it); grant it both`,
   };
 }
 

@@ -89,7 +89,7 @@ describe("openSqliteStore", () => {
     database.exec("CREATE TABLE tidemark_offsets (id INTEGER, position TEXT)");
     const opening = openSqliteStore({ file });
     await expect(opening).rejects.toMatchObject({ code: "UNSUPPORTED", operation: "open" });
-    await expect(opening).rejects.toThrow("another shape (id, position)");
+    await expect(opening).rejects.toThrow("other columns (id, position)");
     expect(database.prepare("SELECT count(*) AS count FROM sqlite_schema").get()).toEqual({ count: 1 });
   });
 
@@ -103,7 +103,7 @@ describe("openSqliteStore", () => {
     database.exec(`DROP TABLE tidemark_members; ${without}`);
     const opening = openSqliteStore({ file });
     await expect(opening).rejects.toMatchObject({ code: "UNSUPPORTED", operation: "open" });
-    await expect(opening).rejects.toThrow("the table tidemark_members has another shape");
+    await expect(opening).rejects.toThrow("the table tidemark_members has other columns");
   });
 
   it("says that a directory is no file, and that a file is no folder", async () => {

@@ -49,8 +49,8 @@ describe("rows that somebody else changed", () => {
 
   it.each([
     ["a version of the future", '{"v":2,"epoch":1}', /its version is 2/u],
-    ["a negative position", '{"v":1,"epoch":1,"nextOffset":"-1"}', /its nextOffset is not one/u],
-    ["a ttl of nothing", '{"v":1,"epoch":1,"ttl":0}', /its ttl is not one/u],
+    ["a negative position", '{"v":1,"epoch":1,"nextOffset":"-1"}', /its nextOffset is not valid/u],
+    ["a ttl of nothing", '{"v":1,"epoch":1,"ttl":0}', /its ttl is not valid/u],
     ["no object", "42", /it is not an object/u],
     ["no JSON", "a\0b", /it is not JSON/u],
   ])("fail alone and stay as they are: %s", async (_what, value, message) => {

@@ -16,7 +16,7 @@ export function addCompletionCommand(program: Command, createCommands: () => Com
     .description(
       "Write a script that lets your shell complete commands, options, and the names of topics and consumers.",
     )
-    .addArgument(program.createArgument("<shell>", "which one").choices(SHELLS))
+    .addArgument(program.createArgument("<shell>", "the shell").choices(SHELLS))
     .addHelpText(
       "after",
       `${examples("completion bash > ~/.local/share/bash-completion/completions/tidemark")}

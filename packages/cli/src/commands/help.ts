@@ -6,7 +6,7 @@ export function addHelpCommand(program: Command): void {
   program
     .command("help")
     .description("Show the help of a command.")
-    .argument("[command...]", "which one, for example: consumer reset")
+    .argument("[command...]", "the command, for example: consumer reset")
     .action((names: readonly string[]) => {
       let command = program;
       for (const name of names) {

@@ -78,7 +78,7 @@ async function defaultFile(settings: Settings): Promise<string> {
     await mkdir(dirname(path), { recursive: true });
   } catch (error) {
     throw new CommandFailure(
-      `the data folder cannot be made: ${messageOf(error)}; name a file with --store and --log`,
+      `the data folder cannot be created: ${messageOf(error)}; name a file with --store and --log`,
       {
         cause: error,
       },
@@ -90,12 +90,12 @@ async function defaultFile(settings: Settings): Promise<string> {
 
 /** The log's way to make and remove topics; a failure where it has none. */
 export function adminOf(log: LogSource): LogAdmin {
-  if (log.admin === undefined) throw new CommandFailure(`the ${log.name} log does not let topics be managed`);
+  if (log.admin === undefined) throw new CommandFailure(`the ${log.name} log does not support managing topics`);
   return log.admin;
 }
 
 /** The log's way to write records; a failure where it has none. */
 export function producerOf(log: LogSource): LogProducer {
-  if (log.producer === undefined) throw new CommandFailure(`the ${log.name} log does not let records be written`);
+  if (log.producer === undefined) throw new CommandFailure(`the ${log.name} log does not support writing records`);
   return log.producer;
 }

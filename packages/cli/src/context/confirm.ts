@@ -26,5 +26,5 @@ export async function confirm(toQuestion: () => Promise<string | undefined>): Pr
   } finally {
     terminal.close();
   }
-  throw new CommandFailure("nothing is deleted");
+  throw new CommandFailure("nothing was deleted");
 }

@@ -41,12 +41,12 @@ export const metricFamilies: readonly MetricFamily[] = [
   ),
   ofPositions(
     "tidemark_position_expiry_timestamp_seconds",
-    "When the position expires; absent where it never does.",
+    "When the position expires; absent if it never does.",
     ({ expiresAtMs }) => secondsOf(expiresAtMs),
   ),
   {
     name: "tidemark_position_holder",
-    help: "Who holds the position: 1, or 0 where its heartbeats have ceased.",
+    help: "Who holds the position: 1, or 0 if its heartbeats have stopped.",
     labels: [...OF_POSITION, "owner"],
     type: "gauge",
     *samples(monitor) {
@@ -80,12 +80,12 @@ export const metricFamilies: readonly MetricFamily[] = [
   ),
   ofConsumers(
     "tidemark_consumer_oldest_heard_timestamp_seconds",
-    "When the position that has been silent longest, of those with something to read, was last heard of.",
+    "The oldest time of the last write or heartbeat, of the positions with something to read.",
     (consumer) => secondsOf(oldestHeardAtMs(consumer)),
   ),
   ofConsumers(
     "tidemark_consumer_members",
-    "Sessions of the consumer that live; where there are no heartbeats, its different owners.",
+    "Live sessions of the consumer; without heartbeats, its distinct owners.",
     ({ members }) => members,
   ),
   ofConsumers(
@@ -93,7 +93,7 @@ export const metricFamilies: readonly MetricFamily[] = [
     "How many positions the consumer has.",
     ({ positions }) => positions.length,
   ),
-  ofMonitor("tidemark_monitor_store_up", "1, or 0 where the store did not answer the last time.", (monitor) =>
+  ofMonitor("tidemark_monitor_store_up", "1, or 0 if the last listing of the store failed.", (monitor) =>
     monitor.state().failure === undefined ? 1 : 0,
   ),
   ofMonitor(
@@ -103,7 +103,7 @@ export const metricFamilies: readonly MetricFamily[] = [
   ),
   ofMonitor(
     "tidemark_monitor_observation_seconds",
-    "How long that took.",
+    "How long the last listing of the store took.",
     (monitor) => monitor.state().observation.tookMs / 1000,
   ),
   {

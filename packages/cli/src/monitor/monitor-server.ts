@@ -35,10 +35,12 @@ export async function serveMonitor(options: MonitorServerOptions): Promise<Monit
     response.setHeader("x-content-type-options", "nosniff");
     response.setHeader("referrer-policy", "no-referrer");
     if (request.method !== "GET" && request.method !== "HEAD") {
-      response.writeHead(405, { allow: "GET, HEAD" }).end("this page only reads\n");
+      response.writeHead(405, { allow: "GET, HEAD" }).end("this page is read-only\n");
     } else if (isOnLoopback && !isLoopback(hostOf(request))) {
       // A page from elsewhere that gave its own name this address would read what only this machine may.
-      response.writeHead(403).end("the monitor is for this machine: open it as localhost, or start it with --host\n");
+      response
+        .writeHead(403)
+        .end("the monitor only accepts requests from this machine: open it as localhost, or start it with --host\n");
     } else {
       answer(request, response).catch((error: unknown) => {
         // In the middle of an answer it can only be broken off; who has left it needs none.

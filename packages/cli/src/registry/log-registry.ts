@@ -36,7 +36,7 @@ export async function openLogByUrl(
 ): Promise<LogSource> {
   const opener = await findUrlOpener(logRegistry, url, sources);
   if (mustExist && (await withUsageErrors(async () => opener.exists?.(url))) === false) {
-    throw new CommandFailure(`there is no log at ${url}; check the name, or where you are`);
+    throw new CommandFailure(`there is no log at ${url}; check the name and the working directory`);
   }
   const scheme = schemeOf(url, logRegistry.what, logRegistry.usage);
   const settings = Object.hasOwn(logOptions, scheme) ? logOptions[scheme] : undefined;

@@ -38,7 +38,7 @@ export async function openStoreByUrl(
 ): Promise<OffsetStore> {
   const opener = await findUrlOpener(storeRegistry, url, sources);
   if (mustExist && (await withUsageErrors(async () => opener.exists?.(url))) === false) {
-    throw new CommandFailure(`there is no store at ${url}; check the name, or where you are`);
+    throw new CommandFailure(`there is no store at ${url}; check the name and the working directory`);
   }
   try {
     return await withUsageErrors(() => opener.open(url, options));

@@ -142,7 +142,7 @@ function openerOf<Opener extends UrlOpener>(registry: UrlRegistry<Opener>, modul
   const opener: unknown = hasExport(module, registry.exportName) ? module[registry.exportName] : undefined;
   if (!isOpener(opener)) {
     throw new CommandFailure(
-      `${JSON.stringify(from)} is not a package of a ${registry.what}: it does not export ${registry.exportName} with schemes, usage and open()`,
+      `${JSON.stringify(from)} is not a ${registry.what} package: it does not export ${registry.exportName} with schemes, usage and open()`,
     );
   }
   return opener as Opener;

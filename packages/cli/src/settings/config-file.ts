@@ -56,7 +56,7 @@ function find(folders: readonly string[]): string | undefined {
 
 function check(content: unknown, path: string): ConfigFile {
   if (!isObject(content)) {
-    throw new UsageError(`config file ${path} must hold an object with ${FIELDS.join(", ")}`);
+    throw new UsageError(`config file ${path} must contain an object with ${FIELDS.join(", ")}`);
   }
   // A misspelt field that is passed over would send the command to the wrong store.
   const strange = Object.keys(content).find((field) => !FIELDS.includes(field));
@@ -76,7 +76,7 @@ function check(content: unknown, path: string): ConfigFile {
     throw new UsageError(`config file ${path}: plugins must be an array of package names`);
   }
   if (logOptions !== undefined && !(isObject(logOptions) && Object.values(logOptions).every(isObject))) {
-    throw new UsageError(`config file ${path}: logOptions must hold an object for each scheme, for example kafka`);
+    throw new UsageError(`config file ${path}: logOptions must contain an object for each scheme, for example kafka`);
   }
   return content;
 }

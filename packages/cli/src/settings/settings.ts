@@ -81,7 +81,7 @@ function defaultFile(environment: Environment): string {
   } catch (error) {
     const why = oneLine(messageOf(error)).replace("A system error occurred: ", "");
     throw new CommandFailure(
-      `this user has no home folder that the default file could be in (${why}); name files with --store and --log, or set HOME`,
+      `this user has no home folder for the default file (${why}); give --store and --log, or set HOME`,
       { cause: error },
     );
   }

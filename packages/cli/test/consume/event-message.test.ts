@@ -12,35 +12,35 @@ const truncated = { ...beyond, reason: "truncated", latest: 30n, to: 6n, skipped
 const cases: readonly (readonly [event: ConsumerEvent, message: string])[] = [
   [
     { ...below, policy: "earliest", to: 9n, skipped: 4n },
-    'topic "t" partition "0": offset 5 is older than what the log keeps; policy earliest goes on at 9, 4 records skipped',
+    'topic "t" partition "0": offset 5 is older than what the log keeps; policy earliest continues at 9, 4 records skipped',
   ],
   [
     { ...below, policy: "latest", to: 20n, skipped: 15n },
-    'topic "t" partition "0": offset 5 is older than what the log keeps; policy latest goes on at 20, 15 records skipped (4 gone, 11 still there)',
+    'topic "t" partition "0": offset 5 is older than what the log keeps; policy latest continues at 20, 15 records skipped (4 gone, 11 still there)',
   ],
   [
     { ...beyond, latest: 4n, to: 4n, skipped: 4n },
-    'topic "t" partition "0": offset 9 lies beyond the log\'s end at 4; policy nearest goes on at 4, the 4 records before it are not read',
+    'topic "t" partition "0": offset 9 lies beyond the log\'s end at 4; policy nearest continues at 4, the 4 records before it are not read',
   ],
   [
     { ...beyond, latest: 30n, to: 30n, skipped: 30n },
-    'topic "t" partition "0": offset 9 lay beyond the log\'s end, now at 30; policy nearest goes on at 30, the 30 records before it are not read',
+    'topic "t" partition "0": offset 9 lay beyond the log\'s end, now at 30; policy nearest continues at 30, the 30 records before it are not read',
   ],
   [
     { ...beyond, latest: 1n, to: 1n, skipped: 1n },
-    'topic "t" partition "0": offset 9 lies beyond the log\'s end at 1; policy nearest goes on at 1, the record before it is not read',
+    'topic "t" partition "0": offset 9 lies beyond the log\'s end at 1; policy nearest continues at 1, the record before it is not read',
   ],
   [
     { ...other, latest: 30n, to: 0n, skipped: 0n },
-    'topic "t" partition "0": offset 9 belongs to another log: the topic was recreated; policy latest goes on at 0',
+    'topic "t" partition "0": offset 9 belongs to another log: the topic was recreated; policy latest continues at 0',
   ],
   [
     { ...other, latest: 30n, to: 30n, skipped: 30n },
-    'topic "t" partition "0": offset 9 belongs to another log: the topic was recreated; policy latest goes on at 30, the 30 records before it are not read',
+    'topic "t" partition "0": offset 9 belongs to another log: the topic was recreated; policy latest continues at 30, the 30 records before it are not read',
   ],
   [
     truncated,
-    'topic "t" partition "0": offset 9 is no longer there: the log was truncated; policy nearest goes on at 6',
+    'topic "t" partition "0": offset 9 no longer exists: the log was truncated; policy nearest continues at 6',
   ],
   [
     { type: "flush-failed", keys: [key, { ...key, partition: 1 }], error: storeError("no answer") },
@@ -55,8 +55,11 @@ const cases: readonly (readonly [event: ConsumerEvent, message: string])[] = [
     },
     'consumer "c1" on topic "t" partition "0": the stored position 7 is ahead of 3 and stays',
   ],
-  [{ type: "partition-added", topic: "t", partition: 2 }, 'topic "t" partition "2": is new; read from its beginning'],
-  [{ type: "recovered" }, "the store takes positions again"],
+  [
+    { type: "partition-added", topic: "t", partition: 2 },
+    'topic "t" partition "2": is new, and is read from its beginning',
+  ],
+  [{ type: "recovered" }, "the store accepts positions again"],
 ];
 
 test.each(cases)("%o", (event, message) => {
@@ -66,7 +69,7 @@ test.each(cases)("%o", (event, message) => {
 test("what is as it should be is said only when asked for", () => {
   const event: ConsumerEvent = { type: "resumed", ...at, nextOffset: 7n };
   expect(eventMessage(event, { start: undefined, verbose: false })).toBeUndefined();
-  expect(eventMessage(event, { start: undefined, verbose: true })).toBe('topic "t" partition "0": goes on at 7');
+  expect(eventMessage(event, { start: undefined, verbose: true })).toBe('topic "t" partition "0": continues at 7');
 });
 
 function storeError(message: string): OffsetStoreError {

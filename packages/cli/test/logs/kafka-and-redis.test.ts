@@ -98,7 +98,7 @@ await describeWithServer("redis", (redis) => {
           expect(await run(command)).toEqual({
             code: 0,
             stdout: lines(to, 200),
-            stderr: `${place}: offset 100 is older than what the log keeps; policy ${name} goes on at ${to}, ${told}\n`,
+            stderr: `${place}: offset 100 is older than what the log keeps; policy ${name} continues at ${to}, ${told}\n`,
           });
         }),
       );
@@ -106,7 +106,7 @@ await describeWithServer("redis", (redis) => {
         code: 1,
         stdout: "",
         stderr: expect.stringMatching(
-          /^tidemark: offset 100 of topic .* partition "0" is out of range: the log has offsets from 160 to 200; reset policy none chooses no other: [^\n]*\nhelp: \S+#offset_out_of_range\n$/,
+          /^tidemark: offset 100 of topic .* partition "0" is out of range: the log has offsets from 160 to 200; reset policy none never chooses another: [^\n]*\nhelp: \S+#offset_out_of_range\n$/,
         ) as unknown,
       });
 
@@ -143,12 +143,12 @@ await describeWithServer("redis", (redis) => {
       expect(await run(["consume", topic, "-c", "c1", "--until-end"])).toEqual({
         code: 0,
         stdout: lines(100, 103),
-        stderr: `${place}: offset 10 belongs to another log: the topic was recreated; policy earliest goes on at 0\n`,
+        stderr: `${place}: offset 10 belongs to another log: the topic was recreated; policy earliest continues at 0\n`,
       });
       expect(await run(["consume", topic, "-c", "c2", "--reset-policy", "last-offset", "--until-end"])).toEqual({
         code: 0,
         stdout: lines(102, 103),
-        stderr: `${place}: offset 10 belongs to another log: the topic was recreated; policy last-offset goes on at 2, the 2 records before it are not read\n`,
+        stderr: `${place}: offset 10 belongs to another log: the topic was recreated; policy last-offset continues at 2, the 2 records before it are not read\n`,
       });
       expect(await storedOffsets(workspace)).toEqual({ c1: 3, c2: 3 });
       expect(await run(["consume", topic, "-c", "c1", "--until-end"])).toEqual({ code: 0, stdout: "", stderr: "" });

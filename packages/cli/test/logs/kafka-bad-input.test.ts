@@ -34,7 +34,7 @@ async function consume(log: string, code: 1 | 2, message: RegExp, ...more: strin
 test.each([
   ["kafka:", /kafka:\/\/HOST:PORT/],
   ["kafka://", /kafka:\/\/HOST:PORT/],
-  ["kafka://host:9092/orders", /without a path; topics are named apart/],
+  ["kafka://host:9092/orders", /without a path; name topics separately/],
   ["kafka://host:port", /HOST:PORT/],
   ["kafka://host:99999", /port of host must be from 1 to 65535/],
   ["kafka://host?tls=yes", /tls .* one of true, false/],
@@ -50,25 +50,25 @@ test("nobody listens: exit code 1", async () => {
 
 test("a web server listens", async () => {
   const address = await listen(createHttpServer((_, response) => response.end("hello")));
-  await consume(`kafka://${address}`, 1, new RegExp(`what listens on ${address} does not speak Kafka's protocol`));
-  await consume(`kafka://me:secret@${address}?tls=true`, 1, /speaks no TLS/);
+  await consume(`kafka://${address}`, 1, new RegExp(`the server on ${address} does not speak Kafka's protocol`));
+  await consume(`kafka://me:secret@${address}?tls=true`, 1, /does not speak TLS/);
 });
 
 test("what listens never answers", { timeout: 60_000 }, async () => {
   const address = await listen(createServer((socket) => void socket.on("error", () => undefined)));
-  await consume(`kafka://${address}`, 1, /gave no answer within 5000 ms; check that it is a Kafka broker/);
+  await consume(`kafka://${address}`, 1, /gave no answer within 5000 ms; check that it is a running Kafka broker/);
 });
 
 await describeWithServer("kafka", (server) => {
   test("TLS, or credentials, that the broker does not want", async () => {
-    await consume(`${server.url}?tls=true`, 1, /speaks no TLS; check the listener/);
-    await consume(server.url.replace("//", "//me:secret@"), 1, /takes no credentials; check the mechanism/);
+    await consume(`${server.url}?tls=true`, 1, /does not speak TLS; check the listener/);
+    await consume(server.url.replace("//", "//me:secret@"), 1, /does not use SASL; check the mechanism/);
   });
 
   test("a topic or a partition that is not there", async () => {
     await using workspace = await createWorkspace({ TIDEMARK_LOG: server.url });
     const topic = `cli-${randomUUID()}`;
-    const make = new RegExp(`^there is no topic "${topic}"; make it with: tidemark topic create ${topic}$`);
+    const make = new RegExp(`^there is no topic "${topic}"; create it with: tidemark topic create ${topic}$`);
     await consume(server.url, 1, make, topic);
     await workspace.out(`topic create ${topic} --partitions 2`);
     await consume(server.url, 1, /has no partition 7: it has partitions 0 to 1/, topic, "-p", "7");

@@ -35,8 +35,8 @@ logOptions:
 }, 120_000);
 
 test.each([
-  ["logOptions: 5", /logOptions must hold an object for each scheme/],
-  ["logOptions: { kafka: secret }", /logOptions must hold an object for each scheme/],
+  ["logOptions: 5", /logOptions must contain an object for each scheme/],
+  ["logOptions: { kafka: secret }", /logOptions must contain an object for each scheme/],
   ["logOptions: { kafka: { caFile: secret } }", /"caFile" is none/],
   ["logOptions: { kafka: { tokenCommand: secret } }", /tokenCommand .* must be a list/],
   ["logOptions: { kafka: { password: secret } }", /no username or token/],

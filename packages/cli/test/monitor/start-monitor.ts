@@ -12,7 +12,7 @@ export interface RunningMonitor {
 /** Starts `tidemark monitor` on a port that is free, and waits until it says where it is. */
 export async function startMonitorCommand(workspace: Workspace, args: readonly string[] = []): Promise<RunningMonitor> {
   const command = workspace.start(["monitor", "--port", "0", ...args]);
-  await command.said("Ctrl-C ends it");
+  await command.said("Ctrl-C stops it");
   const url = /at (http:\S+\/),/.exec(command.stderr())?.[1] ?? "";
   return {
     url,

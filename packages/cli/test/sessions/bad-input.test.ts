@@ -148,19 +148,19 @@ const usage: readonly (readonly [args: readonly string[], message: RegExp])[] = 
   [["consumer", "export", ""], /A name must not be empty/],
   [["consumer", "export", "-O", "yaml"], /one JSON document a line, or --csv, not yaml/],
   [["consumer", "import", "a", "b"], /too many arguments/],
-  [["consumer", "import", "three.csv"], /do not say whose they are: name the consumer with --consumer/],
+  [["consumer", "import", "three.csv"], /have no consumer: give its name with --consumer/],
   [["consumer", "import", "four.csv", "-c", "c1"], /the input names its consumers itself/],
   [["consumer", "import", "one.jsonl", "-c", "c1"], /--consumer is for CSV/],
 ];
 
 const failures: readonly (readonly [args: readonly string[], message: RegExp])[] = [
-  [["consume", "nope"], /there is no topic "nope"; make it with/],
+  [["consume", "nope"], /there is no topic "nope"; create it with/],
   [["consume", "T"], /there is no topic "T"; did you mean "t"\?/],
   [["topic", "alter", "tt", "--partitions", "3"], /there is no topic "tt"; did you mean "t"\?/],
   [["produce", "nope"], /there is no topic "nope"/],
   [["topic", "describe", "nope"], /there is no topic "nope"/],
   [["topic", "alter", "nope", "--partitions", "2"], /there is no topic "nope"/],
-  [["topic", "create", "t"], /there is a topic "t" already/],
+  [["topic", "create", "t"], /topic "t" already exists/],
   [["topic", "alter", "t", "--partitions", "1"], /can only grow/],
   [["consume", "t", "-p", "7"], /topic "t" has no partition 7: it has partitions 0 to 1/],
   [["produce", "t", "-p", "2"], /topic "t" has no partition 2/],
@@ -194,7 +194,7 @@ const failures: readonly (readonly [args: readonly string[], message: RegExp])[]
   ],
   [["consumer", "export", "nobody"], /consumer "nobody" has no position/],
   [["consumer", "export", "--store", "sqlite:corrupt.db"], /corrupt\.db" is not a SQLite database/],
-  [["consumer", "import"], /the input has no position in it/],
+  [["consumer", "import"], /the input has no positions/],
   [["consumer", "import", "nope.jsonl"], /the input cannot be read: .*nope\.jsonl/],
   [["consumer", "import", "a-folder"], /the input cannot be read: .*EISDIR/],
   [["consumer", "import", "corrupt.db", "-c", "c1"], /line 1 of the input: neither a JSON document nor/],
@@ -298,7 +298,7 @@ test("a start beyond the end goes to the reset policy, and is said", async () =>
     code: 0,
     stdout: "",
     stderr:
-      'topic "t" partition "0": offset 99 lies beyond the log\'s end at 2; policy nearest goes on at 2, the 2 records before it are not read\n' +
+      'topic "t" partition "0": offset 99 lies beyond the log\'s end at 2; policy nearest continues at 2, the 2 records before it are not read\n' +
       'topic "t" partition "0": consumer "far" has no position yet; starts at 2\n',
   });
 });
@@ -309,7 +309,7 @@ test("a stored position wins over --start, and it is said", async () => {
     code: 0,
     stdout: "",
     stderr:
-      'topic "t" partition "0": the stored position 2 wins, --start earliest is not used; to begin anew delete it with tidemark consumer delete\n',
+      'topic "t" partition "0": the stored position 2 is used, and --start earliest is ignored; to start over, delete the position with tidemark consumer delete\n',
   });
 });
 

@@ -52,14 +52,14 @@ test("what is exported and imported is the same, whatever its names, offsets, me
   const input = lines(ODD_POSITIONS);
   expect(await importInto(workspace, input, "--store", "sqlite:a.db", "--execute")).toMatchObject({
     code: 0,
-    stderr: "6 positions: 6 new\nthe TTL of 2 positions begins anew\n6 positions written\n",
+    stderr: "6 positions: 6 new\nthe TTL of 2 positions starts again\n6 positions written\n",
   });
   const exported = await run(["consumer", "export", "--store", "sqlite:a.db"]);
   // The command escapes what a terminal would take for a command.
   expect(sorted(exported.stdout.replaceAll("\\u2028", "\u2028"))).toEqual(sorted(input));
   expect(exported).toMatchObject({
     code: 0,
-    stderr: "6 positions exported; claims (0), owners and times stay behind\n",
+    stderr: "6 positions exported; claims (0), owners and times are not exported\n",
   });
   const copied = await importInto(workspace, exported.stdout, "--store", "sqlite:b.db", "--execute", "-O", "json");
   expect(copied.code).toBe(0);
@@ -69,7 +69,7 @@ test("what is exported and imported is the same, whatever its names, offsets, me
   const listed = await run(["consumer", "list", "--partitions", "--store", "sqlite:c.db", "-O", "json"]);
   expect(await importInto(workspace, listed.stdout, "--store", "sqlite:c.db", "--execute")).toMatchObject({
     code: 0,
-    stderr: "6 positions: 6 the same already\n0 positions written\n",
+    stderr: "6 positions: 6 already the same\n0 positions written\n",
   });
   // CSV has no place for metadata and TTL; names are whole in it.
   const csv = await run(["consumer", "export", "--store", "sqlite:a.db", "--csv"]);
@@ -94,7 +94,7 @@ test("an export is of all, of some consumers, of some topics; what it leaves beh
   const all = await run(["consumer", "export"]);
   expect(sorted(all.stdout)).toHaveLength(4);
   expect(all.stderr).toBe(
-    "4 positions exported; claims (1), owners and times stay behind\nleft out: 1 partition claimed without a position yet\n",
+    "4 positions exported; claims (1), owners and times are not exported\nleft out: 1 partition claimed without a position yet\n",
   );
   expect(sorted(await out("consumer export c1"))).toEqual([
     '{"consumer":"c1","topic":"t1","partition":0,"nextOffset":"0","metadata":"","ttl":null}',
@@ -162,8 +162,8 @@ test("a plan writes nothing; what is there already decides, and the same import 
       "",
     ].join("\n"),
     stderr: [
-      "4 positions: 1 new, 1 forward, 1 with another TTL or other metadata, 1 ahead of the input and left there (--overwrite moves them back)",
-      "nothing is written: this is a plan, and --execute writes it",
+      "4 positions: 1 new, 1 forward, 1 with another TTL or other metadata, 1 ahead of the input and kept (--overwrite moves them back)",
+      "nothing was written: this is a plan; add --execute to write it",
       "",
     ].join("\n"),
   });
@@ -177,7 +177,7 @@ test("a plan writes nothing; what is there already decides, and the same import 
   ]);
   expect((await out("consumer export")).includes("3600000")).toBe(false);
   expect((await importInto(workspace, input, "--execute")).stderr).toContain(
-    "3 the same already, 1 ahead of the input",
+    "3 already the same, 1 ahead of the input",
   );
   expect(await importInto(workspace, input, "--execute", "--overwrite")).toMatchObject({
     code: 0,
@@ -186,7 +186,7 @@ test("a plan writes nothing; what is there already decides, and the same import 
   // An input that says nothing of TTL and metadata leaves them as they are.
   await importInto(workspace, lines([at(3, "1", { metadata: "m", ttl: 3_600_000 })]), "--execute");
   expect((await importInto(workspace, "t,3,1\n", "--consumer", "c1", "--execute")).stderr).toContain(
-    "1 the same already",
+    "1 already the same",
   );
   await importInto(workspace, "t,3,2\n", "--consumer", "c1", "--execute");
   expect((JSON.parse(await out("consumer list --partitions -O json")) as unknown[])[3]).toMatchObject({
@@ -205,13 +205,13 @@ test("a consumer that runs on the target and is ahead is not disturbed by the sa
   await importInto(workspace, input, "--execute");
   const reader = workspace.start(["consume", "t", "-c", "c1", "--flush", "0"]);
   expect(await reader.lines(3)).toEqual(["3", "4", "5"]);
-  expect((await importInto(workspace, input, "--execute")).stderr).toContain("1 ahead of the input and left there");
+  expect((await importInto(workspace, input, "--execute")).stderr).toContain("1 ahead of the input and kept");
   await out("produce t", numberedLines(6, 6));
   await reader.lines(4);
   const fenced = await importInto(workspace, input, "--execute", "--overwrite");
-  expect(fenced.stderr).toContain(`:${reader.pid}" has claimed 1 of these positions, and lost that`);
+  expect(fenced.stderr).toContain(`:${reader.pid}" held 1 of these positions: if it still runs`);
   await out("produce t", numberedLines(7, 7));
-  await reader.said("moved by an operator; going on there");
+  await reader.said("reset by an operator; continuing from the new position");
   expect((await reader.lines(10)).slice(5)).toEqual(["3", "4", "5", "6", "7"]);
 });
 
@@ -270,7 +270,7 @@ test("an import that is killed is finished by the same one again", async () => {
   await importing.ended;
   const again = await importInto(workspace, many, "-c", "c1", "--execute", ...storeUrl);
   expect(again.code).toBe(0);
-  expect(again.stderr).toMatch(/^50000 positions: (\d+ new, )?\d+ the same already\n/);
+  expect(again.stderr).toMatch(/^50000 positions: (\d+ new, )?\d+ already the same\n/);
   let found = 0;
   for await (const { nextOffset } of store.list({ consumer: "c1" })) found += nextOffset === 7n ? 1 : 0;
   expect(found).toBe(count);

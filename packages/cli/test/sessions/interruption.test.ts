@@ -89,7 +89,7 @@ test("of two processes with one name the newer takes over if it is told to, and 
   const older = workspace.start(["consume", "t", "-c", "c1", "--flush", "100"]);
   await older.lines(3);
   const newer = workspace.start(["consume", "t", "-c", "c1", "--flush", "100", "--verbose", "--takeover"]);
-  await newer.said("goes on at");
+  await newer.said("continues at");
   await workspace.out("produce t", numberedLines(4, 6));
   await older.said(`topic "t" partition "0": taken over by "${hostname()}:${newer.pid}"; waiting until it ends`);
   const lines = await newer.lines(3);
@@ -113,7 +113,7 @@ test("a topic recreated and shorter: the position goes back once, what it says i
   expect(again).toEqual({
     code: 0,
     stdout: numberedLines(101, 103),
-    stderr: `topic "t" partition "0": offset 10 belongs to another log: the topic was recreated; policy earliest goes on at 0\n`,
+    stderr: `topic "t" partition "0": offset 10 belongs to another log: the topic was recreated; policy earliest continues at 0\n`,
   });
   await out("produce t", numberedLines(104, 104));
   expect(await out("consume t -c c1 --until-end --store sqlite:s.db")).toBe(numberedLines(104, 104));

@@ -118,7 +118,7 @@ test.each([
   await using workspace = await createWorkspace();
   const { code, stderr, stdout } = await workspace.run([...command, "--log", "local:typo.db"]);
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-  expect(stderr).toMatch(/^tidemark: there is no log at local:typo\.db; check the name, or where you are\n$/);
+  expect(stderr).toMatch(/^tidemark: there is no log at local:typo\.db; check the name and the working directory\n$/);
   expect(existsSync(join(workspace.folder, "typo.db"))).toBe(false);
 });
 
@@ -132,6 +132,8 @@ test.each([
   const { code, stderr, stdout } = await workspace.run([...command, "--log", "local:typo.db"]);
   expect(code).toBe(0);
   expect(stdout).toContain("c");
-  expect(stderr).toBe("warning: no lag is shown: there is no log at local:typo.db; check the name, or where you are\n");
+  expect(stderr).toBe(
+    "warning: no lag is shown: there is no log at local:typo.db; check the name and the working directory\n",
+  );
   expect(existsSync(join(workspace.folder, "typo.db"))).toBe(false);
 });

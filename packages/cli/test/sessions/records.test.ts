@@ -111,6 +111,6 @@ test("records that retention took are counted on standard error", async () => {
   const finished = await run(["consume", "t", "-c", "c1", "--until-end"]);
   expect(finished.code).toBe(0);
   expect(finished.stderr).toMatch(
-    /^topic "t" partition "0": offset 2 is older than what the log keeps; policy earliest goes on at \d, \d records? skipped\n$/,
+    /^topic "t" partition "0": offset 2 is older than what the log keeps; policy earliest continues at \d, \d records? skipped\n$/,
   );
 });

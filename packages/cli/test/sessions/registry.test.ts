@@ -69,7 +69,7 @@ test("a package that is no store, or breaks, is named", async () => {
   expect(await run(["consumer", "list", "--store", "empty:x"])).toMatchObject({
     code: 1,
     stderr:
-      'tidemark: "tidemark-store-empty" is not a package of a store: it does not export storeUrl with schemes, usage and open()\n',
+      'tidemark: "tidemark-store-empty" is not a store package: it does not export storeUrl with schemes, usage and open()\n',
   });
   expect(await run(["consumer", "list", "--store", "broken:x"])).toMatchObject({
     code: 1,

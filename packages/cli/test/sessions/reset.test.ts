@@ -8,7 +8,7 @@ import { createWorkspace, numberedLines, type Workspace } from "../support/works
 // Ten commands in one test: on a busy machine each takes seconds.
 vi.setConfig({ testTimeout: 120_000 });
 
-const PLAN = "nothing is written: this is a plan, and --execute writes it\n";
+const PLAN = "nothing was written: this is a plan; add --execute to write it\n";
 
 interface Row {
   readonly consumer: string;
@@ -48,7 +48,7 @@ test("a plan shows what would change and changes nothing; --execute writes it, a
       "t       2           -      4    new",
       "",
     ].join("\n"),
-    stderr: `"host:4711" has claimed 2 of these positions: if it still runs, --execute takes them out of its hands, and it goes on from there\n${PLAN}`,
+    stderr: `"host:4711" holds 2 of these positions: if it still runs, --execute makes it drop the records in hand and continue from the new position\n${PLAN}`,
   });
   expect(await positions(workspace)).toEqual(before);
   const executed = await run("consumer reset c1 --topic t --to-offset 4 --execute".split(" "));
@@ -61,7 +61,7 @@ test("a plan shows what would change and changes nothing; --execute writes it, a
       "",
     ].join("\n"),
   );
-  expect(executed.stderr).toMatch(/ has claimed 2 of these positions, and lost that: [^\n]+\n3 positions written\n$/);
+  expect(executed.stderr).toMatch(/ held 2 of these positions: if it still runs[^\n]+\n3 positions written\n$/);
   expect(await positions(workspace)).toEqual({ "t/0": "4", "t/1": "4", "t/2": "4" });
   // Whoever comes next goes on from there.
   expect((await out("consume t -c c1 --all --until-end")).trim().split("\n")).toHaveLength(18);
@@ -126,18 +126,18 @@ test("what lies outside of the log is moved into it, with a warning", async () =
     },
   ]);
   expect(far.stderr).toBe(
-    'warning: topic "t" partition "0": offset 9223372036854775807 lies beyond the log\'s end, 3 is taken\n1 position written\n',
+    'warning: topic "t" partition "0": offset 9223372036854775807 lies beyond the log\'s end, 3 is used\n1 position written\n',
   );
   const back = await run("consumer reset c1 --shift-by -9223372036854775807".split(" "));
   expect(back.stderr).toBe(
-    `warning: topic "t" partition "0": offset -9223372036854775804 lies before the log's beginning, 0 is taken\n${PLAN}`,
+    `warning: topic "t" partition "0": offset -9223372036854775804 lies before the log's beginning, 0 is used\n${PLAN}`,
   );
   const late = await run("consumer reset c1 -t t --to-datetime 2999-01-01T00:00:00".split(" "));
   expect(late.stderr).toBe(
     [
       "--to-datetime 2999-01-01T00:00:00 has no zone: read as UTC, 2999-01-01T00:00:00.000Z",
-      'warning: topic "t" partition "0": has no record as late as that, its end 3 is taken',
-      'warning: topic "t" partition "1": has no record as late as that, its end 3 is taken',
+      'warning: topic "t" partition "0": has no record at or after this time, its end 3 is used',
+      'warning: topic "t" partition "1": has no record at or after this time, its end 3 is used',
       PLAN,
     ].join("\n"),
   );
@@ -153,9 +153,9 @@ test("a running consumer goes on from the new position", async () => {
   await reader.lines(5);
   const { code, stderr } = await run("consumer reset c1 -t t --to-offset 2 --execute".split(" "));
   expect(code).toBe(0);
-  expect(stderr).toContain(`"${hostname()}:${reader.pid}" has claimed 1 of these positions, and lost that`);
+  expect(stderr).toContain(`"${hostname()}:${reader.pid}" held 1 of these positions: if it still runs`);
   await out("produce t", numberedLines(6, 6));
-  await reader.said("moved by an operator; going on there");
+  await reader.said("reset by an operator; continuing from the new position");
   // Before it was told, and again.
   expect(await reader.lines(10)).toEqual(["1", "2", "3", "4", "5", "6", "3", "4", "5", "6"]);
   reader.kill("SIGINT");

@@ -145,7 +145,7 @@ test("a topic that is gone already still takes what its consumers left along", a
   expect(await run(["topic", "delete", "gone", "--store", "sqlite:kept.db"])).toEqual({
     code: 0,
     stdout: 'consumer "c1" on topic "gone" partition "0" deleted\n',
-    stderr: 'there is no topic "gone"; its consumers were left behind\n',
+    stderr: 'there is no topic "gone"; positions of its consumers were still stored\n',
   });
 });
 

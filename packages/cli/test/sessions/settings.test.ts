@@ -18,8 +18,8 @@ test("with a log named and no store, it says where the position is kept", async 
   await out("topic create t --log local:mine.db");
   const consume = ["consume", "t", "-c", "c1", "--until-end", "--log", "local:mine.db"];
   const { stderr } = await run(consume);
-  expect(stderr).toContain(`the position is kept in ${join(folder, "data", "tidemark", "tidemark.db")}; --store`);
-  expect((await run([...consume, "--store", "sqlite:mine.db"])).stderr).not.toContain("is kept in");
+  expect(stderr).toContain(`the position is stored in ${join(folder, "data", "tidemark", "tidemark.db")}; --store`);
+  expect((await run([...consume, "--store", "sqlite:mine.db"])).stderr).not.toContain("is stored in");
 });
 
 test("an odd name of the data folder is no URL", async () => {

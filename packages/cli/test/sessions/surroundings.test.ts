@@ -37,7 +37,7 @@ test("a user without a passwd entry and without HOME needs neither where store a
     code: 1,
     stdout: "",
     stderr:
-      "tidemark: this user has no home folder that the default file could be in (uv_os_homedir returned ENOENT (no such file or directory)); name files with --store and --log, or set HOME\n",
+      "tidemark: this user has no home folder for the default file (uv_os_homedir returned ENOENT (no such file or directory)); give --store and --log, or set HOME\n",
   });
 });
 

@@ -19,7 +19,7 @@ test.each([
   await terminal.shows('delete topic "orders" with all its records, and the positions of 1 consumer on it? [y/N] ');
   terminal.type(answer);
   expect(await terminal.ended).toBe(code);
-  expect(terminal.shown()).toContain(code === 0 ? 'topic "orders" deleted' : "nothing is deleted");
+  expect(terminal.shown()).toContain(code === 0 ? 'topic "orders" deleted' : "nothing was deleted");
   expect(JSON.parse(await workspace.out("topic list -O json"))).toHaveLength(code);
 });
 

@@ -43,7 +43,7 @@ test("a TTL is given with the topic, when consuming, and afterwards", async () =
   expect(await ttls(workspace)).toEqual({ inherits: undefined, own: 12 * HOUR_MS, forever: undefined });
   expect(await run(["consumer", "set", "own", "--ttl", "20s"])).toMatchObject({
     code: 0,
-    stderr: expect.stringContaining("whoever is reading learns of it at the next renewal, after up to 30 sec"),
+    stderr: expect.stringContaining("running processes see the new TTL at their next renewal, within 30 s"),
   });
   await out("consumer set own --ttl 12h");
   expect(await run(["consumer", "set", "nobody", "--ttl", "1h"])).toEqual({
@@ -83,7 +83,7 @@ test("what was given without a TTL has none, also when the topic gets its first 
     code: 0,
     stderr:
       '0 positions on topic "my-topic" had the topic\'s TTL and got the new one\n' +
-      '2 positions on topic "my-topic" without a TTL stay without; tidemark consumer set gives them one\n',
+      '2 positions on topic "my-topic" have no TTL and were not changed; tidemark consumer set gives them one\n',
   });
   // Nothing stored tells the two apart, and a position too long there harms nobody.
   expect(await ttls(workspace)).toEqual({ keep: undefined, inherits: undefined });

@@ -8,7 +8,7 @@ import { cells, createWorkspace, numberedLines, type Workspace } from "../suppor
 // Ten commands and more in one test: on a busy machine each takes seconds.
 vi.setConfig({ testTimeout: 120_000 });
 
-const PLAN = "nothing is written: this is a plan, and --execute writes it\n";
+const PLAN = "nothing was written: this is a plan; add --execute to write it\n";
 const TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as unknown;
 const AGO = expect.stringMatching(/^operator, \d+ (sec|min) ago$/) as unknown;
 
@@ -146,8 +146,8 @@ test("what was never reset, or had no position before, is named and left alone",
   expect(ofTopic).toMatchObject({
     code: 0,
     stderr: [
-      'left alone, no reset to undo: topic "t" partition "1", topic "t" partition "3", topic "t" partition "4"',
-      'left alone, no position before the reset: topic "t" partition "2"; to remove its position, use tidemark consumer delete',
+      'not changed, no reset to undo: topic "t" partition "1", topic "t" partition "3", topic "t" partition "4"',
+      'not changed, no position before the reset: topic "t" partition "2"; to remove its position, use tidemark consumer delete',
       "1 position written",
       "",
     ].join("\n"),
@@ -158,7 +158,7 @@ test("what was never reset, or had no position before, is named and left alone",
   const ofAll = await run("consumer reset c1 --undo".split(" "));
   expect(rows(ofAll.stdout)).toEqual([["t", "0", "2", "0", "2 again", AGO]]);
   expect(ofAll.stderr).toContain(
-    'left alone, no reset to undo: topic "gone" partition "0", topic "t" partition "1", topic "t" partition "4"\n',
+    'not changed, no reset to undo: topic "gone" partition "0", topic "t" partition "1", topic "t" partition "4"\n',
   );
 });
 
@@ -215,7 +215,7 @@ test("a reset policy's reset is undone, with a warning where the log does not ha
   expect(await run("consumer reset c1 --undo".split(" "))).toMatchObject({
     code: 0,
     stdout: expect.stringMatching(/^t +0 +3 +3 +stays +beyond-log, \d+ (sec|min) ago$/m) as unknown,
-    stderr: `warning: topic "t" partition "0": offset 99 lies beyond the log's end, 3 is taken\n${PLAN}`,
+    stderr: `warning: topic "t" partition "0": offset 99 lies beyond the log's end, 3 is used\n${PLAN}`,
   });
 });
 
@@ -254,12 +254,12 @@ test("a running consumer goes on from the position before the reset", async () =
   await out("consume t -c c1 -n 2");
   await out("consumer reset c1 --to-latest --execute");
   const reader = workspace.start(["consume", "t", "-c", "c1", "--flush", "20", "--verbose"]);
-  await reader.said("goes on at");
+  await reader.said("continues at");
   const { code, stderr } = await run("consumer reset c1 --undo --execute".split(" "));
   expect(code).toBe(0);
-  expect(stderr).toContain(`:${reader.pid}" has claimed 1 of these positions, and lost that`);
+  expect(stderr).toContain(`:${reader.pid}" held 1 of these positions: if it still runs`);
   await out("produce t", numberedLines(6, 6));
-  await reader.said("moved by an operator; going on there");
+  await reader.said("reset by an operator; continuing from the new position");
   expect(await reader.lines(5)).toEqual(["6", "3", "4", "5", "6"]);
 });
 
@@ -275,6 +275,6 @@ test("after a failure the advice is not to run the same undo again", async () =>
   const failed = await run("consumer reset c1 --undo --execute".split(" "));
   expect(failed.code).toBe(1);
   expect(failed.stderr).toContain(
-    "; of 1 position 1 not written; run again it would take back what is written: name the others with --topic and --partition",
+    "; of 1 position 1 not written; running the command again would revert the written positions: name the others with --topic and --partition",
   );
 });

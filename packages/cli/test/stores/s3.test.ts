@@ -48,7 +48,7 @@ await describeWithServer("minio", ({ s3, url }) => {
       url: `s3://${bucket}/positions?forcePathStyle=true`,
       environment: wrongSecret,
       code: 1,
-      message: /^s3 store: open failed: the server said 403 .* check the credentials/,
+      message: /^s3 store: open failed: the server answered 403 .* check the credentials/,
     },
     {
       what: "a bucket that is not there",

@@ -90,7 +90,7 @@ export function testSessions(fixture: StoreFixture): void {
       const older = workspace.start(["consume", "t", "-c", "c1", "--flush", "50"]);
       await older.lines(3);
       const newer = workspace.start(["consume", "t", "-c", "c1", "--flush", "50", "--verbose", "--takeover"]);
-      await newer.said("goes on at");
+      await newer.said("continues at");
       await workspace.out("produce t", numberedLines(4, 6));
       await older.said(`topic "t" partition "0": taken over by "${hostname()}:${newer.pid}"; waiting until it ends`);
       expect((await newer.lines(3)).slice(-3)).toEqual(["4", "5", "6"]);
@@ -109,7 +109,7 @@ export function testSessions(fixture: StoreFixture): void {
       await reader.lines(3);
       expect(await workspace.out("consumer delete c1")).toBe('consumer "c1" on topic "t" partition "0" deleted\n');
       await workspace.out("produce t", numberedLines(4, 6));
-      await reader.said('topic "t" partition "0": the position was deleted or has expired; beginning anew');
+      await reader.said('topic "t" partition "0": the position was deleted or has expired; starting over');
       await eventually(async () => ((await storedOffset(workspace)) === 6 ? true : undefined), "all is stored");
       expect(await reader.lines(12)).toEqual(["1", "2", "3", "4", "5", "6", "1", "2", "3", "4", "5", "6"]);
       reader.kill("SIGINT");

@@ -28,7 +28,12 @@ testBadInput([
     message: /^redis store: open failed: .*(ENOTFOUND|EAI_AGAIN)/,
   },
   { what: "redis: no host", url: "redis://", code: 2, message: /names no host: write redis/ },
-  { what: "redis: no port", url: "redis://user:secret-one@host:port", code: 2, message: /cannot be read: write redis/ },
+  {
+    what: "redis: no port",
+    url: "redis://user:secret-one@host:port",
+    code: 2,
+    message: /cannot be parsed: write redis/,
+  },
   {
     what: "mongodb: nobody listens",
     url: `mongodb://user:secret-one@${closed}/db`,
@@ -66,7 +71,7 @@ testBadInput([
     url: `s3://bucket/prefix?endpoint=http://${silent}`,
     environment: keys,
     code: 1,
-    message: /^s3 store: open failed: no answer about bucket "bucket" within 10000 ms/,
+    message: /^s3 store: open failed: no answer for bucket "bucket" within 10000 ms/,
   },
   {
     what: "s3: no such host",

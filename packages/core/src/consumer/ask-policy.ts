@@ -91,7 +91,7 @@ export async function askPolicy(
       if (attempt + 1 < MAX_ATTEMPTS) return [{ ...question, lastOffsetFetched: offset }];
       // What was lost is what an operator looks for: the policy's choice alone tells nothing of it.
       const instead = question.requested < 0n ? "" : ` instead of ${question.requested}`;
-      const detail = `reset policy ${JSON.stringify(policy.name)} chose offsets outside of it ${MAX_ATTEMPTS} times${instead}`;
+      const detail = `reset policy ${JSON.stringify(policy.name)} chose offsets outside of the log ${MAX_ATTEMPTS} times${instead}`;
       const range = { earliest: earliest.offset, latest: latest.offset };
       decide(partition, new OffsetOutOfRangeError({ topic, partition, requested: offset, ...range, detail }));
       return [];
@@ -105,27 +105,27 @@ function contains(earliest: LogPoint, latest: LogPoint, offset: bigint): boolean
 
 function boundsOf(bounds: ReadonlyMap<number, LogBounds>, partition: number): LogBounds {
   const found = bounds.get(partition);
-  if (found === undefined) throw new TypeError(`listOffsets gave no bounds for partition ${partition}`);
+  if (found === undefined) throw new TypeError(`listOffsets returned no bounds for partition ${partition}`);
   return found;
 }
 
 function checkTimestamp(timestamp: unknown): void {
   if (typeof timestamp === "number" && Number.isSafeInteger(timestamp) && timestamp >= -2) return;
   refusePromise("timestamp", timestamp);
-  throw new TypeError(`timestamp must give -2, -1 or whole milliseconds since the epoch, not ${nameOf(timestamp)}`);
+  throw new TypeError(`timestamp must return -2, -1 or whole milliseconds since the epoch, not ${nameOf(timestamp)}`);
 }
 
 function checkOffset(offset: unknown): asserts offset is bigint {
   if (typeof offset === "bigint") return;
   refusePromise("adjustOffset", offset);
-  throw new TypeError(`adjustOffset must give a bigint, not ${nameOf(offset)}`);
+  throw new TypeError(`adjustOffset must return a bigint, not ${nameOf(offset)}`);
 }
 
 /** A policy answers at once. What becomes of a promise that nobody waits for must not end the process. */
 function refusePromise(method: string, answer: unknown): void {
   if (typeof answer !== "object" || answer === null || !("then" in answer)) return;
   Promise.resolve(answer).catch(() => undefined);
-  throw new TypeError(`${method} must answer at once, not with a promise`);
+  throw new TypeError(`${method} must be synchronous, and returned a promise`);
 }
 
 function nameOf(value: unknown): string {

@@ -83,14 +83,14 @@ export class ConsumedPartition {
 
   /** Takes in what a fetch brought. */
   fill({ records, nextOffset, mark, highWatermark }: FetchResult): void {
-    if (!Array.isArray(records)) throw new TypeError("the log source answered without records");
+    if (!Array.isArray(records)) throw new TypeError("the log source must return records as an array");
     if (typeof nextOffset !== "bigint")
-      throw new TypeError(`the log source gave no nextOffset, but ${typeof nextOffset}`);
+      throw new TypeError(`the log source must return nextOffset as a bigint, not ${typeof nextOffset}`);
     if (mark !== undefined) validateName("mark", mark);
     const last = (records as readonly LogRecord[]).at(-1);
     if (last !== undefined) validateOffset("offset", last.offset);
     if (last !== undefined && nextOffset <= last.offset) {
-      throw new TypeError(`the log source gave nextOffset ${nextOffset} after a record ${last.offset}`);
+      throw new TypeError(`the log source returned nextOffset ${nextOffset} after record ${last.offset}`);
     }
     const asked = this.nextFetch;
     // A log may answer with whole batches that begin earlier than what was asked for.

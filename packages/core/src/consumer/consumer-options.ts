@@ -107,7 +107,7 @@ export async function resolveConsumerOptions<Transaction>(
   const chosen = partitions === undefined ? undefined : validatePartitions(partitions);
   if (chosen !== undefined && session.sharing === "balanced" && consumer !== undefined) {
     throw new TypeError(
-      'partitions go with sharing "standby" or "takeover": with "balanced" all of the topic\'s are divided',
+      'partitions needs sharing "standby" or "takeover": with "balanced" the members divide all partitions of the topic',
     );
   }
   const resetPolicy = await resolveOffsetResetPolicy(options.resetPolicy);

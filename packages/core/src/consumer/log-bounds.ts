@@ -75,7 +75,7 @@ export async function lookUpTimestamps(
 function pointOf(listed: ListedOffset | undefined, partition: number): LogPoint {
   if (typeof listed?.offset !== "bigint") {
     throw new TypeError(
-      `listOffsets gave no bounds for partition ${partition}: an offset must be a bigint, not ${typeof listed?.offset}`,
+      `listOffsets returned no bounds for partition ${partition}: an offset must be a bigint, not ${typeof listed?.offset}`,
     );
   }
   return { offset: listed.offset, mark: listed.mark };

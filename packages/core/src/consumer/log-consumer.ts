@@ -115,7 +115,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction>, SharingL
     const nextOffset = "records" in done ? done.nextOffset : undefined;
     const { processor } = this.#tracked;
     if (processor !== undefined && processor.order !== "partition") {
-      const message = `transact inside process() needs order "partition": with order "${processor.order}" others may be done before what comes first`;
+      const message = `transact inside process() needs order "partition": with order "${processor.order}" later records may be done before earlier ones`;
       throw new ConsumerStateError(message, { code: "NOT_NEXT" });
     }
     // With `auto` nobody says what is done but whoever asks for the next.
@@ -227,7 +227,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction>, SharingL
     const name = `the consumer of topic ${JSON.stringify(this.topic)}`;
     if (this.#closing !== undefined) throw new ConsumerStateError(`${name} is closed`, { code: "CLOSED" });
     if (this.#loop?.reading.isOver === false || this.#isProcessing) {
-      const message = `${name} is being read: leave that loop first, or create a second consumer`;
+      const message = `${name} is being read by another loop: end that loop first, or create a second consumer`;
       throw new ConsumerStateError(message, { code: "ALREADY_READING" });
     }
     const { consumer, maxBytes, maxWait, resetPolicy } = this.#options;
@@ -349,7 +349,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction>, SharingL
 
   #refuseWhileProcessing(verb: string): void {
     if (!this.#isProcessing) return;
-    const message = `${verb} while process() works: it acknowledges by itself, and records that wait for a handler would count as done`;
+    const message = `${verb} cannot be called while process() runs: process() acknowledges each record itself, and records that wait for a handler would count as done`;
     throw new ConsumerStateError(message, { code: "ALREADY_READING" });
   }
 
@@ -361,8 +361,11 @@ export class LogConsumer<Transaction> implements Consumer<Transaction>, SharingL
     const next = records.find(({ offset }) => offset >= position);
     const isNext = next?.partition === first.partition && next.offset === first.offset;
     if (isNext && last.offset <= (records.at(-1)?.offset ?? -1n)) return;
-    const what = next === undefined ? "nothing" : `record ${next.offset} of partition ${next.partition}`;
-    const message = `record ${first.offset} of partition ${first.partition} is not next: ${what} is in hand and not committed; no transaction was begun`;
+    const why =
+      next === undefined
+        ? "every record that was handed out is committed"
+        : `record ${next.offset} of partition ${next.partition} was handed out before it and is not committed`;
+    const message = `record ${first.offset} of partition ${first.partition} is not the next one: ${why}; no transaction was begun`;
     throw new ConsumerStateError(message, { code: "NOT_NEXT" });
   }
 

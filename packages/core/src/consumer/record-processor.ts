@@ -259,7 +259,7 @@ export class RecordProcessor {
       const decision: unknown = await this.#options.onError?.(error, record, attempt);
       if (decision === "retry" || decision === "skip") return decision;
       if (decision !== undefined && decision !== "stop") {
-        throw new TypeError(`onError must give "retry", "skip" or "stop", not ${JSON.stringify(decision)}`, {
+        throw new TypeError(`onError must return "retry", "skip" or "stop", not ${JSON.stringify(decision)}`, {
           cause: error,
         });
       }

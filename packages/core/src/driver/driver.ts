@@ -170,6 +170,6 @@ export class UnreadableRecordError extends Error {
   override readonly name = "UnreadableRecordError";
 
   constructor(why: string) {
-    super(`what is stored is not a record of Tidemark's: ${why}; it is left as it is: repair it, or delete the key`);
+    super(`the stored value is not a Tidemark record: ${why}; it was not changed: repair it, or delete the key`);
   }
 }

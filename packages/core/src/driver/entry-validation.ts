@@ -55,7 +55,7 @@ export function validateCommitEntries(entries: unknown): CommitEntry[] {
     if (epoch !== undefined) validateWholeNumber("epoch", epoch, 0, Number.MAX_SAFE_INTEGER);
     if (nextOffset === undefined) {
       const field = POSITION_FIELDS.find((name) => entry[name] !== undefined);
-      if (field !== undefined) throw new TypeError(`${field} goes with a position: give nextOffset too`);
+      if (field !== undefined) throw new TypeError(`${field} needs a position: give nextOffset too`);
     } else validateOffset("nextOffset", nextOffset);
     validateMetadata(metadata);
     if (mark !== undefined) validateName("mark", mark);
@@ -183,7 +183,7 @@ export function validateSelector(selector: unknown): DeleteSelector {
 }
 
 function only(selector: object, field: string): void {
-  if (Object.keys(selector).length > 1) throw new TypeError(`${field} goes alone in a selector`);
+  if (Object.keys(selector).length > 1) throw new TypeError(`${field} must be the only field of a selector`);
 }
 
 /** A misspelt field would be ignored in silence, and its entry answered as if it had been heard. */

@@ -74,5 +74,5 @@ function isWhole(value: unknown): value is number {
 }
 
 function wrong(name: string): UnreadableRecordError {
-  return new UnreadableRecordError(`its ${name} is not one`);
+  return new UnreadableRecordError(`its ${name} is not valid`);
 }

@@ -117,7 +117,7 @@ export class OwnTransactionRun<Transaction> {
         result.catch(() => undefined);
         throw new TypeError(
           `the body must be synchronous with the ${this.#context.driver.name} store, and returned a promise: ` +
-            "others wait for the file while it runs; do what must be awaited before transact",
+            "the file is locked while it runs; do asynchronous work before transact",
         );
       }
     } catch (error) {

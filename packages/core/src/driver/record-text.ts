@@ -162,5 +162,5 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function wrong(name: string): UnreadableRecordError {
-  return new UnreadableRecordError(`its ${name} is not one`);
+  return new UnreadableRecordError(`its ${name} is not valid`);
 }

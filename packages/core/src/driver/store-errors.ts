@@ -40,19 +40,19 @@ export class StoreErrors {
 
   /** What a refusal inside a transaction rejects with: the caller's other writes have to go too (contract 3.16b). */
   refused(key: OffsetKey, refusal: CommitRefusal): OffsetStoreError {
-    const text = `${formatKey(key)} was refused: ${whyRefused(refusal)}; roll the transaction back`;
+    const text = `the commit for ${formatKey(key)} was refused: ${whyRefused(refusal)}; roll the transaction back`;
     return new OffsetStoreError(text, { code: "CONFLICT", ...this.#of("commit", [key]), refusal });
   }
 
   /** The same of a transaction of the store's own, which is rolled back already. */
   refusedOwn(key: OffsetKey, refusal: CommitRefusal): OffsetStoreError {
-    const text = `${formatKey(key)} was refused: ${whyRefused(refusal)}; nothing of the transaction is stored`;
+    const text = `the commit for ${formatKey(key)} was refused: ${whyRefused(refusal)}; the transaction was rolled back`;
     return new OffsetStoreError(text, { code: "CONFLICT", ...this.#of("transact", [key]), refusal });
   }
 
   /** Somebody has written the position while a transaction of the store's own was open. */
   gaveWay(key: OffsetKey): OffsetStoreError {
-    const text = `${formatKey(key)} was written by others while the transaction was open; nothing of it is stored`;
+    const text = `another session wrote the record of ${formatKey(key)} while the transaction was open; the transaction was rolled back`;
     return new OffsetStoreError(text, { code: "CONFLICT", retryable: true, ...this.#of("transact", [key]) });
   }
 
@@ -64,7 +64,7 @@ export class StoreErrors {
   ): OffsetStoreError {
     const text =
       `it is not known whether the transaction of ${formatKey(key)} was committed: ${error.message}. ` +
-      `Look at the stored position before its results are written again: if it is ${nextOffset} or more they are there`;
+      `Check the stored position before you write the results again: if it is ${nextOffset} or more, they are stored`;
     const { code, retryable } = refusal === undefined ? error : { code: "CONFLICT" as const, retryable: false };
     return new OffsetStoreError(text, {
       code,
@@ -79,8 +79,8 @@ export class StoreErrors {
   checkAnswers(operation: OffsetStoreOperation, keys: readonly DriverKey[], answers: readonly unknown[]): void {
     if (answers.length === keys.length) return;
     throw new OffsetStoreError(
-      `${this.#driver.name} store: ${operation} got ${answers.length} answers to ${keys.length} entries: ` +
-        "this is a fault of the store's driver, report it",
+      `${this.#driver.name} store: ${operation} got ${answers.length} answers for ${keys.length} entries: ` +
+        "this is a bug in the store's driver, report it",
       { code: "UNKNOWN", ...this.#of(operation, keys) },
     );
   }
@@ -95,13 +95,13 @@ export class StoreErrors {
       return { code: "CORRUPT_RECORD", retryable: false, message: error.message };
     }
     if (!(error instanceof DeadlineExceeded)) return this.#driver.classify(error);
-    return { code: "TIMEOUT", retryable: true, message: `${error.message}; repeating it is safe` };
+    return { code: "TIMEOUT", retryable: true, message: `${error.message}; it is safe to retry` };
   }
 }
 
 function whyRefused(refusal: CommitRefusal): string {
   if (refusal.status === "behind")
-    return `its position ${refusal.record.nextOffset} is not before what was to be committed`;
+    return `the stored position ${refusal.record.nextOffset} is at or beyond the one to commit`;
   const { reason, owner } = refusal;
-  return `the claim does not hold (${reason}${owner === undefined ? "" : ` by ${JSON.stringify(owner)}`})`;
+  return `the claim is no longer valid (${reason}${owner === undefined ? "" : ` by ${JSON.stringify(owner)}`})`;
 }

@@ -50,10 +50,10 @@ function messageOf({ key, reason, owner }: OffsetFencedErrorOptions): string {
     case "superseded":
       return `${what} was taken over by ${owner === undefined ? "another session" : JSON.stringify(owner)}; this session stopped and wrote nothing more`;
     case "reset":
-      return `${what} was moved by an operator; this session stopped, start it again to go on from the new position`;
+      return `${what} was reset by an operator; this session stopped, start it again to continue from the new position`;
     case "released":
-      return `${what} was released by its holder; this session stopped, claim it again to go on`;
+      return `${what} was released by its holder; this session stopped, claim it again to continue`;
     case "absent":
-      return `${what} was deleted or has expired; this session stopped, start it again to begin anew`;
+      return `${what} was deleted or has expired; this session stopped, start it again to begin at its start position`;
   }
 }

@@ -19,7 +19,7 @@ export const OFFSET_STORE_ERROR_CODES = Object.freeze([
  * What kind of failure an {@link OffsetStoreError} is: one of {@link OFFSET_STORE_ERROR_CODES}.
  *
  * - `UNAVAILABLE`: the store cannot be reached, or has no room; trying again later can help
- * - `TIMEOUT`: no answer within the store's `timeout`; the write may or may not have happened, and repeating it is safe
+ * - `TIMEOUT`: no answer within the store's `timeout`; the write may or may not have happened, and it is safe to retry
  * - `PERMISSION_DENIED`: the credentials do not allow this verb
  * - `UNSUPPORTED`: this store or server cannot do what was asked
  * - `CORRUPT_RECORD`: what is stored under the key is not a record of ours; it is never overwritten

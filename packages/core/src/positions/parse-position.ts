@@ -22,7 +22,7 @@ export function parsePosition(document: unknown): ImportedPosition {
   }
   // A misspelt field that is passed over would be a TTL that is lost.
   const strange = Object.keys(document).find((field) => !KNOWN.has(field));
-  if (strange !== undefined) throw new TypeError(`${JSON.stringify(strange)} is no field of a position`);
+  if (strange !== undefined) throw new TypeError(`a position has no field ${JSON.stringify(strange)}`);
   const { nextOffset, metadata, ttl } = document as Record<string, unknown>;
   if (nextOffset === undefined) throw new TypeError("nextOffset is missing");
   validateMetadata(metadata);
@@ -34,7 +34,7 @@ function offsetOf(value: unknown): bigint {
   if (typeof value === "number") {
     // Beyond this JSON's reader has rounded it already.
     if (Number.isSafeInteger(value) && value >= 0) return BigInt(value);
-    throw new RangeError("nextOffset must be a whole number from 0 on; from 2^53 on write it as a string");
+    throw new RangeError("nextOffset must be a whole number of at least 0; from 2^53 on write it as a string");
   }
   if (typeof value !== "string" || !/^\d{1,100}$/.test(value)) {
     const shown = describe(value);

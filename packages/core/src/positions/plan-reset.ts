@@ -162,7 +162,7 @@ function requireShiftable(
     if (partition === undefined) continue;
     const more = lacking.length > 1 ? ` and ${lacking.length - 1} more` : "";
     throw new ResetPlanError(
-      `consumer ${JSON.stringify(consumer)} has no position on ${placeText({ topic, partition })}${more}, so there is nothing to shift; name no topic to shift what it has, or give an offset`,
+      `consumer ${JSON.stringify(consumer)} has no position on ${placeText({ topic, partition })}${more}, so there is nothing to shift; leave the topic out to shift the positions that it has, or give an offset`,
     );
   }
 }

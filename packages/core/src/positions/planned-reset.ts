@@ -68,7 +68,7 @@ export async function boundsOf(
   return partitions.map((partition, index): Bounds => {
     const [earliest, latest, atTime] = timestamps.map((_, turn) => answers[turn * partitions.length + index]?.offset);
     if (earliest === undefined || latest === undefined) {
-      throw new ResetPlanError(`the log does not tell the bounds of ${placeText({ topic, partition })}`);
+      throw new ResetPlanError(`the log returned no bounds for ${placeText({ topic, partition })}`);
     }
     return { partition, earliest, latest, atTime };
   });

@@ -19,7 +19,7 @@ export function validateResetTarget(to: unknown): asserts to is ResetTarget {
   if (typeof to === "object" && to !== null) {
     validateKnownOptions(to, ["shiftBy"]);
     if ("shiftBy" in to && typeof to.shiftBy === "bigint") return;
-    throw new TypeError("to.shiftBy must be a bigint: how many offsets on or, negative, back");
+    throw new TypeError("to.shiftBy must be a bigint: the number of offsets to move, negative to move back");
   }
   if (!WORDS.includes(to)) {
     throw new TypeError(

@@ -102,17 +102,17 @@ function incomplete<Row extends Writable>(
   cause: unknown,
   { rows, write }: WritePositionsOptions<Row>,
 ): IncompleteWriteError<Row> {
-  const text = `${why instanceof Error ? why.message : why}; ${write ? countsText(rows) : "nothing is written"}`;
+  const text = `${why instanceof Error ? why.message : why}; ${write ? countsText(rows) : "nothing was written"}`;
   const message = cause instanceof OffsetStoreError ? withHelp(text, cause.code) : text;
   return new IncompleteWriteError(message, { results: rows, cause });
 }
 
 const COUNTED: readonly (readonly [WriteStatus, string])[] = [
   ["written", "written"],
-  ["unchanged", "the same already"],
-  ["kept", "left where they are"],
+  ["unchanged", "already the same"],
+  ["kept", "left unchanged"],
   ["failed", "not written"],
-  ["unknown", "written or not, the store did not say"],
+  ["unknown", "not known whether written"],
   ["not-tried", "not tried"],
 ];
 

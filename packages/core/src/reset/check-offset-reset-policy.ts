@@ -8,7 +8,7 @@ import type { OffsetResetPolicy } from "../offset-reset-policy.ts";
  */
 export function checkOffsetResetPolicy(value: unknown, what: string): OffsetResetPolicy {
   if (typeof value === "function") {
-    throw new TypeError(`${what} is a function: give the policy that it makes, not the function`);
+    throw new TypeError(`${what} is a function: give the policy that it returns, not the function`);
   }
   if (typeof value !== "object" || value === null) {
     throw new TypeError(`${what} is not a policy: expected an object with name and timestamp(), got ${nameOf(value)}`);

@@ -368,7 +368,7 @@ export class HeldPartition {
     const highest = isHigher ? delivered : this.#highest;
     if (highest === undefined || offset <= highest) return;
     throw new RangeError(
-      `record ${offset} of ${this.#name} was never delivered: the last one was ${highest}; commit what you were given`,
+      `record ${offset} of ${this.#name} was never delivered: the last one was ${highest}; commit only records that were delivered`,
     );
   }
 

@@ -28,7 +28,9 @@ export async function openOffsetSession<Transaction = never>(
   const wanted = validatePartitions(partitions);
   const resolved = resolveSessionOptions(options, { sharing: "standby", store });
   if (resolved.sharing === "balanced" && onAssigned === undefined) {
-    throw new TypeError('sharing "balanced" needs onAssigned: it says which partitions to read, and they change');
+    throw new TypeError(
+      'sharing "balanced" needs onAssigned: it is called with the partitions to read, each time they change',
+    );
   }
   const session: StoreOffsetSession<Transaction> = new StoreOffsetSession(
     store,

@@ -95,7 +95,7 @@ export function notHeld(key: OffsetKey, offset: bigint): ConsumerStateError {
 /** Other records come first, or it is done. */
 export function notNext(key: OffsetKey, offset: bigint): ConsumerStateError {
   const message =
-    `record ${offset} of ${formatKey(key)} is not next: a transaction begins with the lowest record that is handed out and ` +
+    `record ${offset} of ${formatKey(key)} is not the next one: a transaction must begin with the lowest record that was handed out and is ` +
     "not done; no transaction was begun";
   return new ConsumerStateError(message, { code: "NOT_NEXT" });
 }
@@ -109,7 +109,7 @@ export function endsOf(done: RecordPosition | readonly RecordPosition[]): {
   const records = done as readonly RecordPosition[];
   const [first] = records;
   const last = records.at(-1);
-  if (first === undefined || last === undefined) throw new TypeError("a transaction needs a record, or several");
+  if (first === undefined || last === undefined) throw new TypeError("a transaction needs one record or more");
   for (const [index, { partition, offset }] of records.entries()) {
     const former = records[index - 1];
     if (former === undefined || (partition === former.partition && offset > former.offset)) continue;
@@ -128,8 +128,8 @@ export function refuseSecond({ key, transaction }: HeldPartition): void {
 /** What whoever writes in a transaction hears when a partition of a group was lost meanwhile: the session goes on. */
 export function lostWithin(cause: OffsetFencedError): ConsumerStateError {
   const { key, owner } = cause;
-  const who = owner === undefined ? "" : ` (${JSON.stringify(owner)} has it)`;
-  const message = `${formatKey(key)} was lost while the transaction was open${who}: nothing of it is stored; go on with the next record`;
+  const who = owner === undefined ? "" : ` (${JSON.stringify(owner)} holds it now)`;
+  const message = `${formatKey(key)} was lost while the transaction was open${who}: the transaction was rolled back; continue with the next record`;
   return new ConsumerStateError(message, { code: "NOT_HELD", cause });
 }
 

@@ -47,18 +47,18 @@ function warnOnce(): (event: ConsumerEvent) => void {
     if (text === undefined || said.has(event.type)) return;
     said.add(event.type);
     const code = event.type === "stalled" ? "TIDEMARK_STALLED" : "TIDEMARK_REFUSED";
-    process.emitWarning(`${text}; give onEvent to hear of it`, { type: "TidemarkWarning", code });
+    process.emitWarning(`${text}; pass onEvent to handle this event`, { type: "TidemarkWarning", code });
   };
 }
 
 function warningOf(event: ConsumerEvent): string | undefined {
   if (event.type === "stalled") {
-    return "the store has not taken a position for longer than maxUnflushedAge, and reading waits until it does";
+    return "positions could not be stored for longer than maxUnflushedAge; no records are delivered until the store accepts writes again";
   }
   if (event.type === "heartbeat-failed" && isFinal(event.error)) {
-    return `the store takes no heartbeats until somebody acts: ${event.error.message}`;
+    return `the store rejects heartbeats, and retries cannot succeed until the cause is fixed: ${event.error.message}`;
   }
   return event.type === "flush-failed" && isFinal(event.error)
-    ? `the store takes no positions until somebody acts: ${event.error.message}`
+    ? `the store rejects positions, and retries cannot succeed until the cause is fixed: ${event.error.message}`
     : undefined;
 }

@@ -70,7 +70,7 @@ export function resolveSessionOptions(
   validateChoice("sharing", sharing, ["balanced", "standby", "takeover"]);
   if (options.onFenced !== undefined && sharing !== "takeover") {
     throw new TypeError(
-      `onFenced goes with sharing "takeover": with "${sharing}" a lost partition is an event, and is claimed again`,
+      `onFenced needs sharing "takeover": with "${sharing}" a lost partition is the event "revoked", and is claimed again`,
     );
   }
   if (instance !== undefined) validateName("instance", instance);

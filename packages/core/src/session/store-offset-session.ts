@@ -377,7 +377,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     refuseSecond(held);
     // Inside a transaction positions only go forward, and one that is open may keep the store from writing elsewhere.
     if (held.isMoving) {
-      const message = `partition ${partition} of topic ${JSON.stringify(this.topic)} was reset, and that is not durable yet; roll back, and call flush() before the next transaction begins`;
+      const message = `partition ${partition} of topic ${JSON.stringify(this.topic)} was reset, and the reset is not durable yet; roll back, and call flush() before the next transaction begins`;
       throw new ConsumerStateError(message, { code: "NOT_NEXT" });
     }
     const { owner } = this.#options;
@@ -491,7 +491,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     const held = this.held(partition);
     if (held !== undefined || this.#claims.isFormer(partition)) return held;
     throw new RangeError(
-      `partition ${partition} of topic ${JSON.stringify(this.topic)} is not claimed by this session; it has ${this.partitions.join(", ")}`,
+      `partition ${partition} of topic ${JSON.stringify(this.topic)} is not claimed by this session, which holds ${this.partitions.join(", ")}`,
     );
   }
 

@@ -102,7 +102,7 @@ test.each([
     const resetPolicy: OffsetResetPolicy = { name: "mine", timestamp: () => -2, ...part };
     await using consumer = await createConsumer({ ...options, source, store: await storeAt(90n, [0]), resetPolicy });
     await expect(take(consumer, 1)).rejects.toThrow(
-      `reset policy "mine" failed on topic "orders" partition "0": ${method} must answer at once, not with a promise`,
+      `reset policy "mine" failed on topic "orders" partition "0": ${method} must be synchronous, and returned a promise`,
     );
   },
 );

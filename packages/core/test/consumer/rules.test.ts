@@ -148,5 +148,5 @@ test("losing the last partition ends the session, also under onFenced continue (
   }
   expect(events.of("fenced")).toHaveLength(2);
   expect(session.fenced).toMatchObject({ reason: "reset", key: { partition: 1 } });
-  expect(() => session.commit({ partition: 1, offset: 4n })).toThrow(/moved by an operator/u);
+  expect(() => session.commit({ partition: 1, offset: 4n })).toThrow(/reset by an operator/u);
 });

@@ -353,7 +353,7 @@ test.each([
   [{ lease: "10 s" }, /lease must be a number/],
   [{ instance: "" }, /instance/],
   [{ revokeTimeout: -1 }, /revokeTimeout/],
-  [{ sharing: "balanced", onFenced: "stop" }, /onFenced goes with sharing "takeover"/],
+  [{ sharing: "balanced", onFenced: "stop" }, /onFenced needs sharing "takeover"/],
   [{ sharing: "balanced" }, /needs onAssigned/],
   [{ onRevoked: 1 }, /onRevoked must be a function/],
 ])("options of a session that make no sense: %j (contract 8.6)", async (bad, message) => {
@@ -508,7 +508,7 @@ test("an operator's reset does not end a session with an instance (contract 8.8,
 test("partitions of one's own choice are not balanced (contract 8.7)", async () => {
   const options = { source: await ordersLog(0, 2), store: createMemoryStore(), topic: "orders", consumer: "c1" };
   await expect(createConsumer({ ...options, partitions: [0], sharing: "balanced" })).rejects.toThrow(
-    /partitions go with sharing "standby" or "takeover"/,
+    /partitions needs sharing "standby" or "takeover"/,
   );
 });
 

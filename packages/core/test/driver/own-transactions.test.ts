@@ -103,7 +103,7 @@ describe("the end of a transaction that nobody answered for", () => {
       refusal: { status: "fenced", reason: "superseded", owner: "newer" },
     });
     await expect(call).rejects.toThrow(/not known whether .* was committed/u);
-    await expect(call).rejects.toThrow(/if it is 20 or more they are there/u);
+    await expect(call).rejects.toThrow(/if it is 20 or more, they are stored/u);
   });
 
   it("is not known, if the store cannot be reached until the time is up (contract 3.16h)", async () => {

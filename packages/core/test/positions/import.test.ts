@@ -82,6 +82,6 @@ test("a position is read from the JSON that the command writes", () => {
     metadata: "",
     ttl: null,
   });
-  expect(() => parsePosition({ ...key(0), nextOffset: "1", tll: 5 })).toThrow('"tll" is no field of a position');
+  expect(() => parsePosition({ ...key(0), nextOffset: "1", tll: 5 })).toThrow('a position has no field "tll"');
   expect(() => parsePosition({ ...key(0), nextOffset: 2 ** 53 })).toThrow("write it as a string");
 });

@@ -49,8 +49,8 @@ test("a store that refuses for good is a process warning where nobody listens, a
   await vi.advanceTimersByTimeAsync(20_000);
   // Each once, however often it is tried again: the positions, and then the heartbeats.
   expect(warnings).toMatchObject([
-    { code: "TIDEMARK_REFUSED", text: expect.stringContaining("takes no positions") as unknown },
-    { code: "TIDEMARK_REFUSED", text: expect.stringContaining("takes no heartbeats") as unknown },
+    { code: "TIDEMARK_REFUSED", text: expect.stringContaining("rejects positions") as unknown },
+    { code: "TIDEMARK_REFUSED", text: expect.stringContaining("rejects heartbeats") as unknown },
   ]);
   expect(session.refusal(0)).toMatchObject({ code: "CLOSED" });
   await session.close().catch(() => undefined);

@@ -117,7 +117,9 @@ describe("after the next release", () => {
       const { refusals, connections } = await refusalsIn(project);
       expect(Object.keys(refusals)).toEqual(["memory", "sqlite", "postgres", "redis", "mongo", "s3", "log"]);
       for (const [name, error] of Object.entries(refusals)) {
-        expect(error, name).toMatch(/^TypeError: this (?:store|log) is made for version 1 .* keeps version 2: install/);
+        expect(error, name).toMatch(
+          /^TypeError: this (?:store|log) is built for version 1 .* implements version 2: install/,
+        );
       }
       expect(connections).toBe(0);
       for (const file of ["refused.db", "refused-log.db"]) expect(existsSync(join(project.folder, file))).toBe(false);
@@ -131,7 +133,9 @@ describe("after the next release", () => {
       expect(code, output).toBe(0);
       const { refusals, connections } = await refusalsIn(project);
       for (const [name, error] of Object.entries(refusals)) {
-        expect(error, name).toMatch(/^TypeError: this (?:store|log) is made for version 2 .* keeps version 1: install/);
+        expect(error, name).toMatch(
+          /^TypeError: this (?:store|log) is built for version 2 .* implements version 1: install/,
+        );
       }
       expect(connections).toBe(0);
     });

@@ -35,19 +35,23 @@ export function addConsumeCommand(program: Command): void {
   program
     .command("consume")
     .description(
-      "Print the records of a topic, each value on a line, and wait for more. Under a consumer's name it goes on after the last record that was printed under that name.",
+      "Print the records of a topic, each value on a line, and wait for more. With --consumer it continues after the last record that was printed under that name.",
     )
     .argument("<topic>", "the topic's name", parseName)
-    .option("-c, --consumer <name>", "the durable name that the position belongs to (default: none is kept)", parseName)
+    .option(
+      "-c, --consumer <name>",
+      "the durable name that the position is stored under (default: no position is stored)",
+      parseName,
+    )
     .option("-p, --partition <number>", "read this partition, may repeat (default: 0)", collectPartition)
     .option("--all", "read all partitions, also those added later")
-    .option("--share", "divide all partitions with the others that run under the name with --share")
-    .option("--takeover", "take the partitions from whoever holds them (default: fail if they are held)")
-    .option("--start <position>", "where to begin while no position is stored (default: what --reset-policy is)")
-    .option("--reset-policy <policy>", 'where to go on when the position no longer exists (default: "earliest")')
+    .option("--share", "divide all partitions with the other processes that use the same name and --share")
+    .option("--takeover", "take the partitions from the process that holds them (default: fail if they are held)")
+    .option("--start <position>", "where to begin if no position is stored (default: as --reset-policy chooses)")
+    .option("--reset-policy <policy>", 'where to continue if the position no longer exists (default: "earliest")')
     .option(
       "--flush <ms>",
-      "milliseconds until a position is durable; 0: before the next record (default: 3000)",
+      "milliseconds between writes of the positions; 0: write before the next record (default: 3000)",
       parseMilliseconds,
     )
     .option(
@@ -55,8 +59,8 @@ export function addConsumeCommand(program: Command): void {
       'how long the position lives unless renewed, or "none" (default: what is stored, then the topic\'s)',
       parseTtl,
     )
-    .option("--until-end", "stop at the end that the topic had at the beginning")
-    .option("-n, --count <number>", "stop after so many records", parseCount)
+    .option("--until-end", "stop at the end that the topic had when the command started")
+    .option("-n, --count <number>", "stop after this many records", parseCount)
     .addHelpText(
       "after",
       `
@@ -86,7 +90,7 @@ ${examples(
 /** Who names a log of their own and forgets the store would be another consumer, and read all of it again. */
 function sayWherePositionsAre({ settings }: CommandContext): void {
   if (settings.store !== undefined || settings.log === undefined) return;
-  say(`the position is kept in ${settings.defaultFile()}; --store keeps it elsewhere`);
+  say(`the position is stored in ${settings.defaultFile()}; --store names another place`);
 }
 
 function checkCombination({ consumer, partition, all, share, takeover, flush, ttl }: ConsumeOptions): void {
@@ -94,10 +98,10 @@ function checkCombination({ consumer, partition, all, share, takeover, flush, tt
   if (share === true && takeover === true) throw new UsageError("--share and --takeover exclude each other");
   if (all === true && partition !== undefined) throw new UsageError("--all and --partition exclude each other");
   if (consumer !== undefined) return;
-  if (share === true) throw new UsageError("--share needs --consumer: who has no name shares nothing");
+  if (share === true) throw new UsageError("--share needs --consumer: without a name there is nothing to share");
   if (takeover === true) throw new UsageError("--takeover needs --consumer: without a name nothing is held");
-  if (ttl !== undefined) throw new UsageError("--ttl needs --consumer: without a name no position is kept");
-  if (flush !== undefined) throw new UsageError("--flush needs --consumer: without a name no position is kept");
+  if (ttl !== undefined) throw new UsageError("--ttl needs --consumer: without a name no position is stored");
+  if (flush !== undefined) throw new UsageError("--flush needs --consumer: without a name no position is stored");
 }
 
 async function consume(

@@ -14,31 +14,31 @@ export function eventMessage(event: ConsumerEvent, { start, verbose }: EventMess
   switch (event.type) {
     case "resumed":
       if (start !== undefined) {
-        return `${place(event)}: the stored position ${event.nextOffset} wins, --start ${start} is not used; to begin anew delete it with tidemark consumer delete`;
+        return `${place(event)}: the stored position ${event.nextOffset} is used, and --start ${start} is ignored; to start over, delete the position with tidemark consumer delete`;
       }
-      return verbose ? `${place(event)}: goes on at ${event.nextOffset}` : undefined;
+      return verbose ? `${place(event)}: continues at ${event.nextOffset}` : undefined;
     case "started":
       return verbose ? `${place(event)}: starts at ${event.nextOffset}` : undefined;
     case "reset":
-      return `${place(event)}: offset ${event.from} ${whyGone(event)}; policy ${event.policy} goes on at ${event.to}${skippedText(event)}`;
+      return `${place(event)}: offset ${event.from} ${whyGone(event)}; policy ${event.policy} continues at ${event.to}${skippedText(event)}`;
     case "fetch-failed":
       return `${place(event)}: cannot be read, next attempt in ${event.retryInMs} ms: ${event.error.message}`;
     case "refresh-failed":
       return `new partitions of topic ${JSON.stringify(event.topic)} could not be looked up; trying again later: ${event.error.message}`;
     case "partition-added":
-      return `${place(event)}: is new; read from its beginning`;
+      return `${place(event)}: is new, and is read from its beginning`;
     case "flush-failed":
       return `${keysText(event.keys)} could not be written yet; trying again: ${event.error.message}`;
     case "behind":
       return `${keyText(event.key)}: the stored position ${event.record.nextOffset} is ahead of ${event.sent} and stays`;
     case "recreated":
-      return `${keyText(event.key)}: expired while the store was away, and was written again`;
+      return `${keyText(event.key)}: expired while the store could not be reached, and was written again`;
     case "acknowledgements-full":
-      return `${keyText(event.key)}: waits for record ${event.waitingFor}: more beyond it is done than can be stored`;
+      return `${keyText(event.key)}: waits for record ${event.waitingFor}: too many records beyond it are done to store them all`;
     case "stalled":
-      return `the store has not taken a position for ${event.unflushedForMs} ms: waiting until it does`;
+      return `positions could not be stored for ${event.unflushedForMs} ms: waiting for the store`;
     case "recovered":
-      return "the store takes positions again";
+      return "the store accepts positions again";
     case "assigned":
       return verbose ? `reads partitions ${event.partitions.join(", ")} from now on` : undefined;
     case "revoked":
@@ -48,7 +48,7 @@ export function eventMessage(event: ConsumerEvent, { start, verbose }: EventMess
     case "heartbeat-failed":
       return `a heartbeat could not be written yet; trying again: ${event.error.message}`;
     case "lease-extended":
-      return `something held the process for longer than its lease: the lease is ${event.leaseMs} ms from now on`;
+      return `the event loop was blocked for longer than the lease: the lease is now ${event.leaseMs} ms`;
     case "claim-failed":
       return `partitions could not be claimed yet; trying again: ${event.error.message}`;
     case "fenced":
@@ -65,11 +65,11 @@ function revokedText({ topic, partitions, reason, owner }: ConsumerEvent & { rea
     case "superseded":
       return `${which}: taken over by ${owner === undefined ? "another session" : JSON.stringify(owner)}; waiting until it ends`;
     case "reset":
-      return `${which}: moved by an operator; going on there`;
+      return `${which}: reset by an operator; continuing from the new position`;
     case "released":
       return `${which}: released; claiming it again`;
     case "absent":
-      return `${which}: the position was deleted or has expired; beginning anew`;
+      return `${which}: the position was deleted or has expired; starting over`;
   }
 }
 
@@ -85,7 +85,7 @@ function whyGone({ reason, from, latest }: ResetEvent): string {
     case "other-log":
       return "belongs to another log: the topic was recreated";
     case "truncated":
-      return "is no longer there: the log was truncated";
+      return "no longer exists: the log was truncated";
   }
 }
 

@@ -34,7 +34,7 @@ export async function waitForHolder(
       const before = heard.get(holder);
       heard.set(holder, at);
       if (before !== undefined && at !== before) throw held(consumer, topic, member);
-      if (!hasSaid) say(`${nameOf(consumer, topic)} is held by ${member.owner}: looking whether it still runs`);
+      if (!hasSaid) say(`${nameOf(consumer, topic)} is held by ${member.owner}: checking whether it still runs`);
       hasSaid = true;
     }
     if (holders.size > 0) await pause(LOOK_EVERY_MS);

@@ -20,10 +20,12 @@ export function addConsumerDeleteCommand(consumer: Command): void {
   withPositionSelection(
     consumer
       .command("delete")
-      .description("Remove the positions of a consumer. Whoever is reading under its name stops.")
+      .description(
+        "Delete the positions of a consumer. Processes that read under its name start over, or stop if they run with --takeover.",
+      )
       .argument("<name>", "the consumer's name; exactly this one", parseName),
   )
-    .option("--yes", "do not ask; only on a terminal it is asked")
+    .option("--yes", "do not ask for confirmation (without a terminal it never asks)")
     .addHelpText(
       "after",
       examples(

@@ -17,7 +17,7 @@ import { resetOriginText } from "./reset-origin.ts";
 export function addConsumerDescribeCommand(consumer: Command): void {
   consumer
     .command("describe")
-    .description("Show all that is stored of a consumer.")
+    .description("Show everything that is stored for a consumer.")
     .argument("<name>", "the consumer's name", parseName)
     .option("-t, --topic <name>", "only on this topic", once(parseName))
     .addHelpText("after", examples("consumer describe billing", "consumer describe billing --topic orders -O yaml"))

@@ -20,18 +20,18 @@ export function addConsumerExportCommand(consumer: Command): void {
   consumer
     .command("export")
     .description(
-      "Write positions to standard output, one JSON document a line, for consumer import: as a backup, or on the way to another store.",
+      "Write positions to standard output, one JSON document a line, for consumer import: as a backup, or to move them to another store.",
     )
     .argument("[name...]", "the consumers' names (default: all)", collectName)
     .option("-t, --topic <name>", "only on this topic, may repeat (default: on all)", collectName)
-    .option("--csv", "as Kafka's kafka-consumer-groups --reset-offsets --from-file reads it")
+    .option("--csv", "in the format of Kafka's kafka-consumer-groups --reset-offsets --from-file")
     .addHelpText(
       "after",
       `
 Written are position, metadata and TTL. Claims, owners and times belong to the store, and stay there; so does what
 consumer reset --undo goes back to.
-They come in the store's own order; through sort, two exports can be compared.
-CSV has neither metadata nor TTL: topic,partition,offset for one consumer's name, else group,topic,partition,offset.
+The order is the store's own: sort two exports before you compare them.
+CSV has neither metadata nor TTL: topic,partition,offset if one name is given, else group,topic,partition,offset.
 ${examples(
   "consumer export > positions.jsonl",
   "consumer export billing --topic orders | tidemark consumer import --store redis://cache.example.com --execute",
@@ -130,7 +130,7 @@ function note(tally: Tally, { consumer, topic, metadata, ttl }: OffsetRecord): v
 }
 
 function tallyLines({ exported, claimed, withoutPosition, brokenNames, stripped }: Tally, csv: boolean): string[] {
-  const lines = [`${counted(exported, "position")} exported; claims (${claimed}), owners and times stay behind`];
+  const lines = [`${counted(exported, "position")} exported; claims (${claimed}), owners and times are not exported`];
   if (withoutPosition > 0)
     lines.push(`left out: ${counted(withoutPosition, "partition")} claimed without a position yet`);
   if (csv && stripped > 0)

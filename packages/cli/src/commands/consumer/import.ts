@@ -19,11 +19,11 @@ export function addConsumerImportCommand(consumer: Command): void {
   consumer
     .command("import")
     .description(
-      "Write positions that consumer export wrote, or consumer reset -O json, or Kafka's own tool. Shows what would change and writes nothing, unless --execute is given; then whoever is reading under a name that is written stops.",
+      "Import positions from consumer export, consumer reset -O json, or Kafka's own tool. Shows a plan, and writes it only with --execute; processes that read a position that is moved continue from there, or stop if they run with --takeover.",
     )
     .argument("[file]", 'the file, or "-" for standard input', "-")
-    .option("-c, --consumer <name>", "whose positions they are, for CSV that does not say it", parseName)
-    .option("--overwrite", "also move positions back (default: one that is ahead of the input stays)")
+    .option("-c, --consumer <name>", "the consumer's name, for CSV without a column group", parseName)
+    .option("--overwrite", "also move positions back (default: a position ahead of the input is kept)")
     .option("--execute", "write it")
     .addHelpText(
       "after",
@@ -71,13 +71,13 @@ async function importPositions(
     say(line);
   for (const line of summaryLines(results)) say(line);
   if (failure !== undefined) {
-    const advice = execute ? "; run the command again: what is written already is left as it is" : "";
+    const advice = execute ? "; run the command again: positions already written are not changed" : "";
     throw new CommandFailure(`${failure.message}${advice}`, { cause: failure });
   }
   say(
     execute
       ? `${counted(touched.length, "position")} written`
-      : "nothing is written: this is a plan, and --execute writes it",
+      : "nothing was written: this is a plan; add --execute to write it",
   );
 }
 
@@ -116,9 +116,9 @@ const SUMMARY: readonly (readonly [ImportChange, string])[] = [
   ["forward", "forward"],
   ["back", "back"],
   ["settings", "with another TTL or other metadata"],
-  ["same", "the same already"],
-  ["ahead", "ahead of the input and left there (--overwrite moves them back)"],
-  ["unreadable", "not readable in the target"],
+  ["same", "already the same"],
+  ["ahead", "ahead of the input and kept (--overwrite moves them back)"],
+  ["unreadable", "unreadable in the target"],
 ];
 
 function summaryLines(rows: readonly ImportResult[]): string[] {
@@ -130,6 +130,6 @@ function summaryLines(rows: readonly ImportResult[]): string[] {
   });
   const lines = parts.length === 0 ? [] : [`${counted(rows.length, "position")}: ${parts.join(", ")}`];
   const mortal = rows.filter(({ ttl, change }) => typeof ttl === "number" && change !== "same" && change !== "ahead");
-  if (mortal.length > 0) lines.push(`the TTL of ${counted(mortal.length, "position")} begins anew`);
+  if (mortal.length > 0) lines.push(`the TTL of ${counted(mortal.length, "position")} starts again`);
   return lines;
 }

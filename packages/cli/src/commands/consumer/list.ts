@@ -25,15 +25,15 @@ interface ListOptions {
 export function addConsumerListCommand(consumer: Command): void {
   consumer
     .command("list")
-    .description("List the consumers, each with the sum of its lag: how many records lie beyond its positions.")
+    .description("List the consumers, each with its total lag: the number of records after its positions.")
     .option("-t, --topic <name>", "only their positions on this topic", once(parseName))
-    .option("--partitions", "each position on a line of its own")
+    .option("--partitions", "one line for each position")
     .option("--watch", `list again every ${WATCH_MS / 1000} s, until Ctrl-C`)
     .addHelpText(
       "after",
       `
 With --partitions: the offset of the next record to read, the lag, and the time until the position expires. RESET FROM, shown if one
-was reset, is where the last reset found it. "+" after a sum: the lag of some partitions is not known.
+was reset, is the position before its last reset. "+" after a sum: the lag of some partitions is unknown.
 ${examples("consumer list", "consumer list --partitions --topic orders", "consumer list --watch", "consumer list -O json")}`,
     )
     .action(async (options: ListOptions, command: Command) => {

@@ -14,10 +14,10 @@ export function addConsumerMembersCommand(consumer: Command): void {
   consumer
     .command("members")
     .description(
-      "List the sessions that take part: how many partitions each holds, and when it was last heard of. A member is ended when its process is gone, or it has been silent for its lease; it is listed for ten leases.",
+      "List the members of consumers: how many partitions each holds, and how long ago its last heartbeat was. A member has ended when its process has exited, or when its last heartbeat is older than its lease; it is listed for ten leases.",
     )
-    .argument("[name]", "only those of this consumer", parseName)
-    .option("-t, --topic <name>", "only those on this topic", once(parseName))
+    .argument("[name]", "only members of this consumer", parseName)
+    .option("-t, --topic <name>", "only members on this topic", once(parseName))
     .addHelpText("after", examples("consumer members", "consumer members billing", "consumer members -O json"))
     .action(async (name: string | undefined, { topic }: { topic?: string }, command: Command) => {
       const context = await contextOf(command);

@@ -6,10 +6,10 @@ export function ownerLines(owners: readonly (string | undefined)[], isExecuted: 
   const counts = new Map<string, number>();
   for (const owner of owners) if (owner !== undefined) counts.set(owner, (counts.get(owner) ?? 0) + 1);
   const lines = [...counts].slice(0, NAMED).map(([owner, count]) => {
-    const who = `${JSON.stringify(owner)} has claimed ${count} of these positions`;
+    const [who, what] = [JSON.stringify(owner), `${count} of these positions: if it still runs`];
     return isExecuted
-      ? `${who}, and lost that: if it still runs it drops what it has in hand and goes on from the new position`
-      : `${who}: if it still runs, --execute takes them out of its hands, and it goes on from there`;
+      ? `${who} held ${what}, it drops the records in hand and continues from the new position`
+      : `${who} holds ${what}, --execute makes it drop the records in hand and continue from the new position`;
   });
   if (counts.size > NAMED) lines.push(`and ${counts.size - NAMED} other owners`);
   return lines;

@@ -26,7 +26,7 @@ export function addConsumerResetCommand(consumer: Command): void {
   consumer
     .command("reset")
     .description(
-      "Move the positions of a consumer, also back. Shows what would change and writes nothing, unless --execute is given; then whoever is reading under its name stops.",
+      "Reset the positions of a consumer, forward or back. Shows a plan, and writes it only with --execute; processes that read under the name continue from the new position, or stop if they run with --takeover.",
     )
     .argument("<name>", "the consumer's name; exactly this one", parseName)
     .option(
@@ -38,24 +38,20 @@ export function addConsumerResetCommand(consumer: Command): void {
     .option("--to-earliest", "to the first record that the log has")
     .option("--to-latest", "to the end")
     .option("--to-offset <offset>", "to this offset", parseOffset)
-    .option("--shift-by <number>", "by so many offsets: 10 on, -10 back", parseShift)
-    .option("--to-datetime <moment>", "to the first record not older: 2026-01-31T08:00:00Z", parseText)
-    .option(
-      "--by-duration <duration>",
-      "to the first record not older than so long ago: 24h, 90s, PT12H",
-      parsePositiveDuration,
-    )
-    .option("--to-current", "to where it is; on partitions that it has no position on, to the end")
-    .option("--undo", "back to where the last reset found it; a second --undo takes that back")
+    .option("--shift-by <number>", "by this many offsets: 10 forward, -10 back", parseShift)
+    .option("--to-datetime <moment>", "to the first record at or after this time: 2026-01-31T08:00:00Z", parseText)
+    .option("--by-duration <duration>", "to the first record of the last 24h, 90s, PT12H", parsePositiveDuration)
+    .option("--to-current", "to the current position; on partitions without a position, to the end")
+    .option("--undo", "back to the position before the last reset; a second --undo reverts the first")
     .option("--execute", "write it")
     .addHelpText(
       "after",
       `
 Exactly one of --to-earliest, --to-latest, --to-offset, --shift-by, --to-datetime, --by-duration, --to-current and --undo.
-What lies outside of the log goes to its nearest end, with a warning. No record as late as was asked: the end.
-A position's TTL stays; its metadata goes, unless the position stays too. -O json makes a plan that consumer import takes.
+An offset outside of the log becomes the log's nearest end, with a warning; a time later than all records is the end.
+TTLs are kept; metadata is removed if the position changes. -O json writes a plan that consumer import reads.
 --undo takes back the last reset of each position, whoever made it (this command, an import, a reset policy), however far the
-consumer has read since; consumer list --partitions shows where it was. Partitions without a reset are left alone. Metadata does not return.
+consumer has read since; consumer list --partitions shows where it was. Partitions without a reset are not changed. Metadata is not restored.
 The other verbs are those of Kafka's kafka-consumer-groups --reset-offsets.
 ${examples(
   "consumer reset billing --topic orders --to-earliest",
@@ -110,7 +106,7 @@ async function reset(
     execute,
   ))
     say(line);
-  if (!execute) return say("nothing is written: this is a plan, and --execute writes it");
+  if (!execute) return say("nothing was written: this is a plan; add --execute to write it");
   if (failure !== undefined) {
     throw new CommandFailure(`${failure.message}; ${adviceAfterFailure(to)}`, { cause: failure });
   }
@@ -119,8 +115,9 @@ async function reset(
 
 function adviceAfterFailure(to: ResetTarget): string {
   const others = "name the others with --topic and --partition";
-  if (typeof to === "object" && "shiftBy" in to) return `run again it would shift what is written once more: ${others}`;
-  if (to === "undo") return `run again it would take back what is written: ${others}`;
+  if (typeof to === "object" && "shiftBy" in to)
+    return `running the command again would shift the written positions once more: ${others}`;
+  if (to === "undo") return `running the command again would revert the written positions: ${others}`;
   return "run the command again";
 }
 

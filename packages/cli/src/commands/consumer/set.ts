@@ -20,7 +20,7 @@ export function addConsumerSetCommand(consumer: Command): void {
     consumer
       .command("set")
       .description(
-        "Change how long the positions of a consumer live. They stay where they are, and whoever is reading goes on.",
+        "Change the TTL of a consumer's positions. The positions do not move, and running processes continue.",
       )
       .argument("<name>", "the consumer's name", parseName)
       .requiredOption(
@@ -51,7 +51,7 @@ export function addConsumerSetCommand(consumer: Command): void {
         () => changed.map((key) => `${visibleText(formatKey(key))} ${what}\n`).join(""),
       );
       if (ttl !== null && ttl < SHORT_TTL_MS && changed.length > 0) {
-        say("whoever is reading learns of it at the next renewal, after up to 30 sec: until then it may expire");
+        say("running processes see the new TTL at their next renewal, within 30 s: until then a position may expire");
       }
       for (const outcome of outcomes) if (outcome.status === "failed") throw outcome.error;
       if (changed.length === 0)

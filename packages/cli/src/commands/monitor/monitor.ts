@@ -26,19 +26,19 @@ export function addMonitorCommand(program: Command): void {
   program
     .command("monitor")
     .description(
-      "Serve a page that shows every consumer with its lag, and the same for Prometheus at /metrics. It only reads, and lists the store once per interval, however many look.",
+      "Serve a page that shows every consumer with its lag, and the same for Prometheus at /metrics. It is read-only, and lists the store once per interval, whatever the number of viewers.",
     )
-    .option("--port <number>", `the port, 0 for any that is free (default: ${PORT})`, once(parsePort))
+    .option("--port <number>", `the port, 0 for any free port (default: ${PORT})`, once(parsePort))
     .option(
       "--host <address>",
-      `the address; another one lets other machines look (default: ${LOOPBACK})`,
+      `the address to listen on; one other than loopback admits other machines (default: ${LOOPBACK})`,
       once(parseHost),
     )
-    .option("--interval <duration>", "how often to look: 5s, 1m (default: 5s)", once(parseInterval))
+    .option("--interval <duration>", "how often to list the store: 5s, 1m (default: 5s)", once(parseInterval))
     .addHelpText(
       "after",
       `
-The page has no password: on an address other than loopback, everybody who reaches it sees the names of consumers and topics.
+The page has no password: on an address other than loopback, anyone who can reach it sees the names of consumers and topics.
 ${examples("monitor", "monitor --port 8080 --interval 15s", "monitor --host 0.0.0.0 --store redis://cache.example.com")}`,
     )
     .action(async (options: MonitorCommandOptions, command: Command) => {
@@ -70,8 +70,8 @@ ${examples("monitor", "monitor --port 8080 --interval 15s", "monitor --host 0.0.
             },
           );
         });
-        if (!isLoopback(host)) say(`warning: whoever reaches ${host} sees the page: it has no password`);
-        say(`monitor of ${place} at ${server.url}, for Prometheus at ${server.url}metrics; Ctrl-C ends it`);
+        if (!isLoopback(host)) say(`warning: anyone who can reach ${host} sees the page: it has no password`);
+        say(`monitor of ${place} at ${server.url}, for Prometheus at ${server.url}metrics; Ctrl-C stops it`);
         await signals.received;
       } finally {
         signals.release();

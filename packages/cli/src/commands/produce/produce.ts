@@ -20,20 +20,20 @@ export function addProduceCommand(program: Command): void {
   program
     .command("produce")
     .description(
-      "Write records from standard input, one a line. Without --partition they go to each partition in turn, those with a key to the partition of the key.",
+      "Write records from standard input, one per line. Without --partition a record with a key goes to the partition of its key, the others to each partition in turn.",
     )
     .argument("<topic>", "the topic's name", parseName)
     .option("-p, --partition <number>", "all records to this partition", once(parsePartition))
     .option(
       "--key-separator <text>",
-      "what stands between a record's key and its value (default: no keys)",
+      "the separator between a record's key and its value (default: no keys)",
       parseSeparator,
     )
-    .option("--json", "each line is a record as consume -O json writes it: key, value, headers, timestamp")
+    .option("--json", "each line is a record in the format of consume -O json: key, value, headers, timestamp")
     .addHelpText(
       "after",
       `
-With --json, value null is a tombstone, and bytes that are no text are { "base64": "…" }. Headers are [{ "name": …, "value": … }].
+With --json, value null is a tombstone, and bytes that are not text are { "base64": "…" }. Headers are [{ "name": …, "value": … }].
 Where a record was (topic, partition, offset) is passed over, so that what consume writes can be written to another topic.
 ${examples(
   "produce orders < orders.txt",

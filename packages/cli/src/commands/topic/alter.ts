@@ -20,13 +20,17 @@ export function addTopicAlterCommand(topic: Command): void {
   topic
     .command("alter")
     .description(
-      "Change a topic. A new consumer TTL also goes to the positions that have the old one; those that were given one of their own keep it, and those without any stay without.",
+      "Change a topic. A new consumer TTL also applies to positions that have the old one; positions with a TTL of their own, or without one, are not changed.",
     )
     .argument("<name>", "the topic's name", parseName)
-    .option("--partitions <number>", "how many partitions; can only grow", parseCount)
+    .option("--partitions <number>", "the number of partitions; can only grow", parseCount)
     .option("--consumer-ttl <duration>", 'how long a consumer\'s position lives unless renewed, or "none"', parseTtl)
-    .option("--retention-time <duration>", 'records older than this go away, or "none"', parseTtl)
-    .option("--retention-bytes <bytes>", 'the oldest records of a partition go beyond this, or "none"', parseByteLimit)
+    .option("--retention-time <duration>", 'records older than this are deleted, or "none"', parseTtl)
+    .option(
+      "--retention-bytes <bytes>",
+      'the oldest records of a partition are deleted beyond this, or "none"',
+      parseByteLimit,
+    )
     .addHelpText(
       "after",
       examples(
@@ -64,7 +68,7 @@ export function addTopicAlterCommand(topic: Command): void {
         say(`${counted(changed, "position")} ${on} had the topic's TTL and got the new one`);
         if (withoutTtl > 0) {
           say(
-            `${counted(withoutTtl, "position")} ${on} without a TTL stay without; tidemark consumer set gives them one`,
+            `${counted(withoutTtl, "position")} ${on} have no TTL and were not changed; tidemark consumer set gives them one`,
           );
         }
       }

@@ -17,11 +17,11 @@ interface CreateOptions {
 export function addTopicCreateCommand(topic: Command): void {
   topic
     .command("create")
-    .description("Make a topic.")
+    .description("Create a topic.")
     .argument("<name>", "the topic's name", parseName)
     .option(
       "--partitions <number>",
-      "how many partitions; more can be added later (default: as Kafka's brokers are set; local: 1)",
+      "the number of partitions; more can be added later (default: Kafka: the brokers' setting; local: 1)",
       parseCount,
     )
     .option(
@@ -31,7 +31,7 @@ export function addTopicCreateCommand(topic: Command): void {
     )
     .option(
       "--retention-time <duration>",
-      'records older than this are deleted, or "none" (default: as Kafka\'s brokers are set; local: none)',
+      'records older than this are deleted, or "none" (default: Kafka: the brokers\' setting; local: none)',
       parseTtl,
     )
     .option(

@@ -15,9 +15,9 @@ import { parseName } from "../option-values.ts";
 export function addTopicDeleteCommand(topic: Command): void {
   topic
     .command("delete")
-    .description("Remove a topic with its records, then the positions of all its consumers. Can be repeated.")
+    .description("Delete a topic with its records, then the positions of all its consumers. Safe to repeat.")
     .argument("<name>", "the topic's name; exactly this one", parseName)
-    .option("--yes", "do not ask; only on a terminal it is asked")
+    .option("--yes", "do not ask for confirmation (without a terminal it never asks)")
     .addHelpText("after", examples("topic delete orders", "topic delete orders --yes -O json"))
     .action(async (name: string, { yes }: { readonly yes?: boolean }, command: Command) => {
       const context = await contextOf(command);
@@ -31,14 +31,14 @@ export function addTopicDeleteCommand(topic: Command): void {
       } catch (error) {
         const done = wasThere ? "is deleted" : "is not there";
         throw new CommandFailure(
-          `topic ${JSON.stringify(name)} ${done}, but its consumers could not be removed: ${messageOf(error)}; run the command again`,
+          `topic ${JSON.stringify(name)} ${done}, but the positions of its consumers could not be deleted: ${messageOf(error)}; run the command again`,
           { cause: error },
         );
       }
       if (!wasThere && consumers.length === 0) {
         throw new CommandFailure(`there is no topic ${JSON.stringify(name)}, and no consumer has a position on it`);
       }
-      if (!wasThere) say(`there is no topic ${JSON.stringify(name)}; its consumers were left behind`);
+      if (!wasThere) say(`there is no topic ${JSON.stringify(name)}; positions of its consumers were still stored`);
       await context.print(
         { topic: name, deleted: wasThere, consumers },
         async () => (wasThere ? `topic ${quoted(name)} deleted\n` : "") + (await deletedLines(consumers)),

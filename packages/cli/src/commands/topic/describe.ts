@@ -18,7 +18,7 @@ interface PartitionBounds {
 export function addTopicDescribeCommand(topic: Command): void {
   topic
     .command("describe")
-    .description("Show a topic: its settings, its partitions, and who reads it.")
+    .description("Show a topic: its settings, its partitions, and its consumers.")
     .argument("<name>", "the topic's name", parseName)
     .addHelpText("after", examples("topic describe orders", "topic describe orders -O yaml"))
     .action(async (name: string, _options: object, command: Command) => {

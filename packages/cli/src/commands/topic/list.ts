@@ -10,7 +10,7 @@ export function addTopicListCommand(topic: Command): void {
   topic
     .command("list")
     .description("List the topics.")
-    .option("--all", "internal ones too, whose names begin with __")
+    .option("--all", "also internal topics, whose names begin with __")
     .addHelpText("after", examples("topic list", "topic list --all -O json"))
     .action(async ({ all }: { all?: boolean }, command: Command) => {
       const context = await contextOf(command);

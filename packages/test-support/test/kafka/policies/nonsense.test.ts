@@ -19,7 +19,7 @@ const nonsense: readonly (readonly [what: string, answers: Answers, asked: numbe
     "a negative offset",
     { adjustOffset: () => -1n },
     5,
-    /^offset -1 of topic .* partition "0" is out of range: .* outside of it 5 times instead of 1; see https:/,
+    /^offset -1 of topic .* partition "0" is out of range: .* outside of the log 5 times instead of 1; see https:/,
   ],
   ["an offset below the log", { adjustOffset: () => 3n }, 5, /^offset 3 .* has offsets from 4 to 10; .*"mine" chose/],
   [
@@ -37,8 +37,13 @@ const nonsense: readonly (readonly [what: string, answers: Answers, asked: numbe
   ],
   ["NaN", { adjustOffset: () => Number.NaN }, 1, /a bigint, not number NaN$/],
   ["nothing", { adjustOffset: () => undefined }, 1, /a bigint, not undefined undefined$/],
-  ["a promise that rejects", { adjustOffset: async () => failing("later")() }, 1, /at once, not with a promise$/],
-  ["a promise that never settles", { adjustOffset: () => new Promise(() => undefined) }, 1, /not with a promise$/],
+  [
+    "a promise that rejects",
+    { adjustOffset: async () => failing("later")() },
+    1,
+    /must be synchronous, and returned a promise$/,
+  ],
+  ["a promise that never settles", { adjustOffset: () => new Promise(() => undefined) }, 1, /returned a promise$/],
   ["an error", { adjustOffset: failing("no idea") }, 1, /^reset policy "mine" failed on topic .* "0": no idea$/],
   ["NaN as timestamp", { timestamp: () => Number.NaN }, 0, /whole milliseconds since the epoch, not number NaN$/],
   [
@@ -49,7 +54,12 @@ const nonsense: readonly (readonly [what: string, answers: Answers, asked: numbe
   ],
   ["a Date as timestamp", { timestamp: () => new Date() }, 0, /whole milliseconds since the epoch, not an object$/],
   ["an offset as timestamp", { timestamp: () => 4n }, 0, /whole milliseconds since the epoch, not bigint 4$/],
-  ["a promise as timestamp", { timestamp: async () => failing("later")() }, 0, /at once, not with a promise$/],
+  [
+    "a promise as timestamp",
+    { timestamp: async () => failing("later")() },
+    0,
+    /must be synchronous, and returned a promise$/,
+  ],
   [
     "an error as timestamp",
     { timestamp: failing("no idea") },

@@ -77,7 +77,7 @@ await describeWithKafkaTools((server, tools) => {
     ]);
     expect(csv.split("\n"), said).toHaveLength(2);
     const plan = await positions.run(["consumer", "import", "-c", group], `${csv}\n\n`);
-    expect(plan).toMatchObject({ code: 0, stderr: expect.stringContaining("nothing is written") as unknown });
+    expect(plan).toMatchObject({ code: 0, stderr: expect.stringContaining("nothing was written") as unknown });
     expect(await positions.read(group)).toEqual(new Map());
     expect(await positions.run(["consumer", "import", "-c", group, "--execute"], csv)).toMatchObject({ code: 0 });
     expect(await positions.read(group)).toEqual(at(3n, 7n));

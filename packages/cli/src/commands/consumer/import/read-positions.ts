@@ -35,8 +35,7 @@ export async function readPositions({
     // A name's length before it: no two keys run into one.
     const identity = `${name.length}/${name}${partition}/${topic}`;
     const before = places.get(identity);
-    if (before !== undefined)
-      throw wrong(place, `the same consumer, topic and partition stand in ${placeText(before)}`);
+    if (before !== undefined) throw wrong(place, `the same consumer, topic and partition are in ${placeText(before)}`);
     places.set(identity, place);
     positions.push(position);
     onProgress(positions.length);
@@ -64,7 +63,7 @@ export async function readPositions({
     default:
       await readCsv(each(first, lines), (number, fields) => add(number, () => positionOf(fields, consumer)));
   }
-  if (positions.length === 0) throw new CommandFailure("the input has no position in it");
+  if (positions.length === 0) throw new CommandFailure("the input has no positions");
   return positions;
 }
 
@@ -102,7 +101,7 @@ async function readArray(lines: AsyncIterable<TextLine>): Promise<readonly unkno
   try {
     list = JSON.parse(texts.join("\n"));
   } catch (error) {
-    throw new CommandFailure(`the input is not JSON: ${messageOf(error)}; nothing is written`, { cause: error });
+    throw new CommandFailure(`the input is not JSON: ${messageOf(error)}; nothing was written`, { cause: error });
   }
   return list as unknown[];
 }
@@ -144,7 +143,7 @@ function positionOf(fields: readonly string[], consumer: string | undefined): Im
   switch (fields.length) {
     case 3:
       if (consumer !== undefined) return positionOfFields(consumer, fields);
-      throw new UsageError("lines topic,partition,offset do not say whose they are: name the consumer with --consumer");
+      throw new UsageError("lines topic,partition,offset have no consumer: give its name with --consumer");
     case 4:
       if (consumer === undefined) return positionOfFields(fields[0] ?? "", fields.slice(1));
       throw new UsageError("--consumer is for lines topic,partition,offset: the input names its consumers itself");
@@ -160,8 +159,7 @@ function positionOfFields(
   consumer: string,
   [topic, partition = "", nextOffset = ""]: readonly string[],
 ): ImportedPosition {
-  if (/^partition$/i.test(partition))
-    throw new TypeError("it holds headings: take that line out, Kafka's CSV has none");
+  if (/^partition$/i.test(partition)) throw new TypeError("it is a header line: remove it, Kafka's CSV has none");
   if (!/^\d{1,10}$/.test(partition))
     throw new TypeError(`partition must be a whole number, not ${JSON.stringify(partition.slice(0, 40))}`);
   return parsePosition({ consumer, topic, partition: Number(partition), nextOffset });
@@ -179,7 +177,7 @@ function at<Result>(place: string | number, run: () => Result): Result {
 }
 
 function wrong(place: string | number, what: string, cause?: unknown): CommandFailure {
-  return new CommandFailure(`${placeText(place)} of the input: ${what}; nothing is written`, { cause });
+  return new CommandFailure(`${placeText(place)} of the input: ${what}; nothing was written`, { cause });
 }
 
 function placeText(place: string | number): string {

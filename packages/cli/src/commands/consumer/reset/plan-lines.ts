@@ -37,11 +37,11 @@ function named(
 function clampedLine(planned: PlannedReset): string {
   const { requested, to, latest } = planned;
   const where = requested !== undefined && requested > latest ? "beyond the log's end" : "before the log's beginning";
-  return `${placeOf(planned)}: offset ${requested} lies ${where}, ${to} is taken`;
+  return `${placeOf(planned)}: offset ${requested} lies ${where}, ${to} is used`;
 }
 
 function beyondTimeLine(planned: PlannedReset): string {
-  return `${placeOf(planned)}: has no record as late as that, its end ${planned.to} is taken`;
+  return `${placeOf(planned)}: has no record at or after this time, its end ${planned.to} is used`;
 }
 
 /** Only a position that is to stay where it is may lie outside. */
@@ -51,7 +51,7 @@ function isOutside({ to, earliest, latest }: PlannedReset): boolean {
 
 function outsideLine(planned: PlannedReset): string {
   const { to, earliest, latest } = planned;
-  return `${placeOf(planned)}: offset ${to} lies outside of the log (${earliest} to ${latest}) and stays; a consumer goes on there as its reset policy says`;
+  return `${placeOf(planned)}: offset ${to} lies outside of the log (${earliest} to ${latest}) and is kept; a consumer continues there as its reset policy chooses`;
 }
 
 /** Whether the log has other records now than those that the position before the reset came from. */
@@ -72,7 +72,7 @@ function otherRecordsLine(planned: PlannedReset): string {
 function leftAloneLines(leftAlone: readonly LeftAlone[]): string[] {
   const line = (why: LeftAlone["why"], text: string, advice: string): string[] => {
     const places = leftAlone.filter((one) => one.why === why);
-    return places.length === 0 ? [] : [`left alone, ${text}: ${placesText(places)}${advice}`];
+    return places.length === 0 ? [] : [`not changed, ${text}: ${placesText(places)}${advice}`];
   };
   return [
     ...line("no-reset", "no reset to undo", ""),
