@@ -30,8 +30,9 @@ export interface FetchRequest extends CallOptions {
   /** Milliseconds to wait for a record at the end of the log before the answer is empty. */
   readonly maxWait: number;
   /**
-   * The mark that goes with `offset`: that of the result before it, or what was stored with it. A log that finds that it is another log by now, or
-   * that it was truncated below `offset`, rejects with an `OffsetOutOfRangeError` that says so. Omitted: any log takes it.
+   * The mark of `offset`: that of the previous result, or the one stored with the position. If the log is another one
+   * by now, or was truncated below `offset`, the fetch rejects with an `OffsetOutOfRangeError` with that reason.
+   * Omitted: any log accepts it.
    */
   readonly mark?: string | undefined;
 }
@@ -93,7 +94,7 @@ export interface TopicAlteration {
   readonly retentionBytes?: number | null;
 }
 
-/** What a log knows of a topic. */
+/** A topic and its settings. */
 export interface TopicDescription {
   readonly name: string;
   readonly partitions: number;
@@ -152,7 +153,7 @@ export interface LogSource extends AsyncDisposable {
   partitions(topic: string, options?: CallOptions): Promise<number[]>;
   /** Reads records of one partition, waiting at the end of the log without load on anything. */
   fetch(request: FetchRequest): Promise<FetchResult>;
-  /** Tells where partitions stand, all in one call, in the order asked. */
+  /** Looks up offsets of partitions, all in one call, in the order of the entries. */
   listOffsets(topic: string, entries: readonly ListOffsetsEntry[], options?: CallOptions): Promise<ListedOffset[]>;
   /** Ends calls in flight and releases what the source opened itself. May be called twice. */
   close(): Promise<void>;

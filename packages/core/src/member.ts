@@ -1,4 +1,7 @@
-/** Names one session of a consumer on a topic: its member record says that it lives. The group's own record is the member `""`. */
+/**
+ * The key of one session of a consumer on a topic: its member record shows that it is alive. The group's own record is
+ * the member `""`.
+ */
 export interface MemberKey {
   readonly consumer: string;
   readonly topic: string;
@@ -20,7 +23,7 @@ export interface ProcessIdentity {
   readonly startTime: string;
 }
 
-/** One heartbeat of a member: all that its record says. */
+/** One heartbeat of a member: the content of its record. */
 export interface MemberEntry {
   readonly key: MemberKey;
   readonly mode: SharingMode;
@@ -30,7 +33,7 @@ export interface MemberEntry {
   readonly owner: string;
   /** How many partitions the member holds. */
   readonly held: number;
-  /** Omitted: only silence tells that the member has ended. */
+  /** Omitted: the member counts as ended only when it is silent. */
   readonly process?: ProcessIdentity | undefined;
   /** Of two sessions with one name, an `instance`, the one with the higher number is the newer. Omitted: the name is of one session alone. */
   readonly generation?: number | undefined;
@@ -44,7 +47,7 @@ export interface MemberRecord extends MemberKey {
   readonly held: number;
   /** When the last heartbeat was written. */
   readonly heardAt: Date;
-  /** Whether the member counts as living; unknown is living (contract 8.2). */
+  /** Whether the member counts as alive; unknown counts as alive (contract 8.2). */
   readonly isLiving: boolean;
   /** As in its last heartbeat. */
   readonly generation: number | undefined;
@@ -66,8 +69,11 @@ export interface GroupEntry {
   readonly ttl?: number | null | undefined;
 }
 
-/** What the first session of a consumer on a topic said. */
+/** What the first session of a consumer on a topic stored. */
 export interface GroupRecord {
-  /** How many partitions the topic had then: a later one is read from its beginning, whoever claims it. */
+  /**
+   * The number of partitions of the topic at that time: a later one is read from its beginning, whichever member claims
+   * it.
+   */
   readonly partitions: number;
 }

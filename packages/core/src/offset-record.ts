@@ -36,11 +36,11 @@ export interface OffsetRecord extends OffsetKey {
   readonly resetFrom?: ResetOrigin;
   /** Milliseconds that the record lives after its last write. Absent: it never expires. */
   readonly ttl?: number;
-  /** The human-readable name of the session that holds the claim. Absent: nobody does. */
+  /** The human-readable name of the session that holds the claim. Absent: no session holds it. */
   readonly owner?: string;
   /** The member of a sharing group that holds the claim. Absent: none does. */
   readonly member?: string;
-  /** When the claim was taken. Absent: nobody holds it. */
+  /** When the claim was taken. Absent: no session holds it. */
   readonly claimedAt?: Date;
   /** When the position was last written. */
   readonly committedAt?: Date;

@@ -1,7 +1,7 @@
 import type { OutOfRangeReason } from "./errors/offset-out-of-range-error.ts";
 import { EARLIEST_TIMESTAMP } from "./log-source.ts";
 
-/** What a policy knows when it is asked where to go on. */
+/** The input of a policy. */
 export interface OffsetResetContext {
   readonly topic: string;
   readonly partition: number;
@@ -18,8 +18,8 @@ export interface OffsetResetContext {
 }
 
 /**
- * Says where a consumer goes on when its position no longer exists (section 6), after Kafine's behaviour: `timestamp` says
- * what to ask ListOffsets for, `adjustOffset` turns its answer into the offset to fetch.
+ * Chooses where a consumer continues when its position no longer exists (contract, section 6), as in Kafine:
+ * `timestamp` returns what to ask ListOffsets for, `adjustOffset` computes the offset to fetch from its answer.
  */
 export interface OffsetResetPolicy {
   /** What messages and events call it. */

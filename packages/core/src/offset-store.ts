@@ -28,9 +28,9 @@ export interface ClaimEntry {
   /** The session's name in a sharing group. Omitted: it is in none. */
   readonly member?: string | undefined;
   /**
-   * Takes the key only where nobody holds it, this member itself does, or its holder is silent or has ended (contract 8.3);
-   * otherwise the answer is `held`. A holder that has no member record is silent when its record is older than this many
-   * milliseconds. Omitted: the newest claim wins.
+   * Takes the key only if it has no holder, this member itself holds it, or its holder is silent or has ended (contract
+   * 8.3); otherwise the answer is `held`. A holder that has no member record is silent when its record is older than
+   * this many milliseconds. Omitted: the newest claim wins.
    */
   readonly ifIdleFor?: number | undefined;
   /** Milliseconds that the record lives unless renewed. Omitted: keeps what it has (at first never expires). `null`: never. */
@@ -61,7 +61,7 @@ export interface CommitEntry {
   readonly ttl?: number | null | undefined;
   /** Lets the position go back, and gives the claim a new epoch, which is in the answer (contract 3.2b). */
   readonly rewind?: boolean | undefined;
-  /** Ends the claim in the same write: nobody holds it afterwards (contract 3.2f). */
+  /** Ends the claim in the same write: the key has no holder afterwards (contract 3.2f). */
   readonly release?: boolean | undefined;
   /** Lets the commit create the record again, under its token and epoch, if there is none (contract 3.11). */
   readonly recreate?: boolean | undefined;
@@ -71,7 +71,7 @@ export interface CommitEntry {
   readonly member?: string | undefined;
 }
 
-/** The position that goes with the results of one transaction of the store's own. */
+/** The position to store with the results of one transaction that the store begins. */
 export interface TransactEntry extends Pick<
   CommitEntry,
   "key" | "token" | "epoch" | "metadata" | "mark" | "acknowledged" | "ttl"
@@ -120,7 +120,7 @@ export interface ClaimedOutcome {
   readonly record: OffsetRecord | undefined;
 }
 
-/** Another session holds the key and counts as living; nothing was written. With `ifIdleFor`. */
+/** Another session holds the key and counts as alive; nothing was written. With `ifIdleFor`. */
 export interface HeldOutcome {
   readonly status: "held";
   readonly record: OffsetRecord;
@@ -151,7 +151,7 @@ export interface BehindOutcome {
 export interface FencedOutcome {
   readonly status: "fenced";
   readonly reason: FencedReason;
-  /** Who holds the claim now; with `superseded`. */
+  /** The owner of the current claim; with `superseded`. */
   readonly owner?: string;
 }
 
@@ -211,8 +211,8 @@ export interface StoreCapabilities {
   /** Whether `commit` takes a caller's transaction. */
   readonly transactions: boolean;
   /**
-   * What survives what: `none` (gone with the process), `process` (survives the process, may lose the last writes with
-   * the power), `synced` (survives a power cut), `async` (a failover may undo acknowledged writes).
+   * What acknowledged writes survive: `none` (lost with the process), `process` (survive the process, a power failure
+   * may lose the last ones), `synced` (survive a power failure), `async` (a failover may undo them).
    */
   readonly durability: "none" | "process" | "synced" | "async";
   readonly expiry: {
@@ -228,8 +228,8 @@ export interface StoreCapabilities {
 }
 
 /**
- * Keeps the positions of consumers: seven verbs of a running system and `expire`, batch first, one answer per entry in
- * the order asked (contract, section 3); and who of those that share a topic lives (section 8).
+ * Stores the positions of consumers: seven verbs of a running system and `expire`, in batches, one answer per entry in
+ * the order of the entries (contract, section 3); and the members that share a topic (section 8).
  *
  * Wrong arguments are a `TypeError` or `RangeError` before any I/O. A failure of the whole call rejects with an
  * `OffsetStoreError`; of one entry it is that entry's `failed` outcome. Every call ends within the store's `timeout`.
@@ -267,7 +267,7 @@ export interface OffsetStore<Transaction = never> extends AsyncDisposable {
   leave(key: MemberKey, options?: CallOptions): Promise<void>;
   /** Streams members, unordered: those with a heartbeat within ten leases. What cannot be read is left out. */
   members(filter?: MemberFilter, options?: CallOptions): AsyncIterable<MemberRecord>;
-  /** Gives what the first member said of the topic; if this is the first, what it says itself (contract 8.4). */
+  /** Returns what the first member stored about the topic; the first call stores its own entry (contract 8.4). */
   group(entry: GroupEntry, options?: CallOptions): Promise<GroupRecord>;
   /** Lets calls in flight end, then releases what the store opened itself. May be called twice. */
   close(): Promise<void>;

@@ -53,9 +53,9 @@ export interface KafkaLog extends LogSource {
    */
   readonly admin: LogAdmin;
   /**
-   * Writes records once, acknowledged by all replicas in sync: as one batch, all or none, if the topic accepts it, otherwise as
-   * several, one after the other. If it rejects with `UNAVAILABLE` or `TIMEOUT`, or is aborted, a batch may have been written
-   * nevertheless; of several, the message says how many records were surely written.
+   * Writes records once, acknowledged by all replicas in sync: as one batch, all or none, if the topic accepts it,
+   * otherwise as several, one after the other. If it rejects with `UNAVAILABLE` or `TIMEOUT`, or is aborted, a batch
+   * may have been written nevertheless; of several, the message says how many records were certainly written.
    */
   readonly producer: LogProducer;
   /**

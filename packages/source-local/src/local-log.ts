@@ -39,7 +39,10 @@ export interface LocalLogOptions {
 
 /** A durable log in one SQLite file, for any number of processes at once. */
 export interface LocalLog extends LogSource {
-  /** Creates, describes, changes and deletes topics. A deleted topic is gone at once; its records are removed before the call resolves. */
+  /**
+   * Creates, describes, changes and deletes topics. A deleted topic disappears at once; its records are removed before
+   * the call resolves.
+   */
   readonly admin: LogAdmin;
   /** Writes records. */
   readonly producer: LogProducer;

@@ -31,8 +31,9 @@ export interface RedisStoreOptions extends OffsetStoreOptions {
   /** The beginning of every key of the store, before `tidemark:`; no braces. A `keyPrefix` of the client is not used. Default `""`. */
   readonly keyPrefix?: string | undefined;
   /**
-   * Makes every write wait for replicas, or for the append-only file. If too few answer, the entries fail with a retryable error
-   * that says that they are written but not acknowledged. Other commands on the same connection wait meanwhile. Default: no waiting.
+   * Makes every write wait for replicas, or for the append-only file. If too few answer, the entries fail with a
+   * retryable error: they are written but not acknowledged. Other commands on the same connection wait in the meantime.
+   * Default: no waiting.
    */
   readonly acknowledge?: RedisAcknowledgement | undefined;
 }

@@ -21,9 +21,11 @@ export interface S3StoreOptions extends OffsetStoreOptions {
   readonly prefix?: string | undefined;
   /** Your own client, which is neither changed nor closed. Without it the store makes one from the options below. */
   readonly client?: S3Client | undefined;
-  /** The address of the server, for example `"http://127.0.0.1:9000"`. Default: Amazon's, or what the environment says. */
+  /**
+   * The address of the server, for example `"http://127.0.0.1:9000"`. Default: Amazon's, or the one in the environment.
+   */
   readonly endpoint?: string | undefined;
-  /** The bucket's region. Default: what the environment or profile says, and with `endpoint` `"us-east-1"`. */
+  /** The bucket's region. Default: the one in the environment or profile, and with `endpoint` `"us-east-1"`. */
   readonly region?: string | undefined;
   /** Puts the bucket into the path instead of the host's name, as most servers other than Amazon's want it. Default: false. */
   readonly forcePathStyle?: boolean | undefined;

@@ -6,8 +6,8 @@ import type { OutOfRangeReason } from "../errors/offset-out-of-range-error.ts";
 import type { CommitRecordOptions, OffsetSessionEvent, RecordPosition } from "../session/offset-session.ts";
 
 /**
- * Who commits: `auto` (asking for the next record commits the previous one), `manual` (the caller does), or `none` (the
- * stored position is read, nothing is ever claimed or written).
+ * How positions are committed: `auto` (asking for the next record commits the previous one), `manual` (your code
+ * commits), or `none` (the stored position is read, nothing is ever claimed or written).
  */
 export type CommitStrategy = "auto" | "manual" | "none";
 
@@ -31,13 +31,13 @@ export type ConsumerEvent =
   /** No position was stored; `start` gave this one, and it is durable now. */
   | { readonly type: "started"; readonly topic: string; readonly partition: number; readonly nextOffset: bigint }
   /**
-   * The position `from` no longer existed; the policy gave `to`, on a log that reaches from `earliest` up to `latest`. With a
-   * store it is durable before the next record of the partition is handed out.
+   * The position `from` no longer existed; the policy gave `to`, on a log that reaches from `earliest` up to `latest`.
+   * With a store it is durable before the next record of the partition is handed out.
    *
-   * `skipped` counts the offsets that will not be read: below the log those from `from` up to `to`, of which the ones before
-   * `earliest` are gone and the others still there; in a log that was recreated or is shorter those from `earliest` up to
-   * `to`; in one that was truncated none. It is the number of records where each offset has one; what compaction removed and
-   * the markers of transactions count too.
+   * `skipped` counts the offsets that will not be read: below the log those from `from` up to `to`, of which those
+   * before `earliest` no longer exist and the others do; in a log that was recreated or is shorter those from
+   * `earliest` up to `to`; in one that was truncated none. It is the number of records if each offset has one; offsets
+   * removed by compaction and transaction markers count too.
    */
   | {
       readonly type: "reset";
@@ -80,7 +80,10 @@ export interface ConsumerOptions<Transaction = never> {
   readonly start?: StartPosition | undefined;
   /** Decides where to go on when the log no longer has the position: a policy, its name, or a module specifier. Default `earliest`. */
   readonly resetPolicy?: OffsetResetPolicy | string | undefined;
-  /** Who commits: the consumer, you, or nobody. Default `auto` with a consumer name, otherwise `none`. */
+  /**
+   * How positions are committed: `auto` by the consumer, `manual` by your code, `none` not at all. Default `auto` with
+   * a consumer name, otherwise `none`.
+   */
   readonly strategy?: CommitStrategy | undefined;
   /** Milliseconds from a commit to its flush; 0: each next record waits until the previous position is durable. Default 3,000. */
   readonly flushInterval?: number | undefined;
@@ -103,8 +106,8 @@ export interface ConsumerOptions<Transaction = never> {
   /** A name that this process alone has at a time, a StatefulSet's pod for example: a new one of that name takes over at once. */
   readonly instance?: string | undefined;
   /**
-   * Milliseconds that work in hand is waited for: by partitions that go to another process, and by the end of `process()`.
-   * Default 60,000.
+   * Milliseconds to wait for work in hand: when a rebalance moves partitions to another process, and at the end of
+   * `process()`. Default 60,000.
    */
   readonly revokeTimeout?: number | undefined;
   /** With `takeover`: whether the first refused partition stops the consumer, or is dropped alone. Default `stop`. */
@@ -170,9 +173,9 @@ export interface ProcessOptions {
    */
   readonly order?: "partition" | "key" | "none" | undefined;
   /**
-   * What becomes of a record whose handler failed: `retry` (again after a pause of 100 ms that doubles up to 30 s; meanwhile it
-   * holds up its key or its partition only), `skip` (it counts as done: write it to your dead letter topic first), or `stop`.
-   * Default `stop`; what it throws itself stops, too.
+   * What to do with a record whose handler failed: `retry` (after a pause of 100 ms that doubles up to 30 s; in the
+   * meantime only its key or its partition waits), `skip` (it counts as done: write it to your dead letter topic
+   * first), or `stop`. Default `stop`; an error that it throws itself also stops.
    */
   readonly onError?:
     | ((error: unknown, record: LogRecord, attempt: number) => ErrorDecision | Promise<ErrorDecision>)
@@ -188,7 +191,10 @@ export interface Consumer<Transaction = never> extends AsyncIterable<LogRecord, 
   readonly strategy: CommitStrategy;
   /** The partitions that are read, ascending. */
   readonly partitions: readonly number[];
-  /** As `OffsetSession.isStalled`: nothing is handed out until the store is back. Not ready, where somebody asks. False with strategy `none`. */
+  /**
+   * As `OffsetSession.isStalled`: nothing is handed out until the store is back. Use it in a readiness check. False
+   * with strategy `none`.
+   */
   readonly isStalled: boolean;
   /** The committed position of a partition, flushed or not. */
   position(partition: number): bigint | undefined;
@@ -200,16 +206,17 @@ export interface Consumer<Transaction = never> extends AsyncIterable<LogRecord, 
    */
   batches(options?: BatchesOptions): AsyncIterable<RecordBatch, void, undefined>;
   /**
-   * Works on the records with a handler, several at once, and acknowledges each when its handler is done, with `auto` and
-   * `manual` alike. Resolves at the end (`untilEnd`, `close()`); rejects with what stopped it: an error for which `onError` says
-   * `stop`, a failure of the log or the store, the reason of an abort. But for an abort it waits for the handlers under way, up to
-   * `revokeTimeout`, and flushes what is done. One way of reading at a time.
+   * Works on the records with a handler, several at once, and acknowledges each when its handler is done, with `auto`
+   * and `manual` alike. Resolves at the end (`untilEnd`, `close()`); rejects with what stopped it: an error for which
+   * `onError` returns `stop`, a failure of the log or the store, the reason of an abort. Except for an abort it waits
+   * for running handlers, up to `revokeTimeout`, and flushes what is done. One way of reading at a time.
    */
   process(handler: RecordHandler, options?: ProcessOptions): Promise<void>;
   /**
-   * As `OffsetSession.transact`: your results and the position after a record or a batch in one transaction that the store
-   * begins, with `auto` and `manual` alike. What you give must be next: with `auto` it is what is in hand, or the beginning of
-   * it. In a handler of `process()` it needs `order: "partition"`, and is the acknowledgement. Throws with strategy `none`.
+   * As `OffsetSession.transact`: your results and the position after a record or a batch in one transaction that the
+   * store begins, with `auto` and `manual` alike. The record or batch must be the next one: with `auto` it is the one
+   * in hand, or the beginning of it. In a handler of `process()` it needs `order: "partition"`, and is the
+   * acknowledgement. Throws with strategy `none`.
    */
   transact(
     done: RecordPosition | RecordBatch,
@@ -221,7 +228,10 @@ export interface Consumer<Transaction = never> extends AsyncIterable<LogRecord, 
    * where everything is committed. No I/O; a partition that the log has not answered for yet is left out.
    */
   lag(): ReadonlyMap<number, bigint>;
-  /** As `OffsetSession.commit`, up to and with a record or a batch; with `auto` what is in hand. Throws with strategy `none`. */
+  /**
+   * As `OffsetSession.commit`, up to and including a record or a batch; with `auto` the one in hand. Throws with
+   * strategy `none`.
+   */
   commit(done?: RecordPosition | RecordBatch, options?: CommitRecordOptions): void;
   /** As `OffsetSession.flush`. Throws with strategy `none`. */
   flush(options?: CallOptions): Promise<void>;

@@ -1,7 +1,7 @@
 import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, type ListedOffset, type ListOffsetsEntry } from "../log-source.ts";
 import type { CallOptions } from "../offset-store.ts";
 
-/** Who can tell where the partitions of a topic stand: all that a choice of a position needs of a log. */
+/** Looks up the bounds of partitions: all that choosing a position needs of a log. */
 export interface OffsetLookup {
   readonly topic: string;
   /** As `LogSource.listOffsets`, of the one topic. */

@@ -38,12 +38,12 @@ export interface ReadPosition {
 }
 
 /**
- * Says where to read, as a consumer does it, for those who read a log with a client of their own: at the stored position
- * while the log has it, at `start` where none is stored, else where the reset policy says. Make it durable with
+ * Returns where to read, as a consumer decides it, for users of another client of the log: at the stored position while
+ * the log has it, at `start` if none is stored, otherwise where the reset policy chooses. Make it durable with
  * `session.flush()` before you read.
  *
- * Wrong options are a `TypeError` or `RangeError` before the log is asked; a policy that refuses to choose, and one that
- * chooses outside of the log, reject with an `OffsetOutOfRangeError` (contract, section 6).
+ * Wrong options are a `TypeError` or `RangeError` before the log is asked; a policy that refuses to choose, and one
+ * that chooses outside of the log, reject with an `OffsetOutOfRangeError` (contract, section 6).
  */
 export async function whereToRead(options: WhereToReadOptions): Promise<ReadPosition[]> {
   const { topic, listOffsets, positions, signal } = options;

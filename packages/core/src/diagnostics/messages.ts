@@ -2,7 +2,7 @@ import type { ConsumerEvent, RecordHandlerContext } from "../consumer/consumer.t
 import type { FetchResult, LogRecord } from "../log-source.ts";
 import type { ClaimOutcome, CommitOutcome } from "../offset-store.ts";
 
-/** Whose work it is that a channel of `node:diagnostics_channel` tells of. */
+/** The consumer and topic of a message on a channel of `node:diagnostics_channel`. */
 export interface DiagnosticsOrigin {
   /** The durable name; `undefined`: no position is kept. */
   readonly consumer: string | undefined;
@@ -18,7 +18,7 @@ export interface DeliverMessage extends DiagnosticsOrigin {
 
 /** What `tracingChannel` adds to the message of a call that has ended. */
 export interface TracedEnd<Result> {
-  /** There at `asyncStart` and `asyncEnd`, where it did not fail. */
+  /** Present at `asyncStart` and `asyncEnd`, unless the call failed. */
   readonly result?: Result;
   /** There at `error`, and after it. */
   readonly error?: unknown;
@@ -32,7 +32,7 @@ export interface FetchCall extends DiagnosticsOrigin, TracedEnd<FetchResult> {
   readonly maxWait: number;
 }
 
-/** `tidemark:flush`: one write of positions into the store. What it says of one partition alone is in its `result`. */
+/** `tidemark:flush`: one write of positions into the store. The outcome of each partition is in its `result`. */
 export interface FlushCall extends DiagnosticsOrigin, TracedEnd<readonly CommitOutcome[]> {
   readonly consumer: string;
   readonly store: string;
@@ -61,7 +61,7 @@ export interface DiagnosticsCalls {
   readonly "tidemark:process": ProcessCall;
 }
 
-/** What an event of `onEvent` is as a message: it also says whose it is. */
+/** An event of `onEvent` as a message, with its consumer and topic. */
 export type EventMessage<Type extends ConsumerEvent["type"] = ConsumerEvent["type"]> = DiagnosticsOrigin &
   Extract<ConsumerEvent, { readonly type: Type }>;
 

@@ -65,8 +65,8 @@ import {
 import { describe, validateCallOptions } from "./validation.ts";
 
 /**
- * Makes a store from a driver of four verbs. Everything that the contract says is decided here, once for all stores: claims,
- * fencing, order, expiry, what a lost answer means, retries, time-outs, and errors that name the key and what to do.
+ * Makes a store from a driver of four verbs. All rules of the contract are implemented here, once for all stores:
+ * claims, fencing, order, expiry, lost answers, retries, timeouts, and errors that name the key and what to do.
  *
  * @throws TypeError if the driver was written for another version of the contract.
  */

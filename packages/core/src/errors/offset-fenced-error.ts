@@ -7,7 +7,7 @@ import { helpUrlOf, withHelp } from "./error-help.ts";
 export interface OffsetFencedErrorOptions {
   readonly key: OffsetKey;
   readonly reason: FencedReason;
-  /** Who holds the claim now, where somebody does. */
+  /** The owner of the current claim, if there is one. */
   readonly owner?: string | undefined;
   readonly cause?: unknown;
 }

@@ -14,9 +14,9 @@ export interface OffsetOutOfRangeErrorOptions {
   readonly partition: number;
   /** The offset that was asked for. */
   readonly requested: bigint;
-  /** The first offset that the log still has, where it is known. */
+  /** The first offset that the log still has, if known. */
   readonly earliest?: bigint | undefined;
-  /** The offset after the log's last record, where it is known. */
+  /** The offset after the log's last record, if known. */
   readonly latest?: bigint | undefined;
   /** Default: `below-log` if `requested` lies before `earliest`, else `beyond-log`. */
   readonly reason?: OutOfRangeReason | undefined;
@@ -36,7 +36,7 @@ const WHY: Readonly<Record<OutOfRangeReason, string>> = {
 };
 const brand = brandOf("OffsetOutOfRangeError");
 
-/** The log has no record at the offset asked for, or another one than the position belongs to: `reason` tells which. */
+/** The log does not have the requested offset, or the position belongs to another log: see `reason`. */
 export class OffsetOutOfRangeError extends Error {
   override readonly name: string = "OffsetOutOfRangeError";
   readonly code = CODE;

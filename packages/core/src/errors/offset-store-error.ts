@@ -55,7 +55,7 @@ export interface OffsetStoreErrorOptions {
   readonly store: string;
   /** Whether the same call may succeed later. Default: true for `UNAVAILABLE` and `TIMEOUT`. */
   readonly retryable?: boolean;
-  /** The keys that the failure is about, where it is about some and not about the whole store. */
+  /** The keys that failed; absent if the failure is about the whole store. */
   readonly keys?: readonly OffsetKey[];
   /** Why a commit inside a transaction was refused; only with `CONFLICT`. */
   readonly refusal?: CommitRefusal;

@@ -25,10 +25,11 @@ export interface ResetResult extends PlannedReset {
 }
 
 /**
- * Writes a plan, also where a position stays: a session that holds one drops what it has in hand and goes on from there.
+ * Writes a plan, also for positions that do not change: a session that holds one drops the records in hand and
+ * continues from there.
  *
  * @returns what was written, in the order of the plan.
- * @throws IncompleteWriteError unless all of it was; its `results` say what became of each position.
+ * @throws IncompleteWriteError unless all of it was; its `results` have the outcome of each position.
  */
 export async function applyReset(options: ApplyResetOptions): Promise<readonly ResetResult[]> {
   validateKnownOptions(options, ["store", "plan", "onProgress", "signal"]);

@@ -42,14 +42,14 @@ export interface ImportResult extends ImportedPosition {
   readonly change: ImportChange | undefined;
   /** What the target has. Absent: nothing. */
   readonly from: bigint | undefined;
-  /** Who claimed it last, and may be running. */
+  /** The owner of the last claim, which may be running. */
   readonly owner: string | undefined;
 }
 
 /**
- * Finds out what an import comes to; writes nothing.
+ * Plans an import; writes nothing.
  *
- * @returns what it does to each position, in the order given.
+ * @returns the change of each position, in the order given.
  * @throws IncompleteWriteError unless all of the target could be read.
  */
 export async function planImport(options: ImportOptions): Promise<readonly ImportResult[]> {

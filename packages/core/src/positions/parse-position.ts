@@ -11,8 +11,8 @@ const INFORMATION = [
 const KNOWN = new Set([...REQUIRED, "metadata", "ttl", ...INFORMATION]);
 
 /**
- * Makes a position of a JSON document: one line of `tidemark consumer export`, or an entry of what `consumer list -O json` and
- * `consumer reset -O json` write. Of its fields that only tell something nothing is kept; one that is unknown is refused.
+ * Parses a position from a JSON document: one line of `tidemark consumer export`, or an entry of what `consumer list -O
+ * json` and `consumer reset -O json` write. Informational fields are ignored; an unknown field is an error.
  *
  * @throws TypeError or RangeError that says what is wrong with it.
  */

@@ -34,7 +34,7 @@ export interface PlanResetOptions extends CallOptions {
   readonly to: ResetTarget;
 }
 
-/** What a reset comes to. */
+/** The planned changes of a reset. */
 export interface ResetPlan {
   readonly consumer: string;
   /** By topic and partition. */
@@ -46,11 +46,11 @@ export interface ResetPlan {
 }
 
 /**
- * Finds out what a reset comes to; writes nothing. What lies outside of the log goes to its nearest end, but for `current`. Asks
- * the log once for each topic. {@link applyReset} writes it.
+ * Plans a reset; writes nothing. A position outside of the log becomes the nearest end of the log, except for
+ * `current`. Asks the log once for each topic. {@link applyReset} writes it.
  *
- * @throws ResetPlanError if there is no position to move, none to shift, no reset to undo, or the log does not have the topic of
- *   one. Nothing that was asked for is passed over.
+ * @throws ResetPlanError if there is no position to move, none to shift, no reset to undo, or the log does not have the
+ * topic of one. No requested position is skipped silently.
  */
 export async function planReset(options: PlanResetOptions): Promise<ResetPlan> {
   const request = resolved(options);

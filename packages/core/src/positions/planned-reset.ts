@@ -31,7 +31,7 @@ export interface PlannedReset {
   readonly metadata: string;
   /** The topic's, for a position that is not there yet. Absent: what the record has, stays. */
   readonly ttl: number | undefined;
-  /** Who claimed it last, and may be running. */
+  /** The owner of the last claim, which may be running. */
   readonly owner: string | undefined;
 }
 

@@ -4,13 +4,13 @@ import { importPolicyModule, isModuleSpecifier } from "./import-policy-module.ts
 import { importNamedPolicies } from "./import-named-policies.ts";
 
 /**
- * Turns what a user gave as a reset policy into a policy, and refuses what is none. Meant for the moment when a consumer
- * is created: a policy that first fails with the first offset out of range fails in the middle of the night.
+ * Resolves a user's reset policy, and rejects an invalid one. Call it when a consumer is created, so that a wrong
+ * policy does not fail only with the first offset out of range.
  *
- * @param given - `undefined`: the default, `earliest`. An object: that policy. A string: a module specifier, if it begins
- *   with `./`, `../`, `/`, `file:` or a package's `@scope/`, has another `/`, or ends like a file of JavaScript or
- *   TypeScript; relative ones are relative to the working directory, and the module's policy is its export `policy`, its
- *   default export, or the module itself. Any other string is a name that `@tidemark/reset-policies` knows.
+ * @param given - `undefined`: the default, `earliest`. An object: that policy. A string: a module specifier, if it
+ * begins with `./`, `../`, `/`, `file:` or a package's `@scope/`, has another `/`, or ends like a file of JavaScript or
+ * TypeScript; relative ones are relative to the working directory, and the module's policy is its export `policy`, its
+ * default export, or the module itself. Any other string is a name in `@tidemark/reset-policies`.
  * @throws TypeError if it is not a policy, if there is no such name or module, or if the names are not installed.
  */
 export async function resolveOffsetResetPolicy(

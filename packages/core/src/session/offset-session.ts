@@ -28,16 +28,16 @@ export type OffsetSessionEvent =
   | { readonly type: "recovered" }
   /** In a group: these partitions are held from now on. */
   | { readonly type: "assigned"; readonly topic: string; readonly partitions: readonly number[] }
-  /** In a group: these partitions are another member's from now on, or nobody's. Those that are lost are claimed again when they are free. */
+  /** In a group: this session no longer holds these partitions. Lost ones are claimed again when they are free. */
   | {
       readonly type: "revoked";
       readonly topic: string;
       readonly partitions: readonly number[];
       readonly reason: RevokedReason;
-      /** Who took them, where that is known. */
+      /** The new owner, if known. */
       readonly owner: string | undefined;
     }
-  /** A living member in standby or takeover holds the partition, and is waited for until it ends. */
+  /** A live member in standby or takeover holds the partition; this session waits until it ends. */
   | { readonly type: "waiting"; readonly key: OffsetKey; readonly owner: string | undefined }
   /** The store did not take a heartbeat; it is tried again. In a group nothing is handed out when the lease is over. */
   | { readonly type: "heartbeat-failed"; readonly member: string; readonly error: OffsetStoreError }
@@ -75,13 +75,15 @@ export interface OffsetSessionOptions<Transaction = never> {
    */
   readonly sharing?: SharingMode | undefined;
   /**
-   * Milliseconds without a heartbeat after which others take what this session holds, 1,000 to 600,000. It is heard of every
-   * third of it. Default 10,000, a store may need more (S3: 60,000), and at most the `ttl`.
+   * Milliseconds without a heartbeat after which others claim the partitions of this session, 1,000 to 600,000. It
+   * sends a heartbeat every third of that. Default 10,000, a store may need more (S3: 60,000), and at most the `ttl`.
    */
   readonly lease?: number | undefined;
   /** A name that this session alone has at a time, a StatefulSet's pod for example: a new session of it takes over at once. */
   readonly instance?: string | undefined;
-  /** Milliseconds that partitions which go to another member wait for what is in hand. Default 60,000. */
+  /**
+   * Milliseconds that a rebalance waits for records in hand before partitions move to another member. Default 60,000.
+   */
   readonly revokeTimeout?: number | undefined;
   /**
    * Is called when partitions are held: begin to read them at `session.position(partition)`. It is awaited; what it throws
@@ -91,8 +93,8 @@ export interface OffsetSessionOptions<Transaction = never> {
     | ((partitions: readonly number[], context: AssignedContext<Transaction>) => void | Promise<void>)
     | undefined;
   /**
-   * Is called when partitions go to another member: stop reading them, and resolve when what is in hand is done; then they are
-   * flushed and released. With another reason than `rebalanced` they are lost already.
+   * Called when partitions move to another member: stop reading them, and resolve when the records in hand are done;
+   * then they are flushed and released. With a reason other than `rebalanced` they are lost already.
    */
   readonly onRevoked?:
     | ((partitions: readonly number[], context: RevokedContext<Transaction>) => void | Promise<void>)
@@ -115,7 +117,7 @@ export interface RevokedContext<Transaction> extends AssignedContext<Transaction
   readonly reason: RevokedReason;
 }
 
-/** What goes with a position that is not that of a record. */
+/** What to store with a position that is not that of a record. */
 export interface PositionOptions {
   /** Which log it belongs to, in that log's own words. Omitted: any log takes it. */
   readonly mark?: string | undefined;
@@ -127,7 +129,7 @@ export interface CommitRecordOptions {
   readonly metadata?: string | undefined;
 }
 
-/** Commits the positions of one consumer on one topic, and keeps the right to do so. It knows nothing of logs. */
+/** Claims and commits the positions of one consumer on one topic. It does not use a log. */
 export interface OffsetSession<Transaction = never> extends AsyncDisposable {
   readonly consumer: string;
   readonly topic: string;
@@ -146,8 +148,8 @@ export interface OffsetSession<Transaction = never> extends AsyncDisposable {
   /** The claim's epoch, a fencing token for what you write elsewhere: it only grows. `undefined` if the partition is not held. */
   epoch(partition: number): number | undefined;
   /**
-   * Why the store takes no more positions of a partition, for good (`PERMISSION_DENIED`, `CORRUPT_RECORD`, `UNSUPPORTED`,
-   * `CLOSED`): stop reading it. `undefined` while it does. An event `flush-failed` says so first.
+   * Why the store permanently rejects positions of a partition (`PERMISSION_DENIED`, `CORRUPT_RECORD`, `UNSUPPORTED`,
+   * `CLOSED`): stop reading it. `undefined` while it accepts them. An event `flush-failed` comes first.
    */
   refusal(partition: number): Error | undefined;
   /** Claims more partitions, or with `balanced` shares them, too. Resolves as opening does. */
@@ -182,12 +184,14 @@ export interface OffsetSession<Transaction = never> extends AsyncDisposable {
    */
   commitWithin(transaction: Transaction, record: RecordPosition, options?: CallOptions): Promise<void>;
   /**
-   * Runs `body` in a transaction that the store begins itself, and writes the position after these records in it, last: results
-   * and position are stored together, or neither is. Resolves when they are, and only then the local position moves.
+   * Runs `body` in a transaction that the store begins itself, and writes the position after these records in it, last:
+   * results and position are stored together, or neither is. Resolves when they are, and only then the local position
+   * moves.
    *
-   * Takes a record, or several of one partition in their order, that begin with the lowest one delivered and not done; it
-   * stands for all that were delivered up to the last. `body` may run more than once. Flushes leave the partition out meanwhile.
-   * Rejects with what `body` throws, and with `UNSUPPORTED` where the store has no transactions of its own.
+   * Pass a record, or several of one partition in order, beginning with the lowest one that was delivered and is not
+   * done; they stand for all that were delivered up to the last. `body` may run more than once. Flushes leave the
+   * partition out in the meantime. Rejects with the error that `body` throws, and with `UNSUPPORTED` if the store has
+   * no `transact`.
    */
   transact(
     records: RecordPosition | readonly RecordPosition[],

@@ -6,9 +6,9 @@ import { resolveSessionOptions, SHARED_OPTION_NAMES, validatePartitions, validat
 import { StoreOffsetSession } from "./store-offset-session.ts";
 
 /**
- * Opens a session: claims the positions of a consumer on some partitions of a topic, in one call, and reads what is stored.
- * Resolves when it holds them all, which may take until another session ends; with `balanced` after the first look, when it
- * holds what it is due and nobody else has.
+ * Opens a session: claims the positions of a consumer on some partitions of a topic, in one call, and reads what is
+ * stored. Resolves when it holds them all, which may take until another session ends; with `balanced` after its first
+ * poll, when it holds the free partitions of its share.
  *
  * Wrong options are a `TypeError` or `RangeError` before any I/O; a partition that cannot be claimed rejects with the
  * store's `OffsetStoreError`, which names it.

@@ -19,7 +19,7 @@ export interface StoreModelOptions {
   readonly maxCommands?: number;
   /** Milliseconds for making a failing list shorter. Default 15,000; a run that is under way is ended. */
   readonly shrinkFor?: number;
-  /** Of a failure that is to be seen again: what its message says. Default: another one each time. */
+  /** The seed from the message of a failure, to repeat it. Default: a new one each time. */
   readonly seed?: number;
   /** As `seed`; together with the same `maxCommands`. */
   readonly path?: string;

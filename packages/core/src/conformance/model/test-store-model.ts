@@ -5,11 +5,11 @@ import { checkStoreModel, type StoreModelOptions, validModelOptions } from "./ch
 const TIMEOUT_MS = 120_000;
 
 /**
- * Declares one test that compares a store with a model of the contract, see {@link checkStoreModel}: beside
- * `testOffsetStore`, for those who have `fast-check`.
+ * Declares one test that compares a store with a model of the contract, see {@link checkStoreModel}: in addition to
+ * `testOffsetStore`; needs `fast-check`.
  *
- * With the default options it takes seconds against a server nearby, and `shrinkFor` longer if it fails; the runner is told
- * to give it two minutes.
+ * With the default options it takes seconds against a server nearby, and `shrinkFor` longer if it fails; its time limit
+ * is two minutes.
  */
 export function testStoreModel<Transaction = unknown>(
   runner: ConformanceRunner,

@@ -3,7 +3,7 @@ import type { LogSource, RecordInput } from "../../log-source.ts";
 /** One log opened for one case, and what the case needs to be done to it. */
 export interface OpenedSource {
   readonly source: LogSource;
-  /** Makes a topic of a name that no other case uses, whose records stay however old they are, and tells the name. */
+  /** Creates a topic with a name that no other case uses and without retention, and returns the name. */
   createTopic(partitions: number): Promise<string>;
   /** Appends records to one partition; they can be read when it resolves. */
   produce(topic: string, partition: number, records: readonly RecordInput[]): Promise<unknown>;

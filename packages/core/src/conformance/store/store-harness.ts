@@ -56,15 +56,15 @@ export interface OpenedStore<Transaction = unknown> {
   /** Reads the backend itself, past the store: whether anything is physically kept for the key, expired or not. */
   peek?(key: OffsetKey): Promise<boolean>;
   /**
-   * Writes, past the store, bytes that no store would write into the place of the key's record, which exists. With another
-   * version, as by hand: a store that holds the claim goes by the version alone.
+   * Overwrites the existing record of the key, without using the store, with bytes that no store would write. Use
+   * another version, as for an edit by hand: a store that holds the claim compares only the version.
    */
   corrupt?(key: OffsetKey): Promise<void>;
   /** Cuts this client off from the backend; its calls fail or go unanswered. Resolves to what restores the connection. */
   interrupt?(): Promise<() => Promise<void>>;
   /**
-   * Has this client wait: connections stay, or are accepted, but nothing that is sent arrives, and nothing is answered.
-   * Resolves to what restores the connection, a new one if it likes.
+   * Makes the server silent for this client: connections stay, or are accepted, but nothing that is sent arrives, and
+   * nothing is answered. Resolves to a function that restores the connection, or opens a new one.
    */
   silence?(): Promise<() => Promise<void>>;
   /**

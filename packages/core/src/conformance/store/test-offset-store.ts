@@ -28,9 +28,9 @@ export interface TestOffsetStoreOptions {
 /**
  * Declares one test per conformance case (contract, sections 3 and 8) for a store.
  *
- * No case takes longer than about twenty seconds against a server nearby; the runner is told to give each two minutes,
- * which a busy machine may need. A store must do 2,500 records in one call within its time-out of ten seconds: one that is
- * slower fails cases that are about something else.
+ * No case takes longer than about twenty seconds against a server nearby; the time limit for each is two minutes, for
+ * busy machines. A store must handle 2,500 records in one call within its timeout of ten seconds: a slower one fails
+ * cases that test something else.
  *
  * @throws TypeError if an option is wrong, or `knownDeviations` names a case that does not exist.
  */
