@@ -4,7 +4,7 @@ import { createOffsetStore, resolveStoreOptions, validateLogOptionNames } from "
 import { describe, it } from "vitest";
 import { tinyDriver } from "./driver/tiny-driver.ts";
 
-const other = { name: "TypeError", message: /version 2 of Tidemark's contract.* keeps version 1: install/ };
+const other = { name: "TypeError", message: /version 2 of Tidemark's contract.* implements version 1: install/ };
 const source = new Proxy({}, { get: () => () => assert.fail("the log was used") }) as LogSource;
 
 /** A store that another copy of this package made, as a tree of packages may well hold. */

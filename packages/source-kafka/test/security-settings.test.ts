@@ -73,7 +73,7 @@ it("settings beside the URL give certificates, passwords and tokens, from files 
 
 describe("settings beside a Kafka log's URL", () => {
   it.each<[string, Settings, RegExp]>([
-    ["an unknown name", { caFile: "ca.pem" }, /"caFile" is none/],
+    ["an unknown name", { caFile: "ca.pem" }, /"caFile" is not one of them/],
     ["a number", { ca: 5 }, /ca .* must be a string/],
     ["an empty text", { password: "" }, /password .* must be a string/],
     ["a certificate without its key", { cert: "client.pem" }, /cert and key .* go together/],

@@ -37,7 +37,7 @@ logOptions:
 test.each([
   ["logOptions: 5", /logOptions must contain an object for each scheme/],
   ["logOptions: { kafka: secret }", /logOptions must contain an object for each scheme/],
-  ["logOptions: { kafka: { caFile: secret } }", /"caFile" is none/],
+  ["logOptions: { kafka: { caFile: secret } }", /"caFile" is not one of them/],
   ["logOptions: { kafka: { tokenCommand: secret } }", /tokenCommand .* must be a list/],
   ["logOptions: { kafka: { password: secret } }", /no username or token/],
 ])("%s in a config file is refused, with a message that shows no secret", async (config, message) => {

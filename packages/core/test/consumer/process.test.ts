@@ -254,7 +254,7 @@ test("onError that throws stops with what it threw; one that gives nonsense stop
       },
       /no dead letter topic/u,
     ],
-    [() => "again", /must give "retry", "skip" or "stop"/u],
+    [() => "again", /must return "retry", "skip" or "stop"/u],
   ] as const) {
     await using consumer = await createConsumer({ topic: "orders", source, untilEnd: true });
     await expect(consumer.process(fail, { onError: onError as () => never })).rejects.toThrow(message);

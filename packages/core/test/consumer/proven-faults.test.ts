@@ -215,7 +215,7 @@ test("a log's answer that makes no sense is an error that names it (contract 5.8
       (async () => {
         for await (const _ of consumer) continue;
       })(),
-    ).rejects.toThrow(/the log source (?:gave|answered)/u);
+    ).rejects.toThrow(/the log source (?:must return|returned)/u);
   }
 });
 

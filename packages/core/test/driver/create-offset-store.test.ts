@@ -229,8 +229,8 @@ describe("batches", () => {
       tinyDriver<object>({ capabilities, read: async () => ({ now: 1, entries: [undefined] }) }),
     );
     const entries = keys(2).map((each) => ({ ...commitEntry, key: each }));
-    await assert.rejects(store.commit(entries), /1 answers to 2 entries/);
-    await assert.rejects(store.commit(entries, { transaction: {} }), /1 answers to 2 entries/);
+    await assert.rejects(store.commit(entries), /1 answers for 2 entries/);
+    await assert.rejects(store.commit(entries, { transaction: {} }), /1 answers for 2 entries/);
     const short = createOffsetStore(tinyDriver({ write: async () => ({ changes: [] }) }));
     await assert.rejects(short.claim([claimEntry]), withCode("UNKNOWN"));
     await assert.rejects(

@@ -33,7 +33,7 @@ export interface PositionLine {
   readonly lag?: string;
   readonly perSecond?: number;
   readonly owner?: string;
-  /** Its holder's heartbeats have ceased. */
+  /** Its holder's heartbeats have stopped. */
   readonly isSilent?: boolean;
   readonly heardAtMs: number;
   readonly expiresAtMs?: number;
