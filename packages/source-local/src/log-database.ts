@@ -158,7 +158,7 @@ function connect(options: LogDatabaseOptions): LogDatabase {
     const mode = database.prepare("PRAGMA journal_mode = WAL").get()?.["journal_mode"];
     if (mode !== "wal") {
       throw new LogSourceError(
-        `${JSON.stringify(file)} is on a file system without support for SQLite's write-ahead log, such as a network share; put it on a local disk`,
+        `${JSON.stringify(file)} is on a file system without support for SQLite's write-ahead log (journal mode ${String(mode)}), such as a network share; put it on a local disk`,
         { code: "UNSUPPORTED" },
       );
     }

@@ -171,7 +171,7 @@ function useWriteAheadLog(database: DatabaseSync, file: string): void {
   const mode = database.prepare("PRAGMA journal_mode = WAL").get()?.["journal_mode"];
   if (mode === "wal" || file === IN_MEMORY) return;
   throw new UnsupportedFileError(
-    `${JSON.stringify(file)} is on a file system without support for SQLite's write-ahead log, such as a network share; ` +
+    `${JSON.stringify(file)} is on a file system without support for SQLite's write-ahead log (journal mode ${String(mode)}), such as a network share; ` +
       "put it on a local disk",
   );
 }

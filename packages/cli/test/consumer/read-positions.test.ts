@@ -25,7 +25,7 @@ describe("wrong input is named with its place, and is a failure", () => {
     ["{", /^line 1 of the input: .*JSON.*; nothing was written$/],
     [`${json({})}\n{"consumer":"c","top`, /^line 2 of the input: .*JSON/],
     [`${json({})}\n\n${json({})}`, /^line 3 of the input: the same consumer, topic and partition are in line 1; /],
-    [`[${json({})},${json({})}]`, /^entry 2 of the input: .* stand in entry 1; /],
+    [`[${json({})},${json({})}]`, /^entry 2 of the input: .* are in entry 1; /],
     ["[1]", /^entry 1 of the input: a position is an object with consumer, topic, partition, nextOffset; /],
     ["[null]", /^entry 1 of the input: a position is an object/],
     [`[${json({})},`, /^the input is not JSON: /],

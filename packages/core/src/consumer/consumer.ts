@@ -121,7 +121,7 @@ export interface ConsumerOptions<Transaction = never> {
   readonly maxBufferedBytes?: number | undefined;
   /** Milliseconds that one fetch waits at the log's end. Default 5,000. */
   readonly maxWait?: number | undefined;
-  /** Milliseconds between two looks for new partitions. Default 60,000. */
+  /** Milliseconds between two lookups of new partitions. Default 60,000. */
   readonly partitionRefreshInterval?: number | undefined;
   /** Ends the loop when every partition is read up to the end that it had when the loop began. Default false. */
   readonly untilEnd?: boolean | undefined;

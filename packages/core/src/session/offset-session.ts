@@ -65,7 +65,10 @@ export interface OffsetSessionOptions<Transaction = never> {
   readonly ttl?: number | null | undefined;
   /** A human-readable name of this session. Default `hostname:pid`. */
   readonly owner?: string | undefined;
-  /** Milliseconds after which an idle session looks at its claims, and renews those with a TTL. Default: the smaller of 30,000 and a third of the TTL. */
+  /**
+   * Milliseconds after which an idle session checks its claims, and renews those with a TTL. Default: the smaller of
+   * 30,000 and a third of the TTL.
+   */
   readonly renewInterval?: number | undefined;
   /** Milliseconds that a position may wait for a store that does not take it, before the event `stalled`. Default 60,000. */
   readonly maxUnflushedAge?: number | undefined;
@@ -86,8 +89,9 @@ export interface OffsetSessionOptions<Transaction = never> {
    */
   readonly revokeTimeout?: number | undefined;
   /**
-   * Is called when partitions are held: begin to read them at `session.position(partition)`. It is awaited; what it throws
-   * releases them. Do not await `session.claim()` in it, which waits for the same look. Needed with `balanced`.
+   * Called when partitions are assigned: start reading them at `session.position(partition)`. It is awaited; an error
+   * that it throws releases them. Do not await `session.claim()` in it: it waits for the same poll. Needed with
+   * `balanced`.
    */
   readonly onAssigned?:
     | ((partitions: readonly number[], context: AssignedContext<Transaction>) => void | Promise<void>)
