@@ -26,7 +26,7 @@ describe("a write that waits for replicas", { timeout: 60_000 }, () => {
     await using store = await openRedisStore({ client: cluster, acknowledge, onEvent: () => undefined });
     await expect(store.commit([{ key, token: "t", nextOffset: 1n }])).rejects.toMatchObject({
       code: "UNAVAILABLE",
-      message: /written, but was not acknowledged.*0 replicas have it/u,
+      message: /the write was applied, but was not acknowledged.*0 replicas have it/u,
     });
     expect(await waits(move.from)).toBe(0);
     expect(await waits(move.to)).toBeGreaterThan(0);
@@ -38,7 +38,7 @@ describe("a write that waits for replicas", { timeout: 60_000 }, () => {
     await expect(store.claim(claims)).rejects.toMatchObject({
       code: "UNAVAILABLE",
       retryable: true,
-      message: /written, but was not acknowledged/u,
+      message: /the write was applied, but was not acknowledged/u,
     });
     await cut;
     // It was written each time, and each time waited for.
@@ -52,7 +52,7 @@ describe("a write that waits for replicas", { timeout: 60_000 }, () => {
     await expect(store.delete({ keys: [key] })).rejects.toMatchObject({
       code: "UNAVAILABLE",
       retryable: false,
-      message: /written, but was not acknowledged/u,
+      message: /the write was applied, but was not acknowledged/u,
     });
     expect(await store.fetch([key])).toEqual([{ status: "absent" }]);
   });

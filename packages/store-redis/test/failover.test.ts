@@ -95,7 +95,7 @@ describe("a master behind Sentinel that is killed", () => {
     await expect(store.commit([{ key, token, nextOffset: 6n }])).rejects.toMatchObject({
       code: "UNAVAILABLE",
       retryable: true,
-      message: /written, but was not acknowledged by 1 replica/u,
+      message: /the write was applied, but was not acknowledged by 1 replica/u,
     });
     expect(await fetched(store, "waiting")).toMatchObject({ nextOffset: 6n });
     set.replica.resume();

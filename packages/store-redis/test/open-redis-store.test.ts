@@ -181,7 +181,7 @@ describe("a server of the test's own", () => {
     await expect(waiting.claim([{ key, token: "t", owner: "o" }])).rejects.toMatchObject({
       code: "UNAVAILABLE",
       retryable: true,
-      message: /written, but was not acknowledged/u,
+      message: /the write was applied, but was not acknowledged/u,
     });
     expect(await waiting.fetch([key])).toMatchObject([{ status: "found" }]);
     const aof = openRedisStore({ url: server.url, acknowledge: { appendOnlyFile: true } });
