@@ -19,7 +19,7 @@ const open = new Set<OpenedStore<unknown>>();
 for (const signal of STOP_SIGNALS) process.on(signal, () => {});
 process.on("disconnect", () => process.exit());
 process.on("uncaughtException", (error) => {
-  leave({ type: "broken", message: `thrown where nobody waits for it: ${textOf(error)}` });
+  leave({ type: "broken", message: `thrown outside of any awaited call: ${textOf(error)}` });
 });
 
 function answer(message: CaseAnswer): void {

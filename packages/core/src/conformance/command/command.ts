@@ -13,14 +13,14 @@ const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 const HELP = `Usage: tidemark-conformance [options] <module>
 
-Tests a store of your own against the contract, and reports which clauses it keeps.
+Tests a store of your own against the contract, and reports which clauses it satisfies.
 
   <module>             a file or a package that exports storeHarness, for example ./my-store.js
 
-  --case <name>        only these, may repeat: an id, a theme like race, a clause like 3.5 or 3.5b
-  --timeout <ms>       how long one case may take (default: ${DEFAULT_TIMEOUT_MS})
-  --json               the report as JSON
-  --verbose            where an error comes from, too
+  --case <name>        run only these cases, may repeat: an id, a theme like race, a clause like 3.5 or 3.5b
+  --timeout <ms>       the time limit of one case (default: ${DEFAULT_TIMEOUT_MS})
+  --json               print the report as JSON
+  --verbose            also print where an error comes from
   -h, --help           show this help
 
 Examples:
@@ -135,7 +135,7 @@ async function test({ specifier, cases: chosen, timeout, json, verbose }: Argume
     const report: ConformanceReport = reportOf(name, results, opened?.hasDriver === true);
     await print(json ? `${JSON.stringify(report, undefined, 2)}\n` : formatReport(report));
     if (results.length < cases.length) throw new Failed(`stopped after ${results.length} of ${cases.length} cases`);
-    if (report.failed > 0) throw new Failed(`${name} does not keep the contract`);
+    if (report.failed > 0) throw new Failed(`${name} violates the contract`);
   } finally {
     await runner?.stop();
     for (const signal of STOP_SIGNALS) process.off(signal, stop);
@@ -151,7 +151,7 @@ async function tryOpen(runner: CaseRunner): Promise<{ readonly hasDriver: boolea
 function refuseUnknown(deviations: Readonly<Record<string, string>>, cases: readonly NamedCase[]): void {
   for (const id of Object.keys(deviations)) {
     if (!cases.some((each) => each.id === id)) {
-      throw new Unusable(`knownDeviations names ${JSON.stringify(id)}, which is no case`);
+      throw new Unusable(`knownDeviations names ${JSON.stringify(id)}, which is not a case`);
     }
   }
 }

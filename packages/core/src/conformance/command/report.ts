@@ -74,8 +74,8 @@ export function formatReport(report: ConformanceReport): string {
   const known = deviations === 0 ? "" : `, ${deviations} known ${deviations === 1 ? "deviation" : "deviations"}`;
   const untested = hasDriver ? "" : "; the store does not come from createOffsetStore, so there was no driver to test";
   const why = [
-    ...reasonsOf(cases, "not-promised", "Not promised by the store, and so not tested"),
-    ...reasonsOf(cases, "not-tried", "Not tried, for want of a member of the harness"),
+    ...reasonsOf(cases, "not-promised", "Not tested, because the store does not promise it"),
+    ...reasonsOf(cases, "not-tried", "Not tested, because the harness lacks a member"),
   ];
   return [...notes, table, ...why, `${store}: ${sum}${without}${known}${untested}\n`].join("\n");
 }

@@ -69,8 +69,8 @@ test("a case that has nothing to look at has not passed: what the store does not
   expect(code).toBe(0);
   expect(stdout).toMatch(/^CLAUSE +CASES +PASSED +FAILED +UNTESTED$/m);
   expect(stdout).toMatch(/^4\.1 Reading +1 +0 +0 +1$/m);
-  expect(stdout).toContain('Not promised by the store, and so not tested: connection: "embedded" (2)\n');
-  expect(stdout).toContain("Not tried, for want of a member of the harness: makeUnreadable (2), makeUnavailable (1)\n");
+  expect(stdout).toContain('Not tested, because the store does not promise it: connection: "embedded" (2)\n');
+  expect(stdout).toContain("Not tested, because the harness lacks a member: makeUnreadable (2), makeUnavailable (1)\n");
   expect(stdout).toContain("my sqlite: 1 of 6 passed, 2 not promised, 3 not tried\n");
   const data = await folder.run([...args, "--json"]);
   const report = JSON.parse(data.stdout) as ConformanceReport;
@@ -95,7 +95,7 @@ test("a broken store fails: the report names case, clause and what was seen, and
   const args = ["./my-store.js", "--case", "fence/superseded", "--case", "fence/zombie"];
   const { code, stdout, stderr } = await folder.run(args);
   expect(code).toBe(1);
-  expect(stderr).toBe("tidemark-conformance: my memory does not keep the contract\n");
+  expect(stderr).toBe("tidemark-conformance: my memory violates the contract\n");
   const title = storeConformanceCases.find(({ id }) => id === "fence/superseded")?.title;
   expect(stdout).toContain(`FAILED 3.1d fence/superseded\n  ${title}\n    `);
   expect(stdout).toMatch(/^3\.1 Claims and commits +2 +0 +2 +0$/m);
@@ -212,7 +212,7 @@ test("what a store throws where nobody waits for it fails the case that ran, and
   const cases = ["commit/forward", "delete/empty-selector"].flatMap((id) => ["--case", id]);
   const { code, stdout } = await folder.run(["./my-store.js", ...cases]);
   expect(code).toBe(1);
-  expect(stdout).toContain("thrown where nobody waits for it: Error: lost");
+  expect(stdout).toContain("thrown outside of any awaited call: Error: lost");
   expect(stdout).toContain("my memory: 1 of 2 failed\n");
 });
 
@@ -257,7 +257,7 @@ test.each([
   [
     "names a deviation that is none",
     memoryModule({ more: 'export const knownDeviations = { a: "b" };' }),
-    "is no case",
+    "is not a case",
   ],
 ])("a module that %s is of no use: 2, and one line", async (_, module, expected) => {
   await using folder = await folderWith(module);
