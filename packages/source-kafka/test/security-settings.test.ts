@@ -99,7 +99,7 @@ describe("settings beside a Kafka log's URL", () => {
       ["kafka://127.0.0.1:1?tls=true", { tls: true }],
       ["kafka://me:secret@127.0.0.1:1", { username: "me", password: "secret" }],
     ] as const) {
-      await expect(logUrl.open(url, { settings })).rejects.toThrow(/URL and its settings both tell (tls|sasl)/);
+      await expect(logUrl.open(url, { settings })).rejects.toThrow(/URL and its settings both set (tls|sasl)/);
     }
   });
 });
