@@ -36,7 +36,7 @@ await describeWithServer("minio", ({ s3 }) => {
       await expect(store.delete({ consumer: key.consumer })).rejects.toMatchObject(failure);
       await expect(Array.fromAsync(store.list())).rejects.toMatchObject(failure);
       await expect(place.open()).rejects.toMatchObject(failure);
-      await expect(store.fetch([key])).rejects.toThrow("not S3's");
+      await expect(store.fetch([key])).rejects.toThrow("not from S3");
       place.proxy.intercept = () => undefined;
       expect(await fetched(store)).toMatchObject({ nextOffset: 1n });
       expect(await store.commit([{ key, token, nextOffset: 2n }])).toEqual([{ status: "committed" }]);
