@@ -58,7 +58,11 @@ describe("what is no broker", () => {
 
   // The answer to ApiVersions in its version 3.
   it.each([
-    ["of Kafka 0.10", [0, 0, 2, 0, 3, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0], /supports Metadata in the versions 0 to 2, .* 1\.0/],
+    [
+      "of Kafka 0.10",
+      [0, 0, 2, 0, 3, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0],
+      /supports Metadata in the versions 0 to 2, .* 1\.0/,
+    ],
     ["that is a controller", [0, 0, 2, 0, 62, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], /does not support Metadata: .* 1\.0/],
     ["from the future", [0, 0, 2, 0, 3, 0, 90, 0, 99, 0, 0, 0, 0, 0, 0], /90 to 99.*update @tidemark/],
   ])("a broker %s is told what it would have to be", async (_, body, message) => {
