@@ -11,8 +11,9 @@ const INFORMATION = [
 const KNOWN = new Set([...REQUIRED, "metadata", "ttl", ...INFORMATION]);
 
 /**
- * Parses a position from a JSON document: one line of `tidemark consumer export`, or an entry of what `consumer list -O
- * json` and `consumer reset -O json` write. Informational fields are ignored; an unknown field is an error.
+ * Parses a position from a JSON document: one line of `tidemark consumer export`, or an entry that
+ * `consumer list -O json` or `consumer reset -O json` writes. Informational fields are ignored; an unknown field is an
+ * error.
  *
  * @throws TypeError or RangeError that says what is wrong with it.
  */
