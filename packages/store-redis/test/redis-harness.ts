@@ -25,13 +25,23 @@ interface AnyClient {
   destroy(): Promise<void>;
 }
 
+/**
+ * Spread into the options of a client. redis makes the class of a client, with all of its commands, anew where the JSON of the
+ * options is not that of the client before, and ports are in it: without this most of the kit's work is that. With Sentinel the
+ * class of the first, which asks a sentinel, serves for the nodes as well.
+ */
+function sameClass({ kind, RESP = 3 }: HarnessOptions): { RESP: 2 | 3; toJSON: () => string } {
+  return { RESP, toJSON: () => `${kind}, RESP ${RESP}` };
+}
+
 /** Opens a client of the server, through proxies if there are any. */
-async function connect({ server, kind, RESP = 3 }: HarnessOptions, proxies?: Proxies): Promise<AnyClient> {
+async function connect(options: HarnessOptions, proxies?: Proxies): Promise<AnyClient> {
+  const { server, kind } = options;
   const map = proxies === undefined ? {} : { nodeAddressMap: proxies.map };
   const quick = { reconnectStrategy: () => 25 };
   if (kind === "cluster") {
     const client = createCluster({
-      RESP,
+      ...sameClass(options),
       rootNodes: server.urls.map((url) => ({ url })),
       defaults: { socket: quick },
       ...map,
@@ -46,11 +56,12 @@ async function connect({ server, kind, RESP = 3 }: HarnessOptions, proxies?: Pro
   }
   if (kind === "sentinel") {
     const client = createSentinel({
-      RESP,
+      ...sameClass(options),
       name: "mymaster",
       sentinelRootNodes: server.urls.map((url) => addressOf(url)),
       masterPoolSize: 2,
-      nodeClientOptions: { socket: quick },
+      nodeClientOptions: { ...sameClass(options), socket: quick },
+      sentinelClientOptions: { ...sameClass(options), socket: {} },
       ...map,
     });
     client.on("error", () => undefined);
@@ -58,7 +69,7 @@ async function connect({ server, kind, RESP = 3 }: HarnessOptions, proxies?: Pro
     return { client, send: (_, args) => client.sendCommand(false, args), destroy: () => client.destroy() };
   }
   const url = proxies === undefined ? server.url : `redis://127.0.0.1:${proxies.only.port}`;
-  const client = createClient({ RESP, url, socket: quick });
+  const client = createClient({ ...sameClass(options), url, socket: { ...quick } });
   client.on("error", () => undefined);
   await client.connect();
   return { client, send: (_, args) => client.sendCommand(args), destroy: async () => client.destroy() };
@@ -66,17 +77,21 @@ async function connect({ server, kind, RESP = 3 }: HarnessOptions, proxies?: Pro
 
 /** One proxy before each node that the client speaks to. */
 interface Proxies {
-  readonly map: Record<string, { host: string; port: number }>;
+  readonly map: (address: string) => { host: string; port: number };
   readonly only: TcpProxy;
   readonly all: readonly TcpProxy[];
 }
 
 async function proxiesOf(addresses: readonly { host: string; port: number }[]): Promise<Proxies> {
   const all = await Promise.all(addresses.map((address) => openTcpProxy(address)));
-  const map: Proxies["map"] = {};
+  const ports = new Map<string, number>();
   all.forEach((proxy, place) => {
     const { host, port } = addresses[place] ?? { host: "", port: 0 };
-    map[`${host}:${port}`] = { host: "127.0.0.1", port: proxy.port };
+    ports.set(`${host}:${port}`, proxy.port);
+  });
+  const map = (address: string): { host: string; port: number } => ({
+    host: "127.0.0.1",
+    port: ports.get(address) ?? Number(address.slice(address.lastIndexOf(":") + 1)),
   });
   const [only] = all;
   if (only === undefined) throw new Error("a server has at least one address");
@@ -92,11 +107,8 @@ export function addressOf(url: string): { host: string; port: number } {
 /** Opens one client of the kit on a real server. */
 export async function openHarness(opening: OpenStoreOptions, options: HarnessOptions): Promise<OpenedStore<never>> {
   const { namespace } = opening;
+  const addresses = await addressesOf(options);
   const direct = await connect(options);
-  const addresses =
-    options.kind === "sentinel"
-      ? await mastersOf(options.server)
-      : (options.kind === "cluster" ? options.server.urls : [options.server.url]).map((url) => addressOf(url));
   const proxies = await proxiesOf(addresses);
   const through = await connect(options, proxies);
   const store = await openRedisStore({ ...opening, client: through.client });
@@ -131,8 +143,19 @@ export async function openHarness(opening: OpenStoreOptions, options: HarnessOpt
   };
 }
 
-async function mastersOf(server: RunningServer): Promise<{ host: string; port: number }[]> {
-  const sentinel = createClient({ url: server.url });
+/** Of what the client speaks to, once it has found it. */
+async function addressesOf({ server, kind }: HarnessOptions): Promise<{ host: string; port: number }[]> {
+  if (kind === "cluster") return server.urls.map((url) => addressOf(url));
+  if (kind === "single") return [addressOf(server.url)];
+  const master = masters.get(server.url) ?? askForMaster(server.url);
+  masters.set(server.url, master);
+  return [await master];
+}
+
+const masters = new Map<string, Promise<{ host: string; port: number }>>();
+
+async function askForMaster(url: string): Promise<{ host: string; port: number }> {
+  const sentinel = createClient({ url });
   sentinel.on("error", () => undefined);
   await sentinel.connect();
   const [host, port] = (await sentinel.sendCommand([
@@ -141,5 +164,5 @@ async function mastersOf(server: RunningServer): Promise<{ host: string; port: n
     "mymaster",
   ])) as unknown as string[];
   sentinel.destroy();
-  return [{ host: host ?? "", port: Number(port) }];
+  return { host: host ?? "", port: Number(port) };
 }
