@@ -18,7 +18,7 @@ export default defineConfig({
     // Servers are started when a test file first asks for one, once for the whole run.
     globalSetup: ["packages/test-support/src/servers/lend-servers.ts"],
     // Most files wait for servers and processes of theirs: one at a time leaves a small machine idle.
-    maxWorkers: 2,
+    maxWorkers: 3,
     // The cases of the kit spend most of their time waiting for a server's clock.
     maxConcurrency: 10,
     testTimeout: 30_000,

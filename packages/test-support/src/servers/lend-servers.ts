@@ -1,9 +1,28 @@
 import { once } from "node:events";
+import { existsSync, statfsSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { freemem } from "node:os";
+import { join } from "node:path";
 import type { MissingServer, OwnServer, RunningServer, ServerName } from "./server.ts";
 import { sweepServerFolders } from "./server-folder.ts";
 import { LENDER_VARIABLE } from "./shared-server.ts";
+
+const GIGABYTE = 2 ** 30;
+const MEMORY_FOLDER = "/dev/shm";
+
+/**
+ * Where processes of the tests keep what is not tested: what Node made of the programs that are started again and again, next to
+ * the dependencies; temporary files in memory, if there is plenty of it. Both are a third of the work otherwise.
+ */
+function quickerPlaces(): Record<string, string> {
+  const cache = join(import.meta.dirname, "../../../../node_modules/.cache/compiled");
+  const isRoomy =
+    existsSync(MEMORY_FOLDER) &&
+    freemem() > 8 * GIGABYTE &&
+    (({ bavail, bsize }) => bavail * bsize > 8 * GIGABYTE)(statfsSync(MEMORY_FOLDER));
+  return { NODE_COMPILE_CACHE: cache, ...(isRoomy && { TMPDIR: MEMORY_FOLDER }) };
+}
 
 /** A global set-up of vitest: lends servers to all workers of the run, each started when it is first asked for. */
 export async function setup(): Promise<() => Promise<void>> {
@@ -24,6 +43,7 @@ export async function setup(): Promise<() => Promise<void>> {
   lender.listen(0, "127.0.0.1");
   await once(lender, "listening");
   // Workers are started later, with this environment.
+  for (const [name, value] of Object.entries(quickerPlaces())) process.env[name] ??= value;
   process.env[LENDER_VARIABLE] = `http://127.0.0.1:${(lender.address() as AddressInfo).port}`;
   return async () => {
     lender.close();
