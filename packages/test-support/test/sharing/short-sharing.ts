@@ -1,19 +1,24 @@
 import { randomInt } from "node:crypto";
+import { TEST_EFFORT } from "@tidemark/test-support";
 import { expect, it } from "vitest";
 import { serversAreRequired } from "../../src/servers/index.ts";
 import { runSharing, type SharingOptions } from "../../src/sharing-campaign/run-sharing.ts";
-
-/** `TIDEMARK_TEST_EFFORT=20` makes twenty times as many rounds. */
-const EFFORT = Number(process.env["TIDEMARK_TEST_EFFORT"] ?? 1);
 
 /** The same with results in transactions of the store's own. */
 export function testTransactions(store: SharingOptions["store"]): void {
   it(
     `transact on ${store} by members that are killed, frozen and cut off: every result is there once (contract 5.27a, 8.5)`,
-    { timeout: 180_000 * EFFORT },
+    { timeout: 180_000 * TEST_EFFORT },
     async ({ skip }) => {
       const seed = randomInt(2 ** 31);
-      const result = await runSharing({ store, seed, rounds: 5 * EFFORT, partitions: 6, members: 3, transacts: true });
+      const result = await runSharing({
+        store,
+        seed,
+        rounds: 5 * TEST_EFFORT,
+        partitions: 6,
+        members: 3,
+        transacts: true,
+      });
       if ("missing" in result) {
         if (serversAreRequired()) throw new Error(result.missing);
         return skip(result.missing);
@@ -28,10 +33,10 @@ export function testTransactions(store: SharingOptions["store"]): void {
 export function testShortSharing(store: SharingOptions["store"]): void {
   it(
     `members of one name on ${store} that start, stop, are killed, frozen and cut off: nothing lost, nobody robbed (contract 8.5, 8.6, 8.7)`,
-    { timeout: 180_000 * EFFORT },
+    { timeout: 180_000 * TEST_EFFORT },
     async ({ skip }) => {
       const seed = randomInt(2 ** 31);
-      const result = await runSharing({ store, seed, rounds: 6 * EFFORT, partitions: 12, members: 3 });
+      const result = await runSharing({ store, seed, rounds: 6 * TEST_EFFORT, partitions: 12, members: 3 });
       if ("missing" in result) {
         if (serversAreRequired()) throw new Error(result.missing);
         return skip(result.missing);

@@ -7,6 +7,7 @@ import {
   type RecordedCall,
   runRandomClients,
 } from "@tidemark/core/conformance";
+import { TEST_EFFORT } from "@tidemark/test-support";
 import { openTcpProxy, type TcpProxy, type WireRequest } from "@tidemark/test-support/faults";
 import {
   describeEachStore,
@@ -18,16 +19,14 @@ import {
 } from "@tidemark/test-support/stores";
 import { expect, it } from "vitest";
 
-/** `TIDEMARK_TEST_EFFORT=20` makes twenty times as many histories. */
-const EFFORT = Number(process.env["TIDEMARK_TEST_EFFORT"] ?? 1);
 const CLIENTS = 8;
 const CALLS_EACH = 6;
 const HARMS_A_ROUND = 3;
 /** A search for an order that is given up takes half a minute on a busy machine. */
-const LIMIT = { timeout: 240_000 * EFFORT };
+const LIMIT = { timeout: 240_000 * TEST_EFFORT };
 
 await describeEachStore(testedStores, ({ name }, openBackend) => {
-  const rounds = EFFORT * (name === "s3" ? 8 : 25);
+  const rounds = TEST_EFFORT * (name === "s3" ? 8 : 25);
   it(`what ${CLIENTS} clients are answered comes to the same as some order of their calls`, LIMIT, async () => {
     await withBackend(openBackend, async (backend) => {
       const seed = randomInt(2 ** 20);
@@ -39,7 +38,7 @@ await describeEachStore(testedStores, ({ name }, openBackend) => {
 });
 
 await describeEachStore(testedRemoteStores, ({ name, protocol }, openBackend) => {
-  const rounds = EFFORT * (name === "s3" ? 5 : 8);
+  const rounds = TEST_EFFORT * (name === "s3" ? 5 : 8);
   it(`so it does on a network that drops, delays and swallows what they say`, LIMIT, async () => {
     await withBackend(openBackend, async (backend) => {
       if (backend.address === undefined) throw new TypeError("a store on a server has an address");
