@@ -33,59 +33,62 @@ export interface Killed<Transaction> {
  * written, in between at any moment. Each record is there once, and the position with it.
  */
 export function killTransacts<Transaction>({ kind, url, placeIn, open }: Killed<Transaction>): void {
-  const title = `killed ${LIVES} times in the middle of transact() on batches of ${BATCH}: each record is written once, with its position (contract 5.27a)`;
-  it(title, { timeout: 120_000 * TEST_EFFORT }, async () => {
-    const folder = mkdtempSync(join(tmpdir(), "tidemark-transact-"));
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    const logFile = join(folder, "log.db");
-    {
-      await using log = await openLocalLog({ file: logFile, synchronous: "normal" });
-      await log.admin.createTopic("orders", { partitions: 1 });
-      const records = Array.from({ length: RECORDS }, () => ({ value: Buffer.from("x") }));
-      await log.producer.produce("orders", 0, records);
-    }
-    const place = placeIn(folder);
-    const backend = await open(place);
-    onTestFinished(() => backend.close({ drop: true }));
-    const start = (heldAt: number) => {
-      const options = ["--conditions=@tidemark/source", "--disable-warning=ExperimentalWarning"];
-      const args = [WORKER, kind, logFile, url, place, String(BATCH), String(heldAt)];
-      const child = spawn(process.execPath, [...options, ...args], { stdio: ["ignore", "pipe", "inherit"] });
-      onTestFinished(() => void child.kill("SIGKILL"));
-      return { child, said: createInterface({ input: child.stdout }), exited: once(child, "exit") };
-    };
-    /** Checks that the records from the first on are there once each, and gives their number: the one to come next. */
-    const look = async (): Promise<number> => {
-      const numbers = await backend.results();
-      const next = numbers.reduce((most, number) => Math.max(most, number + 1), 0);
-      expect({ count: numbers.length, different: new Set(numbers).size }).toEqual({ count: next, different: next });
-      return next;
-    };
-    for (let life = 0, before = 0; life < LIVES; life += 1) {
-      const number = 1 + Math.floor(Math.random() * 3);
-      const isHeld = life % 2 === 0;
-      const { child, said, exited } = start(isHeld ? number : 0);
-      const until = isHeld ? "held" : "begun";
-      let heard = 0;
-      for await (const line of said) {
-        if (line === until) heard += 1;
-        if (heard === (isHeld ? 1 : number)) break;
+  it(
+    `killed ${LIVES} times in the middle of transact() on batches of ${BATCH}: each record is written once, with its position (contract 5.27a)`,
+    { timeout: 120_000 * TEST_EFFORT },
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), "tidemark-transact-"));
+      onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+      const logFile = join(folder, "log.db");
+      {
+        await using log = await openLocalLog({ file: logFile, synchronous: "normal" });
+        await log.admin.createTopic("orders", { partitions: 1 });
+        const records = Array.from({ length: RECORDS }, () => ({ value: Buffer.from("x") }));
+        await log.producer.produce("orders", 0, records);
       }
-      if (!isHeld) await pause(Math.random() * LONGEST_LIFE_MS);
-      child.kill("SIGKILL");
-      await exited;
-      const next = await look();
-      // Of the one that stood still nothing is there; of another at least what was committed before the last that it was heard to begin.
-      const committed = before + (number - 1) * BATCH;
-      if (isHeld) expect({ life, next }).toEqual({ life, next: committed });
-      else expect(next).toBeGreaterThanOrEqual(committed);
-      before = next;
-    }
-    const { child, exited } = start(0);
-    child.stdout.resume();
-    expect(await exited).toEqual([0, null]);
-    expect(await look()).toBe(RECORDS);
-    const [position] = await backend.store.fetch([{ consumer: "c1", topic: "orders", partition: 0 }]);
-    expect(position).toMatchObject({ record: { nextOffset: BigInt(RECORDS) } });
-  });
+      const place = placeIn(folder);
+      const backend = await open(place);
+      onTestFinished(() => backend.close({ drop: true }));
+      const start = (heldAt: number) => {
+        const options = ["--conditions=@tidemark/source", "--disable-warning=ExperimentalWarning"];
+        const args = [WORKER, kind, logFile, url, place, String(BATCH), String(heldAt)];
+        const child = spawn(process.execPath, [...options, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+        onTestFinished(() => void child.kill("SIGKILL"));
+        return { child, said: createInterface({ input: child.stdout }), exited: once(child, "exit") };
+      };
+      /** Checks that the records from the first on are there once each, and gives their number: the one to come next. */
+      const look = async (): Promise<number> => {
+        const numbers = await backend.results();
+        const next = numbers.reduce((most, number) => Math.max(most, number + 1), 0);
+        expect({ count: numbers.length, different: new Set(numbers).size }).toEqual({ count: next, different: next });
+        return next;
+      };
+      for (let life = 0, before = 0; life < LIVES; life += 1) {
+        const number = 1 + Math.floor(Math.random() * 3);
+        const isHeld = life % 2 === 0;
+        const { child, said, exited } = start(isHeld ? number : 0);
+        const until = isHeld ? "held" : "begun";
+        let heard = 0;
+        for await (const line of said) {
+          if (line === until) heard += 1;
+          if (heard === (isHeld ? 1 : number)) break;
+        }
+        if (!isHeld) await pause(Math.random() * LONGEST_LIFE_MS);
+        child.kill("SIGKILL");
+        await exited;
+        const next = await look();
+        // Of the one that stood still nothing is there; of another at least what was committed before the last that it was heard to begin.
+        const committed = before + (number - 1) * BATCH;
+        if (isHeld) expect({ life, next }).toEqual({ life, next: committed });
+        else expect(next).toBeGreaterThanOrEqual(committed);
+        before = next;
+      }
+      const { child, exited } = start(0);
+      child.stdout.resume();
+      expect(await exited).toEqual([0, null]);
+      expect(await look()).toBe(RECORDS);
+      const [position] = await backend.store.fetch([{ consumer: "c1", topic: "orders", partition: 0 }]);
+      expect(position).toMatchObject({ record: { nextOffset: BigInt(RECORDS) } });
+    },
+  );
 }
