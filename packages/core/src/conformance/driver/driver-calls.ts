@@ -109,18 +109,21 @@ export async function writeOne(driver: AnyDriver, one: Change): Promise<ChangeAn
   return answers[0] as ChangeAnswer;
 }
 
-/** Writes changes that nothing is in the way of, as many at once as the driver takes, and gives their versions. */
+/** So often is a change repeated that is in nobody's way: what is locked for a moment may be answered as a conflict (contract 4.2b). */
+const ATTEMPTS = 5;
+
+/** Writes changes that nothing is in the way of, as many at once as the driver takes. */
 export async function put(driver: AnyDriver, changes: readonly Change[]): Promise<void> {
   const { maxBatch } = driver.capabilities;
   for (let from = 0; from < changes.length; from += maxBatch) {
-    const part = changes.slice(from, from + maxBatch);
-    const { answers } = await write(driver, part);
-    const refused = answers.findIndex((answer) => answer !== "written");
-    if (refused < 0) continue;
-    wrong(
-      "write",
-      `${inspect(part[refused]?.key)} was answered with ${inspect(answers[refused])}; nothing was in its way`,
-    );
+    let part = changes.slice(from, from + maxBatch);
+    for (let attempt = 1; part.length > 0; attempt += 1) {
+      const { answers } = await write(driver, part);
+      const refused = answers.find((answer) => answer !== "written");
+      part = part.filter((_, at) => answers[at] !== "written");
+      if (refused === undefined || attempt < ATTEMPTS) continue;
+      wrong("write", `${inspect(part[0]?.key)} was answered with ${inspect(refused)}; nothing was in its way`);
+    }
   }
 }
 
