@@ -4,6 +4,7 @@ import { inspect } from "node:util";
 import { driverConformanceCases } from "../driver/cases/index.ts";
 import { hasDriver, runDriverCase } from "../driver/test-offset-store-driver.ts";
 import { storeConformanceCases } from "../store/cases/index.ts";
+import { openStore } from "../store/open-store.ts";
 import type { OpenedStore, StoreHarness } from "../store/store-harness.ts";
 import { runStoreCase } from "../store/test-offset-store.ts";
 import type { Untried } from "../untried.ts";
@@ -52,7 +53,7 @@ function tracked(harness: StoreHarness<unknown>): StoreHarness<unknown> {
     open.add(known);
     return known;
   };
-  return { ...harness, open: async (options) => track(await harness.open(options)) };
+  return { ...harness, open: async (options) => track(await openStore(harness, options)) };
 }
 
 async function perform(

@@ -5,6 +5,7 @@ import type { OffsetStoreDriver } from "../../driver/driver.ts";
 import type { OffsetKey } from "../../key.ts";
 import type { StoreCapabilities } from "../../offset-store.ts";
 import { CaseClients, newNamespace } from "../case-clients.ts";
+import { openStore } from "../store/open-store.ts";
 import type { OpenedStore, OpenStoreOptions, StoreHarness } from "../store/store-harness.ts";
 
 /** The drivers that cases work on: what transaction they take does not matter to them. */
@@ -15,7 +16,7 @@ export class DriverConformanceContext extends CaseClients<OpenedStore, OpenStore
   /** Opens the first client in a new namespace. */
   static async open(harness: StoreHarness): Promise<DriverConformanceContext> {
     const namespace = newNamespace();
-    return new DriverConformanceContext(harness, namespace, await harness.open({ namespace }));
+    return new DriverConformanceContext(harness, namespace, await openStore(harness, { namespace }));
   }
 
   /** The first client's driver. */

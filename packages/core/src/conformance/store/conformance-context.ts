@@ -4,6 +4,7 @@ import { randomInt } from "node:crypto";
 import type { OffsetKey } from "../../key.ts";
 import type { OffsetStore, StoreCapabilities } from "../../offset-store.ts";
 import { CaseClients, newNamespace } from "../case-clients.ts";
+import { openStore } from "./open-store.ts";
 import { type Peer, startPeer } from "./peer-process.ts";
 import type { OpenedStore, OpenStoreOptions, StoreHarness } from "./store-harness.ts";
 
@@ -22,7 +23,7 @@ export class ConformanceContext extends CaseClients<OpenedStore, OpenStoreOption
   /** Opens the first client in a new namespace. */
   static async open(harness: StoreHarness, seed: number = randomInt(2 ** 31)): Promise<ConformanceContext> {
     const namespace = newNamespace();
-    return new ConformanceContext(harness, namespace, await harness.open({ namespace }), seed);
+    return new ConformanceContext(harness, namespace, await openStore(harness, { namespace }), seed);
   }
 
   /** The first client's store. */

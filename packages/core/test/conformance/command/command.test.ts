@@ -160,6 +160,17 @@ test("a store without a driver is tested as a store, and the report says so", as
   expect(nothing.stderr).toContain("there is no driver to test: the store does not come from createOffsetStore");
 });
 
+test.each([
+  ["the store itself", "return store;", "the store itself"],
+  ["nothing", "return;", "undefined"],
+  ["a store that nothing closes", "return { store };", "a store without close()"],
+])("a harness whose open gives %s is told what to give", async (_, open, given) => {
+  await using folder = await folderWith(memoryModule({ open }));
+  const { code, stdout, stderr } = await folder.run(["./my-store.js", "--case", "commit/forward"]);
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  expect(stderr).toContain(`open() of the harness must return { store, close }, and returned ${given}\n`);
+});
+
 test("a store that keeps its data is opened in a second process too", async () => {
   await using folder = await folderWith(`
     import { mkdtempSync, rmSync } from "node:fs";
