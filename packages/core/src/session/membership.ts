@@ -171,7 +171,7 @@ export class Membership {
     const sending = this.#send(this.#ended.signal).catch((error: unknown) => {
       if (this.#ended.signal.aborted) return;
       const known = error instanceof OffsetStoreError ? error : unknownError("heartbeat", store.name, [], error);
-      emit({ type: "heartbeat-failed", member: this.member, error: known });
+      emit({ type: "heartbeat-failed", member: this.member, leaseExpired: !this.isSure, error: known });
       if (!isFinal(known)) return;
       this.#refusal = known;
       this.#settleSure();

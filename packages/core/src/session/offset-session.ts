@@ -39,8 +39,14 @@ export type OffsetSessionEvent =
     }
   /** A live member in standby or takeover holds the partition; this session waits until it ends. */
   | { readonly type: "waiting"; readonly key: OffsetKey; readonly owner: string | undefined }
-  /** The store did not take a heartbeat; it is tried again. In a group nothing is handed out when the lease is over. */
-  | { readonly type: "heartbeat-failed"; readonly member: string; readonly error: OffsetStoreError }
+  /** The store did not take a heartbeat; it is tried again. */
+  | {
+      readonly type: "heartbeat-failed";
+      readonly member: string;
+      /** None was acknowledged for a lease: in a group nothing is handed out until one is. */
+      readonly leaseExpired: boolean;
+      readonly error: OffsetStoreError;
+    }
   /** Something held the event loop for longer than the lease: it is longer from now on. */
   | { readonly type: "lease-extended"; readonly member: string; readonly leaseMs: number }
   /** In a group: it could not be found out what is free, or some of it could not be claimed. It is tried again. */

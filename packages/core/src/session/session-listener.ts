@@ -43,22 +43,33 @@ export function sessionListener<Event extends ConsumerEvent>(
 function warnOnce(): (event: ConsumerEvent) => void {
   const said = new Set<string>();
   return (event) => {
-    const text = warningOf(event);
-    if (text === undefined || said.has(event.type)) return;
-    said.add(event.type);
-    const code = event.type === "stalled" ? "TIDEMARK_STALLED" : "TIDEMARK_REFUSED";
+    const warning = warningOf(event);
+    if (warning === undefined || said.has(`${event.type} ${warning.code}`)) return;
+    said.add(`${event.type} ${warning.code}`);
+    const { text, code } = warning;
     process.emitWarning(`${text}; pass onEvent to handle this event`, { type: "TidemarkWarning", code });
   };
 }
 
-function warningOf(event: ConsumerEvent): string | undefined {
+interface Warning {
+  readonly code: "TIDEMARK_STALLED" | "TIDEMARK_REFUSED";
+  readonly text: string;
+}
+
+function warningOf(event: ConsumerEvent): Warning | undefined {
   if (event.type === "stalled") {
-    return "positions could not be stored for longer than maxUnflushedAge; no records are delivered until the store accepts writes again";
+    const text =
+      "positions could not be stored for longer than maxUnflushedAge; no records are delivered until the store accepts writes again";
+    return { code: "TIDEMARK_STALLED", text };
   }
-  if (event.type === "heartbeat-failed" && isFinal(event.error)) {
-    return `the store rejects heartbeats, and retries cannot succeed until the cause is fixed: ${event.error.message}`;
+  if (event.type !== "heartbeat-failed" && event.type !== "flush-failed") return undefined;
+  const { message } = event.error;
+  if (isFinal(event.error)) {
+    const what = event.type === "flush-failed" ? "positions" : "heartbeats";
+    const text = `the store rejects ${what}, and retries cannot succeed until the cause is fixed: ${message}`;
+    return { code: "TIDEMARK_REFUSED", text };
   }
-  return event.type === "flush-failed" && isFinal(event.error)
-    ? `the store rejects positions, and retries cannot succeed until the cause is fixed: ${event.error.message}`
-    : undefined;
+  if (event.type === "flush-failed" || !event.leaseExpired) return undefined;
+  const text = `the store accepted no heartbeat for a lease; a consumer that shares its topic delivers no records until it accepts one: ${message}`;
+  return { code: "TIDEMARK_STALLED", text };
 }

@@ -1,5 +1,7 @@
 import { openOffsetSession } from "@tidemark/core";
+import { createMemoryBackend } from "@tidemark/store-memory";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { openMemberStore } from "../consumer/group.ts";
 import { createFaultyStore, fail } from "./faulty-store.ts";
 
 const options = { consumer: "c1", topic: "orders", partitions: [0] };
@@ -54,4 +56,21 @@ test("a store that refuses for good is a process warning where nobody listens, a
   ]);
   expect(session.refusal(0)).toMatchObject({ code: "CLOSED" });
   await session.close().catch(() => undefined);
+});
+
+test("a member whose heartbeats all fail for a lease, and that nobody listens to, is a process warning, once (contract 8.5)", async () => {
+  const member = openMemberStore(createMemoryBackend());
+  const session = await openOffsetSession({
+    ...{ ...options, store: member.store, sharing: "balanced", lease: 3_000 },
+    onAssigned: () => undefined,
+  });
+  member.isCut = true;
+  await vi.advanceTimersByTimeAsync(2_900);
+  expect(warnings).toEqual([]);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(warnings).toEqual([
+    { code: "TIDEMARK_STALLED", text: expect.stringContaining("accepted no heartbeat for a lease") as unknown },
+  ]);
+  member.isCut = false;
+  await session.close();
 });
