@@ -172,6 +172,7 @@ export function validateCallOptions(options: unknown, known: readonly string[] =
 export function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value === "string") return JSON.stringify(value);
+  if (Array.isArray(value)) return "an array";
   if (typeof value === "object") return "an object";
   if (typeof value === "function") return "a function";
   return `${typeof value} ${inspect(value)}`;

@@ -16,7 +16,7 @@ export function validateResetTarget(to: unknown): asserts to is ResetTarget {
     if (Number.isNaN(to.getTime())) throw new RangeError("to is an invalid Date");
     return;
   }
-  if (typeof to === "object" && to !== null) {
+  if (typeof to === "object" && to !== null && !Array.isArray(to)) {
     validateKnownOptions(to, ["shiftBy"]);
     if ("shiftBy" in to && typeof to.shiftBy === "bigint") return;
     throw new TypeError("to.shiftBy must be a bigint: the number of offsets to move, negative to move back");

@@ -128,6 +128,7 @@ test("wrong options are refused before anything is asked", async () => {
     [{ to: 5 }, /to must be .*, not number 5/],
     [{ to: -5n }, /to must be from 0/],
     [{ to: { shiftBy: 5 } }, /to.shiftBy must be a bigint/],
+    [{ to: [1n] }, /to must be "earliest", .* not an array/],
     [{ to: { shift: 5n } }, /there is no option "shift"/],
     [{ to: new Date(Number.NaN) }, /to is an invalid Date/],
     [{ topics: "orders" }, /topics must be an array/],
