@@ -50,7 +50,10 @@ function meaningOf(error: BrokerConnectionError): readonly [LogSourceErrorCode, 
     case "lost":
       return ["UNAVAILABLE", `${message}; it is not known whether the request was carried out`];
     case "timeout":
-      return ["TIMEOUT", `${message}; check that it is a running Kafka broker, or raise the timeout`];
+      return [
+        "TIMEOUT",
+        `${message}; check that it is a running Kafka broker, or raise timeout (connectTimeout for a new connection)`,
+      ];
     case "stranger":
       return ["UNAVAILABLE", `${message}; check host, port, and whether the listener requires TLS`, false];
     case "credentials":

@@ -361,11 +361,14 @@ export class LogConsumer<Transaction> implements Consumer<Transaction>, SharingL
     const next = records.find(({ offset }) => offset >= position);
     const isNext = next?.partition === first.partition && next.offset === first.offset;
     if (isNext && last.offset <= (records.at(-1)?.offset ?? -1n)) return;
+    const wrong = isNext ? last : first;
     const why =
       next === undefined
-        ? "every record that was handed out is committed"
-        : `record ${next.offset} of partition ${next.partition} was handed out before it and is not committed`;
-    const message = `record ${first.offset} of partition ${first.partition} is not the next one: ${why}; no transaction was begun`;
+        ? "no record is in hand that is not committed"
+        : isNext
+          ? "it is not in hand"
+          : `the next one is record ${next.offset} of partition ${next.partition}`;
+    const message = `record ${wrong.offset} of partition ${wrong.partition} cannot be committed now: ${why}; no transaction was begun`;
     throw new ConsumerStateError(message, { code: "NOT_NEXT" });
   }
 

@@ -52,7 +52,7 @@ export class StoreErrors {
 
   /** Somebody has written the position while a transaction of the store's own was open. */
   gaveWay(key: OffsetKey): OffsetStoreError {
-    const text = `another session wrote the record of ${formatKey(key)} while the transaction was open; the transaction was rolled back`;
+    const text = `another client wrote the record of ${formatKey(key)} while the transaction was open; the transaction was rolled back`;
     return new OffsetStoreError(text, { code: "CONFLICT", retryable: true, ...this.#of("transact", [key]) });
   }
 

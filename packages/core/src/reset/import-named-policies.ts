@@ -23,7 +23,7 @@ export async function importNamedPolicies(wanted: string): Promise<NamedPolicies
   const module = (await importCompanion()) ?? (await importCompanionOfWorkingDirectory());
   if (module === undefined) {
     throw new TypeError(
-      `reset policy ${JSON.stringify(wanted)} is in the package ${companion}: run \`npm install ${companion}\`, or pass the policy as an object`,
+      `reset policy ${JSON.stringify(wanted)} is looked up in the package ${companion}, which is not installed: run \`npm install ${companion}\`, or pass the policy as an object`,
     );
   }
   return module as unknown as NamedPolicies;

@@ -43,7 +43,7 @@ export type OffsetSessionEvent =
   | {
       readonly type: "heartbeat-failed";
       readonly member: string;
-      /** None was acknowledged for a lease: in a group nothing is handed out until one is. */
+      /** A lease has passed since the last acknowledged one was sent: in a group nothing is handed out until one is acknowledged. */
       readonly leaseExpired: boolean;
       readonly error: OffsetStoreError;
     }

@@ -48,7 +48,7 @@ export function eventMessage(event: ConsumerEvent, { start, verbose }: EventMess
     case "heartbeat-failed":
       return `a heartbeat could not be written yet; trying again: ${event.error.message}`;
     case "lease-extended":
-      return `the event loop was blocked for longer than the lease: the lease is now ${event.leaseMs} ms`;
+      return `the process was blocked for longer than the lease: the lease is now ${event.leaseMs} ms`;
     case "claim-failed":
       return `partitions could not be claimed yet; trying again: ${event.error.message}`;
     case "fenced":

@@ -19,7 +19,7 @@ export function addConsumerImportCommand(consumer: Command): void {
   consumer
     .command("import")
     .description(
-      "Import positions from consumer export, consumer reset -O json, or Kafka's own tool. Shows a plan, and writes it only with --execute; processes that read a position that is moved continue from there, or stop if they run with --takeover.",
+      "Import positions from consumer export, consumer reset -O json, or Kafka's own tool. Shows a plan, and writes it only with --execute; processes that read a position that is written continue from there, or stop if they run with --takeover.",
     )
     .argument("[file]", 'the file, or "-" for standard input', "-")
     .option("-c, --consumer <name>", "the consumer's name, for CSV without a column group", parseName)
@@ -30,7 +30,7 @@ export function addConsumerImportCommand(consumer: Command): void {
       `
 Reads one JSON document a line, a JSON list, or Kafka's CSV: topic,partition,offset or group,topic,partition,offset.
 All of the input is checked before anything is written. A position that is as it should be is not written, so that the same
-import again changes nothing and stops nobody. TTLs begin anew. Stop the consumers of both stores first.
+import again changes nothing and disturbs no process. TTLs start again. Stop the consumers of both stores first.
 ${examples(
   "consumer import positions.jsonl",
   "consumer import positions.jsonl --store redis://cache.example.com --execute",

@@ -14,7 +14,7 @@ export function addConsumerMembersCommand(consumer: Command): void {
   consumer
     .command("members")
     .description(
-      "List the members of consumers: how many partitions each holds, and how long ago its last heartbeat was. A member has ended when its process has exited, or when its last heartbeat is older than its lease; it is listed for ten leases.",
+      "List the members of consumers: how many partitions each holds, and how long ago its last heartbeat was. A member is shown as ended if its process ran on this machine and has exited; on another machine it has probably ended if its last heartbeat is older than its lease. It is listed for ten leases.",
     )
     .argument("[name]", "only members of this consumer", parseName)
     .option("-t, --topic <name>", "only members on this topic", once(parseName))

@@ -109,7 +109,7 @@ export async function writeOne(driver: AnyDriver, one: Change): Promise<ChangeAn
   return answers[0] as ChangeAnswer;
 }
 
-/** So often is a change repeated that is in nobody's way: what is locked for a moment may be answered as a conflict (contract 4.2b). */
+/** A conflict in so many attempts is a fault: an entry that is locked for a moment may be a conflict, too (contract 4.2b). */
 const ATTEMPTS = 5;
 
 /** Writes changes that nothing is in the way of, as many at once as the driver takes. */
@@ -121,7 +121,9 @@ export async function put(driver: AnyDriver, changes: readonly Change[]): Promis
       const { answers } = await write(driver, part);
       const refused = answers.find((answer) => answer !== "written");
       part = part.filter((_, at) => answers[at] !== "written");
-      if (refused === undefined || attempt < ATTEMPTS) continue;
+      // One that failed may have been written: sent again, it would be in its own way.
+      const isRetried = attempt < ATTEMPTS && answers.every((answer) => typeof answer === "string");
+      if (refused === undefined || isRetried) continue;
       wrong("write", `${inspect(part[0]?.key)} was answered with ${inspect(refused)}; nothing was in its way`);
     }
   }
