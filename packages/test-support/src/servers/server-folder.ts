@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { processStart } from "./process-identity.ts";
 
 /** All servers of one user, of all test runs. */
-const root = join(tmpdir(), `tidemark-servers-${process.getuid?.() ?? "user"}`);
+const root = rootIn(tmpdir());
 const PROCESSES = "processes";
 
 /** Makes a folder for one server, named after this process so that a later run can tell whether its owner still lives. */
@@ -28,14 +28,22 @@ export function removeServerFolder(folder: string): void {
   rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
 }
 
-/** Ends and removes what was left by owners that are no more. */
+/** Ends and removes what was left by owners that are no more, also where workers of this process have their temporary files. */
 export function sweepServerFolders(): void {
-  for (const name of namesIn(root)) {
+  for (const each of new Set([root, rootIn(tmpdir())])) sweep(each);
+}
+
+function rootIn(folder: string): string {
+  return join(folder, `tidemark-servers-${process.getuid?.() ?? "user"}`);
+}
+
+function sweep(where: string): void {
+  for (const name of namesIn(where)) {
     const [pid, start] = name.split("-");
     const now = processStart(Number(pid));
     // Where starts cannot be told nothing is swept: better a folder too many than somebody's server gone.
     if (start === undefined || start === "0" || now === start) continue;
-    const folder = join(root, name);
+    const folder = join(where, name);
     for (const process of namesIn(join(folder, PROCESSES))) endNotedProcess(folder, Number(process));
     try {
       removeServerFolder(folder);
