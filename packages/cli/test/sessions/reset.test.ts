@@ -48,7 +48,7 @@ test("a plan shows what would change and changes nothing; --execute writes it, a
       "t       2           -      4    new",
       "",
     ].join("\n"),
-    stderr: `"host:4711" holds 2 of these positions: if it still runs, --execute makes it drop the records in hand and continue from the new position, or stop with --takeover\n${PLAN}`,
+    stderr: `"host:4711" holds 2 of these positions: if it still runs, --execute makes it drop the records in hand and continue from the new position, or stop if it runs with --takeover\n${PLAN}`,
   });
   expect(await positions(workspace)).toEqual(before);
   const executed = await run("consumer reset c1 --topic t --to-offset 4 --execute".split(" "));

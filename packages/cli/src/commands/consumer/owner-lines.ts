@@ -8,8 +8,8 @@ export function ownerLines(owners: readonly (string | undefined)[], isExecuted: 
   const lines = [...counts].slice(0, NAMED).map(([owner, count]) => {
     const [who, what] = [JSON.stringify(owner), `${count} of these positions: if it still runs`];
     return isExecuted
-      ? `${who} held ${what}, it drops the records in hand and continues from the new position, or stops with --takeover`
-      : `${who} holds ${what}, --execute makes it drop the records in hand and continue from the new position, or stop with --takeover`;
+      ? `${who} held ${what}, it drops the records in hand and continues from the new position, or stops if it runs with --takeover`
+      : `${who} holds ${what}, --execute makes it drop the records in hand and continue from the new position, or stop if it runs with --takeover`;
   });
   if (counts.size > NAMED) lines.push(`and ${counts.size - NAMED} other owners`);
   return lines;
