@@ -5,6 +5,7 @@ import { launchOrSkip, type OwnServer, type ServerNode } from "@tidemark/test-su
 import { createClient, createSentinel } from "redis";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { openRedisStore } from "../src/index.ts";
+import { untilReplicated } from "./until-replicated.ts";
 
 const topic = "orders";
 const token = "t";
@@ -30,7 +31,7 @@ describe("a master behind Sentinel that is killed", () => {
       }
     })();
     await expect.poll(() => next > 100n, PATIENCE).toBe(true);
-    await set.untilReplicated();
+    await untilReplicated(set.master.url);
     await set.master.kill();
     await expect.poll(() => events.includes("flush-failed"), PATIENCE).toBe(true);
     await set.untilPromoted();
@@ -58,7 +59,7 @@ describe("a master behind Sentinel that is killed", () => {
     await commitAndFlush(kept, 9n);
     const former = await openSession(store, "taken over", { owner: "former" });
     await commitAndFlush(former, 4n);
-    await set.untilReplicated();
+    await untilReplicated(set.master.url);
     await set.cutReplicaOff();
     await commitAndFlush(kept, 19n);
     const newer = await openSession(store, "taken over", { owner: "newer" });
@@ -167,11 +168,6 @@ class SentinelSet implements AsyncDisposable {
     const [master, replica] = (["master", "replica"] as const).map((role) => server.nodes.find((n) => n.role === role));
     if (master === undefined || replica === undefined) throw new Error("a Sentinel set has a master and a replica");
     return new SentinelSet(server, master, replica);
-  }
-
-  /** Waits until the replica has all that was written. */
-  async untilReplicated(): Promise<void> {
-    await until(async () => (await ask(this.master.url, ["WAIT", "1", "1000"])) === 1);
   }
 
   /** What is written from here on, the replica never gets. */

@@ -4,6 +4,7 @@ import { createClient } from "redis";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { openRedisStore, type RedisStoreClient } from "../src/index.ts";
 import { type ClusterNode, launchCluster, moveSlot } from "./moving-slots.ts";
+import { untilReplicated } from "./until-replicated.ts";
 
 const RECORDS = 4_000;
 /** After so many records the server is another one. */
@@ -54,7 +55,7 @@ describe("a listing of a large group", { timeout: 90_000 }, () => {
     await using store = await openRedisStore({ url: `${server.url}?sentinel=mymaster`, timeout: 30_000 });
     await fill(store, "lister");
     const times = await listAcross(store, "lister", async () => {
-      await vi.waitUntil(async () => (await ask(master, ["WAIT", "1", "1000"])) === 1, { timeout: 30_000 });
+      await untilReplicated(master?.url ?? "");
       await master?.kill();
       await vi.waitUntil(async () => String(await ask(replica, ["ROLE"])).startsWith("master"), { timeout: 30_000 });
       // The Sentinels, and the client, know it a moment later.
