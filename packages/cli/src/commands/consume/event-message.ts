@@ -46,7 +46,9 @@ export function eventMessage(event: ConsumerEvent, { start, verbose }: EventMess
     case "waiting":
       return `${keyText(event.key)}: held by ${event.owner ?? "another session"}; waiting until it ends`;
     case "heartbeat-failed":
-      return `a heartbeat could not be written yet; trying again: ${event.error.message}`;
+      return event.leaseExpired
+        ? `no heartbeat was accepted for a lease, and with --share no records are read until one is; trying again: ${event.error.message}`
+        : `a heartbeat could not be written yet; trying again: ${event.error.message}`;
     case "lease-extended":
       return `the process was blocked for longer than the lease: the lease is now ${event.leaseMs} ms`;
     case "claim-failed":
