@@ -1,5 +1,5 @@
 /**
- * How many times as long the random tests run: 1, or `TIDEMARK_TEST_EFFORT`. A workflow sets it every night; a change is tested
- * with as many kills, rounds and histories as fit into some seconds each.
+ * How many times as many kills in transactions, histories and rounds of sharing there are: 1, or `TIDEMARK_TEST_EFFORT`, which a
+ * workflow sets every night.
  */
-export const TEST_EFFORT = Number(process.env["TIDEMARK_TEST_EFFORT"] ?? 1);
+export const TEST_EFFORT = Number(process.env["TIDEMARK_TEST_EFFORT"] || 1);

@@ -13,7 +13,7 @@ const MEMORY_FOLDER = "/dev/shm";
 
 /**
  * Where processes of the tests keep what is not tested: what Node made of the programs that are started again and again, next to
- * the dependencies; temporary files in memory, if there is plenty of it. Both are a third of the work otherwise.
+ * the dependencies; temporary files in memory, if there is plenty of it.
  */
 function quickerPlaces(): Record<string, string> {
   const cache = join(import.meta.dirname, "../../../../node_modules/.cache/compiled");
