@@ -1,7 +1,7 @@
 import type { OffsetStoreError } from "./errors/offset-store-error.ts";
 import type { OffsetKey } from "./key.ts";
 import type { GroupEntry, GroupRecord, MemberEntry, MemberFilter, MemberKey, MemberRecord } from "./member.ts";
-import type { OffsetRange, OffsetRecord } from "./offset-record.ts";
+import type { OffsetRange, OffsetRecord, ResetOrigin } from "./offset-record.ts";
 
 /** What every call takes. */
 export interface CallOptions {
@@ -89,7 +89,7 @@ export interface TransactionBody<Transaction> {
   readonly length: number;
 }
 
-/** One unconditional write by an operator. It withdraws the claim: the running session is fenced. */
+/** One write by an operator. It withdraws the claim: the running session is fenced. */
 export interface ResetEntry {
   readonly key: OffsetKey;
   readonly nextOffset: bigint;
@@ -97,6 +97,10 @@ export interface ResetEntry {
   readonly metadata?: string | undefined;
   /** As in {@link ClaimEntry}. */
   readonly ttl?: number | null | undefined;
+  /** Writes only while this is the stored position; `null`: while there is none. Otherwise the answer is `moved`. */
+  readonly ifNextOffset?: bigint | null | undefined;
+  /** Writes only while this is the record's last reset. Otherwise the answer is `moved`. */
+  readonly ifResetFrom?: ResetOrigin | undefined;
 }
 
 /** A new time to live for a record that is there. Neither the claim nor the position changes. */
@@ -180,8 +184,15 @@ export interface ResetDoneOutcome {
   readonly status: "reset";
 }
 
+/** What is stored is not what the reset was to be written over; nothing was written. With `ifNextOffset` or `ifResetFrom`. */
+export interface MovedOutcome {
+  readonly status: "moved";
+  /** What is stored. `undefined`: nothing is. */
+  readonly record: OffsetRecord | undefined;
+}
+
 /** The answer to one reset. */
-export type ResetOutcome = ResetDoneOutcome | FailedOutcome;
+export type ResetOutcome = ResetDoneOutcome | MovedOutcome | FailedOutcome;
 
 /** The time to live is changed. */
 export interface ExpirySetOutcome {
@@ -255,7 +266,7 @@ export interface OffsetStore<Transaction = never> extends AsyncDisposable {
   fetch(keys: readonly OffsetKey[], options?: CallOptions): Promise<FetchOutcome[]>;
   /** Streams records, unordered. What cannot be read is named in an `OffsetStoreError` after the rest. */
   list(filter?: OffsetFilter, options?: CallOptions): AsyncIterable<OffsetRecord>;
-  /** Moves positions unconditionally and fences the running session. */
+  /** Moves positions, also back, and fences the running session. */
   reset(entries: readonly ResetEntry[], options?: CallOptions): Promise<ResetOutcome[]>;
   /** Changes how long records live. */
   expire(entries: readonly ExpireEntry[], options?: CallOptions): Promise<ExpireOutcome[]>;

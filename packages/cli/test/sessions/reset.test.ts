@@ -247,3 +247,27 @@ test("of two at once both write all of theirs, whichever comes last", async () =
   expect(found).toHaveLength(3000);
   expect(found.every((offset) => offset === "0" || offset === "1")).toBe(true);
 });
+
+test("a shift does not write a position that has moved since the plan, and says where it is", async () => {
+  await using workspace = await createWorkspace();
+  const { out, run, folder } = workspace;
+  await out("topic create t --partitions 1200");
+  await out("produce t", numberedLines(1, 1200));
+  await out("consumer reset c1 -t t --to-latest --execute");
+  await out("consumer reset other -t t -p 1100 --to-earliest --execute");
+  using database = new DatabaseSync(join(folder, "data", "tidemark", "tidemark.db"));
+  // Positions are written in batches: while the first one is, the position of partition 1100 moves.
+  const stored = "(SELECT value FROM tidemark_offsets WHERE consumer = 'other')";
+  const moves = `UPDATE tidemark_offsets SET value = ${stored}, version = 'moved' WHERE consumer = 'c1' AND partition = 1100`;
+  database.exec(`CREATE TRIGGER moves AFTER UPDATE ON tidemark_offsets WHEN NEW.partition = 0 BEGIN ${moves}; END`);
+  const moved = await run("consumer reset c1 --shift-by -1 --execute -O json".split(" "));
+  expect(moved.code).toBe(1);
+  expect(moved.stderr).toMatch(
+    /^tidemark: topic "t" partition "1100" has moved from 1 to 0 since the reset was planned, and was not written: plan the reset again; of 1200 positions 1199 written, 1 moved since the plan; running the command again would shift the written positions once more: name the others/,
+  );
+  expect((JSON.parse(moved.stdout) as Row[]).filter(({ status }) => status !== "written")).toMatchObject([
+    { partition: 1100, from: "1", status: "moved", current: "0" },
+  ]);
+  database.exec("DROP TRIGGER moves");
+  expect((await positions(workspace))["t/1100"]).toBe("0");
+});

@@ -121,9 +121,12 @@ export const decideTransact: Decide<TransactEntry, CommitOutcome> = (entry, foun
   return { outcome: { status: "behind", record: toOffsetRecord(found.key, stored) } };
 };
 
-/** An operator's write: it withdraws the claim, and tells where the position was (contract 3.2c). */
-export const decideReset: Decide<ResetEntry, ResetOutcome> = (entry, { stored, now }) => {
+/** An operator's write: it withdraws the claim, and tells where the position was (contract 3.2c, 3.2h). */
+export const decideReset: Decide<ResetEntry, ResetOutcome> = (entry, { key, stored, now }) => {
   if (now === undefined) return undefined;
+  if (!isAsExpected(entry, stored)) {
+    return { outcome: { status: "moved", record: stored && toOffsetRecord(key, stored) } };
+  }
   // One that is repeated must not hide from where the first one moved it.
   const isThere = stored?.nextOffset === entry.nextOffset;
   const resetFrom = stored && { nextOffset: stored.nextOffset, reason: "operator", at: AT_WRITE };
@@ -140,6 +143,14 @@ export const decideReset: Decide<ResetEntry, ResetOutcome> = (entry, { stored, n
     outcome: { status: "reset" },
   };
 };
+
+function isAsExpected({ ifNextOffset, ifResetFrom }: ResetEntry, stored: StoredOffset | undefined): boolean {
+  if (ifNextOffset !== undefined && ifNextOffset !== (stored?.nextOffset ?? null)) return false;
+  if (ifResetFrom === undefined) return true;
+  const last = stored?.resetFrom;
+  const { nextOffset, reason, at } = ifResetFrom;
+  return last?.nextOffset === nextOffset && last?.reason === reason && last.at === at.getTime();
+}
 
 /** Another time to live (contract 3.5f). */
 export const decideExpire: Decide<ExpireEntry, ExpireOutcome> = (entry, { stored, now }) => {

@@ -60,7 +60,7 @@ export function validateCommitEntries(entries: unknown): CommitEntry[] {
     validateMetadata(metadata);
     if (mark !== undefined) validateName("mark", mark);
     if (acknowledged !== undefined) validateAcknowledged(acknowledged, nextOffset ?? 0n);
-    if (resetFrom !== undefined) validateResetFrom(resetFrom);
+    if (resetFrom !== undefined) validateResetFrom("resetFrom", resetFrom);
     validateTtl(ttl);
     validateFlag("rewind", rewind);
     validateFlag("release", release);
@@ -116,15 +116,23 @@ export function validateResetEntries(entries: unknown): ResetEntry[] {
   return batch("entries", entries, (entry: ResetEntry): ResetEntry => {
     refuseOtherFields(entry, RESET_FIELDS);
     const key = validateKey(entry.key);
-    const { nextOffset, metadata, ttl } = entry;
+    const { nextOffset, metadata, ttl, ifNextOffset, ifResetFrom } = entry;
     validateOffset("nextOffset", nextOffset);
     validateMetadata(metadata);
     validateTtl(ttl);
-    return { key, nextOffset, metadata, ttl };
+    if (ifNextOffset !== undefined && ifNextOffset !== null) validateOffset("ifNextOffset", ifNextOffset);
+    if (ifResetFrom !== undefined) {
+      validateResetFrom("ifResetFrom", ifResetFrom);
+      const { at } = ifResetFrom;
+      if (!(at instanceof Date)) throw new TypeError(`ifResetFrom.at must be a Date, not ${describe(at)}`);
+    }
+    return { key, nextOffset, metadata, ttl, ifNextOffset, ifResetFrom };
   });
 }
 
-const RESET_FIELDS: ReadonlySet<string> = new Set(["key", "nextOffset", "metadata", "ttl"]);
+const RESET_FIELDS: ReadonlySet<string> = new Set([
+  ...["key", "nextOffset", "metadata", "ttl", "ifNextOffset", "ifResetFrom"],
+]);
 
 /** Checks the entries of an expire. */
 export function validateExpireEntries(entries: unknown): ExpireEntry[] {
@@ -229,13 +237,13 @@ function validateAcknowledged(ranges: unknown, nextOffset: bigint): asserts rang
   }
 }
 
-function validateResetFrom(value: unknown): asserts value is NonNullable<CommitEntry["resetFrom"]> {
+function validateResetFrom(what: string, value: unknown): asserts value is NonNullable<CommitEntry["resetFrom"]> {
   if (typeof value !== "object" || value === null) {
-    throw new TypeError(`resetFrom must be an object { nextOffset?, reason }, not ${describe(value)}`);
+    throw new TypeError(`${what} must be an object with a reason, not ${describe(value)}`);
   }
   const { nextOffset, reason } = value as NonNullable<CommitEntry["resetFrom"]>;
-  if (nextOffset !== undefined) validateOffset("resetFrom.nextOffset", nextOffset);
-  validateName("resetFrom.reason", reason);
+  if (nextOffset !== undefined) validateOffset(`${what}.nextOffset`, nextOffset);
+  validateName(`${what}.reason`, reason);
 }
 
 /** Checks the text that goes with a position. */

@@ -23,9 +23,11 @@ export interface PlannedReset {
   readonly skipped: bigint;
   /** Offsets that will be read again. What lies beyond the log's end was never read from this log. */
   readonly readAgain: bigint;
+  /** `to` is computed from `from`: {@link applyReset} writes it only while that is the stored position. */
+  readonly isRelative: boolean;
   /** No record is as late as was asked: `to` is the end. */
   readonly isBeyondTime: boolean;
-  /** The reset that is undone. Absent: none is. */
+  /** The reset that is undone: {@link applyReset} writes only while it is the last one. Absent: none is. */
   readonly undoes: UndoableReset | undefined;
   /** That of a position that stays; of any other it is empty, for it was written for the old one. */
   readonly metadata: string;
@@ -96,6 +98,7 @@ export function plannedReset(
     latest,
     skipped: from === undefined ? 0n : notNegative(to - (from > earliest ? from : earliest)),
     readAgain: from === undefined ? 0n : notNegative((from < latest ? from : latest) - to),
+    isRelative: target === "current" || isShift(target),
     isBeyondTime: target instanceof Date && atTime === undefined,
     undoes,
     metadata: to === from ? (record?.metadata ?? "") : "",

@@ -1,6 +1,6 @@
 import { withHelp } from "../errors/error-help.ts";
 import { OffsetStoreError } from "../errors/offset-store-error.ts";
-import type { FailedOutcome, OffsetStore, ResetEntry } from "../offset-store.ts";
+import type { FailedOutcome, MovedOutcome, OffsetStore, ResetEntry } from "../offset-store.ts";
 import { IncompleteWriteError } from "./incomplete-write-error.ts";
 import { countStatuses, isAboutOneRecord, statusAfter, statusOf, type WriteStatus } from "./write-status.ts";
 
@@ -23,6 +23,8 @@ export interface WritePositionsOptions<Row extends Writable> {
   readonly write: boolean;
   /** Says what to write of a batch, just before it is written. */
   readonly entriesOf: (batch: readonly Row[]) => Promise<readonly WantedWrite[]> | readonly WantedWrite[];
+  /** Notes in a row that its position is not where it was expected, and says so. */
+  readonly onMoved?: (row: Row, outcome: MovedOutcome) => Error;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((doneCount: number) => void) | undefined;
 }
@@ -36,7 +38,7 @@ export interface WritePositionsOptions<Row extends Writable> {
 export async function writePositions<Row extends Writable>(
   options: WritePositionsOptions<Row>,
 ): Promise<readonly Row[]> {
-  const { store, rows, write, entriesOf, signal, onProgress } = options;
+  const { store, rows, signal, onProgress } = options;
   signal?.throwIfAborted();
   for (const row of rows) row.status = "not-tried";
   let failure: Error | undefined;
@@ -45,7 +47,7 @@ export async function writePositions<Row extends Writable>(
     if (signal?.aborted === true) {
       throw incomplete(failure ?? "stopped before the end", failure ?? signal.reason, options);
     }
-    const ended = await writeBatch(rows.slice(start, start + size), entriesOf, write ? store : undefined);
+    const ended = await writeBatch(rows.slice(start, start + size), options);
     failure ??= ended?.error;
     if (ended !== undefined && !ended.goesOn) break;
     try {
@@ -60,12 +62,11 @@ export async function writePositions<Row extends Writable>(
 
 async function writeBatch<Row extends Writable>(
   batch: readonly Row[],
-  entriesOf: WritePositionsOptions<Row>["entriesOf"],
-  store: Pick<OffsetStore, "reset"> | undefined,
+  { store, write, entriesOf, onMoved }: WritePositionsOptions<Row>,
 ): Promise<{ readonly error: Error; readonly goesOn: boolean } | undefined> {
   const entries: ResetEntry[] = [];
   const rows: Row[] = [];
-  const failures: OffsetStoreError[] = [];
+  const failures: Error[] = [];
   try {
     const wanted = await entriesOf(batch);
     for (const [index, row] of batch.entries()) {
@@ -83,11 +84,12 @@ async function writeBatch<Row extends Writable>(
     return { error: asError(error), goesOn: false };
   }
   try {
-    const outcomes = store === undefined || entries.length === 0 ? [] : await store.reset(entries);
+    const outcomes = !write || entries.length === 0 ? [] : await store.reset(entries);
     for (const [index, row] of rows.entries()) {
       const outcome = outcomes[index];
       row.status = outcome === undefined ? "planned" : statusOf(outcome);
       if (outcome?.status === "failed") failures.push(outcome.error);
+      if (outcome?.status === "moved" && onMoved !== undefined) failures.push(onMoved(row, outcome));
     }
   } catch (error) {
     for (const row of rows) row.status = error instanceof OffsetStoreError ? statusAfter(error) : "failed";
@@ -111,6 +113,7 @@ const COUNTED: readonly (readonly [WriteStatus, string])[] = [
   ["written", "written"],
   ["unchanged", "already the same"],
   ["kept", "left unchanged"],
+  ["moved", "moved since the plan"],
   ["failed", "not written"],
   ["unknown", "not known whether written"],
   ["not-tried", "not tried"],

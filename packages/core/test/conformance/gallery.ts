@@ -7,6 +7,7 @@ import { galleryOfClocks } from "./gallery-of-clocks.ts";
 import { galleryOfFailures } from "./gallery-of-failures.ts";
 import { galleryOfLeaks } from "./gallery-of-leaks.ts";
 import { galleryOfRaces } from "./gallery-of-races.ts";
+import { galleryOfResets } from "./gallery-of-resets.ts";
 import { galleryOfRecords } from "./gallery-of-records.ts";
 import { galleryOfSurroundings } from "./gallery-of-surroundings.ts";
 import { galleryOfTransactions } from "./gallery-of-transactions.ts";
@@ -32,6 +33,7 @@ export const gallery: readonly Exhibit[] = [
   ...galleryOfOutages,
   ...galleryOfExpiry,
   ...galleryOfPositions,
+  ...galleryOfResets,
   ...galleryOfEpochs,
   ...galleryOfMembers,
 ];

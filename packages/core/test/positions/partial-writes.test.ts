@@ -22,7 +22,15 @@ const plan: Pick<ResetPlan, "consumer" | "resets"> = {
   consumer: "c",
   resets: Array.from({ length: PARTITIONS }, (_, partition) => ({
     ...{ topic: "t", partition, from: undefined, to: 1n, requested: undefined, earliest: 0n, latest: 1n },
-    ...{ skipped: 0n, readAgain: 0n, isBeyondTime: false, undoes: undefined, metadata: "", ttl: undefined },
+    ...{
+      skipped: 0n,
+      readAgain: 0n,
+      isRelative: false,
+      isBeyondTime: false,
+      undoes: undefined,
+      metadata: "",
+      ttl: undefined,
+    },
     owner: undefined,
   })),
 };

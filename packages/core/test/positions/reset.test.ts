@@ -1,5 +1,12 @@
 import { LogSourceError } from "@tidemark/core";
-import { applyReset, planReset, ResetPlanError, type ResetTarget } from "@tidemark/core/positions";
+import {
+  applyReset,
+  IncompleteWriteError,
+  planReset,
+  ResetPlanError,
+  type ResetResult,
+  type ResetTarget,
+} from "@tidemark/core/positions";
 import { describe, expect, test } from "vitest";
 import { openPlace, STORES } from "./on-stores.ts";
 
@@ -74,6 +81,77 @@ describe.each(STORES)("on %s", (kind) => {
     await applyReset({ store, plan: undo });
     expect(await place.positions("billing")).toEqual({ "orders/0": 8n, "orders/1": 3n });
     expect((await planReset({ store, log, consumer: "billing", to: "undo" })).resets).toMatchObject([{ to: 1n }]);
+  });
+
+  test.each<[string, ResetTarget]>([
+    ["current", "current"],
+    ["a shift", { shiftBy: -1n }],
+  ])("to %s, a position that has moved since the plan is not written, and the error names it", async (_, to) => {
+    await using place = await openPlace(kind);
+    const { store, log } = place;
+    await place.fill("orders", [10, 10, 10]);
+    await place.put("billing", "orders", [4n, 6n, 8n]);
+    const plan = await planReset({ store, log, consumer: "billing", to });
+    await place.put("billing", "orders", [9n]);
+    await store.delete({ keys: [{ consumer: "billing", topic: "orders", partition: 2 }] });
+    const { message, cause, results } = await failureOf(applyReset({ store, plan }));
+    expect(message).toBe(
+      'topic "orders" partition "0" has moved from 4 to 9 since the reset was planned, and was not written: plan the reset again; of 3 positions 1 written, 2 moved since the plan',
+    );
+    expect(cause).toBeInstanceOf(ResetPlanError);
+    expect(results).toMatchObject([
+      { partition: 0, from: 4n, status: "moved", current: 9n },
+      { partition: 1, from: 6n, status: "written" },
+      { partition: 2, from: 8n, status: "moved", current: undefined },
+    ]);
+    const written = plan.resets[1]?.to;
+    expect(await place.positions("billing")).toEqual({ "orders/0": 9n, "orders/1": written });
+  });
+
+  test("to current, a partition that has a position since the plan is not written", async () => {
+    await using place = await openPlace(kind);
+    const { store, log } = place;
+    await place.fill("orders", [10]);
+    const plan = await planReset({ store, log, consumer: "billing", topics: ["orders"], to: "current" });
+    expect(plan.resets).toMatchObject([{ from: undefined, to: 10n, isRelative: true }]);
+    await place.put("billing", "orders", [3n]);
+    const { message } = await failureOf(applyReset({ store, plan }));
+    expect(message).toMatch(/^topic "orders" partition "0" has moved from no position to 3 since/);
+    expect(await place.positions("billing")).toEqual({ "orders/0": 3n });
+  });
+
+  test("an undo is written however far the consumer has read since, but not over another reset", async () => {
+    await using place = await openPlace(kind);
+    const { store, log } = place;
+    await place.fill("orders", [10, 10]);
+    await place.put("billing", "orders", [8n, 8n]);
+    await applyReset({ store, plan: await planReset({ store, log, consumer: "billing", to: 1n }) });
+    const plan = await planReset({ store, log, consumer: "billing", to: "undo" });
+    const keys = [0, 1].map((partition) => ({ consumer: "billing", topic: "orders", partition }));
+    await store.claim(keys.map((key) => ({ key, token: "token", owner: "me" })));
+    await store.commit(keys.map((key) => ({ key, token: "token", nextOffset: 5n })));
+    await place.put("billing", "orders", [2n]);
+    const { message, results } = await failureOf(applyReset({ store, plan }));
+    expect(message).toBe(
+      'topic "orders" partition "0" was reset from 1 to another position since the undo was planned (it is at 2 now), and was not written: plan the reset again; of 2 positions 1 written, 1 moved since the plan',
+    );
+    expect(results).toMatchObject([
+      { status: "moved", current: 2n },
+      { status: "written", current: undefined },
+    ]);
+    expect(await place.positions("billing")).toEqual({ "orders/0": 2n, "orders/1": 8n });
+  });
+
+  test("a place that does not come from the position is written wherever the position is by then", async () => {
+    await using place = await openPlace(kind);
+    const { store, log } = place;
+    await place.fill("orders", [10]);
+    await place.put("billing", "orders", [4n]);
+    const plan = await planReset({ store, log, consumer: "billing", to: "earliest" });
+    expect(plan.resets).toMatchObject([{ isRelative: false }]);
+    await place.put("billing", "orders", [9n]);
+    expect(await applyReset({ store, plan })).toMatchObject([{ status: "written", current: undefined }]);
+    expect(await place.positions("billing")).toEqual({ "orders/0": 0n });
   });
 
   test("metadata stays where the position does; whoever holds one is fenced", async () => {
@@ -157,3 +235,12 @@ test("an abort ends a plan with its reason", async () => {
   const signal = AbortSignal.abort(new Error("enough"));
   await expect(planReset({ store, log, consumer: "billing", to: "latest", signal })).rejects.toThrow("enough");
 });
+
+async function failureOf(writing: Promise<unknown>): Promise<IncompleteWriteError<ResetResult>> {
+  const error: unknown = await writing.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof IncompleteWriteError)) throw new Error(`not an IncompleteWriteError: ${String(error)}`);
+  return error as IncompleteWriteError<ResetResult>;
+}

@@ -49,6 +49,7 @@ export function addConsumerResetCommand(consumer: Command): void {
       `
 Exactly one of --to-earliest, --to-latest, --to-offset, --shift-by, --to-datetime, --by-duration, --to-current and --undo.
 An offset outside of the log becomes the log's nearest end, with a warning; a time later than all records is the end.
+--shift-by and --to-current do not write a position that has moved since they read it: stop the consumer first.
 TTLs are kept; metadata is removed if the position changes. -O json writes a plan that consumer import reads.
 --undo takes back the last reset of each position, whoever made it (this command, an import, a reset policy), however far the
 consumer has read since; consumer list --partitions shows where it was. Partitions without a reset are not changed. Metadata is not restored.
@@ -88,7 +89,10 @@ async function reset(
   for (const line of planLines(plan)) say(line);
   const { results, failure } = execute
     ? await showingProgress("written", (doing) => applyReset({ store, plan, ...doing }))
-    : { results: plan.resets.map((planned): ResetResult => ({ ...planned, status: "planned" })), failure: undefined };
+    : {
+        results: plan.resets.map((planned): ResetResult => ({ ...planned, status: "planned", current: undefined })),
+        failure: undefined,
+      };
   const columns = { isUndo: to === "undo", isExecuted: execute };
   const now = Date.now();
   await context.printRows(
@@ -108,17 +112,22 @@ async function reset(
     say(line);
   if (!execute) return say("nothing was written: this is a plan; add --execute to write it");
   if (failure !== undefined) {
-    throw new CommandFailure(`${failure.message}; ${adviceAfterFailure(to)}`, { cause: failure });
+    // Without a written position the same command again is the same reset.
+    const advice =
+      touched.length === 0 && results.every(({ status }) => status === "moved") ? AGAIN : adviceAfterFailure(to);
+    throw new CommandFailure(`${failure.message}; ${advice}`, { cause: failure });
   }
   say(`${counted(touched.length, "position")} written`);
 }
+
+const AGAIN = "run the command again";
 
 function adviceAfterFailure(to: ResetTarget): string {
   const others = "name the others with --topic and --partition";
   if (typeof to === "object" && "shiftBy" in to)
     return `running the command again would shift the written positions once more: ${others}`;
   if (to === "undo") return `running the command again would revert the written positions: ${others}`;
-  return "run the command again";
+  return AGAIN;
 }
 
 function parseText(text: string): string {

@@ -28,12 +28,14 @@ export interface ResetDocument {
   /** Who claimed it last. */
   readonly owner?: string;
   readonly status: WriteStatus;
+  /** Where the position is instead of `from`, if it has moved since the plan. */
+  readonly current?: string;
 }
 
 /** Makes a row into what is shown. */
 export function resetDocument(consumer: string, row: ResetResult): ResetDocument {
   const { topic, partition, from, to, metadata, ttl, requested, earliest, latest, undoes, owner, status } = row;
-  const { skipped, readAgain } = row;
+  const { skipped, readAgain, current } = row;
   return {
     consumer,
     topic,
@@ -50,6 +52,7 @@ export function resetDocument(consumer: string, row: ResetResult): ResetDocument
     ...(undoes !== undefined && { undoes: resetOriginDocument(undoes) }),
     ...(owner !== undefined && { owner }),
     status,
+    ...(current !== undefined && { current: String(current) }),
   };
 }
 
@@ -75,8 +78,12 @@ export function resetCells(row: ResetResult, { isUndo, isExecuted }: ResetColumn
   return [
     ...[topic, String(partition), from === undefined ? NOTHING : String(from), String(to), changeText(row)],
     ...(isUndo ? [undoes === undefined ? NOTHING : resetCauseCell(resetOriginDocument(undoes), nowMs)] : []),
-    ...(isExecuted ? [status] : []),
+    ...(isExecuted ? [status === "moved" ? movedText(row) : status] : []),
   ];
+}
+
+function movedText({ current }: ResetResult): string {
+  return `moved to ${current ?? "no position"}`;
 }
 
 function changeText(row: ResetResult): string {

@@ -3,6 +3,7 @@ import { batchCases } from "./batch.ts";
 import { claimCases } from "./claim.ts";
 import { clockCases } from "./clock.ts";
 import { commitCases } from "./commit.ts";
+import { conditionalResetCases } from "./conditional-reset.ts";
 import { costCases } from "./cost.ts";
 import { deleteCases } from "./delete.ts";
 import { epochCases } from "./epoch.ts";
@@ -49,6 +50,7 @@ export const storeConformanceCases: readonly ConformanceCase[] = [
   ...recreateCases,
   ...lateCreateCases,
   ...resetCases,
+  ...conditionalResetCases,
   ...expiryCases,
   ...expiryStepCases,
   ...ttlCases,
