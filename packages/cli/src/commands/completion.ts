@@ -38,5 +38,13 @@ export function addCompletionCommand(program: Command, createCommands: () => Com
 
 async function describeTo(commands: Command): Promise<RootCommand> {
   const { default: describe } = await import("@bomb.sh/tab/commander");
-  return describe(commands, { completionCommandName: "completion" });
+  const completion = describe(commands, { completionCommandName: "completion" });
+  const shell = completion.commands.get("completion")?.arguments.get("shell");
+  // The library offers every shell that it has a script for, also those that this command refuses.
+  if (shell !== undefined) {
+    shell.handler = (offer) => {
+      for (const name of SHELLS) offer(name, "");
+    };
+  }
+  return completion;
 }

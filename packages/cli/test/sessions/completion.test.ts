@@ -27,6 +27,8 @@ test("bash completes commands and options by it", async () => {
   expect((await workspace.run(["complete", "--", "consumer", "reset", "--to-"])).stdout).toMatch(/^--to-earliest\t/m);
   expect((await workspace.run(["complete", "--", ""])).stdout).toMatch(/^monitor\t/m);
   expect((await workspace.run(["complete", "--", ""])).stdout).not.toMatch(/^complete\t/m);
+  // Those shells that completion takes, and no other.
+  expect((await workspace.run(["complete", "--", "completion", ""])).stdout).toBe("bash\t\nzsh\t\nfish\t\n:4\n");
   expect(script).toMatch(/complete .*tidemark/);
 });
 
