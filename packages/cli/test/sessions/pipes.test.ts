@@ -3,7 +3,7 @@ import { openLocalLog } from "@tidemark/source-local";
 import { openSqliteStore } from "@tidemark/store-sqlite";
 import { expect, test } from "vitest";
 import { startIntoPipe } from "../support/start-into-pipe.ts";
-import { createWorkspace, eventually } from "../support/workspace.ts";
+import { createWorkspace, eventually, runInShell } from "../support/workspace.ts";
 
 /** What a pipe of Linux holds, and what is written into it at once. */
 const PIPE_BYTES = 65_536;
@@ -63,6 +63,30 @@ test("it ends when its reader has left, though no record comes", async () => {
   expect(await reader.ended).toBe(0);
   expect(reader.text()).toBe("a\n");
   expect(await workspace.out("consumer list --partitions -O json")).toContain('"nextOffset": "1"');
+});
+
+test("with its standard output closed it prints nothing, fails, and leaves the position where it is", async () => {
+  await using workspace = await createWorkspace();
+  await workspace.out("topic create t");
+  await workspace.out("produce t", "a\nb\n");
+  await workspace.out("consume t -c c1 -n 1");
+  const before = await workspace.out("consumer export");
+  const closed = await runInShell(workspace, "tidemark consume t -c c1 --until-end >&-");
+  expect(closed).toEqual({
+    code: 1,
+    stdout: "",
+    stderr:
+      'tidemark: standard output is closed or ignored: the records would be lost, and the position of consumer "c1" would move past them; open standard output, or redirect it to /dev/null to drop the records\n',
+  });
+  const exported = await runInShell(workspace, "tidemark consumer export >&-");
+  expect(exported).toMatchObject({
+    code: 1,
+    stderr: "tidemark: standard output is closed or ignored: the positions would be lost; redirect it to a file\n",
+  });
+  expect(await workspace.out("consumer export")).toBe(before);
+  // Dropping them on purpose is another thing.
+  expect(await runInShell(workspace, "tidemark consume t -c c1 --until-end > /dev/null")).toMatchObject({ code: 0 });
+  expect(await workspace.out("consumer export")).toContain('"nextOffset":"2"');
 });
 
 test("it ends when the program that began it reads no more", async () => {

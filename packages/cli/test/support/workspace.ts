@@ -1,8 +1,10 @@
 import { spawn, type ChildProcessByStdio } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
 const BIN = fileURLToPath(new URL("../../src/bin.ts", import.meta.url));
@@ -95,6 +97,18 @@ export function environmentOf(folder: string): NodeJS.ProcessEnv {
     XDG_DATA_HOME: join(folder, "data"),
     XDG_CONFIG_HOME: join(folder, "config"),
   };
+}
+
+/** Runs a command by the shell, so that its streams can be redirected: `tidemark consume orders >&-`. */
+export async function runInShell({ folder }: Workspace, command: string): Promise<Finished> {
+  const quoted = TIDEMARK.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+  const child = spawn("sh", ["-c", `tidemark() { ${quoted} "$@"; }; ${command}`], {
+    cwd: folder,
+    env: environmentOf(folder),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
+  return { code: code as number | null, stdout, stderr };
 }
 
 /** The program, and its first arguments. */

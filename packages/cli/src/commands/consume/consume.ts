@@ -1,6 +1,7 @@
 import type { Consumer, ConsumerOptions } from "@tidemark/core";
 import type { Command } from "commander";
 import { contextOf, type CommandContext } from "../../context/command-context.ts";
+import { requireOpenOutput } from "../../context/closed-output.ts";
 import { sayWithHelp } from "../../context/say-with-help.ts";
 import { say } from "../../context/standard-streams.ts";
 import { UsageError } from "../../failure/usage-error.ts";
@@ -79,6 +80,11 @@ ${examples(
       checkCombination(options);
       const context = await contextOf(command);
       const { consumer: name } = options;
+      if (name !== undefined) {
+        requireOpenOutput(
+          `the records would be lost, and the position of consumer ${JSON.stringify(name)} would move past them; open standard output, or redirect it to /dev/null to drop the records`,
+        );
+      }
       await using log = await context.openLogThatIsThere();
       if (name === undefined) return await consume(context, topic, options, { source: log, topic });
       await using store = await context.openStore();

@@ -1,6 +1,7 @@
 import type { OffsetFilter, OffsetRecord } from "@tidemark/core";
 import type { Command } from "commander";
 import { contextOf, type CommandContext } from "../../context/command-context.ts";
+import { requireOpenOutput } from "../../context/closed-output.ts";
 import { say, writeToStandardOutput } from "../../context/standard-streams.ts";
 import { CommandFailure } from "../../failure/command-failure.ts";
 import { UsageError } from "../../failure/usage-error.ts";
@@ -43,6 +44,7 @@ ${examples(
       if (output !== undefined && output !== "json") {
         throw new UsageError(`consumer export writes one JSON document a line, or --csv, not ${output}`);
       }
+      requireOpenOutput("the positions would be lost; redirect it to a file");
       await exportPositions(await contextOf(command), [...new Set(names)], options);
     });
 }
