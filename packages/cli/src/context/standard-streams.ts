@@ -49,11 +49,35 @@ export function removePassingLine(): void {
   process.stderr.write("\r\u001b[K");
 }
 
+/** How long what was said is waited for after a signal. */
+const PATIENCE_AT_END_MS = 500;
+
+let isWaitedFor = true;
+
+/** From now on the end of the process waits only a moment for what was said: somebody asked it to stop. */
+export function endWithoutWaiting(): void {
+  isWaitedFor = false;
+}
+
 /** Resolves when everything said is handed over to the system, so that the process may end. */
 export async function everythingSaid(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   process.stderr.write("", () => resolve());
+  if (!isWaitedFor) setTimeout(resolve, PATIENCE_AT_END_MS);
   await promise;
+}
+
+/**
+ * Keeps writes to a terminal that takes nothing (Ctrl-S) from blocking the process, which would hear no signal until somebody
+ * lets the terminal go on: Node writes to terminals synchronously. Afterwards they wait in the process, as writes to pipes do.
+ */
+export function hearSignalsWhileWriting(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    if (!stream.isTTY) continue;
+    // Node offers no other way; what it may lack one day is left as it is.
+    const { _handle: handle } = stream as { _handle?: { setBlocking?: (isBlocking: boolean) => unknown } };
+    handle?.setBlocking?.(false);
+  }
 }
 
 /** Keeps a broken pipe from ending the process with a stack: whoever writes learns of it from the write. */

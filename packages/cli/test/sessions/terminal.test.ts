@@ -1,8 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { startAtTerminal } from "../support/terminal.ts";
-import { createWorkspace, numberedLines } from "../support/workspace.ts";
+import { type AtTerminal, startAtTerminal } from "../support/terminal.ts";
+import { createWorkspace, eventually, numberedLines, type Workspace } from "../support/workspace.ts";
+
+/** How long a command may take to end: much longer than it waits for a terminal. */
+const PATIENCE_MS = 15_000;
+/** At most so many of the lines are written before the first write is known to wait. */
+const PIECE_LINES = 100;
 
 test.each([
   ["n\r", 1],
@@ -98,3 +104,76 @@ test("consumer list --watch shows what changes until Ctrl-C", async () => {
   expect((await watching.ended).code).toBe(0);
   expect((await workspace.run(["consumer", "list", "--watch", "-O", "json"])).code).toBe(2);
 });
+
+test.each([
+  ["", "consume t -c c1 --flush 50"],
+  ["at the end of its count, ", "consume t -c c1 --flush 50 -n 100"],
+])(
+  "a terminal that is stopped by Ctrl-S, %sdoes not keep consume from ending at the first SIGTERM",
+  async (_, args) => {
+    await using workspace = await createWorkspace();
+    await workspace.out("topic create t");
+    await workspace.out("produce t", numberedLines(1, 100));
+    await using stopped = await startAtStoppedTerminal(workspace, args.split(" "));
+    await stopped.end();
+    // Of what it wrote the terminal has shown nothing, and of what it did not write nothing may be passed.
+    expect(stopped.terminal.shown().replaceAll("\r", "")).toMatch(/^ready\n/);
+    const rest = await workspace.out("consume t -c c1 --until-end");
+    const first = Number(rest.split("\n", 1)[0]);
+    expect(first).toBeLessThanOrEqual(1 + PIECE_LINES);
+    expect(rest).toBe(numberedLines(first, 100));
+  },
+);
+
+test("a list that is refreshed at a terminal that is stopped by Ctrl-S ends at the first SIGTERM", async () => {
+  await using workspace = await createWorkspace();
+  await workspace.out("topic create t");
+  await workspace.out("consume t -c c1 --until-end");
+  await using stopped = await startAtStoppedTerminal(workspace, ["consumer", "list", "--watch"]);
+  await stopped.end();
+});
+
+interface Stopped extends AsyncDisposable {
+  readonly terminal: AtTerminal;
+  /** Ends the command by SIGTERM. */
+  end(): Promise<void>;
+}
+
+/** Starts a command when its terminal takes no output any more. */
+async function startAtStoppedTerminal(workspace: Workspace, args: readonly string[]): Promise<Stopped> {
+  const pidFile = join(workspace.folder, "pid");
+  const before = `echo $$ > ${pidFile}; echo ready; read line; exec`;
+  const terminal = startAtTerminal(workspace, args, { before, after: "2> said" });
+  await terminal.shows("ready");
+  const pid = Number(await readFile(pidFile, "utf8"));
+  terminal.type("\u0013\r");
+  await eventually(async () => ((await hearsSignals(pid)) ? true : undefined), "the command to listen to signals");
+  // For as long as another command takes it writes, or waits for the terminal.
+  await workspace.out("topic list");
+  return {
+    terminal,
+    async end() {
+      process.kill(pid, "SIGTERM");
+      const late = new AbortController();
+      const inTime = delay(PATIENCE_MS, "it did not end", { signal: late.signal });
+      expect(await Promise.race([terminal.ended, inTime])).toBe(0);
+      late.abort();
+    },
+    async [Symbol.asyncDispose]() {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended.
+      }
+      terminal.type("\u0011");
+      await terminal.ended;
+    },
+  };
+}
+
+/** Whether a process listens to SIGHUP, which Node by itself does not; of SIGTERM this could not be told. */
+async function hearsSignals(pid: number): Promise<boolean> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0";
+  return (BigInt(`0x${caught}`) & 1n) === 1n;
+}

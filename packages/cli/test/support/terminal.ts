@@ -14,24 +14,35 @@ export interface AtTerminal {
   readonly ended: Promise<number | null>;
 }
 
+/** What a command at a terminal has around it. */
+export interface TerminalSurroundings {
+  readonly before?: string;
+  readonly after?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /**
  * Starts a command at a terminal of its own, which `script` of util-linux makes.
  *
- * @param after - What the shell has after the command, for example `> file`.
+ * @param surroundings - What the shell has before and after the command, for example `exec` and `> file`.
  */
 export function startAtTerminal(
   workspace: Workspace,
   args: readonly string[],
-  { after = "", environment = {} }: { after?: string; environment?: Readonly<Record<string, string>> } = {},
+  { before = "", after = "", environment = {} }: TerminalSurroundings = {},
 ): AtTerminal {
   const command = [...TIDEMARK, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
   // In CI Node takes a terminal for one without colours.
   const { NO_COLOR: _, FORCE_COLOR: __, CI: ___, ...inherited } = environmentOf(workspace.folder);
-  const child = spawn("script", ["--quiet", "--flush", "--return", "--command", `${command} ${after}`, "/dev/null"], {
-    cwd: workspace.folder,
-    env: { ...inherited, TERM: "xterm-256color", SHELL: "/bin/sh", ...environment },
-    stdio: ["pipe", "pipe", "inherit"],
-  });
+  const child = spawn(
+    "script",
+    ["--quiet", "--flush", "--return", "--command", `${before} ${command} ${after}`, "/dev/null"],
+    {
+      cwd: workspace.folder,
+      env: { ...inherited, TERM: "xterm-256color", SHELL: "/bin/sh", ...environment },
+      stdio: ["pipe", "pipe", "inherit"],
+    },
+  );
   let shown = "";
   let onData = (): void => {};
   child.stdout.setEncoding("utf8").on("data", (text: string) => {

@@ -10,7 +10,7 @@ import { stopOnSignals } from "./stop-on-signals.ts";
 /** How many bytes go out in one write. A pipe takes so few as a whole or not at all (`PIPE_BUF`), so no line is half out. */
 const PIECE_BYTES = 4096;
 
-/** How long Ctrl-C waits for a reader that has stopped reading; what it did not take is not committed. */
+/** How long Ctrl-C waits for a reader, or a terminal, that takes nothing; what it did not take is not committed. */
 const PATIENCE_AT_STOP_MS = 1000;
 
 /** What is printed, and how. */
@@ -72,7 +72,7 @@ export async function printRecords(options: PrintRecordsOptions): Promise<number
       if (full !== undefined) await Promise.race([full, signals.received]);
       if (taken === limit || stopping !== undefined) break;
     }
-    if (stopping === undefined) await output.drain();
+    if (stopping === undefined) await Promise.race([output.drain(), signals.received]);
   } catch (error) {
     // What ends a stopped loop is its own end.
     if (stopping === undefined) failure = { error };

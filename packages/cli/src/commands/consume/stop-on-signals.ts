@@ -1,4 +1,5 @@
 import { constants } from "node:os";
+import { endWithoutWaiting, hearSignalsWhileWriting } from "../../context/standard-streams.ts";
 
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
@@ -10,13 +11,18 @@ export interface StopSignals {
   release(): void;
 }
 
-/** Calls `stop` at the first Ctrl-C, SIGTERM, or end of the terminal (SIGHUP). The second ends the process at once, as a signal does. */
+/**
+ * Calls `stop` at the first Ctrl-C, SIGTERM, or end of the terminal (SIGHUP), also while a terminal takes no output. The second
+ * ends the process at once, as a signal does.
+ */
 export function stopOnSignals(stop: () => void): StopSignals {
   const { promise: received, resolve } = Promise.withResolvers<void>();
   let isStopping = false;
+  hearSignalsWhileWriting();
   const onSignal = (signal: NodeJS.Signals): void => {
     if (isStopping) process.exit(128 + constants.signals[signal]);
     isStopping = true;
+    endWithoutWaiting();
     resolve();
     stop();
   };

@@ -64,7 +64,8 @@ async function watch(context: CommandContext, options: ListOptions): Promise<voi
     while (!controller.signal.aborted) {
       const { positions, unreadable } = await find(context, options);
       const text = positions.length === 0 ? "no consumers\n" : await table(positions, options);
-      await writeToStandardOutput(process.stdout.isTTY ? CLEAR + text : `${text}\n`);
+      const written = writeToStandardOutput(process.stdout.isTTY ? CLEAR + text : `${text}\n`);
+      await Promise.race([written, signals.received]);
       if (unreadable !== undefined) throw unreadable;
       await delay(WATCH_MS, undefined, { signal: controller.signal }).catch(() => {});
     }
