@@ -1,17 +1,7 @@
 import type { OffsetKey } from "../key.ts";
 import { KeyMap } from "./key-map.ts";
+import type { Sent } from "./sent.ts";
 import type { StoredOffset } from "./stored-offset.ts";
-
-/** When something was sent, by both clocks: a computer that sleeps stops the one, somebody may set the other. */
-export class Sent {
-  readonly at: number;
-  readonly wall: number;
-
-  constructor(agoMs = 0) {
-    this.at = performance.now() - agoMs;
-    this.wall = Date.now() - agoMs;
-  }
-}
 
 /** What a store knows of a record that it has written itself. */
 export interface RememberedRecord {
@@ -37,9 +27,7 @@ export class RememberedRecords {
     const known = this.#records.get(key);
     if (known?.stored.ttl === undefined) return known;
     const { sent } = known;
-    const { ttl } = known.stored;
-    const wallMs = Date.now() - sent.wall;
-    const isThere = performance.now() - sent.at < ttl && wallMs >= 0 && wallMs < ttl;
+    const isThere = sent.elapsedMs < known.stored.ttl && Date.now() >= sent.wall;
     return isThere ? known : undefined;
   }
 

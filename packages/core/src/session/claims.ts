@@ -85,7 +85,8 @@ export class Claims {
       if (outcome.status !== "claimed" || entry === undefined) continue;
       const { epoch, record } = outcome;
       const partition = new HeldPartition(session, entry.key, {
-        ...{ token: entry.token, epoch, record },
+        ...{ token: entry.token, owner, member, epoch, record },
+        granularityMs: store.capabilities.expiry.granularityMs,
         ttl: ttl === undefined ? record?.ttl : (ttl ?? undefined),
       });
       this.held.set(entry.key.partition, partition);

@@ -1,6 +1,7 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { RECLAIMED_AFTER_LEASES } from "../driver/member-calls.ts";
 import { thisProcess } from "../driver/process-identity.ts";
+import { Sent } from "../driver/sent.ts";
 import { OffsetStoreError } from "../errors/offset-store-error.ts";
 import type { MemberRecord, SharingMode } from "../member.ts";
 import type { OffsetStore } from "../offset-store.ts";
@@ -47,9 +48,8 @@ export class Membership {
   #acknowledgedLeaseMs: number;
   // When the last heartbeat was sent, by the monotonic clock.
   #sentAt = 0;
-  // When the last acknowledged one was sent, by the monotonic and by the wall clock: a machine that sleeps stops one of them.
-  #acknowledgedAt = Number.NEGATIVE_INFINITY;
-  #acknowledgedAtMs = Number.NEGATIVE_INFINITY;
+  // When the last acknowledged one was sent.
+  #acknowledged: Sent | undefined;
   #isDoubtful = false;
   #isChecking = false;
   #hasLeft = false;
@@ -83,7 +83,8 @@ export class Membership {
   /** The same at a reading of the monotonic clock, on the way of every record; `undefined`: by both clocks. */
   isSureAt(now: number | undefined): boolean {
     if (now === undefined) return this.isSure;
-    return !this.#isDoubtful && now - this.#acknowledgedAt < this.#acknowledgedLeaseMs;
+    if (this.#isDoubtful || this.#acknowledged === undefined) return false;
+    return now - this.#acknowledged.at < this.#acknowledgedLeaseMs;
   }
 
   /** Why no heartbeat will be taken, where the lease is over and the store refuses for good. */
@@ -143,7 +144,7 @@ export class Membership {
   /** Removes the member's record: others need not wait for the lease to end. What cannot be removed falls silent. */
   async leave(): Promise<void> {
     // It never came, or whoever ended it knows that the store is away.
-    if (this.#acknowledgedAt === Number.NEGATIVE_INFINITY || this.#hasLeft) return;
+    if (this.#acknowledged === undefined || this.#hasLeft) return;
     this.#hasLeft = true;
     await this.stop();
     const { store, consumer, topic } = this.#options;
@@ -151,7 +152,7 @@ export class Membership {
   }
 
   get #elapsedMs(): number {
-    return Math.max(performance.now() - this.#acknowledgedAt, Date.now() - this.#acknowledgedAtMs);
+    return this.#acknowledged?.elapsedMs ?? Number.POSITIVE_INFINITY;
   }
 
   #schedule(ms: number): void {
@@ -188,11 +189,10 @@ export class Membership {
 
   async #send(signal: AbortSignal | undefined): Promise<void> {
     const { store, consumer, topic, owner, held } = this.#options;
-    const sentAt = performance.now();
-    const sentAtMs = Date.now();
-    this.#sentAt = sentAt;
+    const sent = new Sent();
+    this.#sentAt = sent.at;
     // The newer one's record is not written over.
-    if (this.#acknowledgedAt !== Number.NEGATIVE_INFINITY && (await this.isReplaced())) return;
+    if (this.#acknowledged !== undefined && (await this.isReplaced())) return;
     const key = { consumer, topic, member: this.member };
     const lease = this.#leaseMs;
     const entry = {
@@ -205,15 +205,13 @@ export class Membership {
       generation: this.#generation,
     };
     await store.heartbeat(entry, { signal });
-    if (sentAt <= this.#acknowledgedAt) return;
+    if (this.#acknowledged !== undefined && sent.at <= this.#acknowledged.at) return;
     // The first heartbeat of all is late for nobody.
-    if (this.#acknowledgedAt !== Number.NEGATIVE_INFINITY && this.#elapsedMs >= this.#acknowledgedLeaseMs)
-      this.#isDoubtful = true;
+    if (this.#acknowledged !== undefined && this.#elapsedMs >= this.#acknowledgedLeaseMs) this.#isDoubtful = true;
     this.#acknowledgedLeaseMs = lease;
     this.#refusal = undefined;
-    this.#acknowledgedAt = sentAt;
-    this.#acknowledgedAtMs = sentAtMs;
-    this.#schedule(Math.max(0, sentAt + this.#leaseMs / HEARTBEATS_PER_LEASE - performance.now()));
+    this.#acknowledged = sent;
+    this.#schedule(Math.max(0, sent.at + this.#leaseMs / HEARTBEATS_PER_LEASE - performance.now()));
     if (this.#isDoubtful) await this.#check();
     if (this.isSure) this.#settleSure();
   }

@@ -1,4 +1,5 @@
 import { withinDeadline } from "../driver/deadline.ts";
+import { Sent } from "../driver/sent.ts";
 import { ConsumerStateError } from "../errors/consumer-state-error.ts";
 import type { OffsetFencedError } from "../errors/offset-fenced-error.ts";
 import { OffsetStoreError } from "../errors/offset-store-error.ts";
@@ -15,8 +16,6 @@ export const TRANSACTION_MS = 60_000;
 export interface TransactedRecords {
   /** The offset of the first. */
   readonly from: bigint;
-  /** The offset of the last. */
-  readonly to: bigint;
   /** The position after them. */
   readonly nextOffset: bigint;
 }
@@ -29,7 +28,7 @@ export async function runOwnTransaction<Transaction>(
   store: OffsetStore<Transaction>,
   flusher: PositionFlusher,
   held: HeldPartition,
-  { from, to, nextOffset }: TransactedRecords,
+  { from, nextOffset }: TransactedRecords,
   body: TransactionBody<Transaction>,
   options: CallOptions,
 ): Promise<void> {
@@ -39,7 +38,7 @@ export async function runOwnTransaction<Transaction>(
   held.inTransactionUntil = 0;
   if (held.isMoving) await flusher.flush();
   // The transaction writes only over what is there.
-  if (flusher.mayHaveExpired(held)) await flusher.renew(held);
+  if (held.mayHaveExpired) await flusher.renew(held);
   if (held.isUncertain) await readAgain(store, held, options);
   const { position = 0n } = held;
   if (position >= nextOffset) return;
@@ -48,13 +47,12 @@ export async function runOwnTransaction<Transaction>(
   held.isInOwnTransaction = true;
   try {
     await flusher.idle();
-    const sentAt = performance.now();
-    const sentAtMs = Date.now();
+    const sent = new Sent();
     const write = held.writeWithin(nextOffset);
     const answer = await store.transact({ ...(write.entry as Omit<TransactEntry, "from">), from }, body, options);
     // Lost or reset meanwhile: what is stored is of before.
-    if (held.era === era) held.passedWithin(to, nextOffset);
-    held.written(write, answer, sentAt, sentAtMs);
+    if (held.era === era) held.passedWithin(nextOffset);
+    held.written(write, answer, sent);
   } catch (error) {
     held.isUncertain = true;
     throw error;
@@ -75,7 +73,7 @@ async function readAgain<Transaction>(
   const stored = outcome?.status === "found" && outcome.record.epoch === held.epoch && outcome.record.nextOffset;
   // Where the claim is lost the transaction hears of it.
   if (typeof stored !== "bigint" || stored <= (held.position ?? 0n)) return;
-  held.passedWithin(stored - 1n, stored);
+  held.passedWithin(stored);
 }
 
 /** The store cannot begin a transaction by itself. */

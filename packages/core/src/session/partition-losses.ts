@@ -1,7 +1,7 @@
 import { withinDeadline } from "../driver/deadline.ts";
 import { OffsetFencedError } from "../errors/offset-fenced-error.ts";
 import type { MemberRecord } from "../member.ts";
-import type { FencedOutcome, OffsetStore } from "../offset-store.ts";
+import type { FencedOutcome } from "../offset-store.ts";
 import type { Claims } from "./claims.ts";
 import type { HeldPartition } from "./held-partition.ts";
 import type { Membership } from "./membership.ts";
@@ -23,7 +23,6 @@ export interface SharingListener {
 
 /** What {@link PartitionLosses} work with. */
 export interface PartitionLossesContext {
-  readonly store: OffsetStore<never>;
   readonly topic: string;
   readonly options: ResolvedSessionOptions;
   readonly claims: Claims;

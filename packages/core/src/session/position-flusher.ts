@@ -1,5 +1,6 @@
 import { traced } from "../diagnostics/channels.ts";
 import { backoffMs } from "../driver/deadline.ts";
+import { Sent } from "../driver/sent.ts";
 import type { OffsetFencedError } from "../errors/offset-fenced-error.ts";
 import { OffsetStoreError } from "../errors/offset-store-error.ts";
 import type { OffsetKey } from "../key.ts";
@@ -24,8 +25,6 @@ export interface FlusherContext {
   readonly topic: string;
   readonly held: ReadonlyMap<number, HeldPartition>;
   readonly options: ResolvedSessionOptions;
-  /** The session's name in its group. */
-  readonly member: string;
   readonly emit: (event: OffsetSessionEvent) => void;
   /** A partition's claim does not hold any more. */
   readonly onFenced: (partition: HeldPartition, outcome: FencedOutcome) => void;
@@ -101,20 +100,20 @@ export class PositionFlusher {
   /** Writes all that was committed before the call, except where a caller's transaction is open. */
   async flush(): Promise<void> {
     // What is in flight may have begun before the last commit.
-    await this.#idle();
+    await this.idle();
     if (!this.#isStopped && this.#dirty.size > 0) await (this.#inFlight ?? this.#start([]));
     await this.#lastWrite;
   }
 
   /** Renews one partition, which may have expired, in a write of its own. */
   async renew(partition: HeldPartition): Promise<void> {
-    while (this.#inFlight !== undefined) await this.#idle();
+    while (this.#inFlight !== undefined) await this.idle();
     if (!this.#isStopped) await this.#start([partition]);
   }
 
   /** Renews partitions, so that whoever has not lost them cannot lose them to a look of before. Rejects if that is not known. */
   async verify(partitions: readonly HeldPartition[]): Promise<void> {
-    while (this.#inFlight !== undefined) await this.#idle();
+    while (this.#inFlight !== undefined) await this.idle();
     if (this.#isStopped || partitions.length === 0) return;
     try {
       await this.#start(partitions);
@@ -126,7 +125,7 @@ export class PositionFlusher {
 
   /** Waits for the write in flight: it may be of a partition that a transaction is about to begin on. */
   async idle(): Promise<void> {
-    await this.#idle();
+    await this.#inFlight?.catch(() => undefined);
   }
 
   /** A transaction on a partition is over: what of it is not durable is due. */
@@ -145,14 +144,14 @@ export class PositionFlusher {
       partition.inTransactionUntil = 0;
     }
     // Not the write that somebody else begins: it has none of those that are not dirty.
-    while (this.#inFlight !== undefined) await this.#idle();
+    while (this.#inFlight !== undefined) await this.idle();
     if (!this.#isStopped && (partitions.length > 0 || this.#dirty.size > 0)) await this.#start(partitions);
     await this.#lastWrite;
   }
 
   /** Ends claims that came when all had ended; one that cannot be ended is an event. */
   async letGo(partitions: readonly HeldPartition[]): Promise<void> {
-    await this.#idle();
+    await this.idle();
     for (const partition of partitions) partition.isReleasing = true;
     await this.#send(this.#writesOf(partitions));
   }
@@ -167,16 +166,8 @@ export class PositionFlusher {
   /** Ends everything, and waits for what is in flight. */
   async stop(): Promise<void> {
     this.#stopTimers();
-    await this.#idle();
+    await this.idle();
     await this.#lastWrite;
-  }
-
-  /** Whether a partition's record can have reached the end of its TTL since the last acknowledged write. */
-  mayHaveExpired({ ttl, writtenAt, writtenAtMs }: HeldPartition): boolean {
-    const { granularityMs } = this.#context.store.capabilities.expiry;
-    // By either clock: one stops while a machine sleeps, the other may be set.
-    const elapsedMs = Math.max(performance.now() - writtenAt, Date.now() - writtenAtMs);
-    return ttl !== undefined && elapsedMs + granularityMs >= ttl;
   }
 
   get #isStopped(): boolean {
@@ -190,16 +181,12 @@ export class PositionFlusher {
   }
 
   async #writeLast(): Promise<void> {
-    await this.#idle();
+    await this.idle();
     // What fails here is an event: nobody is left to try it again.
     const { held } = this.#context;
     // The others' claims end, too: nobody is left to hold them.
     for (const partition of held.values()) partition.isReleasing = true;
     await this.#send(this.#writesOf(held.values()));
-  }
-
-  async #idle(): Promise<void> {
-    await this.#inFlight?.catch(() => undefined);
   }
 
   #wake(): void {
@@ -280,8 +267,7 @@ export class PositionFlusher {
     let failure: OffsetStoreError | undefined;
     let writes = first;
     for (let attempt = 1; writes.length > 0; attempt += 1) {
-      const sentAt = performance.now();
-      const sentAtMs = Date.now();
+      const sent = new Sent();
       let outcomes: readonly CommitOutcome[];
       try {
         outcomes = await this.#commit(writes);
@@ -301,7 +287,7 @@ export class PositionFlusher {
           emit({ type: "flush-failed", keys: this.#failed([write], outcome.error), error: outcome.error });
           continue;
         }
-        const next = this.#answered(write, outcome, sentAt, sentAtMs, attempt < MAX_IMMEDIATE_ATTEMPTS);
+        const next = this.#answered(write, outcome, sent, attempt < MAX_IMMEDIATE_ATTEMPTS);
         if (next !== undefined) again.push(next);
       }
       writes = again;
@@ -343,28 +329,27 @@ export class PositionFlusher {
   #answered(
     write: PartitionWrite,
     outcome: Exclude<CommitOutcome, { status: "failed" }>,
-    sentAt: number,
-    sentAtMs: number,
+    sent: Sent,
     mayRepeat: boolean,
   ): PartitionWrite | undefined {
-    const { options, member, emit, onFenced, onReleased } = this.#context;
+    const { emit, onFenced, onReleased } = this.#context;
     const { partition, entry } = write;
     // Lost and claimed again meanwhile: the answer is to the former claim.
     if (this.#context.held.get(partition.key.partition) !== partition) return undefined;
     switch (outcome.status) {
       case "committed":
         if (entry.recreate === true) emit({ type: "recreated", key: partition.key, nextOffset: entry.nextOffset });
-        partition.written(write, outcome, sentAt, sentAtMs);
+        partition.written(write, outcome, sent);
         this.#renewals.watch(partition);
         break;
       case "behind":
-        partition.behind(write, outcome.record, sentAt);
+        partition.behind(write, outcome.record, sent);
         emit({ type: "behind", key: partition.key, sent: entry.nextOffset ?? 0n, record: outcome.record });
         break;
       case "fenced":
         // Only what is not there is written anew: a record whose TTL an operator made longer meanwhile keeps it.
-        if (mayRepeat && outcome.reason === "absent" && entry.recreate !== true && this.mayHaveExpired(partition)) {
-          return partition.write({ owner: options.owner, member });
+        if (mayRepeat && outcome.reason === "absent" && entry.recreate !== true && partition.mayHaveExpired) {
+          return partition.write(true);
         }
         // Whoever lets go and has nothing to say lost nothing.
         if (entry.release === true && !partition.isDirty) onReleased(partition);

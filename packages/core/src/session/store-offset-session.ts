@@ -84,13 +84,13 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     const { member } = this.#membership;
     this.#claims = new Claims({ session: this, store, consumer, topic, owner, ttl, member });
     this.#flusher = new PositionFlusher({
-      ...{ store, consumer, topic, options, emit, member },
+      ...{ store, consumer, topic, options, emit },
       held: this.#claims.held,
       onFenced: (partition, outcome) => void this.#losses.fence(partition, outcome),
       onReleased: (partition) => this.#losses.drop(partition),
     });
     this.#losses = new PartitionLosses({
-      ...{ store, topic, options, emit, listener },
+      ...{ topic, options, emit, listener },
       ...{ claims: this.#claims, flusher: this.#flusher, membership: this.#membership },
       sharing: () => this.#sharing,
     });
@@ -380,14 +380,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       const message = `partition ${partition} of topic ${JSON.stringify(this.topic)} was reset, and the reset is not durable yet; roll back, and call flush() before the next transaction begins`;
       throw new ConsumerStateError(message, { code: "NOT_NEXT" });
     }
-    const { owner } = this.#options;
-    const recreate = this.#flusher.mayHaveExpired(held) && { recreate: true, owner, ttl: held.ttl };
-    const entry = {
-      ...{ key: held.key, nextOffset, mark: held.markAt(nextOffset) },
-      acknowledged: held.acknowledgedBeyond(nextOffset),
-      ...held.claim,
-      ...recreate,
-    };
+    const { entry } = held.writeWithin(nextOffset, held.mayHaveExpired);
     held.inTransactionUntil = performance.now() + TRANSACTION_MS;
     try {
       await this.#store.commit([entry], { ...options, transaction });
@@ -416,7 +409,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     refuseSecond(held);
     options.signal?.throwIfAborted();
     const nextOffset = known.nextOffset ?? last.offset + 1n;
-    const records = { from: first.offset, to: last.offset, nextOffset };
+    const records = { from: first.offset, nextOffset };
     const running = runOwnTransaction(this.#store, this.#flusher, held, records, body, options);
     held.transaction = running.catch(() => undefined);
     try {
@@ -482,6 +475,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   }
 
   #commit(held: HeldPartition, offset: bigint, metadata: string | undefined): void {
+    held.inTransactionUntil = 0;
     const isDirtied = held.commit(offset);
     if ((metadata !== undefined && held.describe(metadata)) || isDirtied) this.#flusher.dirtied(held);
   }

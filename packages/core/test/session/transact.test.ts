@@ -1,6 +1,6 @@
 import { openOffsetSession, type SharingMode } from "@tidemark/core";
 import { createOffsetStore, type OffsetStoreDriver } from "@tidemark/core/driver";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { ConnectionReset, Rows, type SoundTransaction } from "../conformance/sound-backend.ts";
 import { SoundDriver } from "../conformance/sound-driver.ts";
 
@@ -47,7 +47,7 @@ async function openSession({ ttl, sharing = "standby" }: SessionOptions = {}) {
     const [outcome] = await store.fetch([key]);
     return outcome?.status === "found" ? outcome.record.nextOffset : undefined;
   };
-  return { store, session, state, records, stored };
+  return { sound, store, session, state, records, stored };
 }
 
 test("after an outcome that is not known the record is read first: what is stored is not done again (contract 5.27h)", async () => {
@@ -102,6 +102,27 @@ test("a record that may have expired is written anew before the transaction, whi
   await new Promise((resolve) => setTimeout(resolve, 40));
   await session.transact(records, () => undefined);
   expect(await stored()).toBe(6n);
+  await session.close();
+});
+
+test("nor is anything of it lost in a caller's transaction: whose it is, and its metadata (contract 5.6)", async () => {
+  const { sound, store, session, records } = await openSession({ ttl: 60_000 });
+  session.commit(records[0], { metadata: "kept" });
+  await session.flush();
+  const before = await store.fetch([key]);
+  await store.delete({ keys: [key] });
+  const own = await sound.begin?.();
+  if (own === undefined || records[1] === undefined) throw new Error("no transactions");
+  const { now } = Date;
+  Date.now = () => now() + 60_000;
+  onTestFinished(() => void (Date.now = now));
+  await session.commitWithin(own.transaction, records[1]);
+  await own.commit();
+  expect(before).toMatchObject([{ record: { metadata: "kept", member: expect.any(String) } }]);
+  const record = before[0]?.status === "found" ? before[0].record : undefined;
+  const { owner, member, ttl, epoch } = record ?? {};
+  const kept = { owner, member, ttl, epoch, metadata: "kept" };
+  expect(await store.fetch([key])).toMatchObject([{ record: { ...kept, nextOffset: 2n } }]);
   await session.close();
 });
 

@@ -1,0 +1,247 @@
+import type { OffsetKey } from "../key.ts";
+import type { OffsetRange, OffsetRecord } from "../offset-record.ts";
+import { Acknowledgements } from "./acknowledgements.ts";
+import { PositionMarks } from "./position-marks.ts";
+import { Era } from "./record-era.ts";
+
+/**
+ * How far one partition is read: what is handed out, what of it is done, and the position that follows from it.
+ *
+ * A commit keeps the record's own offset and no sum: bigints live on the heap, and the hot path allocates nothing. The
+ * position is computed when it is sent.
+ */
+export class PartitionProgress {
+  readonly key: OffsetKey;
+  /** The claim's epoch: the fencing token for what users write elsewhere. 0 where there is no claim. */
+  epoch = 0;
+  /** Which records an acknowledgement may be of. */
+  era: Era;
+  /** Since when something committed is not durable, by the monotonic clock. */
+  dirtySince = 0;
+  /** How often something was committed. */
+  changes = 0;
+  /** The last record handed out since reading was begun or moved. */
+  delivered: bigint | undefined;
+
+  readonly #session: object;
+  readonly #acknowledgements: Acknowledgements;
+  #committed: bigint | undefined;
+  // Whether #committed is a record's offset (the position is one more) or a position itself.
+  #committedIsRecord = false;
+  // The highest record handed out in this era; a second loop hands out some of them again.
+  #highest: bigint | undefined;
+  // Where to go on when all that was handed out is committed: the log has no record before it.
+  #passedTo: bigint | undefined;
+  #marks: PositionMarks;
+  // How many of the changes are durable.
+  #durableChanges = 0;
+
+  /** Begins with what is stored, if anything is. */
+  constructor(
+    session: object,
+    key: OffsetKey,
+    stored?: Pick<OffsetRecord, "nextOffset" | "mark" | "acknowledged"> | undefined,
+  ) {
+    this.key = key;
+    this.#session = session;
+    this.era = new Era(session);
+    this.#committed = stored?.nextOffset;
+    this.#marks = new PositionMarks(stored?.mark);
+    this.#acknowledgements = new Acknowledgements(stored?.acknowledged);
+  }
+
+  /** Whether something committed is not durable. */
+  get isDirty(): boolean {
+    return this.changes !== this.#durableChanges;
+  }
+
+  /** The committed position, flushed or not. */
+  get position(): bigint | undefined {
+    if (this.#committed === undefined) return undefined;
+    return this.#committedIsRecord ? this.#committed + 1n : this.#committed;
+  }
+
+  /** Which log the committed position belongs to. */
+  get mark(): string | undefined {
+    return this.markAt(this.position ?? 0n);
+  }
+
+  /** Which log a position belongs to. */
+  markAt(position: bigint): string | undefined {
+    return this.#marks.at(position);
+  }
+
+  /** Whether a record is done already. */
+  isDone(offset: bigint): boolean {
+    return this.#acknowledgements.isDone(offset);
+  }
+
+  /** The offset after the records from this one on that are done. */
+  doneTo(offset: bigint): bigint {
+    return this.#acknowledgements.doneTo(offset);
+  }
+
+  /** Whether any record beyond the position is done. */
+  get isAnyDone(): boolean {
+    return this.#acknowledgements.isAnyDone;
+  }
+
+  /** The record that is waited for where more is done beyond it than can be stored; `undefined` while it is not. */
+  get waitingFor(): bigint | undefined {
+    return this.#acknowledgements.isFull ? this.#acknowledgements.lowest : undefined;
+  }
+
+  /** Whether a record is handed out and not done. */
+  get isInHand(): boolean {
+    return this.#acknowledgements.lowest !== undefined;
+  }
+
+  /** What to store with a position as done beyond it. */
+  acknowledgedBeyond(position: bigint): readonly OffsetRange[] | undefined {
+    return this.#acknowledgements.beyond(position);
+  }
+
+  /** A record is handed out that `commit` alone commits. */
+  handOut(offset: bigint, mark: string | undefined): void {
+    this.delivered = offset;
+    this.#passedTo = undefined;
+    this.#marks.note(offset, mark);
+  }
+
+  /** A record is handed out, or skipped as done; `acknowledge` may say in any order that it is done. */
+  deliver(offset: bigint, mark: string | undefined): void {
+    this.handOut(offset, mark);
+    if (this.#highest === undefined || offset > this.#highest) this.#highest = offset;
+    this.#acknowledgements.deliver(offset);
+  }
+
+  /** The log has no record between what was handed out last and this offset. Gives whether the partition became dirty by it. */
+  passOver(nextOffset: bigint): boolean {
+    this.#passedTo = nextOffset;
+    const { position } = this;
+    if (position === undefined || position >= nextOffset) return false;
+    return this.delivered === undefined || position > this.delivered ? this.#moveTo(nextOffset) : false;
+  }
+
+  /** Commits all that was handed out. On the way of every record of an `auto` consumer: nothing is compared. */
+  commitHandedOut(): boolean {
+    if (this.delivered === undefined) return false;
+    if (this.#passedTo !== undefined) return this.#moveTo(this.#passedTo);
+    this.#committed = this.delivered;
+    this.#committedIsRecord = true;
+    return this.changed();
+  }
+
+  /** Commits up to and with a record. Gives whether the partition became dirty by it. */
+  commit(offset: bigint): boolean {
+    this.refuseUndelivered(offset);
+    this.#acknowledgements.acknowledgeThrough(offset);
+    return this.#commitRecord(this.#acknowledgements.advance() ?? offset);
+  }
+
+  /** Acknowledges one record. Gives whether the partition became dirty by it. */
+  acknowledge(offset: bigint): boolean {
+    if (this.#highest === undefined) {
+      throw new RangeError(`no record of ${this.#name} was delivered: call deliver(record) before acknowledge(record)`);
+    }
+    this.refuseUndelivered(offset);
+    return this.#acknowledgements.acknowledge(offset) && this.settle(true);
+  }
+
+  /** Moves the position past what is done. Gives whether the partition became dirty by that, or by what is done beyond it. */
+  settle(isMoreDone: boolean): boolean {
+    const upTo = this.#acknowledgements.advance();
+    if (upTo !== undefined) return this.#commitRecord(upTo);
+    // Without a position there is nothing to store it with.
+    return isMoreDone && this.#committed !== undefined ? this.changed() : false;
+  }
+
+  /** A transaction has stored this position: the records before it are done. */
+  passedWithin(nextOffset: bigint): void {
+    this.#acknowledgements.acknowledgeThrough(nextOffset - 1n);
+    const { position } = this;
+    if (position === undefined || position < nextOffset) {
+      this.#committed = nextOffset;
+      this.#committedIsRecord = false;
+    }
+    // Nothing is left of them to be committed.
+    if (this.delivered !== undefined && this.delivered < nextOffset) this.delivered = undefined;
+    this.settle(false);
+  }
+
+  /** Reading goes on at a position, where none is. */
+  beginAt(nextOffset: bigint, mark: string | undefined): void {
+    this.#marks = new PositionMarks(mark);
+    this.#moveTo(nextOffset);
+  }
+
+  /** Reading goes on elsewhere: what was handed out before is of another era. */
+  resetTo(nextOffset: bigint, reason: string, mark: string | undefined): void {
+    this.era = new Era(this.#session);
+    this.#highest = undefined;
+    this.reread();
+    // What retention removed was of the same log: what is done beyond the new position still is.
+    if (reason === "below-log") this.#acknowledgements.clear(nextOffset);
+    else this.#acknowledgements.reset();
+    this.beginAt(nextOffset, mark);
+  }
+
+  /** What was handed out and not committed is handed out again. */
+  reread(): void {
+    this.delivered = undefined;
+    this.#passedTo = undefined;
+    this.#acknowledgements.clear();
+  }
+
+  /** Whether a record is the lowest that is handed out and not done. Where nothing was handed out, what lies before is done. */
+  isNext(offset: bigint): boolean {
+    const { lowest } = this.#acknowledgements;
+    if (lowest !== undefined) return lowest === offset;
+    return this.#highest === undefined && (this.position ?? 0n) <= offset;
+  }
+
+  /** A record that nobody was given cannot be done. Where nothing was handed out at all, nobody says what is. */
+  refuseUndelivered(offset: bigint): void {
+    const { delivered } = this;
+    const isHigher = this.#highest === undefined || (delivered !== undefined && delivered > this.#highest);
+    const highest = isHigher ? delivered : this.#highest;
+    if (highest === undefined || offset <= highest) return;
+    throw new RangeError(
+      `record ${offset} of ${this.#name} was never delivered: the last one was ${highest}; commit only records that were delivered`,
+    );
+  }
+
+  /** There is something new to store. Gives whether there was nothing before. */
+  changed(): boolean {
+    const wasClean = !this.isDirty;
+    if (wasClean) this.dirtySince = performance.now();
+    this.changes += 1;
+    return wasClean;
+  }
+
+  /** So many of the changes are durable, with this position; the others wait since then. */
+  durable(changes: number, position: bigint | undefined, since: number): void {
+    this.#durableChanges = changes;
+    this.dirtySince = since;
+    if (position !== undefined) this.#marks.settle(position);
+  }
+
+  get #name(): string {
+    return `partition ${this.key.partition} of topic ${JSON.stringify(this.key.topic)}`;
+  }
+
+  #moveTo(nextOffset: bigint): boolean {
+    this.#committed = nextOffset;
+    this.#committedIsRecord = false;
+    return this.changed();
+  }
+
+  #commitRecord(offset: bigint): boolean {
+    const committed = this.#committed;
+    if (committed !== undefined && (this.#committedIsRecord ? offset <= committed : offset < committed)) return false;
+    if (this.#passedTo !== undefined && offset === this.delivered) return this.#moveTo(this.#passedTo);
+    this.#committed = offset;
+    this.#committedIsRecord = true;
+    return this.changed();
+  }
+}
