@@ -1,5 +1,5 @@
 import type { OffsetOutOfRangeError } from "../errors/offset-out-of-range-error.ts";
-import { Acknowledgements } from "../session/acknowledgements.ts";
+import type { PartitionProgress } from "../session/partition-progress.ts";
 import { validateName, validateOffset } from "../driver/validation.ts";
 import type { FetchResult, LogRecord } from "../log-source.ts";
 
@@ -8,6 +8,8 @@ const NO_RECORDS: readonly LogRecord[] = [];
 /** One partition of a consumer, for as long as it reads it: where reading stands, and what is fetched and not handed out. */
 export class ConsumedPartition {
   readonly number: number;
+  /** How far it is read and committed: the session's own, where there is a session. */
+  readonly progress: PartitionProgress;
   /** The offset to fetch next. */
   nextFetch = 0n;
   /** Which log `nextFetch` belongs to. */
@@ -36,22 +38,12 @@ export class ConsumedPartition {
   error: Error | undefined;
   #records = NO_RECORDS;
   #index = 0;
-  // Without a session: the record handed out last, or the position where there was none yet.
-  #position: bigint;
-  #handedOut: bigint | undefined;
-  readonly #acknowledgements = new Acknowledgements();
   // A position beyond the end is not the end: the log has to refuse it first.
   #isBeyondEnd = false;
 
-  constructor(number: number, position: bigint, mark: string | undefined) {
-    this.number = number;
-    this.#position = position;
-    this.mark = mark;
-  }
-
-  /** Where reading goes on, where no session knows it: a record that was handed out is behind it. */
-  get position(): bigint {
-    return this.#handedOut === undefined ? this.#position : this.#handedOut + 1n;
+  constructor(progress: PartitionProgress) {
+    this.number = progress.key.partition;
+    this.progress = progress;
   }
 
   /** Whether a record waits to be handed out. */
@@ -66,8 +58,9 @@ export class ConsumedPartition {
     return next === undefined ? this.nextFetch >= this.endOffset : next.offset >= this.endOffset;
   }
 
-  /** A loop begins to read here. */
-  begin(position: bigint, mark: string | undefined, endOffset: bigint | undefined): void {
+  /** A loop begins to read, from the committed position. */
+  begin(endOffset: bigint | undefined): void {
+    const { position = 0n, mark } = this.progress;
     this.endOffset = endOffset;
     this.#isBeyondEnd = endOffset !== undefined && position > endOffset;
     this.hasAnswered = false;
@@ -126,18 +119,6 @@ export class ConsumedPartition {
     return taken;
   }
 
-  /** A record is handed out, and nobody keeps its position. With `isAcknowledged`, it counts when it is done. */
-  handOut(offset: bigint, isAcknowledged: boolean): void {
-    if (isAcknowledged) this.#acknowledgements.deliver(offset);
-    else this.#handedOut = offset;
-  }
-
-  /** A record is done that was handed out so. */
-  done(offset: bigint): void {
-    this.#acknowledgements.acknowledge(offset);
-    this.#handedOut = this.#acknowledgements.advance() ?? this.#handedOut;
-  }
-
   /** Goes on elsewhere, on a log that may end earlier than the one before. */
   moveTo(offset: bigint, mark: string | undefined, latest: bigint): void {
     this.refused = undefined;
@@ -152,9 +133,6 @@ export class ConsumedPartition {
     this.isHeldBack = false;
     this.nextFetch = offset;
     this.mark = mark;
-    this.#position = offset;
-    this.#handedOut = undefined;
-    this.#acknowledgements.reset();
     this.#records = NO_RECORDS;
     this.#index = 0;
     this.failures = 0;

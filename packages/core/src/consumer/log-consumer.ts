@@ -71,7 +71,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction>, SharingL
   }
 
   epoch(partition: number): number | undefined {
-    return this.#tracked.epoch(partition);
+    return this.#tracked.session?.epoch(partition);
   }
 
   commit(done?: RecordPosition | RecordBatch, options?: CommitRecordOptions): void {

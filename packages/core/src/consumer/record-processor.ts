@@ -32,11 +32,8 @@ export interface ProcessorOwner {
   readonly origin: DiagnosticsOrigin;
   /** Whether the partition is still read by this consumer. */
   isHeld(partition: ConsumedPartition): boolean;
-  epoch(partition: number): number | undefined;
   /** A record is about to be handed out. `false`: it is done already, and is skipped. */
   handsOut(partition: ConsumedPartition, record: LogRecord): boolean;
-  /** Whether a record is done by the handler's own word. */
-  isDone(record: LogRecord): boolean;
   /** A record is done. */
   done(partition: ConsumedPartition, record: LogRecord): void;
   /** A handler has ended. */
@@ -55,6 +52,8 @@ interface Task {
   readonly record: LogRecord;
   /** The claim's epoch when it was handed out. */
   readonly epoch: number;
+  /** When it was handed out: a reset, too, ends that. */
+  readonly era: object;
   attempt: number;
 }
 
@@ -147,8 +146,8 @@ export class RecordProcessor {
       if (partition === undefined) break;
       const record = partition.take();
       if (record !== undefined && this.#owner.handsOut(partition, record)) {
-        const epoch = this.#owner.epoch(record.partition) ?? 0;
-        this.#enqueue({ partition, record, epoch, attempt: 1 });
+        const { epoch, era } = partition.progress;
+        this.#enqueue({ partition, record, epoch, era, attempt: 1 });
       }
       if (partition.isFilled && !partition.isFinished) this.#reading.giveBack(partition);
       else this.#reading.emptied(partition);
@@ -214,13 +213,12 @@ export class RecordProcessor {
 
   /** One attempt. Never rejects. */
   async #work(lane: Lane, task: Task): Promise<void> {
-    const { record, attempt, partition, epoch } = task;
+    const { record, attempt, partition, epoch, era } = task;
     const { signal } = this.#handlers;
     let retryInMs: number | undefined;
     let isDone = false;
     // Lost, or reset, since it was handed out: it is another's, or of a log that is gone.
-    const isStillOurs = (): boolean =>
-      this.#owner.isHeld(partition) && (this.#owner.epoch(record.partition) ?? 0) === epoch;
+    const isStillOurs = (): boolean => this.#owner.isHeld(partition) && partition.progress.era === era;
     let isOurs = isStillOurs();
     this.#workingOn.set(partition.number, (this.#workingOn.get(partition.number) ?? 0) + 1);
     try {
@@ -231,7 +229,7 @@ export class RecordProcessor {
       isOurs = isStillOurs();
       const decision = signal.aborted ? "abort" : isOurs ? await this.#decide(error, task) : "skip";
       // A transaction that is committed is not run again, whatever came after it.
-      if (decision === "skip" || (decision === "retry" && this.#owner.isDone(record))) isDone = true;
+      if (decision === "skip" || (decision === "retry" && partition.progress.isDone(record.offset))) isDone = true;
       else if (decision === "retry") retryInMs = backoffMs(attempt - 1, RETRY_BASE_MS, RETRY_MAX_MS);
     }
     this.#running -= 1;

@@ -6,6 +6,7 @@ import type { LogRecord, LogSource } from "../log-source.ts";
 import type { OffsetRecord } from "../offset-record.ts";
 import { defaultOffsetResetPolicy } from "../offset-reset-policy.ts";
 import { LOOKS_PER_LEASE } from "../session/sharing.ts";
+import { PartitionProgress } from "../session/partition-progress.ts";
 import type { StoreOffsetSession } from "../session/store-offset-session.ts";
 import type { OffsetChoice } from "./ask-policy.ts";
 import { ConsumedPartition } from "./consumed-partition.ts";
@@ -84,11 +85,8 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
 
   /** The committed position, flushed or not. */
   position(partition: number): bigint | undefined {
-    return this.session === undefined ? this.#partitions.get(partition)?.position : this.session.position(partition);
-  }
-
-  epoch(partition: number): number | undefined {
-    return this.session?.epoch(partition);
+    const { session } = this;
+    return session === undefined ? this.#partitions.get(partition)?.progress.position : session.position(partition);
   }
 
   /** How far each partition is behind the log's end, as far as that is known. */
@@ -111,12 +109,14 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
     start: ResolvedStart,
     storedPositions?: ReadonlyMap<number, OffsetRecord>,
   ): Promise<void> {
-    const { topic } = this.#options;
+    const { topic, consumer = "" } = this.#options;
     const { session } = this;
-    const positionOf = (partition: number): bigint | undefined =>
-      session === undefined ? storedPositions?.get(partition)?.nextOffset : session.position(partition);
-    const claims = new Map(partitions.map((partition) => [partition, session?.held(partition)]));
-    const fresh = partitions.filter((partition) => positionOf(partition) === undefined);
+    const progressOf = (partition: number): PartitionProgress | undefined =>
+      session === undefined
+        ? new PartitionProgress(this, { consumer, topic, partition }, storedPositions?.get(partition))
+        : session.held(partition);
+    const progresses = new Map(partitions.map((partition) => [partition, progressOf(partition)]));
+    const fresh = partitions.filter((partition) => progresses.get(partition)?.position === undefined);
     const { resetPolicy } = this.#options;
     const signal =
       this.#signal === undefined ? this.closed.signal : AbortSignal.any([this.#signal, this.closed.signal]);
@@ -131,27 +131,23 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
     for (const choice of choices.values()) if (choice instanceof Error) throw choice;
     const wantsTopicTtl = fresh.length > 0 && session !== undefined && this.#options.session.ttl === undefined;
     const ttl = wantsTopicTtl ? await topicTtl(this.#source, topic, { signal }) : undefined;
-    const started = new Map<number, bigint>();
-    const marks = new Map<number, string | undefined>();
     for (const partition of fresh) {
       const choice = choices.get(partition);
       if (choice === undefined || choice instanceof Error) throw new Error(`partition ${partition} got no start`);
       const { nextOffset, mark, bounds, requested: from } = choice;
-      session?.startAt(partition, nextOffset, { ttl, mark });
-      started.set(partition, nextOffset);
-      marks.set(partition, mark);
+      if (session === undefined) progresses.get(partition)?.beginAt(nextOffset, mark);
+      else session.startAt(partition, nextOffset, { ttl, mark });
       if (from === undefined) continue;
       const reason = from < bounds.earliest.offset ? "below-log" : "beyond-log";
       this.#emit(resetEvent({ topic, partition, policy: resetPolicy.name, reason, from, choice }));
     }
     if (fresh.length > 0) await session?.flush({ signal });
-    for (const partition of partitions) {
+    const started = new Set(fresh);
+    for (const [partition, progress] of progresses) {
       // Lost meanwhile, or lost and claimed again: then it begins with that claim.
-      const claim = claims.get(partition);
-      if (session !== undefined && (claim === undefined || session.held(partition) !== claim)) continue;
-      const nextOffset = positionOf(partition) ?? started.get(partition) ?? 0n;
-      const mark = storedPositions?.get(partition)?.mark ?? marks.get(partition);
-      this.#partitions.set(partition, new ConsumedPartition(partition, nextOffset, mark));
+      if (progress === undefined || progress.isOver) continue;
+      this.#partitions.set(partition, new ConsumedPartition(progress));
+      const { position: nextOffset = 0n } = progress;
       this.#emit({ type: started.has(partition) ? "started" : "resumed", topic, partition, nextOffset });
     }
   }
@@ -188,7 +184,7 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
       if (partition === undefined || reading === undefined || reading.isOver || this.#options.untilEnd) continue;
       // It reads all that there are when it opens.
       if (this.#opened !== reading) continue;
-      partition.begin(this.position(number) ?? 0n, this.session?.held(number)?.mark, undefined);
+      partition.begin(undefined);
       reading.add([partition]);
     }
     if (failure !== undefined) throw failure;
@@ -206,14 +202,14 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
     if (deliverChannel.hasSubscribers) publishDelivery(this.origin, partition.number, records);
     const { number, nextFetch } = partition;
     const nextOffset = isLast ? nextFetch : last.offset + 1n;
-    return { partition: number, records, nextOffset, epoch: this.epoch(number) ?? 0 };
+    return { partition: number, records, nextOffset, epoch: partition.progress.epoch };
   }
 
   #handOutAll(partition: ConsumedPartition, taken: readonly LogRecord[]): readonly LogRecord[] {
     const last = taken.at(-1);
-    const isAnyDone = this.session?.held(partition.number)?.isAnyDone !== false;
     // Committed all at once, and none of them done already: only the last one counts.
-    if (last !== undefined && !this.#isAcknowledging && !isAnyDone) return this.#handsOut(partition, last) ? taken : [];
+    if (last !== undefined && !this.#isAcknowledging && !partition.progress.isAnyDone)
+      return this.#handsOut(partition, last) ? taken : [];
     return taken.filter((record) => this.#handsOut(partition, record));
   }
 
@@ -224,10 +220,7 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
     // What came to the topic after the loop began has no end to be read to.
     const known = numbers.filter((number) => ends === undefined || ends.has(number));
     const partitions = known.flatMap((number) => this.#partitions.get(number) ?? []);
-    for (const partition of partitions) {
-      const { number } = partition;
-      partition.begin(this.position(number) ?? 0n, this.session?.held(number)?.mark, ends?.get(number)?.latest.offset);
-    }
+    for (const partition of partitions) partition.begin(ends?.get(partition.number)?.latest.offset);
     reading.add(partitions.filter((partition) => !reading.partitions.has(partition)));
   }
 
@@ -282,29 +275,25 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
   }
 
   #handsOut(partition: ConsumedPartition, record: LogRecord): boolean {
-    if (this.session === undefined) {
-      partition.handOut(record.offset, this.processor !== undefined);
-      return true;
-    }
-    const { mark } = partition;
-    return this.#isAcknowledging ? this.session.deliver(record, mark) : this.session.handOut(record, mark);
+    const { progress, mark } = partition;
+    if (this.#isAcknowledging) return progress.deliver(record, mark);
+    const isHandedOut = progress.handOut(record.offset, mark);
+    // Nobody keeps the position: what was handed out is behind it.
+    if (this.session === undefined) progress.commitHandedOut();
+    return isHandedOut;
   }
 
   hasRoom(partition: ConsumedPartition): boolean {
     if (this.processor?.hasRoom(partition) === false) return false;
-    return !this.#isAcknowledging || this.session?.held(partition.number)?.waitingFor === undefined;
+    return !this.#isAcknowledging || this.session === undefined || partition.progress.waitingFor === undefined;
   }
 
   isHeld(partition: ConsumedPartition): boolean {
     return this.#partitions.get(partition.number) === partition;
   }
 
-  isDone({ partition, offset }: LogRecord): boolean {
-    return this.session?.held(partition)?.isDone(offset) === true;
-  }
-
   done(partition: ConsumedPartition, record: LogRecord): void {
-    if (this.session === undefined) partition.done(record.offset);
+    if (this.session === undefined) partition.progress.acknowledge(record.offset);
     else this.session.acknowledge(record);
   }
 
@@ -317,11 +306,11 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
     if (this.processor !== processor) return;
     this.processor = undefined;
     this.#onDone();
-    for (const number of this.#partitions.keys()) this.session?.held(number)?.reread();
+    for (const { progress } of this.#partitions.values()) progress.reread();
   }
 
-  caughtUp({ number, nextFetch, isHeldBack }: ConsumedPartition): void {
-    if (!isHeldBack) this.session?.passOver(number, nextFetch);
+  caughtUp({ progress, nextFetch, isHeldBack }: ConsumedPartition): void {
+    if (!isHeldBack && !progress.isOver) progress.passOver(nextFetch);
   }
 
   async moved(
@@ -331,8 +320,10 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
     signal: AbortSignal,
   ): Promise<void> {
     const { topic } = this.#options;
-    const { number } = partition;
-    this.session?.resetTo(number, choice.nextOffset, reason, { mark: choice.mark });
+    const { number, progress } = partition;
+    const { nextOffset, mark } = choice;
+    if (this.session === undefined) progress.resetTo(nextOffset, reason, mark);
+    else this.session.resetTo(number, nextOffset, reason, { mark });
     this.#emit(resetEvent({ topic, partition: number, policy: this.#options.resetPolicy.name, reason, from, choice }));
     await this.#untilSettled(partition, signal);
   }
@@ -345,11 +336,9 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
     // Those that there are now; one that comes later is added by whoever takes it in. One without an end came meanwhile.
     const partitions = [...this.#partitions.values()].filter(({ number }) => ends === undefined || ends.has(number));
     for (const partition of partitions) {
-      const held = this.session?.held(partition.number);
       // What an earlier loop handed out and nobody committed comes again.
-      held?.reread();
-      const mark = this.session === undefined ? partition.mark : held?.mark;
-      partition.begin(this.position(partition.number) ?? 0n, mark, ends?.get(partition.number)?.latest.offset);
+      partition.progress.reread();
+      partition.begin(ends?.get(partition.number)?.latest.offset);
     }
     this.#opened = reading;
     reading.add(partitions, (partition) => this.#untilSettled(partition, signal));
@@ -357,7 +346,7 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
 
   before(partition: number | undefined): void {
     this.check();
-    if (partition !== undefined && this.#options.strategy === "auto") this.session?.commitHandedOut(partition);
+    if (partition !== undefined && this.#options.strategy === "auto") this.get(partition)?.progress.commitHandedOut();
     this.#onDone();
   }
 

@@ -103,6 +103,7 @@ export class Claims {
     // Lost and claimed again meanwhile.
     if (this.held.get(number) !== partition) return false;
     this.held.delete(number);
+    partition.isOver = true;
     this.#former.add(number);
     this.#recent = undefined;
     return true;

@@ -90,9 +90,9 @@ export class HeldPartition extends PartitionProgress {
   }
 
   /** Says what to store along with the position. */
-  describe(metadata: string): boolean {
+  describe(metadata: string): void {
     this.#metadata = metadata;
-    return this.changed();
+    this.changed();
   }
 
   /** Commits a position where none is. */

@@ -1,8 +1,9 @@
 import type { OffsetKey } from "../key.ts";
 import type { OffsetRange, OffsetRecord } from "../offset-record.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
+import type { RecordPosition } from "./offset-session.ts";
 import { PositionMarks } from "./position-marks.ts";
-import { Era } from "./record-era.ts";
+import { Era, stamp } from "./record-era.ts";
 
 /**
  * How far one partition is read: what is handed out, what of it is done, and the position that follows from it.
@@ -20,6 +21,10 @@ export class PartitionProgress {
   dirtySince = 0;
   /** How often something was committed. */
   changes = 0;
+  /** Whether it was lost, or let go of: nothing more of it is handed out. */
+  isOver = false;
+  /** Is called when there is something to store, and was nothing before. */
+  onDirty: (() => void) | undefined;
   /** The last record handed out since reading was begun or moved. */
   delivered: bigint | undefined;
 
@@ -37,11 +42,7 @@ export class PartitionProgress {
   #durableChanges = 0;
 
   /** Begins with what is stored, if anything is. */
-  constructor(
-    session: object,
-    key: OffsetKey,
-    stored?: Pick<OffsetRecord, "nextOffset" | "mark" | "acknowledged"> | undefined,
-  ) {
+  constructor(session: object, key: OffsetKey, stored?: Pick<OffsetRecord, "nextOffset" | "mark" | "acknowledged">) {
     this.key = key;
     this.#session = session;
     this.era = new Era(session);
@@ -76,11 +77,6 @@ export class PartitionProgress {
     return this.#acknowledgements.isDone(offset);
   }
 
-  /** The offset after the records from this one on that are done. */
-  doneTo(offset: bigint): bigint {
-    return this.#acknowledgements.doneTo(offset);
-  }
-
   /** Whether any record beyond the position is done. */
   get isAnyDone(): boolean {
     return this.#acknowledgements.isAnyDone;
@@ -101,59 +97,63 @@ export class PartitionProgress {
     return this.#acknowledgements.beyond(position);
   }
 
-  /** A record is handed out that `commit` alone commits. */
-  handOut(offset: bigint, mark: string | undefined): void {
-    this.delivered = offset;
-    this.#passedTo = undefined;
-    this.#marks.note(offset, mark);
+  /** A record is handed out that {@link commitHandedOut} commits. `false`: it is not, because it is done, or no longer held. */
+  handOut(offset: bigint, mark: string | undefined): boolean {
+    if (this.isOver) return false;
+    if (this.isDone(offset)) {
+      this.passOver(this.#acknowledgements.doneTo(offset));
+      return false;
+    }
+    this.#note(offset, mark);
+    return true;
   }
 
-  /** A record is handed out, or skipped as done; `acknowledge` may say in any order that it is done. */
-  deliver(offset: bigint, mark: string | undefined): void {
-    this.handOut(offset, mark);
+  /** A record is handed out, and `acknowledge` may say in any order that it is done. `false`: it is not, as with `handOut`. */
+  deliver(record: RecordPosition, mark: string | undefined): boolean {
+    if (this.isOver) return false;
+    const { offset } = record;
+    stamp(record, this.era);
+    this.#note(offset, mark);
     if (this.#highest === undefined || offset > this.#highest) this.#highest = offset;
     this.#acknowledgements.deliver(offset);
+    if (!this.isDone(offset)) return true;
+    this.#settle();
+    return false;
   }
 
-  /** The log has no record between what was handed out last and this offset. Gives whether the partition became dirty by it. */
-  passOver(nextOffset: bigint): boolean {
+  /** The log has no record between what was handed out last and this offset. */
+  passOver(nextOffset: bigint): void {
     this.#passedTo = nextOffset;
     const { position } = this;
-    if (position === undefined || position >= nextOffset) return false;
-    return this.delivered === undefined || position > this.delivered ? this.#moveTo(nextOffset) : false;
+    if (position === undefined || position >= nextOffset) return;
+    if (this.delivered === undefined || position > this.delivered) this.#moveTo(nextOffset);
   }
 
   /** Commits all that was handed out. On the way of every record of an `auto` consumer: nothing is compared. */
-  commitHandedOut(): boolean {
-    if (this.delivered === undefined) return false;
+  commitHandedOut(): void {
+    if (this.delivered === undefined) return;
     if (this.#passedTo !== undefined) return this.#moveTo(this.#passedTo);
     this.#committed = this.delivered;
     this.#committedIsRecord = true;
-    return this.changed();
+    this.changed();
   }
 
-  /** Commits up to and with a record. Gives whether the partition became dirty by it. */
-  commit(offset: bigint): boolean {
+  /** Commits up to and with a record. */
+  commit(offset: bigint): void {
     this.refuseUndelivered(offset);
     this.#acknowledgements.acknowledgeThrough(offset);
-    return this.#commitRecord(this.#acknowledgements.advance() ?? offset);
+    this.#commitRecord(this.#acknowledgements.advance() ?? offset);
   }
 
-  /** Acknowledges one record. Gives whether the partition became dirty by it. */
-  acknowledge(offset: bigint): boolean {
+  /** Acknowledges one record. */
+  acknowledge(offset: bigint): void {
     if (this.#highest === undefined) {
       throw new RangeError(`no record of ${this.#name} was delivered: call deliver(record) before acknowledge(record)`);
     }
     this.refuseUndelivered(offset);
-    return this.#acknowledgements.acknowledge(offset) && this.settle(true);
-  }
-
-  /** Moves the position past what is done. Gives whether the partition became dirty by that, or by what is done beyond it. */
-  settle(isMoreDone: boolean): boolean {
-    const upTo = this.#acknowledgements.advance();
-    if (upTo !== undefined) return this.#commitRecord(upTo);
-    // Without a position there is nothing to store it with.
-    return isMoreDone && this.#committed !== undefined ? this.changed() : false;
+    if (!this.#acknowledgements.acknowledge(offset)) return;
+    // Without a position there is nothing to store with it what is done beyond.
+    if (!this.#settle() && this.#committed !== undefined) this.changed();
   }
 
   /** A transaction has stored this position: the records before it are done. */
@@ -166,7 +166,7 @@ export class PartitionProgress {
     }
     // Nothing is left of them to be committed.
     if (this.delivered !== undefined && this.delivered < nextOffset) this.delivered = undefined;
-    this.settle(false);
+    this.#settle();
   }
 
   /** Reading goes on at a position, where none is. */
@@ -211,12 +211,13 @@ export class PartitionProgress {
     );
   }
 
-  /** There is something new to store. Gives whether there was nothing before. */
-  changed(): boolean {
+  /** There is something new to store. */
+  changed(): void {
     const wasClean = !this.isDirty;
-    if (wasClean) this.dirtySince = performance.now();
     this.changes += 1;
-    return wasClean;
+    if (!wasClean) return;
+    this.dirtySince = performance.now();
+    this.onDirty?.();
   }
 
   /** So many of the changes are durable, with this position; the others wait since then. */
@@ -230,18 +231,31 @@ export class PartitionProgress {
     return `partition ${this.key.partition} of topic ${JSON.stringify(this.key.topic)}`;
   }
 
-  #moveTo(nextOffset: bigint): boolean {
-    this.#committed = nextOffset;
-    this.#committedIsRecord = false;
-    return this.changed();
+  #note(offset: bigint, mark: string | undefined): void {
+    this.delivered = offset;
+    this.#passedTo = undefined;
+    this.#marks.note(offset, mark);
   }
 
-  #commitRecord(offset: bigint): boolean {
+  /** Moves the position past what is done. Gives whether there was something to be moved past. */
+  #settle(): boolean {
+    const upTo = this.#acknowledgements.advance();
+    if (upTo !== undefined) this.#commitRecord(upTo);
+    return upTo !== undefined;
+  }
+
+  #moveTo(nextOffset: bigint): void {
+    this.#committed = nextOffset;
+    this.#committedIsRecord = false;
+    this.changed();
+  }
+
+  #commitRecord(offset: bigint): void {
     const committed = this.#committed;
-    if (committed !== undefined && (this.#committedIsRecord ? offset <= committed : offset < committed)) return false;
+    if (committed !== undefined && (this.#committedIsRecord ? offset <= committed : offset < committed)) return;
     if (this.#passedTo !== undefined && offset === this.delivered) return this.#moveTo(this.#passedTo);
     this.#committed = offset;
     this.#committedIsRecord = true;
-    return this.changed();
+    this.changed();
   }
 }

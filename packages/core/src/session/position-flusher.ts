@@ -79,20 +79,16 @@ export class PositionFlusher {
     return false;
   }
 
-  /** A partition became dirty: it is due after all that were before it. */
-  dirtied(partition: HeldPartition): void {
-    this.#dirty.add(partition);
-    if (this.#timerAt > performance.now() + this.#flushInterval) this.#wake();
-  }
-
-  /** A partition is held from now on: it is to be renewed. */
+  /** A partition is held from now on: it is to be written when it becomes dirty, and renewed. */
   watch(partition: HeldPartition): void {
+    partition.onDirty = () => this.#dirtied(partition);
     this.#renewals.watch(partition);
     this.#wake();
   }
 
   /** A partition is not held any more. */
   forget(partition: HeldPartition): void {
+    partition.onDirty = undefined;
     this.#dirty.delete(partition);
     this.#renewals.forget(partition);
   }
@@ -187,6 +183,12 @@ export class PositionFlusher {
     // The others' claims end, too: nobody is left to hold them.
     for (const partition of held.values()) partition.isReleasing = true;
     await this.#send(this.#writesOf(held.values()));
+  }
+
+  /** It is due after all that became dirty before it. */
+  #dirtied(partition: HeldPartition): void {
+    this.#dirty.add(partition);
+    if (this.#timerAt > performance.now() + this.#flushInterval) this.#wake();
   }
 
   #wake(): void {

@@ -35,7 +35,7 @@ import {
   transactionsOver,
 } from "./own-transaction.ts";
 import { PositionFlusher } from "./position-flusher.ts";
-import { eraOf, stamp } from "./record-era.ts";
+import { eraOf } from "./record-era.ts";
 import { type ResolvedSessionOptions, validatePartitions } from "./session-options.ts";
 import { Sharing } from "./sharing.ts";
 
@@ -276,10 +276,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     this.#refuseIfOver();
     validateOffset("nextOffset", nextOffset);
     if (mark !== undefined) validateName("mark", mark);
-    const held = this.#claimed(partition);
-    if (held === undefined) return;
-    held.startAt(nextOffset, ttl, mark);
-    this.#flusher.dirtied(held);
+    this.#claimed(partition)?.startAt(nextOffset, ttl, mark);
   }
 
   resetTo(partition: number, nextOffset: bigint, reason: string, options: PositionOptions = {}): void {
@@ -289,39 +286,12 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     validateOffset("nextOffset", nextOffset);
     validateName("reason", reason);
     if (mark !== undefined) validateName("mark", mark);
-    const held = this.#claimed(partition);
-    if (held === undefined) return;
-    held.resetTo(nextOffset, reason, mark);
-    this.#flusher.dirtied(held);
+    this.#claimed(partition)?.resetTo(nextOffset, reason, mark);
   }
 
-  deliver(record: RecordPosition, mark?: string): boolean {
+  deliver(record: RecordPosition): boolean {
     validateOffset("offset", record.offset);
-    const held = this.fenced === undefined ? this.#claimed(record.partition) : undefined;
-    if (held === undefined) return false;
-    stamp(record, held.era);
-    held.deliver(record.offset, mark);
-    if (!held.isDone(record.offset)) return true;
-    if (held.settle(false)) this.#flusher.dirtied(held);
-    return false;
-  }
-
-  /** Says that a record is handed out that {@link commitHandedOut} commits. Gives whether it still is to be done. */
-  handOut({ partition, offset }: RecordPosition, mark: string | undefined): boolean {
-    const held = this.held(partition);
-    if (held === undefined) return false;
-    if (held.isDone(offset)) {
-      this.passOver(partition, held.doneTo(offset));
-      return false;
-    }
-    held.handOut(offset, mark);
-    return true;
-  }
-
-  /** Commits all that was handed out of a partition. */
-  commitHandedOut(partition: number): void {
-    const held = this.held(partition);
-    if (held?.commitHandedOut() === true) this.#flusher.dirtied(held);
+    return this.fenced === undefined && this.#claimed(record.partition)?.deliver(record, undefined) === true;
   }
 
   commit(record?: RecordPosition, options?: CommitRecordOptions): void {
@@ -346,16 +316,10 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     const held = this.#heldAsDelivered(record);
     if (held === undefined) return;
     const wasFull = held.waitingFor !== undefined;
-    if (held.acknowledge(record.offset)) this.#flusher.dirtied(held);
+    held.acknowledge(record.offset);
     const { waitingFor } = held;
     if (waitingFor === undefined || wasFull) return;
     this.#emit({ type: "acknowledgements-full", key: held.key, waitingFor });
-  }
-
-  /** The log has no record between what was handed out last and this offset. */
-  passOver(partition: number, nextOffset: bigint): void {
-    const held = this.held(partition);
-    if (held?.passOver(nextOffset) === true) this.#flusher.dirtied(held);
   }
 
   async commitWithin(
@@ -476,8 +440,8 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
 
   #commit(held: HeldPartition, offset: bigint, metadata: string | undefined): void {
     held.inTransactionUntil = 0;
-    const isDirtied = held.commit(offset);
-    if ((metadata !== undefined && held.describe(metadata)) || isDirtied) this.#flusher.dirtied(held);
+    held.commit(offset);
+    if (metadata !== undefined) held.describe(metadata);
   }
 
   /** A partition that is held; `undefined` for one that was: its loss is an event. One that never was is a mistake. */

@@ -268,6 +268,39 @@ test("queued records of a log that is gone run under no new epoch: they are drop
   expect(after).toBe(3);
 });
 
+test.each(["none", "auto"] as const)(
+  "%s: nor are they begun before the reset is durable, or where nobody stores it (contract 5.26)",
+  async (strategy) => {
+    const source = await ordersLog(20);
+    const faulty = createFaultyStore();
+    const events = new EventLog<ConsumerEvent>();
+    await using consumer = await createConsumer({
+      ...{ ...options, source, store: faulty.store, strategy, onEvent: events.hear, flushInterval: 600_000 },
+    });
+    const isReset = Promise.withResolvers<void>();
+    if (strategy === "auto") {
+      faulty.commitFault = async (entries, apply) => {
+        if (entries.some(({ rewind }) => rewind === true)) await isReset.promise;
+        return apply();
+      };
+    }
+    const begun: string[] = [];
+    await consumer.process(
+      async ({ offset, value }) => {
+        begun.push(`${offset} ${Buffer.from(value ?? []).toString()}`);
+        if (begun.length > 1) return void consumer.close();
+        source.recreateTopic("orders");
+        await source.producer.produce("orders", 0, [{ value: Buffer.from("new") }]);
+        await events.first("reset");
+        // The next handlers have their turn.
+        setImmediate(isReset.resolve);
+      },
+      { concurrency: 1 },
+    );
+    expect(begun).toEqual([expect.stringMatching(/^0 /u), "0 new"]);
+  },
+);
+
 test("one busy partition among many is worked on in parallel (contract 5.26)", async () => {
   const source = await ordersLog(0, 200);
   const records = Array.from({ length: 200 }, () => ({ value: Buffer.from("x") }));
