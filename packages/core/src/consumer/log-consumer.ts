@@ -4,7 +4,7 @@ import type { LogRecord, LogSource } from "../log-source.ts";
 import type { CallOptions, TransactionBody } from "../offset-store.ts";
 import type { CommitRecordOptions, OffsetSessionEvent, RecordPosition } from "../session/offset-session.ts";
 import type { RevokedReason } from "../session/offset-session.ts";
-import type { SharingListener } from "../session/partition-losses.ts";
+import type { SharingListener } from "../session/sharing-listener.ts";
 import type { StoreOffsetSession } from "../session/store-offset-session.ts";
 import { BatchCollector } from "./batch-collector.ts";
 import type {

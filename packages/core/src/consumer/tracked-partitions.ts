@@ -164,7 +164,7 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
       this.shared = current;
       for (const partition of added) this.#emit({ type: "partition-added", topic: this.#options.topic, partition });
       // Who reads them is decided as with the others.
-      return this.session.share(added, signal);
+      return this.session.claim(added, { signal }, false);
     }
     let failure: Error | undefined;
     try {
@@ -240,20 +240,20 @@ export class TrackedPartitions<Transaction> implements ReadingOwner, LoopOwner, 
   }
 
   get lookIntervalMs(): number | undefined {
-    return this.session?.isSharing === true ? this.session.leaseMs / LOOKS_PER_LEASE : undefined;
+    return this.session?.isSharing === true ? this.session.membership.leaseMs / LOOKS_PER_LEASE : undefined;
   }
 
   mayBegin(): boolean {
-    return this.session?.isSure !== false;
+    return this.session?.membership.isSure !== false;
   }
 
   async whenSure(): Promise<void> {
-    await this.session?.whenSure();
+    await this.session?.membership.whenSure();
   }
 
   check(): void {
     if (this.#signal?.aborted === true) throw this.#signal.reason;
-    const over = this.session?.fenced ?? this.session?.failure;
+    const over = this.session?.fenced ?? this.session?.membership.failure;
     if (over !== undefined) throw over;
   }
 

@@ -1,20 +1,10 @@
+import { randomBytes } from "node:crypto";
 import { traced } from "../diagnostics/channels.ts";
 import type { ClaimCall } from "../diagnostics/messages.ts";
 import type { OffsetStoreError } from "../errors/offset-store-error.ts";
-import type { CallOptions, ClaimOutcome, HeldOutcome, OffsetStore } from "../offset-store.ts";
+import type { CallOptions, ClaimOutcome, HeldOutcome } from "../offset-store.ts";
 import { HeldPartition } from "./held-partition.ts";
-import { newToken } from "./token.ts";
-
-/** Whose claims they are, and how they are taken. */
-export interface ClaimsContext {
-  readonly session: object;
-  readonly store: OffsetStore<never>;
-  readonly consumer: string;
-  readonly topic: string;
-  readonly owner: string;
-  readonly ttl: number | null | undefined;
-  readonly member: string;
-}
+import type { SessionContext } from "./session-context.ts";
 
 /** What came of a call for claims. */
 export interface TakenClaims {
@@ -28,13 +18,15 @@ export interface TakenClaims {
 /** The partitions that a session holds, and those that it held once. */
 export class Claims {
   readonly held = new Map<number, HeldPartition>();
-  readonly #context: ClaimsContext;
+  readonly #session: object;
+  readonly #context: SessionContext;
   readonly #token = newToken();
   readonly #former = new Set<number>();
   // The partition of the last call: records come in batches of one partition.
   #recent: HeldPartition | undefined;
 
-  constructor(context: ClaimsContext) {
+  constructor(session: object, context: SessionContext) {
+    this.#session = session;
     this.#context = context;
   }
 
@@ -60,7 +52,8 @@ export class Claims {
     partitions: readonly number[],
     { ifIdleFor, ...options }: CallOptions & { readonly ifIdleFor?: number | undefined },
   ): Promise<TakenClaims> {
-    const { session, store, consumer, topic, owner, ttl, member } = this.#context;
+    const { store, consumer, topic, member, options: own } = this.#context;
+    const { owner, ttl } = own;
     const entries = partitions.map((partition) => ({
       key: { consumer, topic, partition },
       // One for all, also when a claim is tried again. What was held once is claimed anew: writes of before are over.
@@ -84,7 +77,7 @@ export class Claims {
       if (outcome.status === "held") held.push(outcome.record);
       if (outcome.status !== "claimed" || entry === undefined) continue;
       const { epoch, record } = outcome;
-      const partition = new HeldPartition(session, entry.key, {
+      const partition = new HeldPartition(this.#session, entry.key, {
         ...{ token: entry.token, owner, member, epoch, record },
         granularityMs: store.capabilities.expiry.granularityMs,
         ttl: ttl === undefined ? record?.ttl : (ttl ?? undefined),
@@ -108,4 +101,9 @@ export class Claims {
     this.#recent = undefined;
     return true;
   }
+}
+
+/** 128 random bits, so that no two sessions ever have the same. */
+function newToken(): string {
+  return randomBytes(16).toString("base64url");
 }

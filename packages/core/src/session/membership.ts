@@ -1,43 +1,27 @@
-import { randomBytes, randomInt } from "node:crypto";
+import { randomInt } from "node:crypto";
 import { RECLAIMED_AFTER_LEASES } from "../driver/member-calls.ts";
 import { thisProcess } from "../driver/process-identity.ts";
 import { Sent } from "../driver/sent.ts";
 import { OffsetStoreError } from "../errors/offset-store-error.ts";
 import type { MemberRecord, SharingMode } from "../member.ts";
-import type { OffsetStore } from "../offset-store.ts";
-import type { OffsetSessionEvent } from "./offset-session.ts";
+import type { Claims } from "./claims.ts";
+import type { PositionFlusher } from "./position-flusher.ts";
+import type { SessionContext } from "./session-context.ts";
 import { isFinal, unknownError } from "./session-listener.ts";
 
 /** A heartbeat is sent so often in a lease; one without an answer is sent again after half of that. */
 const HEARTBEATS_PER_LEASE = 3;
 const MAX_LEASE_MS = 600_000;
 
-/** Whose membership it is, and who hears of it. */
-export interface MembershipOptions {
-  readonly store: OffsetStore<never>;
-  readonly consumer: string;
-  readonly topic: string;
-  readonly mode: SharingMode;
-  readonly leaseMs: number;
-  readonly owner: string;
-  /** The member's name. Default: a random one. */
-  readonly instance: string | undefined;
-  /** How many partitions the member holds. */
-  readonly held: () => number;
-  readonly emit: (event: OffsetSessionEvent) => void;
-  /** A heartbeat was acknowledged after a lease without one: others may have taken what the member holds. Rejects if the store cannot tell. */
-  readonly onLate: () => Promise<void>;
-  /** A newer session has the same `instance`: this one is over. */
-  readonly onReplaced: (newer: MemberRecord) => void;
-}
-
 /**
  * Tells the others that a session lives, from its first heartbeat to its end, and knows whether they may doubt it (contract
  * 8.5). Its timers keep no process alive.
  */
 export class Membership {
-  readonly member: string;
-  readonly #options: MembershipOptions;
+  readonly #context: SessionContext;
+  readonly #claims: Claims;
+  readonly #flusher: PositionFlusher;
+  readonly #onReplaced: (newer: MemberRecord) => void;
   readonly #ended = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
   // Which of the sessions of its `instance` it is.
@@ -57,17 +41,26 @@ export class Membership {
   #sure: PromiseWithResolvers<void> | undefined;
   #refusal: OffsetStoreError | undefined;
 
-  constructor(options: MembershipOptions) {
-    this.#options = options;
-    this.#mode = options.mode;
-    this.#leaseMs = options.leaseMs;
-    this.#acknowledgedLeaseMs = options.leaseMs;
-    this.member = options.instance ?? randomBytes(9).toString("base64url");
+  /** `onReplaced` hears that a newer session has the same `instance`: this one is over. */
+  constructor(
+    context: SessionContext,
+    claims: Claims,
+    flusher: PositionFlusher,
+    onReplaced: (newer: MemberRecord) => void,
+  ) {
+    const { sharing, leaseMs } = context.options;
+    this.#context = context;
+    this.#claims = claims;
+    this.#flusher = flusher;
+    this.#onReplaced = onReplaced;
+    this.#mode = sharing;
+    this.#leaseMs = leaseMs;
+    this.#acknowledgedLeaseMs = leaseMs;
   }
 
   /** Whether its name is one that former sessions had, too. */
   get isInstance(): boolean {
-    return this.#options.instance !== undefined;
+    return this.#context.options.instance !== undefined;
   }
 
   /** Milliseconds without a heartbeat after which others take what this member holds. */
@@ -75,14 +68,14 @@ export class Membership {
     return this.#leaseMs;
   }
 
-  /** Whether no other member can have found this one silent. */
+  /** Whether no other member can have found this one silent; always so with `takeover`, where nobody cares. */
   get isSure(): boolean {
-    return !this.#isDoubtful && this.#elapsedMs < this.#acknowledgedLeaseMs;
+    return !this.#isShared || this.#isHeard;
   }
 
   /** The same at a reading of the monotonic clock, on the way of every record; `undefined`: by both clocks. */
   isSureAt(now: number | undefined): boolean {
-    if (now === undefined) return this.isSure;
+    if (now === undefined || !this.#isShared) return this.isSure;
     if (this.#isDoubtful || this.#acknowledged === undefined) return false;
     return now - this.#acknowledged.at < this.#acknowledgedLeaseMs;
   }
@@ -122,7 +115,7 @@ export class Membership {
     // Its own record may have gone meanwhile: whoever began then knew of none.
     const mayBeForgotten = this.#elapsedMs >= this.#acknowledgedLeaseMs * RECLAIMED_AFTER_LEASES;
     if (generation === this.#generation || (generation < this.#generation && !mayBeForgotten)) return false;
-    if (!this.#ended.signal.aborted) this.#options.onReplaced(stored);
+    if (!this.#ended.signal.aborted) this.#onReplaced(stored);
     return true;
   }
 
@@ -147,8 +140,18 @@ export class Membership {
     if (this.#acknowledged === undefined || this.#hasLeft) return;
     this.#hasLeft = true;
     await this.stop();
-    const { store, consumer, topic } = this.#options;
-    await store.leave({ consumer, topic, member: this.member }).catch(() => undefined);
+    const { store, consumer, topic, member } = this.#context;
+    await store.leave({ consumer, topic, member }).catch(() => undefined);
+  }
+
+  /** Whether partitions are shared by those that live. */
+  get #isShared(): boolean {
+    return this.#context.options.sharing !== "takeover";
+  }
+
+  /** Whether the others can know that it lives. */
+  get #isHeard(): boolean {
+    return !this.#isDoubtful && this.#elapsedMs < this.#acknowledgedLeaseMs;
   }
 
   get #elapsedMs(): number {
@@ -163,16 +166,16 @@ export class Membership {
   }
 
   #onTimer(): void {
-    const { emit, store } = this.#options;
+    const { emit, store, member } = this.#context;
     // Something held the event loop: it may do so again.
     if (performance.now() - this.#sentAt > this.#leaseMs && this.#leaseMs < MAX_LEASE_MS) {
       this.#leaseMs = Math.min(MAX_LEASE_MS, this.#leaseMs * 2);
-      emit({ type: "lease-extended", member: this.member, leaseMs: this.#leaseMs });
+      emit({ type: "lease-extended", member, leaseMs: this.#leaseMs });
     }
     const sending = this.#send(this.#ended.signal).catch((error: unknown) => {
       if (this.#ended.signal.aborted) return;
       const known = error instanceof OffsetStoreError ? error : unknownError("heartbeat", store.name, [], error);
-      emit({ type: "heartbeat-failed", member: this.member, leaseExpired: !this.isSure, error: known });
+      emit({ type: "heartbeat-failed", member, leaseExpired: !this.#isHeard, error: known });
       if (!isFinal(known)) return;
       this.#refusal = known;
       this.#settleSure();
@@ -188,19 +191,18 @@ export class Membership {
   }
 
   async #send(signal: AbortSignal | undefined): Promise<void> {
-    const { store, consumer, topic, owner, held } = this.#options;
+    const { store, consumer, topic, member, options } = this.#context;
     const sent = new Sent();
     this.#sentAt = sent.at;
     // The newer one's record is not written over.
     if (this.#acknowledged !== undefined && (await this.isReplaced())) return;
-    const key = { consumer, topic, member: this.member };
     const lease = this.#leaseMs;
     const entry = {
-      key,
+      key: { consumer, topic, member },
       mode: this.#mode,
       lease,
-      owner,
-      held: held(),
+      owner: options.owner,
+      held: this.#claims.held.size,
       process: thisProcess(),
       generation: this.#generation,
     };
@@ -213,15 +215,15 @@ export class Membership {
     this.#acknowledged = sent;
     this.#schedule(Math.max(0, sent.at + this.#leaseMs / HEARTBEATS_PER_LEASE - performance.now()));
     if (this.#isDoubtful) await this.#check();
-    if (this.isSure) this.#settleSure();
+    if (this.#isHeard) this.#settleSure();
   }
 
   /** The record of an `instance`, as it was written last. */
   async #stored(signal: AbortSignal | undefined): Promise<MemberRecord | undefined> {
     if (!this.isInstance) return undefined;
-    const { store, consumer, topic } = this.#options;
+    const { store, consumer, topic, member } = this.#context;
     for await (const record of store.members({ consumer, topic }, { signal }))
-      if (record.member === this.member) return record;
+      if (record.member === member) return record;
     return undefined;
   }
 
@@ -235,7 +237,7 @@ export class Membership {
     if (this.#isChecking) return;
     this.#isChecking = true;
     try {
-      await this.#options.onLate();
+      await this.#flusher.verify();
       this.#isDoubtful = false;
     } finally {
       this.#isChecking = false;

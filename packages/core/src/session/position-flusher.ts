@@ -1,36 +1,18 @@
-import { traced } from "../diagnostics/channels.ts";
 import { backoffMs } from "../driver/deadline.ts";
-import { Sent } from "../driver/sent.ts";
 import type { OffsetFencedError } from "../errors/offset-fenced-error.ts";
 import { OffsetStoreError } from "../errors/offset-store-error.ts";
-import type { OffsetKey } from "../key.ts";
-import type { CommitOutcome, FencedOutcome, OffsetStore } from "../offset-store.ts";
-import type { HeldPartition, PartitionWrite } from "./held-partition.ts";
-import type { OffsetSessionEvent } from "./offset-session.ts";
+import type { FencedOutcome } from "../offset-store.ts";
+import type { Claims } from "./claims.ts";
+import type { HeldPartition } from "./held-partition.ts";
+import { PositionWrites } from "./position-writes.ts";
 import { Renewals } from "./renewals.ts";
-import { isFinal, unknownError } from "./session-listener.ts";
-import type { ResolvedSessionOptions } from "./session-options.ts";
+import type { SessionContext } from "./session-context.ts";
+import { isFinal } from "./session-listener.ts";
 import { StallWatch } from "./stall-watch.ts";
 
 const RETRY_BASE_MS = 100;
 const RETRY_MAX_MS = 5_000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
-// What has expired under a renewal is written anew at once; more often than this is no race any more.
-const MAX_IMMEDIATE_ATTEMPTS = 4;
-
-/** What a {@link PositionFlusher} writes, and whom it tells. */
-export interface FlusherContext {
-  readonly store: OffsetStore<never>;
-  readonly consumer: string;
-  readonly topic: string;
-  readonly held: ReadonlyMap<number, HeldPartition>;
-  readonly options: ResolvedSessionOptions;
-  readonly emit: (event: OffsetSessionEvent) => void;
-  /** A partition's claim does not hold any more. */
-  readonly onFenced: (partition: HeldPartition, outcome: FencedOutcome) => void;
-  /** A partition's claim has ended as it was asked to. */
-  readonly onReleased: (partition: HeldPartition) => void;
-}
 
 /**
  * Writes what is committed and renews what is idle: by time, one write in flight, again after a failure with growing
@@ -39,7 +21,9 @@ export interface FlusherContext {
 export class PositionFlusher {
   /** Whether what is committed waits for too long. */
   readonly stall: StallWatch;
-  readonly #context: FlusherContext;
+  readonly #context: SessionContext;
+  readonly #claims: Claims;
+  readonly #writes: PositionWrites;
   readonly #flushInterval: number;
   readonly #stopped = new AbortController();
   // In the order in which they became dirty: a flush costs what changed, however many partitions there are.
@@ -52,15 +36,23 @@ export class PositionFlusher {
   #failures = 0;
   #fenced: OffsetFencedError | undefined;
 
-  constructor(context: FlusherContext) {
+  /** `onFenced` hears of a partition whose claim does not hold any more. */
+  constructor(
+    context: SessionContext,
+    claims: Claims,
+    onFenced: (partition: HeldPartition, outcome: FencedOutcome) => void,
+  ) {
     const { flushInterval, maxUnflushedAge } = context.options;
     this.#context = context;
-    const { store, held, options } = context;
-    this.stall = new StallWatch(maxUnflushedAge, context.emit);
-    this.#renewals = new Renewals({
-      ...{ store, held, renewInterval: options.renewInterval, signal: this.#stopped.signal },
-      onChanged: () => this.#wake(),
+    this.#claims = claims;
+    this.#writes = new PositionWrites(context, claims, {
+      settled: (partition) => this.#settled(partition),
+      released: (partition) => this.drop(partition),
+      notReleased: (partition) => this.#notReleased(partition),
+      fenced: onFenced,
     });
+    this.stall = new StallWatch(maxUnflushedAge, context.emit);
+    this.#renewals = new Renewals(context, claims, this.#stopped.signal, () => this.#wake());
     // A flush that only begins when the position is too old would stall a consumer whose store is well.
     this.#flushInterval = Math.min(flushInterval, maxUnflushedAge / 2);
   }
@@ -87,7 +79,8 @@ export class PositionFlusher {
   }
 
   /** A partition is not held any more. */
-  forget(partition: HeldPartition): void {
+  drop(partition: HeldPartition): void {
+    if (!this.#claims.drop(partition)) return;
     partition.onDirty = undefined;
     this.#dirty.delete(partition);
     this.#renewals.forget(partition);
@@ -107,9 +100,10 @@ export class PositionFlusher {
     if (!this.#isStopped) await this.#start([partition]);
   }
 
-  /** Renews partitions, so that whoever has not lost them cannot lose them to a look of before. Rejects if that is not known. */
-  async verify(partitions: readonly HeldPartition[]): Promise<void> {
+  /** Renews all partitions, so that whoever has not lost them cannot lose them to a look of before. Rejects if that is not known. */
+  async verify(): Promise<void> {
     while (this.#inFlight !== undefined) await this.idle();
+    const partitions = [...this.#claims.held.values()];
     if (this.#isStopped || partitions.length === 0) return;
     try {
       await this.#start(partitions);
@@ -126,9 +120,7 @@ export class PositionFlusher {
 
   /** A transaction on a partition is over: what of it is not durable is due. */
   transacted(partition: HeldPartition): void {
-    this.#dirty.delete(partition);
-    if (partition.isDirty) this.#dirty.add(partition);
-    this.#renewals.watch(partition);
+    this.#settled(partition);
     this.#wake();
   }
 
@@ -149,7 +141,7 @@ export class PositionFlusher {
   async letGo(partitions: readonly HeldPartition[]): Promise<void> {
     await this.idle();
     for (const partition of partitions) partition.isReleasing = true;
-    await this.#send(this.#writesOf(partitions));
+    await this.#writes.send(partitions);
   }
 
   /** The claim is lost: what is still owned is written once more, and then nothing ever again. */
@@ -179,10 +171,27 @@ export class PositionFlusher {
   async #writeLast(): Promise<void> {
     await this.idle();
     // What fails here is an event: nobody is left to try it again.
-    const { held } = this.#context;
+    const partitions = [...this.#claims.held.values()];
     // The others' claims end, too: nobody is left to hold them.
-    for (const partition of held.values()) partition.isReleasing = true;
-    await this.#send(this.#writesOf(held.values()));
+    for (const partition of partitions) partition.isReleasing = true;
+    await this.#writes.send(partitions);
+  }
+
+  /** What was committed since it was sent is due after all that became dirty before. */
+  #settled(partition: HeldPartition): void {
+    this.#dirty.delete(partition);
+    if (partition.isDirty) this.#dirty.add(partition);
+    this.#renewals.watch(partition);
+  }
+
+  /**
+   * Whoever lets go and has nothing to say writes nothing more, whether or not the store has heard of it: the next claim ends
+   * this one. In a group nobody claims what a living member holds: it is tried again.
+   */
+  #notReleased(partition: HeldPartition): void {
+    if (this.#context.options.sharing === "takeover" || this.#isStopped) return this.drop(partition);
+    partition.dirtySince = performance.now();
+    this.#dirty.add(partition);
   }
 
   /** It is due after all that became dirty before it. */
@@ -237,8 +246,7 @@ export class PositionFlusher {
     clearTimeout(this.#timer);
     this.#timerAt = Number.POSITIVE_INFINITY;
     this.stall.watch(this.#oldest());
-    const writes = this.#writesOf(new Set([...this.#dirty, ...others]));
-    this.#inFlight = this.#send(writes).then((failure) => {
+    this.#inFlight = this.#writes.send(new Set([...this.#dirty, ...others])).then((failure) => {
       this.#inFlight = undefined;
       if (!this.#isStopped) this.#ended(failure);
       if (failure !== undefined) throw failure;
@@ -255,119 +263,4 @@ export class PositionFlusher {
     else this.stall.watch(oldest);
     this.#schedule();
   }
-
-  #writesOf(partitions: Iterable<HeldPartition>): PartitionWrite[] {
-    const now = performance.now();
-    const writes: PartitionWrite[] = [];
-    for (const partition of partitions) if (partition.inTransactionUntil <= now) writes.push(partition.write());
-    return writes;
-  }
-
-  /** One write; sends again at once what only a race refused. Gives a failure, which is an event by then. */
-  async #send(first: readonly PartitionWrite[]): Promise<OffsetStoreError | undefined> {
-    const { store, emit } = this.#context;
-    let failure: OffsetStoreError | undefined;
-    let writes = first;
-    for (let attempt = 1; writes.length > 0; attempt += 1) {
-      const sent = new Sent();
-      let outcomes: readonly CommitOutcome[];
-      try {
-        outcomes = await this.#commit(writes);
-      } catch (error) {
-        const keys = writes.map(({ partition }) => partition.key);
-        const known = error instanceof OffsetStoreError ? error : unknownError("commit", store.name, keys, error);
-        emit({ type: "flush-failed", keys: this.#failed(writes, known), error: known });
-        return writes.some(saysMore) ? (failure ?? known) : failure;
-      }
-      const again: PartitionWrite[] = [];
-      for (const [index, outcome] of outcomes.entries()) {
-        const write = writes[index];
-        if (write === undefined) continue;
-        if (outcome.status === "failed") {
-          // One that may pass says when to try again.
-          if (saysMore(write) && (failure === undefined || isFinal(failure))) failure = outcome.error;
-          emit({ type: "flush-failed", keys: this.#failed([write], outcome.error), error: outcome.error });
-          continue;
-        }
-        const next = this.#answered(write, outcome, sent, attempt < MAX_IMMEDIATE_ATTEMPTS);
-        if (next !== undefined) again.push(next);
-      }
-      writes = again;
-    }
-    return failure;
-  }
-
-  #commit(writes: readonly PartitionWrite[]): readonly CommitOutcome[] | Promise<readonly CommitOutcome[]> {
-    const { store, consumer, topic } = this.#context;
-    return traced(
-      "tidemark:flush",
-      () => store.commit(writes.map(({ entry }) => entry)),
-      () => ({
-        ...{ consumer, topic, store: store.name },
-        positions: Object.freeze(
-          writes.map(({ entry: { key, nextOffset } }) => Object.freeze({ partition: key.partition, nextOffset })),
-        ),
-      }),
-    );
-  }
-
-  /** Takes in that partitions could not be written; gives their keys. */
-  #failed(writes: readonly PartitionWrite[], error: OffsetStoreError): OffsetKey[] {
-    for (const write of writes) {
-      write.partition.refusal = isFinal(error) ? error : undefined;
-      if (saysMore(write)) continue;
-      // Whoever lets go and has nothing to say writes nothing more, whether or not the store has heard of it: the next claim
-      // ends this one. In a group nobody claims what a living member holds: it is tried again.
-      if (this.#context.options.sharing === "takeover" || this.#isStopped) this.#context.onReleased(write.partition);
-      else {
-        write.partition.dirtySince = performance.now();
-        this.#dirty.add(write.partition);
-      }
-    }
-    return writes.map(({ partition }) => partition.key);
-  }
-
-  /** Takes in one answer. Gives what is to be sent at once, if anything. */
-  #answered(
-    write: PartitionWrite,
-    outcome: Exclude<CommitOutcome, { status: "failed" }>,
-    sent: Sent,
-    mayRepeat: boolean,
-  ): PartitionWrite | undefined {
-    const { emit, onFenced, onReleased } = this.#context;
-    const { partition, entry } = write;
-    // Lost and claimed again meanwhile: the answer is to the former claim.
-    if (this.#context.held.get(partition.key.partition) !== partition) return undefined;
-    switch (outcome.status) {
-      case "committed":
-        if (entry.recreate === true) emit({ type: "recreated", key: partition.key, nextOffset: entry.nextOffset });
-        partition.written(write, outcome, sent);
-        this.#renewals.watch(partition);
-        break;
-      case "behind":
-        partition.behind(write, outcome.record, sent);
-        emit({ type: "behind", key: partition.key, sent: entry.nextOffset ?? 0n, record: outcome.record });
-        break;
-      case "fenced":
-        // Only what is not there is written anew: a record whose TTL an operator made longer meanwhile keeps it.
-        if (mayRepeat && outcome.reason === "absent" && entry.recreate !== true && partition.mayHaveExpired) {
-          return partition.write(true);
-        }
-        // Whoever lets go and has nothing to say lost nothing.
-        if (entry.release === true && !partition.isDirty) onReleased(partition);
-        else onFenced(partition, outcome);
-        return undefined;
-    }
-    this.#dirty.delete(partition);
-    if (partition.isDirty) this.#dirty.add(partition);
-    const isOver = partition.isReleasing && entry.release === true && outcome.status === "committed";
-    if (isOver && !partition.isDirty) onReleased(partition);
-    else if (mayRepeat && ((write.isRepeated && partition.isDirty) || partition.isReleasing)) return partition.write();
-    return undefined;
-  }
-}
-
-/** Whether a write says more than that a claim ends: that one could not be ended is an event, it ends with the next claim. */
-function saysMore({ entry: { nextOffset, release } }: PartitionWrite): boolean {
-  return nextOffset !== undefined || release !== true;
 }

@@ -1,34 +1,30 @@
-import type { OffsetStore } from "../offset-store.ts";
+import type { Claims } from "./claims.ts";
 import type { HeldPartition } from "./held-partition.ts";
+import type { SessionContext } from "./session-context.ts";
 
 const DEFAULT_INTERVAL_MS = 30_000;
 // Renewals that are due within this part of their interval go along: few calls, however many partitions there are.
 const EARLY = 0.1;
-
-/** What {@link Renewals} look at. */
-export interface RenewalsContext {
-  readonly store: OffsetStore<never>;
-  readonly held: ReadonlyMap<number, HeldPartition>;
-  /** Milliseconds; `undefined`: 30 s, or a third of the TTL. */
-  readonly renewInterval: number | undefined;
-  /** Ends what is being looked at. */
-  readonly signal: AbortSignal;
-  /** There is another time to renew. */
-  readonly onChanged: () => void;
-}
 
 /**
  * Decides which idle claims are renewed, and when. Those without a TTL are only looked at, all in one call: nothing would
  * expire, and nothing else would tell of an operator's reset or of a takeover.
  */
 export class Renewals {
-  readonly #context: RenewalsContext;
+  readonly #context: SessionContext;
+  readonly #claims: Claims;
+  readonly #signal: AbortSignal;
+  readonly #onChanged: () => void;
   // Partitions whose record is not what it should be: a renewal has the store say why.
   readonly #suspects = new Set<HeldPartition>();
   #nextAt = Number.POSITIVE_INFINITY;
 
-  constructor(context: RenewalsContext) {
+  /** The signal ends what is being looked at; `onChanged` hears that there is another time to renew. */
+  constructor(context: SessionContext, claims: Claims, signal: AbortSignal, onChanged: () => void) {
     this.#context = context;
+    this.#claims = claims;
+    this.#signal = signal;
+    this.#onChanged = onChanged;
   }
 
   /** When something is due next, by the monotonic clock. */
@@ -59,7 +55,7 @@ export class Renewals {
     if (now < this.#nextAt) return due;
     const idle: HeldPartition[] = [];
     this.#nextAt = Number.POSITIVE_INFINITY;
-    for (const partition of this.#context.held.values()) {
+    for (const partition of this.#claims.held.values()) {
       const interval = this.#intervalOf(partition);
       // What is dirty is written soon, and that renews it.
       const isDue = !partition.isDirty && partition.seenAt + interval * (1 - EARLY) <= now;
@@ -71,10 +67,11 @@ export class Renewals {
   }
 
   #look(partitions: readonly HeldPartition[], seenAt: number): void {
-    const { store, held, signal, onChanged } = this.#context;
+    const { held } = this.#claims;
+    const signal = this.#signal;
     for (const partition of partitions) partition.seenAt = seenAt;
     const keys = partitions.map(({ key }) => key);
-    store.fetch(keys, { signal }).then(
+    this.#context.store.fetch(keys, { signal }).then(
       (outcomes) => {
         for (const [index, outcome] of outcomes.entries()) {
           const partition = partitions[index];
@@ -85,7 +82,7 @@ export class Renewals {
           else this.#suspects.add(partition);
           this.watch(partition);
         }
-        onChanged();
+        this.#onChanged();
       },
       // It is asked again at the next turn; a store that is down shows at the writes.
       () => undefined,
@@ -93,6 +90,6 @@ export class Renewals {
   }
 
   #intervalOf({ ttl }: HeldPartition): number {
-    return this.#context.renewInterval ?? Math.min(DEFAULT_INTERVAL_MS, (ttl ?? Number.POSITIVE_INFINITY) / 3);
+    return this.#context.options.renewInterval ?? Math.min(DEFAULT_INTERVAL_MS, (ttl ?? Number.POSITIVE_INFINITY) / 3);
   }
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { abortable } from "../abortable.ts";
 import { keepingAwake } from "../keeping-awake.ts";
 import { validateMetadata } from "../driver/entry-validation.ts";
@@ -14,10 +15,11 @@ import type { OffsetFencedError } from "../errors/offset-fenced-error.ts";
 import { OffsetStoreError } from "../errors/offset-store-error.ts";
 import type { OffsetKey } from "../key.ts";
 import type { CallOptions, OffsetStore, TransactionBody } from "../offset-store.ts";
+import { rollBack, writeInCallersTransaction } from "./callers-transaction.ts";
 import { Claims } from "./claims.ts";
 import type { HeldPartition } from "./held-partition.ts";
 import { Membership } from "./membership.ts";
-import { PartitionLosses, type SharingListener } from "./partition-losses.ts";
+import { PartitionLosses } from "./partition-losses.ts";
 import type {
   CommitRecordOptions,
   OffsetSession,
@@ -25,19 +27,13 @@ import type {
   PositionOptions,
   RecordPosition,
 } from "./offset-session.ts";
-import {
-  endsOf,
-  notHeld,
-  notNext,
-  refuseSecond,
-  runOwnTransaction,
-  TRANSACTION_MS,
-  transactionsOver,
-} from "./own-transaction.ts";
+import { endsOf, notHeld, notNext, refuseSecond, runOwnTransaction, transactionsOver } from "./own-transaction.ts";
 import { PositionFlusher } from "./position-flusher.ts";
 import { eraOf } from "./record-era.ts";
+import type { SessionContext } from "./session-context.ts";
 import { type ResolvedSessionOptions, validatePartitions } from "./session-options.ts";
 import { Sharing } from "./sharing.ts";
+import type { SharingListener } from "./sharing-listener.ts";
 
 /** What a consumer knows of the records of a transaction. */
 interface KnownRecords {
@@ -51,12 +47,12 @@ interface KnownRecords {
 export class StoreOffsetSession<Transaction> implements OffsetSession<Transaction> {
   readonly consumer: string;
   readonly topic: string;
+  /** Whether others can think that the session has ended. */
+  readonly membership: Membership;
   readonly #store: OffsetStore<Transaction>;
-  readonly #options: ResolvedSessionOptions;
-  readonly #emit: (event: OffsetSessionEvent) => void;
+  readonly #context: SessionContext;
   readonly #claims: Claims;
   readonly #flusher: PositionFlusher;
-  readonly #membership: Membership;
   readonly #losses: PartitionLosses;
   // How it takes part in a group; `undefined`: it takes over whatever it claims.
   readonly #sharing: Sharing | undefined;
@@ -72,45 +68,23 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     this.consumer = consumer;
     this.topic = topic;
     this.#store = store;
-    this.#options = options;
-    this.#emit = emit;
-    const { sharing, leaseMs, instance, owner, ttl } = options;
-    this.#membership = new Membership({
-      ...{ store, consumer, topic, mode: sharing, leaseMs, owner, instance, emit },
-      held: () => this.#claims.held.size,
-      onLate: () => this.#flusher.verify([...this.#claims.held.values()]),
-      onReplaced: (newer) => this.#losses.replaced(newer),
-    });
-    const { member } = this.#membership;
-    this.#claims = new Claims({ session: this, store, consumer, topic, owner, ttl, member });
-    this.#flusher = new PositionFlusher({
-      ...{ store, consumer, topic, options, emit },
-      held: this.#claims.held,
-      onFenced: (partition, outcome) => void this.#losses.fence(partition, outcome),
-      onReleased: (partition) => this.#losses.drop(partition),
-    });
-    this.#losses = new PartitionLosses({
-      ...{ topic, options, emit, listener },
-      ...{ claims: this.#claims, flusher: this.#flusher, membership: this.#membership },
-      sharing: () => this.#sharing,
-    });
-    if (sharing === "takeover") return;
-    this.#sharing = new Sharing({
-      ...{ store, consumer, topic, mode: sharing, emit },
-      ...{ membership: this.#membership, claims: this.#claims },
-      onAssigned: async (partitions) => {
-        for (const partition of partitions) this.#flusher.watch(partition);
-        await listener.onAssigned(partitions.map(({ key }) => key.partition));
-        // The store may have said meanwhile that some are lost.
-        return partitions.filter((partition) => this.held(partition.key.partition) === partition);
-      },
-      isInHand: ({ key }) => listener.isInHand(key.partition),
-      giveUp: (partitions, signal) => this.#losses.giveUp(partitions, signal),
-    });
+    const member = options.instance ?? randomBytes(9).toString("base64url");
+    const context: SessionContext = { store, consumer, topic, member, options, emit };
+    this.#context = context;
+    const claims = new Claims(this, context);
+    const flusher = new PositionFlusher(context, claims, (held, outcome) => void this.#losses.fence(held, outcome));
+    const membership = new Membership(context, claims, flusher, (newer) => this.#losses.replaced(newer));
+    const shares = options.sharing !== "takeover";
+    const sharing = shares ? new Sharing(context, claims, flusher, membership, listener) : undefined;
+    this.#losses = new PartitionLosses(context, { claims, flusher, membership, sharing, listener });
+    this.#claims = claims;
+    this.#flusher = flusher;
+    this.membership = membership;
+    this.#sharing = sharing;
   }
 
   get owner(): string {
-    return this.#options.owner;
+    return this.#context.options.owner;
   }
 
   get fenced(): OffsetFencedError | undefined {
@@ -131,28 +105,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
 
   /** The same. With a reading of the monotonic clock no other is looked at. */
   isStalledAt(now: number | undefined): boolean {
-    const isSure = this.#sharing === undefined || this.#membership.isSureAt(now);
-    return this.#flusher.stall.isStalled || !isSure;
-  }
-
-  /** Whether nobody can think that this member has ended; always so with `takeover`, where nobody cares. */
-  get isSure(): boolean {
-    return this.#sharing === undefined || this.#membership.isSure;
-  }
-
-  /** Why the member will not be sure again: the store refuses its heartbeats for good. */
-  get failure(): OffsetStoreError | undefined {
-    return this.#sharing === undefined ? undefined : this.#membership.failure;
-  }
-
-  /** Resolves when the member is sure again, has ended, or will never be. */
-  async whenSure(): Promise<void> {
-    if (!this.isSure) await this.#membership.whenSure();
-  }
-
-  /** Milliseconds of the member's lease. */
-  get leaseMs(): number {
-    return this.#membership.leaseMs;
+    return this.#flusher.stall.isStalled || !this.membership.isSureAt(now);
   }
 
   /** Whether partitions may come and go while the session lives. */
@@ -210,25 +163,21 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
    * and for whoever does not want to wait, after the first look.
    */
   async begin(partitions: readonly number[], { signal }: CallOptions, waits = true): Promise<void> {
-    await this.#membership.begin(signal);
-    if (this.#sharing === undefined) return this.claim(partitions, { signal });
-    this.#sharing.add(partitions);
-    await this.#sharing.begin(signal);
-    if (waits && this.#options.sharing === "standby") await this.#sharing.untilHeld(partitions, signal);
+    await this.membership.begin(signal);
+    await this.#take(partitions, signal, waits);
   }
 
-  async claim(partitions: readonly number[], options: CallOptions = {}): Promise<void> {
+  async claim(partitions: readonly number[], options: CallOptions = {}, waits = true): Promise<void> {
     validateCallOptions(options);
-    const { signal } = options;
-    const wanted = validatePartitions(partitions).filter((partition) => !this.#claims.held.has(partition));
+    const wanted = validatePartitions(partitions);
     this.#refuseIfOver();
-    if (this.#sharing !== undefined) {
-      this.#sharing.add(partitions);
-      await this.#sharing.begin(signal);
-      if (this.#options.sharing === "standby") await this.#sharing.untilHeld(partitions, signal);
-      this.#refuseIfOver();
-      return;
-    }
+    await this.#take(wanted, options.signal, waits);
+    this.#refuseIfOver();
+  }
+
+  async #take(partitions: readonly number[], signal: AbortSignal | undefined, waits: boolean): Promise<void> {
+    if (this.#sharing !== undefined) return this.#sharing.share(partitions, signal, waits);
+    const wanted = partitions.filter((partition) => !this.#claims.held.has(partition));
     const { taken, failure } = await this.#claims.take(wanted, { signal });
     for (const held of taken) this.#flusher.watch(held);
     // Closed or fenced meanwhile: what came too late is let go of.
@@ -239,12 +188,6 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     if (failure !== undefined) throw failure;
   }
 
-  /** Shares partitions, too; resolves after a look. */
-  async share(partitions: readonly number[], signal: AbortSignal | undefined): Promise<void> {
-    this.#sharing?.add(partitions);
-    await this.#sharing?.begin(signal);
-  }
-
   /** Claims nothing more: it is about to close. */
   stopClaiming(): void {
     void this.#sharing?.stop();
@@ -253,7 +196,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   /** Leaves its share to the others: it closes as soon as what is in hand is done. */
   async retire(): Promise<void> {
     await this.#sharing?.stop();
-    await this.#membership.retire();
+    await this.membership.retire();
   }
 
   async release(partitions: readonly number[], options: CallOptions = {}): Promise<void> {
@@ -319,7 +262,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     held.acknowledge(record.offset);
     const { waitingFor } = held;
     if (waitingFor === undefined || wasFull) return;
-    this.#emit({ type: "acknowledgements-full", key: held.key, waitingFor });
+    this.#context.emit({ type: "acknowledgements-full", key: held.key, waitingFor });
   }
 
   async commitWithin(
@@ -332,27 +275,9 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     // Without one the store would write at once and for good, which is the opposite of what was asked.
     if (transaction === undefined || transaction === null) throw new TypeError("commitWithin needs a transaction");
     const held = this.#heldAsDelivered(record);
-    const { partition, offset } = record;
-    if (held === undefined) {
-      const message = `partition ${partition} of topic ${JSON.stringify(this.topic)} was lost or reset after record ${offset} was handed out; roll back`;
-      throw new ConsumerStateError(message, { code: "NOT_HELD" });
-    }
-    held.refuseUndelivered(offset);
-    refuseSecond(held);
-    // Inside a transaction positions only go forward, and one that is open may keep the store from writing elsewhere.
-    if (held.isMoving) {
-      const message = `partition ${partition} of topic ${JSON.stringify(this.topic)} was reset, and the reset is not durable yet; roll back, and call flush() before the next transaction begins`;
-      throw new ConsumerStateError(message, { code: "NOT_NEXT" });
-    }
-    const { entry } = held.writeWithin(nextOffset, held.mayHaveExpired);
-    held.inTransactionUntil = performance.now() + TRANSACTION_MS;
-    try {
-      await this.#store.commit([entry], { ...options, transaction });
-    } catch (error) {
-      held.inTransactionUntil = 0;
-      if (!(error instanceof OffsetStoreError) || error.refusal?.status !== "fenced") throw error;
-      throw this.#losses.fence(held, error.refusal, error);
-    }
+    if (held === undefined) throw rollBack(this.topic, record);
+    held.refuseUndelivered(record.offset);
+    await this.#heard(held, writeInCallersTransaction(this.#store, held, nextOffset, transaction, options));
   }
 
   async transact(
@@ -377,10 +302,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     const running = runOwnTransaction(this.#store, this.#flusher, held, records, body, options);
     held.transaction = running.catch(() => undefined);
     try {
-      await running;
-    } catch (error) {
-      if (!(error instanceof OffsetStoreError) || error.refusal?.status !== "fenced") throw error;
-      throw this.#losses.fence(held, error.refusal, error);
+      await this.#heard(held, running);
     } finally {
       held.transaction = undefined;
       if (this.held(first.partition) === held) this.#flusher.transacted(held);
@@ -397,7 +319,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   /** Resolves when the session is no longer stalled, is fenced or closed. */
   async whenReady({ signal }: CallOptions = {}): Promise<void> {
     await this.#flusher.stall.whenReady(signal);
-    await keepingAwake(abortable(this.whenSure(), signal));
+    await keepingAwake(abortable(this.membership.whenSure(), signal));
   }
 
   close(): Promise<void> {
@@ -415,7 +337,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     await transactionsOver(held);
     // The record of an `instance` may be a newer session's by now. It falls silent, or ends with the process: meanwhile its share waits for
     // the next session of that name.
-    let leaves = this.#options.instance === undefined;
+    let leaves = this.#context.options.instance === undefined;
     try {
       if (this.fenced === undefined) await this.#settled(this.#flusher.release(held), {});
     } catch (error) {
@@ -424,7 +346,17 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       throw error;
     } finally {
       await this.#flusher.stop();
-      await (leaves ? this.#membership.leave() : this.#membership.stop());
+      await (leaves ? this.membership.leave() : this.membership.stop());
+    }
+  }
+
+  /** Waits for a transaction; where the store refuses it because the claim is lost, that is what its caller has to hear. */
+  async #heard(held: HeldPartition, writing: Promise<void>): Promise<void> {
+    try {
+      await writing;
+    } catch (error) {
+      if (!(error instanceof OffsetStoreError) || error.refusal?.status !== "fenced") throw error;
+      throw this.#losses.fence(held, error.refusal, error);
     }
   }
 
