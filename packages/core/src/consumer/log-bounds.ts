@@ -1,4 +1,10 @@
-import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, type ListedOffset, type ListOffsetsEntry } from "../log-source.ts";
+import {
+  EARLIEST_TIMESTAMP,
+  LATEST_TIMESTAMP,
+  type ListedOffset,
+  type ListOffsetsEntry,
+  type LogSource,
+} from "../log-source.ts";
 import type { CallOptions } from "../offset-store.ts";
 
 /** Looks up the bounds of partitions: all that choosing a position needs of a log. */
@@ -9,6 +15,11 @@ export interface OffsetLookup {
     entries: readonly ListOffsetsEntry[],
     options: CallOptions,
   ) => Promise<readonly ListedOffset[]> | readonly ListedOffset[];
+}
+
+/** The bounds of a source's topic. */
+export function logOf(source: LogSource, topic: string): OffsetLookup {
+  return { topic, listOffsets: source.listOffsets.bind(source, topic) };
 }
 
 /** A place in a log. */

@@ -8,6 +8,7 @@ import { askPolicy, type OffsetChoice, type OffsetQuestion } from "./ask-policy.
 import type { ConsumedPartition } from "./consumed-partition.ts";
 import type { ConsumerEvent } from "./consumer.ts";
 import { FetchBudget } from "./fetch-budget.ts";
+import { logOf } from "./log-bounds.ts";
 
 const RETRY_BASE_MS = 100;
 const RETRY_MAX_MS = 5_000;
@@ -159,9 +160,8 @@ export class PartitionFetcher {
       const { reason, divergedAt } = error;
       return [{ partition: number, reason, divergedAt, requested: offset, lastOffsetFetched: offset }];
     });
-    const log = { topic, listOffsets: source.listOffsets.bind(source, topic) };
     try {
-      await askPolicy(log, resetPolicy, questions, this.#signal, (number, choice) => {
+      await askPolicy(logOf(source, topic), resetPolicy, questions, this.#signal, (number, choice) => {
         const partition = undecided.get(number);
         const refused = partition?.refused;
         undecided.delete(number);

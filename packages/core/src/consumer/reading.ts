@@ -21,10 +21,6 @@ export interface ReadingOwner {
   handsOut(partition: ConsumedPartition, record: LogRecord): boolean;
   /** Whether more of the partition may be handed out before some of it is done. */
   hasRoom(partition: ConsumedPartition): boolean;
-  /** Whether no partition is to come when there is none left. */
-  isComplete(signal: AbortSignal): Promise<boolean>;
-  /** Milliseconds after which whoever has no partition asks again whether some may come; `undefined`: none come. */
-  readonly lookIntervalMs: number | undefined;
   /** The log has no record before `partition.nextFetch` that was not handed out. */
   caughtUp(partition: ConsumedPartition): void;
   /** The position no longer exists. Resolves when reading may go on at the choice. */
@@ -36,6 +32,14 @@ export interface ReadingOwner {
   ): Promise<void>;
 }
 
+/** Where a reading's partitions come from. */
+export interface PartitionSupply {
+  /** Whether no partition is to come when there is none left. */
+  isComplete(signal: AbortSignal): Promise<boolean>;
+  /** Milliseconds after which whoever has no partition asks again whether some may come; `undefined`: none come. */
+  readonly lookIntervalMs: number | undefined;
+}
+
 /**
  * Reads partitions and hands out their records in turn, from its beginning to its end. Nothing is looked through: a
  * partition is fetched again when it is empty, and comes into the queue when it has records.
@@ -44,6 +48,7 @@ export class Reading implements FetcherOwner {
   /** The partitions that are not read to their end. */
   readonly partitions = new Set<ConsumedPartition>();
   readonly #owner: ReadingOwner;
+  readonly #supply: PartitionSupply;
   readonly #fetcher: PartitionFetcher;
   readonly #abort = new AbortController();
   readonly #clock = new TurnClock();
@@ -56,8 +61,9 @@ export class Reading implements FetcherOwner {
   #failure: { readonly error: unknown } | undefined;
   #wait: PromiseWithResolvers<void> | undefined;
 
-  constructor(options: FetcherOptions, owner: ReadingOwner) {
+  constructor(options: FetcherOptions, owner: ReadingOwner, supply: PartitionSupply) {
     this.#owner = owner;
+    this.#supply = supply;
     this.#fetcher = new PartitionFetcher(options, this, this.#abort.signal);
   }
 
@@ -112,8 +118,8 @@ export class Reading implements FetcherOwner {
   }
 
   /** Some of a partition is done: it goes on if it was put aside. */
-  resume(partition: ConsumedPartition | undefined): void {
-    if (partition === undefined || !this.#aside.has(partition) || !this.#owner.hasRoom(partition)) return;
+  resume(partition: ConsumedPartition): void {
+    if (!this.#aside.has(partition) || !this.#owner.hasRoom(partition)) return;
     this.#aside.delete(partition);
     this.#filled.add(partition);
     this.wake();
@@ -161,26 +167,23 @@ export class Reading implements FetcherOwner {
 
   /** Waits until something may have changed. Gives whether nothing more is to come. */
   async #waitForMore(): Promise<boolean> {
-    const intervalMs = this.partitions.size === 0 ? this.#owner.lookIntervalMs : undefined;
-    if (intervalMs === undefined) {
-      if (this.partitions.size === 0) return true;
-      this.#wait = Promise.withResolvers();
-      await this.#wait.promise;
-      this.#wait = undefined;
-      return false;
-    }
     const wait = Promise.withResolvers<void>();
+    let timer: NodeJS.Timeout | undefined;
     this.#wait = wait;
-    // Whoever waits for a partition keeps the process alive.
-    const timer = setTimeout(wait.resolve, intervalMs);
     try {
-      if ((await this.#owner.isComplete(this.signal)) && this.partitions.size === 0) return true;
+      if (this.partitions.size === 0) {
+        const { lookIntervalMs } = this.#supply;
+        if (lookIntervalMs === undefined) return true;
+        // Whoever waits for a partition keeps the process alive.
+        timer = setTimeout(wait.resolve, lookIntervalMs);
+        if ((await this.#supply.isComplete(this.signal)) && this.partitions.size === 0) return true;
+      }
       await wait.promise;
+      return false;
     } finally {
       clearTimeout(timer);
       this.#wait = undefined;
     }
-    return false;
   }
 
   /** The next partition with records to take. Whoever takes all of them says so with {@link Reading.emptied}. */

@@ -129,23 +129,6 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     return this.#sharing?.has(partition) ?? (held.has(partition) || this.#claims.isFormer(partition));
   }
 
-  /** What is stored of partitions, whoever holds them. One that cannot be read is left out. */
-  async storedPositions(
-    partitions: readonly number[],
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<number, bigint | undefined>> {
-    if (partitions.length === 0) return new Map();
-    const outcomes = await this.#store.fetch(
-      partitions.map((partition) => this.#keyOf(partition)),
-      { signal },
-    );
-    return new Map(
-      outcomes.flatMap((outcome) =>
-        outcome.status === "found" ? [[outcome.record.partition, outcome.record.nextOffset] as const] : [],
-      ),
-    );
-  }
-
   position(partition: number): bigint | undefined {
     return this.held(partition)?.position;
   }
