@@ -196,18 +196,15 @@ export class TrackedPartitions<Transaction> implements SharingListener, Partitio
       // Who reads them is decided as with the others.
       return session.claim(added, { signal }, false);
     }
-    let failure: unknown;
     try {
       await session?.claim(added, { signal });
-    } catch (error) {
-      failure = error;
+    } finally {
+      // Those that could be claimed are read, also where others could not: these are tried again.
+      const claimed = added.filter((partition) => session === undefined || session.held(partition) !== undefined);
+      await this.#takeIn(claimed, EARLIEST);
+      for (const partition of claimed) emit({ type: "partition-added", topic, partition });
+      await this.#readNow(claimed);
     }
-    // Those that could be claimed are read; the others are tried again.
-    const claimed = added.filter((partition) => session === undefined || session.held(partition) !== undefined);
-    await this.#takeIn(claimed, EARLIEST);
-    for (const partition of claimed) emit({ type: "partition-added", topic, partition });
-    await this.#readNow(claimed);
-    if (failure !== undefined) throw failure;
   }
 
   /** Reads partitions, that were taken in, in the reading that is under way. */
