@@ -4,8 +4,8 @@ import type { Reading } from "./reading.ts";
 export interface LoopOwner {
   /** Prepares what is read; called before the first record is waited for. */
   open(reading: Reading): Promise<void>;
-  /** The caller has come back for the next: commits what it had of this partition (strategy `auto`), throws if it may not go on. */
-  before(partition: number | undefined): void;
+  /** The caller has come back for the next: commits what it had, if it had any (strategy `auto`); throws if it may not go on. */
+  before(hasPrevious: boolean): void;
   /** The loop is over, by its end or because it was left: flushes. */
   left(): Promise<void>;
 }
@@ -81,9 +81,9 @@ export class ReadingLoop<Item extends { readonly partition: number }> implements
 
   #comeBack(): void {
     if (this.reading.isOver) return;
-    const previous = this.#previous;
+    const hasPrevious = this.#previous !== undefined;
     this.#previous = undefined;
-    this.#owner.before(previous?.partition);
+    this.#owner.before(hasPrevious);
   }
 
   async #wait(): Promise<IteratorResult<Item, void>> {

@@ -4,6 +4,7 @@ import { backoffMs, delay } from "../driver/deadline.ts";
 import type { OffsetOutOfRangeError } from "../errors/offset-out-of-range-error.ts";
 import type { LogRecord } from "../log-source.ts";
 import type { OffsetChoice } from "./ask-policy.ts";
+import type { StoreOffsetSession } from "../session/store-offset-session.ts";
 import type { ConsumedPartition } from "./consumed-partition.ts";
 import type { RecordBatch } from "./consumer.ts";
 import type { ConsumerContext } from "./consumer-context.ts";
@@ -26,6 +27,11 @@ export class RecordDelivery<Transaction> implements ReadingOwner, LoopOwner, Pro
   readonly #context: ConsumerContext<Transaction>;
   readonly #partitions: TrackedPartitions<Transaction>;
   readonly #inHand: InHand<Transaction>;
+  readonly #session: StoreOffsetSession<Transaction> | undefined;
+  readonly #isAuto: boolean;
+  readonly #isManual: boolean;
+  // What was handed out last belongs to it.
+  #recent: ConsumedPartition | undefined;
 
   constructor(
     context: ConsumerContext<Transaction>,
@@ -35,6 +41,9 @@ export class RecordDelivery<Transaction> implements ReadingOwner, LoopOwner, Pro
     this.#context = context;
     this.#partitions = partitions;
     this.#inHand = inHand;
+    this.#session = context.session;
+    this.#isAuto = context.options.strategy === "auto";
+    this.#isManual = context.options.strategy === "manual";
   }
 
   /** Whose records they are. */
@@ -50,9 +59,10 @@ export class RecordDelivery<Transaction> implements ReadingOwner, LoopOwner, Pro
   }
 
   isBlocked(now?: number): boolean {
-    const { session, options } = this.#context;
+    const session = this.#session;
     if (session === undefined) return false;
-    return session.isStalledAt(now) || (options.session.flushInterval === 0 && session.hasUnflushed);
+    const { flushInterval } = this.#context.options.session;
+    return session.isStalledAt(now) || (flushInterval === 0 && session.hasUnflushed);
   }
 
   async unblocked(signal: AbortSignal): Promise<void> {
@@ -76,7 +86,7 @@ export class RecordDelivery<Transaction> implements ReadingOwner, LoopOwner, Pro
   hasRoom(partition: ConsumedPartition): boolean {
     if (this.#inHand.processor?.hasRoom(partition) === false) return false;
     // What nobody stores need not fit.
-    if (!this.#isAcknowledging || this.#context.session === undefined) return true;
+    if (this.#session === undefined || !this.#isAcknowledging) return true;
     return partition.progress.waitingFor === undefined;
   }
 
@@ -143,10 +153,9 @@ export class RecordDelivery<Transaction> implements ReadingOwner, LoopOwner, Pro
     await this.#partitions.open(reading, (partition) => this.#untilSettled(partition, reading.signal));
   }
 
-  before(partition: number | undefined): void {
+  before(hasPrevious: boolean): void {
     this.check();
-    if (partition !== undefined && this.#context.options.strategy === "auto")
-      this.#partitions.get(partition)?.progress.commitHandedOut();
+    if (hasPrevious && this.#isAuto) this.#recent?.progress.commitHandedOut();
     this.#inHand.check();
   }
 
@@ -166,17 +175,17 @@ export class RecordDelivery<Transaction> implements ReadingOwner, LoopOwner, Pro
     return taken.filter((record) => this.#handsOut(partition, record));
   }
 
-  #handsOut({ progress, mark }: ConsumedPartition, record: LogRecord): boolean {
+  #handsOut(partition: ConsumedPartition, record: LogRecord): boolean {
+    const { progress, mark } = partition;
     if (this.#isAcknowledging) return progress.deliver(record, mark);
-    const isHandedOut = progress.handOut(record.offset, mark);
-    // Nobody keeps the position: what was handed out is behind it.
-    if (this.#context.session === undefined) progress.commitHandedOut();
-    return isHandedOut;
+    if (this.#session === undefined) return progress.passOn(record.offset, mark);
+    this.#recent = partition;
+    return progress.handOut(record.offset, mark);
   }
 
   /** Whether each record is acknowledged, in whatever order. */
   get #isAcknowledging(): boolean {
-    return this.#context.options.strategy === "manual" || this.#inHand.processor !== undefined;
+    return this.#isManual || this.#inHand.processor !== undefined;
   }
 
   /** A reset is durable before the next record is handed out. */

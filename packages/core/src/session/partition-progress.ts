@@ -108,6 +108,14 @@ export class PartitionProgress {
     return true;
   }
 
+  /** A record is handed out, and is committed with that. Nothing is looked at: nobody stores the position. */
+  passOn(offset: bigint, mark: string | undefined): true {
+    this.#marks.note(offset, mark);
+    this.#committed = offset;
+    this.#committedIsRecord = true;
+    return true;
+  }
+
   /** A record is handed out, and `acknowledge` may say in any order that it is done. `false`: it is not, as with `handOut`. */
   deliver(record: RecordPosition, mark: string | undefined): boolean {
     if (this.isOver) return false;
