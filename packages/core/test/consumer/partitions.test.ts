@@ -55,6 +55,9 @@ test("over a gap: the position moves past what has no record, once all before it
   await using consumer = await createConsumer({ ...options, source, store, untilEnd: true });
   expect(await take(consumer, 9)).toEqual([0n, 1n, 10n]);
   expect(await storedOffset(store, key)).toBe(20n);
+  await using reader = await createConsumer({ topic: "orders", source, untilEnd: true });
+  expect(await take(reader, 9)).toEqual([0n, 1n, 10n]);
+  for (const each of [consumer, reader]) expect([each.position(0), each.lag().get(0)]).toEqual([20n, 0n]);
 });
 
 test("what is handed out and not committed keeps the position before the gap (contract 5.9)", async () => {
