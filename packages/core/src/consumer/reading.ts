@@ -8,6 +8,8 @@ import { TurnClock } from "./turn-clock.ts";
 // An answer without records that comes sooner than this was not waited for; the next one is asked for after a pause.
 const SOON_MS = 10;
 const PAUSE_MS = 20;
+// How long one partition is read while others have records: with slow bodies all that one fetch brought may take minutes.
+const PARTITION_TURN_MS = 100;
 
 /** What a reading asks of its consumer. */
 export interface ReadingOwner {
@@ -58,6 +60,8 @@ export class Reading implements FetcherOwner {
   readonly #aside = new Set<ConsumedPartition>();
   #failed: ConsumedPartition | undefined;
   #current: ConsumedPartition | undefined;
+  /** When the turn of the current one began. */
+  #turnBegunAt = 0;
   #failure: { readonly error: unknown } | undefined;
   #wait: PromiseWithResolvers<void> | undefined;
 
@@ -260,9 +264,13 @@ export class Reading implements FetcherOwner {
 
   #take(): LogRecord | undefined {
     for (;;) {
-      const partition = this.#current ?? this.nextFilled();
-      this.#current = partition;
+      const partition = this.#current ?? this.#nextTurn();
       if (partition === undefined) return undefined;
+      if (this.#filled.size > 0 && this.#clock.now - this.#turnBegunAt > PARTITION_TURN_MS) {
+        this.#current = undefined;
+        this.giveBack(partition);
+        continue;
+      }
       if (!this.#owner.hasRoom(partition)) {
         this.#current = undefined;
         this.#aside.add(partition);
@@ -277,6 +285,12 @@ export class Reading implements FetcherOwner {
       }
       if (isHandedOut) return record;
     }
+  }
+
+  #nextTurn(): ConsumedPartition | undefined {
+    this.#current = this.nextFilled();
+    this.#turnBegunAt = this.#clock.now;
+    return this.#current;
   }
 
   /**

@@ -16,6 +16,11 @@ export class TurnClock {
     return this.#now - this.#startedAt < MAX_TURN_MS;
   }
 
+  /** What {@link TurnClock.hasTime} has read last. */
+  get now(): number {
+    return this.#now;
+  }
+
   /** What {@link TurnClock.hasTime} has read; `undefined` where it is time to ask the wall clock, too. */
   get reading(): number | undefined {
     if (this.#now - this.#wallClockReadAt < WALL_CLOCK_EVERY_MS) return this.#now;

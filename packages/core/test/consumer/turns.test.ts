@@ -28,3 +28,20 @@ test.each(["loop", "batches"])(
     expect(new Set(heavy).size).toBe(10);
   },
 );
+
+test("with slow bodies partitions take turns by time, not by all that a fetch brought (contract 5.8)", async () => {
+  await using consumer = await createConsumer({
+    ...{ source: await ordersLog(20, 2), topic: "orders", strategy: "none", untilEnd: true },
+  });
+  const turns: { readonly partition: number; count: number }[] = [];
+  for await (const { partition } of consumer) {
+    const last = turns.at(-1);
+    if (last?.partition === partition) last.count += 1;
+    else turns.push({ partition, count: 1 });
+    const endsAt = performance.now() + 30;
+    while (performance.now() < endsAt);
+  }
+  // 100 ms are four bodies at most. To the last turn there is no other.
+  expect(Math.max(...turns.slice(0, -1).map(({ count }) => count))).toBeLessThanOrEqual(4);
+  expect(turns.reduce((sum, { count }) => sum + count, 0)).toBe(40);
+});
