@@ -1,6 +1,6 @@
 import type { DefaultTheme } from "vitepress";
 
-/** What a reader of the API's first page is told of a module. */
+/** What the API's first page says of a module. */
 interface ModulePurpose {
   readonly purpose: string;
   /** The exports that one begins with. */
@@ -58,7 +58,7 @@ const MODULES: Readonly<Record<string, ModulePurpose>> = {
     guide: ["memory", "/packages/store-memory"],
   },
   "@tidemark/reset-policies": {
-    purpose: "Decides where to go on when the log no longer has the position",
+    purpose: "Decides where to continue when the log no longer has the position",
     begin: ["earliest", "nearest", "byDuration"],
     guide: ["reset policies", "/packages/reset-policies"],
   },

@@ -5,7 +5,7 @@ import { listPages } from "./pages.ts";
 import { rootFolder } from "./repository.ts";
 import { stagePage, stageSite } from "./stage.ts";
 
-// Serves the site on loopback, and shows each page anew when it is saved. Comments in sources are read once, at the start.
+// Serves the site on loopback, and shows each page again when it is saved. Comments in sources are read once, at the start.
 const folder = await stageSite();
 process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit());

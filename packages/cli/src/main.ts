@@ -5,7 +5,7 @@ import { isVerbose, runTidemark } from "./run-tidemark.ts";
 
 hideExperimentalWarnings();
 const args = process.argv.slice(2);
-// A client that throws where nobody waits for it, in the middle of reading from a socket for one, is a failure like others.
+// A client that throws outside of any call, in the middle of reading from a socket for one, is a failure like others.
 process.on("uncaughtException", (error) => {
   process.exit(reportFailure(error, say, isVerbose(args)));
 });

@@ -1,8 +1,8 @@
-/** Waits for a promise unless the signal ends the wait earlier; then rejects with its reason. What was begun goes on. */
+/** Waits for a promise unless the signal ends the wait earlier; then rejects with its reason. What was begun continues. */
 export async function abortable<Result>(promise: Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
   if (signal === undefined) return promise;
   if (signal.aborted) {
-    // Nobody hears of it any more.
+    // Its outcome no longer matters.
     promise.catch(() => undefined);
     throw signal.reason;
   }

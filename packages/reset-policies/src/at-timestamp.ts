@@ -1,7 +1,7 @@
 import type { OffsetResetPolicy } from "@tidemark/core";
 
 /**
- * Goes on at the first record that is not older than a moment; at the log's end if no record is that late.
+ * Continues at the first record that is not older than a moment; at the log's end if no record is that late.
  *
  * @param moment - A `Date`, or whole milliseconds since the epoch. A moment before 1970 means the epoch.
  * @throws TypeError if it is not a moment.

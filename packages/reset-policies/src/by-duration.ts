@@ -2,7 +2,7 @@ import type { OffsetResetPolicy } from "@tidemark/core";
 import { parseDuration } from "./parse-duration.ts";
 
 /**
- * Goes on at the first record that is not older than a duration, counted back from the moment when the policy is asked;
+ * Continues at the first record that is not older than a duration, counted back from the moment when the policy is asked;
  * at the log's end if no record is that late. As Kafka's `by_duration:`.
  *
  * @param duration - ISO 8601 with weeks, days, hours, minutes and seconds: `PT1H`, `P7D`, `P1DT12H`, `PT0.5S`.

@@ -1,6 +1,6 @@
 import { defaultOffsetResetPolicy, type OffsetResetPolicy } from "@tidemark/core";
 
-/** Goes on at the first record that the log still has. It is the default. */
+/** Continues at the first record that the log still has. It is the default. */
 export function earliest(): OffsetResetPolicy {
   return defaultOffsetResetPolicy;
 }

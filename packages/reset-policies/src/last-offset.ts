@@ -12,8 +12,8 @@ const policy: OffsetResetPolicy = Object.freeze({
 });
 
 /**
- * Goes on at the last record that is still there, so that a consumer of states sees the newest one at once. Where that
- * one was just tried, or the log is empty, it goes on at the log's end.
+ * Continues at the last record that is still there, so that a consumer of states sees the newest one at once. Where that
+ * one was just tried, or the log is empty, it continues at the log's end.
  *
  * A log may have an end and no records: five records, all deleted, leave earliest = latest = 5. The answer is then 4, the
  * fetch of it fails, and the second answer is 5. The offset before the end may have no record, after a transaction: then

@@ -5,7 +5,7 @@ const policy: OffsetResetPolicy = Object.freeze({
   timestamp: () => LATEST_TIMESTAMP,
 });
 
-/** Goes on at the log's end: existing records are skipped, new ones are read. */
+/** Continues at the log's end: existing records are skipped, new ones are read. */
 export function latest(): OffsetResetPolicy {
   return policy;
 }

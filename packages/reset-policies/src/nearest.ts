@@ -7,9 +7,9 @@ const policy: OffsetResetPolicy = Object.freeze({
 });
 
 /**
- * Goes on at the end of the log that is nearer to the lost position: below the log at its first record (retention removed
+ * Continues at the end of the log that is nearer to the lost position: below the log at its first record (retention removed
  * what was there), beyond it at its end (the log was truncated). As `start`, on a topic that was recreated, and where the log has
- * grown past the position since the fetch failed, it goes on at the first record: nothing is skipped.
+ * grown past the position since the fetch failed, it continues at the first record: nothing is skipped.
  */
 export function nearest(): OffsetResetPolicy {
   return policy;

@@ -8,7 +8,7 @@ import { reaches } from "./record-batches.ts";
 
 // A wait on the wire is cut into pieces, so that a broker that is gone without a word is noticed.
 const LONGEST_POLL_MS = 5_000;
-// Polls beside another one end together, soon, so that all go on as one.
+// Polls beside another one end together, soon, so that all continue as one.
 const JOINING_POLL_MS = 250;
 const LEAST_JOINING_POLL_MS = 20;
 const JOINING_PAUSE_MS = 5;
@@ -25,7 +25,7 @@ export interface PartitionFetch {
   readonly topicId: string | undefined;
   readonly partition: number;
   /**
-   * Of the leader that is asked. Without it a broker that leads no longer goes on answering, from a copy that may be far
+   * Of the leader that is asked. Without it a broker that no longer leads still answers, from a copy that may be far
    * behind, and the new leader's records are waited for in vain.
    */
   readonly leaderEpoch: number;

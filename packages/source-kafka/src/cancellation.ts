@@ -10,7 +10,7 @@ const watches = new WeakMap<AbortSignal, Watch>();
 
 /**
  * Waits for a promise, unless one of the signals ends the wait earlier: then it rejects with that signal's reason. What was
- * begun goes on. Leaves no listener behind.
+ * begun continues. Leaves no listener behind.
  */
 export function untilAborted<Result>(
   promise: Promise<Result>,

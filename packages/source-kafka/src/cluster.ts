@@ -26,7 +26,7 @@ const AGREEMENT_POLL_MS = 20;
 export interface ClusterOptions extends ConnectionSettings {
   /** Where to begin. */
   readonly brokers: readonly Broker[];
-  /** Milliseconds that a call goes on trying while brokers do not answer. */
+  /** Milliseconds that a call continues trying while brokers do not answer. */
   readonly timeoutMs: number;
 }
 

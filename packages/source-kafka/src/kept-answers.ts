@@ -24,7 +24,7 @@ interface KeptAnswer extends OpenAnswer {
 }
 
 /**
- * Keeps for a short time what an answer has beyond what one result may hold, for the fetch that goes on there: it is not asked
+ * Keeps for a short time what an answer has beyond what one result may hold, for the fetch that continues there: it is not asked
  * for again over the network. What finds no room is.
  */
 export class KeptAnswers {

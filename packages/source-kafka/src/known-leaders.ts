@@ -25,7 +25,7 @@ export interface KnownTopic {
 }
 
 /**
- * Remembers who leads which partition. A broker that is cut off from the others goes on telling what it knew, and goes on
+ * Remembers who leads which partition. A broker that is cut off from the others still reports what it knew, and continues
  * answering as the leader that it was: so all is asked for again from time to time, of one broker after the other, and of
  * two leaders the one with the higher epoch is believed.
  */

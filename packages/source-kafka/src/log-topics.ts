@@ -164,7 +164,7 @@ interface TopicConfigEntry {
   readonly value: string;
 }
 
-/** What Kafka calls it; `null` is for ever, and nothing is said of what is absent. */
+/** What Kafka calls it; `null` is forever, and nothing is said of what is absent. */
 function retentionConfigs(ms: number | null | undefined, bytes: number | null | undefined): TopicConfigEntry[] {
   const given = [
     [RETENTION_MS, ms],

@@ -54,7 +54,7 @@ export class LogWriter {
       return end?.offset ?? 0n;
     }
     validateTimes(records);
-    // Copied at once: the caller may go on with his buffers while a leader is looked for.
+    // Copied at once: the caller may reuse the buffers while a leader is looked for.
     const messages = records.map(({ key, value, headers = [], timestampMs = Date.now() }) => ({
       topic,
       partition,

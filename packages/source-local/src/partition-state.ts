@@ -93,7 +93,7 @@ export class PartitionStates {
       if (probe === undefined || probe[0] >= high || probe[2] >= timestampMs) high = middle;
       else low = probe[0] + 1n;
     }
-    // A record deleted meanwhile may have been the late one: then the search goes on record by record.
+    // A record deleted meanwhile may have been the late one: then the search continues record by record.
     const found = this.#firstNotOlder.get(topicId, partition, low, BigInt(timestampMs)) as unknown as
       | [bigint]
       | undefined;

@@ -17,6 +17,6 @@ it("has a sample that runs in an empty folder, twice", async () => {
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: folder });
     return stdout;
   };
-  expect(await run()).toBe("0n one\n1n two\ngo on at 2\n");
-  expect(await run()).toBe("2n one\n3n two\ngo on at 4\n");
+  expect(await run()).toBe("0n one\n1n two\ncontinue at 2\n");
+  expect(await run()).toBe("2n one\n3n two\ncontinue at 4\n");
 });

@@ -8,7 +8,7 @@ const PAGE_ROWS = 1_000;
 
 /**
  * Lists page by page, each a statement by itself: no cursor and no snapshot is held open while a reader takes its time. A page
- * goes on behind the last key of the one before.
+ * continues behind the last key of the one before.
  */
 export async function* listEntries(
   run: (text: string, values: unknown[]) => Promise<readonly Row[]>,

@@ -24,7 +24,7 @@ export async function openPools(url: unknown, timeoutMs: number): Promise<OwnPoo
   if (typeof url !== "string" || !/^postgres(?:ql)?:\/\//u.test(url)) {
     throw new TypeError("url must be a connection string: postgres://USER@HOST/DATABASE");
   }
-  // Whoever brings a client of another package does without this one.
+  // Not needed by callers that bring a client of another package.
   const pg = (await import("pg")).default;
   const config = {
     connectionString: url,
@@ -48,7 +48,7 @@ export async function openPools(url: unknown, timeoutMs: number): Promise<OwnPoo
     Pool,
     Pool,
   ];
-  // A connection that breaks while nobody uses it is replaced.
+  // A connection that breaks while it is idle is replaced.
   pool.on("error", () => undefined);
   return {
     client,

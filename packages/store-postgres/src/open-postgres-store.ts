@@ -70,7 +70,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   const idleMs = resolveIdleTimeout(options.transactionIdleTimeout);
   const { client, pool, end } = await resolveClient(options, timeout);
   const connections = new Connections(client);
-  // What the store's own pool still hears while it ends is nobody's concern.
+  // Errors of the store's own pool while it ends are ignored.
   const close = end ?? (async () => connections.leave());
   try {
     const { isSynced } = await withinTimeout(timeout, (signal) =>

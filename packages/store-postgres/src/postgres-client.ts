@@ -77,7 +77,7 @@ async function runOnLentClient(
   }
 }
 
-/** Whether a connection can go on after an error: not if it is broken, nor if it leads to a server that only reads. */
+/** Whether a connection can continue after an error: not if it is broken, nor if it leads to a server that only reads. */
 function isUsableAfter(error: unknown): boolean {
   const { severity, code } = (error ?? {}) as { readonly severity?: unknown; readonly code?: unknown };
   return severity === "ERROR" && code !== "25006";

@@ -169,7 +169,7 @@ export class PostgresDriver implements OffsetStoreDriver<PostgresClient> {
       isTimed: context.timed === true,
       gate:
         context.transaction === undefined
-          ? // A statement that waits goes on waiting when its client has given up, and keeps the server's connection.
+          ? // A statement that waits continues waiting when its client has given up, and keeps the server's connection.
             `set_config('lock_timeout', '${patienceMs}', true) IS NOT NULL`
           : `1 / (coalesce(current_setting(${MARK}, true), '') = '${this.#mark}')::integer = 1`,
     });

@@ -21,7 +21,7 @@ export function sqlStateOf(error: unknown): string | undefined {
   return typeof code === "string" && /^[0-9A-Z]{5}$/u.test(code) && typeof severity === "string" ? code : undefined;
 }
 
-/** Whether a statement was ended so that another one can go on: nothing of it was written. */
+/** Whether a statement was ended so that another one can continue: nothing of it was written. */
 export function gaveWay(error: unknown): boolean {
   return GAVE_WAY.has(sqlStateOf(error) ?? "");
 }

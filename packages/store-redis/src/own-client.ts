@@ -14,7 +14,7 @@ export class ConnectionAttempt {
   lastError: unknown;
 }
 
-/** Connects. Rejects with the first failure; once it was connected, the client connects again by itself for ever. */
+/** Connects. Rejects with the first failure; once it was connected, the client connects again by itself forever. */
 export async function openOwnClient(
   url: ConnectionUrl,
   attempt: ConnectionAttempt,

@@ -35,7 +35,7 @@ const COURTESY_MAX_MS = 100;
  * One object, as one store sees it.
  *
  * Writes wait for each other, and those that wait are stored together, so that calls of one process never race in S3. A
- * write goes on from what the store last knew and is conditional on it: if it succeeds, that was still so, and the steady
+ * write continues from what the store last knew and is conditional on it: if it succeeds, that was still so, and the steady
  * flush of a sole writer is one PUT. What others wrote meanwhile is read, and the changes are compared with it anew.
  */
 export class SharedObject {
@@ -222,7 +222,7 @@ export class SharedObject {
   }
 
   /**
-   * Whoever wrote last knows what to go on from, and would win every race against those who must read first. Where others
+   * Whoever wrote last knows what to continue from, and would win every race against those who must read first. Where others
    * write too, it lets a moment pass after its own write; a flush every few seconds is never held up.
    */
   async #giveWay(signal: AbortSignal): Promise<void> {

@@ -26,7 +26,7 @@ type Waiting = Pick<DriverContext, "signal">;
  * The store's own handle on the file.
  *
  * SQLite is never let wait for a lock, since it would stop the whole process: every attempt is one synchronous run, and
- * one that meets a lock is repeated after a pause in which everything else goes on.
+ * one that meets a lock is repeated after a pause in which everything else continues.
  */
 export class Connection {
   readonly database: DatabaseSync;

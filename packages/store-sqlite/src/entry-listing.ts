@@ -17,7 +17,7 @@ interface Row {
 }
 
 /**
- * One listing, page by page. A page goes on behind the last row of the one before, by that row's place in an index and not
+ * One listing, page by page. A page continues behind the last row of the one before, by that row's place in an index and not
  * by a count: others write meanwhile.
  */
 export class EntryListing {

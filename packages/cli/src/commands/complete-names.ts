@@ -3,7 +3,7 @@ import type { Argument, Complete, Option, RootCommand } from "@bomb.sh/tab";
 import type { Command } from "commander";
 import { contextOf, type CommandContext } from "../context/command-context.ts";
 
-/** Whoever pressed the tab key waits for it. */
+/** The user waits for it after pressing the tab key. */
 const PATIENCE_MS = 2_000;
 
 /** What a shell takes as one word without quotes: anything else, typed for somebody, could be a command. */

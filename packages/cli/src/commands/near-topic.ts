@@ -1,6 +1,6 @@
 import type { LogSource } from "@tidemark/core";
 
-/** Whoever mistyped a name waits for the message only. */
+/** After a typing error the message is all that is waited for. */
 const PATIENCE_MS = 2000;
 
 /**

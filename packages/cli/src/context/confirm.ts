@@ -3,7 +3,7 @@ import { CommandFailure } from "../failure/command-failure.ts";
 import { visibleLines } from "../text/visible-text.ts";
 
 /**
- * Asks the person at the terminal whether to do what cannot be undone. Where nobody is there, in a script, it is done.
+ * Asks the person at the terminal whether to do what cannot be undone. Without a terminal, in a script, it is done.
  *
  * @param toQuestion - Makes the question, with its mark; only where it is asked. `undefined`: there is nothing to ask.
  * @throws CommandFailure unless the answer is yes.

@@ -10,7 +10,7 @@ export interface ReaderWatch {
 }
 
 /**
- * Calls `onGone`, once, when whoever read standard output has left (`| head`). Nothing but a write tells Node that, and who
+ * Calls `onGone`, once, when the reader of standard output has left (`| head`). Nothing but a write tells Node that, and who
  * waits for a record writes nothing; the system's `poll` tells it, and of Node's modules only `node:wasi` offers that. Where
  * it cannot be asked, on Windows for one, the next write tells it as ever.
  */

@@ -5,7 +5,7 @@ import { say } from "./standard-streams.ts";
 const told = new Set<string>();
 
 /**
- * Says something that may quote an error while the command goes on. Where its code is explained comes on a line of its own,
+ * Says something that may quote an error while the command continues. Where its code is explained comes on a line of its own,
  * once: what is tried again for an hour fails with the same code each time.
  */
 export function sayWithHelp(message: string): void {

@@ -6,7 +6,7 @@ import { visibleLines } from "../text/visible-text.ts";
 /** Whether a line stands at the terminal that what comes next takes the place of. */
 let isPassingLineShown = false;
 
-/** Resolves when the text is handed over to the system; rejects with {@link BrokenPipe} when nobody reads any more. */
+/** Resolves when the text is handed over to the system; rejects with {@link BrokenPipe} when the reader has left. */
 export async function writeToStandardOutput(chunk: string | Uint8Array): Promise<void> {
   if (chunk.length === 0) return;
   removePassingLine();
@@ -69,7 +69,7 @@ export async function everythingSaid(): Promise<void> {
 
 /**
  * Keeps writes to a terminal that takes nothing (Ctrl-S) from blocking the process, which would hear no signal until somebody
- * lets the terminal go on: Node writes to terminals synchronously. Afterwards they wait in the process, as writes to pipes do.
+ * lets the terminal continue: Node writes to terminals synchronously. Afterwards they wait in the process, as writes to pipes do.
  */
 export function hearSignalsWhileWriting(): void {
   for (const stream of [process.stdout, process.stderr]) {
@@ -80,7 +80,7 @@ export function hearSignalsWhileWriting(): void {
   }
 }
 
-/** Keeps a broken pipe from ending the process with a stack: whoever writes learns of it from the write. */
+/** Keeps a broken pipe from ending the process with a stack: the write reports it. */
 export function tolerateBrokenPipes(): void {
   process.stdout.on("error", () => {});
   process.stderr.on("error", () => {});

@@ -12,7 +12,7 @@ export interface ObservedPosition {
   readonly nextOffset?: bigint;
   /** Absent: the log did not say. */
   readonly logEnd?: bigint;
-  /** Who holds it. Absent: nobody. */
+  /** The holder. Absent: none. */
   readonly owner?: string;
   /** Whether the holder lives, as its heartbeats tell. Absent: it has none. */
   readonly isLiving?: boolean;
@@ -53,7 +53,7 @@ export async function observe(
 ): Promise<Observation> {
   const startedMs = Date.now();
   const warnings: string[] = [];
-  // Members first: whoever takes a position in between is one that is not known yet, not one that has ended.
+  // Members first: a process that takes a position in between is not known yet, not one that has ended.
   const members = await listMembers(store, signal);
   const positions = await listPositions(store, members, signal, warnings);
   try {
@@ -160,7 +160,7 @@ function memberCount(
 ): number {
   const living = [...(members?.values() ?? [])].filter(({ isLiving }) => isLiving).length;
   if (living > 0) return living;
-  // Without heartbeats nobody can say who of them lives.
+  // Without heartbeats it is not known which of them are alive.
   return new Set(positions.flatMap(({ owner, isLiving }) => (isLiving === undefined ? (owner ?? []) : []))).size;
 }
 

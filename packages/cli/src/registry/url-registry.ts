@@ -44,7 +44,7 @@ export interface PluginSources {
  * Finds who opens a URL: what is included, what can be installed, the plugins named by the user, then the package that the
  * naming convention gives.
  *
- * @throws UsageError if nobody knows the scheme; CommandFailure if its package is not installed or cannot be loaded.
+ * @throws UsageError if the scheme is unknown; CommandFailure if its package is not installed or cannot be loaded.
  */
 export async function findUrlOpener<Opener extends UrlOpener>(
   registry: UrlRegistry<Opener>,
@@ -109,7 +109,7 @@ async function openerByConvention<Opener extends UrlOpener>(
 async function unknownScheme<Opener extends UrlOpener>(registry: UrlRegistry<Opener>, scheme: string): Promise<never> {
   const { closestMatch } = await import("leven");
   const known = [...Object.keys(registry.included), ...Object.keys(registry.installable)];
-  // Of a slip of the hand no package is advised: nobody knows whose that would be.
+  // For a typing error no package is suggested: it might be anybody's.
   const near = closestMatch(scheme, known, { maxDistance: Math.min(2, Math.round(scheme.length / 3)) });
   const meant = near === undefined ? "" : `did you mean ${near}:? `;
   const install = near === undefined ? `install ${registry.packagePrefix}${scheme.replaceAll("+", "-")} or ` : "";

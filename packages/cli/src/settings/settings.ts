@@ -62,7 +62,7 @@ function settingOf(environment: Environment, name: string): string | undefined {
   return value === "" ? undefined : value;
 }
 
-/** What nobody types on purpose would name another file, which is empty, without a word. Never says more of the URL: it may hold a password. */
+/** A mistyped URL would silently name another file, which is empty. Never says more of the URL: it may hold a password. */
 function checkUrl(what: "store" | "log", url: string | undefined): string | undefined {
   if (url === undefined) return undefined;
   if (url.endsWith(" "))

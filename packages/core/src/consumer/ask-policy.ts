@@ -8,7 +8,7 @@ const MAX_ATTEMPTS = 5;
 const RETRY_BASE_MS = 50;
 const RETRY_MAX_MS = 1_000;
 
-/** A partition that needs a policy to say where to go on. */
+/** A partition that needs a policy to say where to continue. */
 export interface OffsetQuestion {
   readonly partition: number;
   /** `start`: no position is stored. Else why the log refused `requested`. */
@@ -17,7 +17,7 @@ export interface OffsetQuestion {
   readonly requested: bigint;
   /** The offset of the failing fetch; -1n where there was none. */
   readonly lastOffsetFetched: bigint;
-  /** Where a truncated log differs from what was read: there reading goes on, unless the policy refuses to choose. */
+  /** Where a truncated log differs from what was read: there reading continues, unless the policy refuses to choose. */
   readonly divergedAt?: bigint | undefined;
 }
 
@@ -33,7 +33,7 @@ export interface OffsetChoice {
 export type OffsetDecision = (partition: number, choice: OffsetChoice | Error) => void;
 
 /**
- * Asks a policy where to go on, for many partitions in one lookup (section 6): ListOffsets, `timestamp`, `adjustOffset`.
+ * Asks a policy where to continue, for many partitions in one lookup (section 6): ListOffsets, `timestamp`, `adjustOffset`.
  * A choice outside of the log counts as one more failing fetch; after five of them the partition is out of range for good.
  * Each partition is decided once, as soon as its answer is known: those that are asked again hold up no other.
  */
@@ -121,7 +121,7 @@ function checkOffset(offset: unknown): asserts offset is bigint {
   throw new TypeError(`adjustOffset must return a bigint, not ${nameOf(offset)}`);
 }
 
-/** A policy answers at once. What becomes of a promise that nobody waits for must not end the process. */
+/** A policy answers at once. The rejection of a promise that is not awaited must not end the process. */
 function refusePromise(method: string, answer: unknown): void {
   if (typeof answer !== "object" || answer === null || !("then" in answer)) return;
   Promise.resolve(answer).catch(() => undefined);

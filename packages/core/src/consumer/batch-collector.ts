@@ -75,7 +75,7 @@ export class BatchCollector implements LoopSource<RecordBatch> {
     const former = this.#open.get(partition);
     const open = former ?? { records: [], dueAt: performance.now() + linger };
     this.#open.set(partition, open);
-    // Nothing is passed over while records wait here that nobody was given.
+    // Nothing is passed over while records wait here that were not handed out.
     partition.isHeldBack = true;
     const taken = partition.takeUpTo(maxRecords - open.records.length);
     for (const record of taken) {
@@ -93,7 +93,7 @@ export class BatchCollector implements LoopSource<RecordBatch> {
     const records = this.#open.get(partition)?.records ?? [];
     this.#open.delete(partition);
     if (this.#options.linger > 0) for (const record of records) this.#heldBytes -= bytesOf(record);
-    // Reading went elsewhere meanwhile: what was fetched before is handed out by nobody any more.
+    // Reading went elsewhere meanwhile: what was fetched before is not handed out any more.
     const isOfNow = partition.isHeldBack;
     partition.isHeldBack = false;
     return isOfNow && records.length > 0 ? this.#handOut(partition, records) : undefined;

@@ -16,7 +16,7 @@ export class ConsumedPartition {
   mark: string | undefined;
   /** The offset at which a loop that reads until the end stops. */
   endOffset: bigint | undefined;
-  /** What the log refused, until it is decided where to go on: it outlives a loop. */
+  /** What the log refused, until it is decided where to continue: it outlives a loop. */
   refused: { readonly offset: bigint; readonly error: OffsetOutOfRangeError } | undefined;
   /** Where the log ended when it answered last. */
   highWatermark: bigint | undefined;
@@ -32,7 +32,7 @@ export class ConsumedPartition {
   hasBegun = false;
   /** What it holds of the loop's budget, for the fetch under way or its answer. */
   heldBytes = 0;
-  /** Whether records are taken that nobody was given yet. */
+  /** Whether records are taken that were not handed out yet. */
   isHeldBack = false;
   /** Why it cannot be read any more in this loop. */
   error: Error | undefined;
@@ -119,7 +119,7 @@ export class ConsumedPartition {
     return taken;
   }
 
-  /** Goes on elsewhere, on a log that may end earlier than the one before. */
+  /** Continues elsewhere, on a log that may end earlier than the one before. */
   moveTo(offset: bigint, mark: string | undefined, latest: bigint): void {
     this.refused = undefined;
     this.resets += 1;

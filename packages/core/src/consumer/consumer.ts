@@ -51,7 +51,7 @@ export type ConsumerEvent =
       readonly earliest: bigint;
       readonly latest: bigint;
     }
-  /** A partition could not be read and is tried again; the others go on. */
+  /** A partition could not be read and is tried again; the others continue. */
   | {
       readonly type: "fetch-failed";
       readonly topic: string;
@@ -78,7 +78,7 @@ export interface ConsumerOptions<Transaction = never> {
   readonly partitions?: readonly number[] | undefined;
   /** Where to begin while no position is stored. Default: like `resetPolicy`. */
   readonly start?: StartPosition | undefined;
-  /** Decides where to go on when the log no longer has the position: a policy, its name, or a module specifier. Default `earliest`. */
+  /** Decides where to continue when the log no longer has the position: a policy, its name, or a module specifier. Default `earliest`. */
   readonly resetPolicy?: OffsetResetPolicy | string | undefined;
   /**
    * How positions are committed: `auto` by the consumer, `manual` by your code, `none` not at all. Default `auto` with
@@ -185,7 +185,7 @@ export interface ProcessOptions {
 /** What becomes of a record whose handler failed. */
 export type ErrorDecision = "retry" | "skip" | "stop";
 
-/** Reads the records of a topic from where its name left off. One loop at a time; a second one goes on from the committed position. */
+/** Reads the records of a topic from where its name left off. One loop at a time; a second one continues from the committed position. */
 export interface Consumer<Transaction = never> extends AsyncIterable<LogRecord, void, undefined>, AsyncDisposable {
   readonly topic: string;
   readonly strategy: CommitStrategy;

@@ -32,7 +32,7 @@ export async function createConsumer<Transaction>(
     await consumer.begin(existing);
   } catch (error) {
     const closed = consumer.close().catch(() => undefined);
-    // Whoever aborts does not wait for a store that may never answer.
+    // An abort does not wait for a store that may never answer.
     if (signal?.aborted !== true) await closed;
     throw error;
   }

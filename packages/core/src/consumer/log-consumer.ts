@@ -22,7 +22,7 @@ import { RecordDelivery } from "./record-delivery.ts";
 import { RecordProcessor } from "./record-processor.ts";
 import { TrackedPartitions } from "./tracked-partitions.ts";
 
-/** A consumer over a log source: a reading in front, a session (or nobody) behind. */
+/** A consumer over a log source: a reading in front, a session (or none) behind. */
 export class LogConsumer<Transaction> implements Consumer<Transaction> {
   readonly topic: string;
   readonly strategy: CommitStrategy;
@@ -123,7 +123,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
       const message = `transact inside process() needs order "partition": with order "${processor.order}" later records may be done before earlier ones`;
       throw new ConsumerStateError(message, { code: "NOT_NEXT" });
     }
-    // With `auto` nobody says what is done but whoever asks for the next.
+    // With `auto` asking for the next is what says that the last is done.
     const isInHand = this.strategy === "auto" && processor === undefined;
     if (isInHand) this.#refuseNotInHand(records[0] ?? last, last);
     await session.transact(records, body, options, { nextOffset, isNext: isInHand });

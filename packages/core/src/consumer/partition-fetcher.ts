@@ -14,7 +14,7 @@ const RETRY_BASE_MS = 100;
 const RETRY_MAX_MS = 5_000;
 // A topic that is being recreated is unknown for a moment; one that stays unknown is an error.
 const MAX_UNKNOWN_ATTEMPTS = 6;
-// A log that refuses again and again what its own bounds allow is not asked for ever (section 6).
+// A log that refuses again and again what its own bounds allow is not asked forever (section 6).
 const MAX_RESETS = 5;
 // How long a refused partition waits for those that are being fetched with it, to be looked up together.
 const MAX_GATHERING_MS = 500;
@@ -37,7 +37,7 @@ export interface FetcherOwner {
   readonly partitions: ReadonlySet<ConsumedPartition>;
   /** The log has answered: with records, with none, or with an error that does not pass. */
   answered(partition: ConsumedPartition): void;
-  /** The position no longer exists; reading goes on as chosen, as soon as the owner fetches again. */
+  /** The position no longer exists; reading continues as chosen, as soon as the owner fetches again. */
   moved(partition: ConsumedPartition, refused: OffsetOutOfRangeError, choice: OffsetChoice): void;
 }
 

@@ -4,7 +4,7 @@ import type { Reading } from "./reading.ts";
 export interface LoopOwner {
   /** Prepares what is read; called before the first record is waited for. */
   open(reading: Reading): Promise<void>;
-  /** The caller has come back for the next: commits what it had, if it had any (strategy `auto`); throws if it may not go on. */
+  /** The caller has come back for the next: commits what it had, if it had any (strategy `auto`); throws if it may not continue. */
   before(hasPrevious: boolean): void;
   /** The loop is over, by its end or because it was left: flushes. */
   left(): Promise<void>;

@@ -13,7 +13,7 @@ const PARTITION_TURN_MS = 100;
 
 /** What a reading asks of its consumer. */
 export interface ReadingOwner {
-  /** Throws if the consumer may not go on. */
+  /** Throws if the consumer may not continue. */
   check(): void;
   /** Whether something must be waited for before the next record. With a reading of the monotonic clock no other is looked at: that costs as much as a record. */
   isBlocked(now?: number): boolean;
@@ -25,7 +25,7 @@ export interface ReadingOwner {
   hasRoom(partition: ConsumedPartition): boolean;
   /** The log has no record before `partition.nextFetch` that was not handed out. */
   caughtUp(partition: ConsumedPartition): void;
-  /** The position no longer exists. Resolves when reading may go on at the choice. */
+  /** The position no longer exists. Resolves when reading may continue at the choice. */
   moved(
     partition: ConsumedPartition,
     refused: OffsetOutOfRangeError,
@@ -38,7 +38,7 @@ export interface ReadingOwner {
 export interface PartitionSupply {
   /** Whether no partition is to come when there is none left. */
   isComplete(signal: AbortSignal): Promise<boolean>;
-  /** Milliseconds after which whoever has no partition asks again whether some may come; `undefined`: none come. */
+  /** Milliseconds after which a consumer without partitions asks again whether some may come; `undefined`: none come. */
   readonly lookIntervalMs: number | undefined;
 }
 
@@ -79,7 +79,7 @@ export class Reading implements FetcherOwner {
     return this.#abort.signal.aborted;
   }
 
-  /** Ends: what waits is told that there is nothing more. */
+  /** Ends: what waits gets the answer that there is nothing more. */
   end(): void {
     this.#abort.abort();
     this.wake();
@@ -121,7 +121,7 @@ export class Reading implements FetcherOwner {
     if (this.#failed === partition) this.#failed = [...this.partitions].find(({ error }) => error !== undefined);
   }
 
-  /** Some of a partition is done: it goes on if it was put aside. */
+  /** Some of a partition is done: it continues if it was put aside. */
   resume(partition: ConsumedPartition): void {
     if (!this.#aside.has(partition) || !this.#owner.hasRoom(partition)) return;
     this.#aside.delete(partition);
@@ -139,6 +139,8 @@ export class Reading implements FetcherOwner {
   }
 
   takeNext(): Promise<LogRecord | undefined> {
+    // Here and not with each record: this is called when about 10 ms have passed, or one body of the user's.
+    this.#endTurnInTime();
     return this.waitFor(() => this.#take());
   }
 
@@ -178,7 +180,7 @@ export class Reading implements FetcherOwner {
       if (this.partitions.size === 0) {
         const { lookIntervalMs } = this.#supply;
         if (lookIntervalMs === undefined) return true;
-        // Whoever waits for a partition keeps the process alive.
+        // Waiting for a partition keeps the process alive.
         timer = setTimeout(wait.resolve, lookIntervalMs);
         if ((await this.#supply.isComplete(this.signal)) && this.partitions.size === 0) return true;
       }
@@ -190,7 +192,7 @@ export class Reading implements FetcherOwner {
     }
   }
 
-  /** The next partition with records to take. Whoever takes all of them says so with {@link Reading.emptied}. */
+  /** The next partition with records to take. When all of them are taken, call {@link Reading.emptied}. */
   nextFilled(): ConsumedPartition | undefined {
     // Between two batches, so that a partition that fails is heard of however much the others have to say.
     this.#throwError();
@@ -266,11 +268,6 @@ export class Reading implements FetcherOwner {
     for (;;) {
       const partition = this.#current ?? this.#nextTurn();
       if (partition === undefined) return undefined;
-      if (this.#filled.size > 0 && this.#clock.now - this.#turnBegunAt > PARTITION_TURN_MS) {
-        this.#current = undefined;
-        this.giveBack(partition);
-        continue;
-      }
       if (!this.#owner.hasRoom(partition)) {
         this.#current = undefined;
         this.#aside.add(partition);
@@ -287,6 +284,14 @@ export class Reading implements FetcherOwner {
     }
   }
 
+  #endTurnInTime(): void {
+    const current = this.#current;
+    if (current === undefined || this.#filled.size === 0) return;
+    if (performance.now() - this.#turnBegunAt < PARTITION_TURN_MS) return;
+    this.#current = undefined;
+    this.giveBack(current);
+  }
+
   #nextTurn(): ConsumedPartition | undefined {
     this.#current = this.nextFilled();
     this.#turnBegunAt = this.#clock.now;
@@ -295,7 +300,7 @@ export class Reading implements FetcherOwner {
 
   /**
    * A partition that cannot be read ends this reading; the next one tries it again. Not before every other partition had its
-   * turn: whoever loops again and again gets their records, and the failure too.
+   * turn: a caller that loops again and again gets their records, and the failure too.
    */
   #throwError(): void {
     const failed = this.#failed;

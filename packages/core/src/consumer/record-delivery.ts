@@ -15,7 +15,7 @@ import type { ProcessorOwner, RecordProcessor } from "./record-processor.ts";
 import { resetEvent } from "./reset-event.ts";
 import type { TrackedPartitions } from "./tracked-partitions.ts";
 
-// A position that must be durable before reading goes on is tried again after this, until the store is back.
+// A position that must be durable before reading continues is tried again after this, until the store is back.
 const UNFLUSHED_RETRY_BASE_MS = 50;
 const UNFLUSHED_RETRY_MAX_MS = 1_000;
 

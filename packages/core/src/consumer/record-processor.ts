@@ -22,7 +22,7 @@ export interface ResolvedProcessOptions {
   readonly onError: ProcessOptions["onError"];
   /** The most bytes of records that are handed out and not done. */
   readonly maxBytes: number;
-  /** How long whoever stops waits for handlers that are under way. */
+  /** How long a stop waits for handlers that are under way. */
   readonly stopTimeoutMs: number;
 }
 
@@ -38,9 +38,9 @@ export interface ProcessorOwner {
   done(partition: ConsumedPartition, record: LogRecord): void;
   /** A handler has ended. */
   settled(): void;
-  /** Throws if the consumer may not go on. */
+  /** Throws if the consumer may not continue. */
   check(): void;
-  /** Whether handlers may be begun: nobody can have taken what is handed out. */
+  /** Whether handlers may be begun: no other process can have taken what is handed out. */
   mayBegin(): boolean;
   /** Resolves when they may be again. */
   whenSure(): Promise<void>;
@@ -304,7 +304,7 @@ export class RecordProcessor {
     this.#halt();
   }
 
-  /** Nothing new is begun; what is under way is waited for, but not for ever. */
+  /** Nothing new is begun; what is under way is waited for, but not forever. */
   #halt(): void {
     this.#isStopping = true;
     this.#stopTimer ??= setTimeout(this.#idle.resolve, this.#options.stopTimeoutMs);

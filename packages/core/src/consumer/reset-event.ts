@@ -13,7 +13,7 @@ export interface DecidedReset {
   readonly choice: OffsetChoice;
 }
 
-/** What is told of a reset, and how much of the log it skips. */
+/** What the event of a reset says, and how much of the log it skips. */
 export function resetEvent({ choice, ...reset }: DecidedReset): ConsumerEvent {
   const { nextOffset: to, bounds } = choice;
   const range = { earliest: bounds.earliest.offset, latest: bounds.latest.offset };

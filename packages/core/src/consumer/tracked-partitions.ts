@@ -124,10 +124,10 @@ export class TrackedPartitions<Transaction> implements SharingListener, Partitio
     const numbers = session?.isSharing === true ? this.#shared : this.numbers;
     this.#ends = options.untilEnd ? lookUpBounds(logOf(source, options.topic), numbers, reading.signal) : undefined;
     const ends = await this.#ends;
-    // Those that there are now; one that comes later is added by whoever takes it in. One without an end came meanwhile.
+    // Those that there are now; one that comes later is added when it is taken in. One without an end came meanwhile.
     const partitions = [...this.#partitions.values()].filter(({ number }) => ends === undefined || ends.has(number));
     for (const partition of partitions) {
-      // What an earlier loop handed out and nobody committed comes again.
+      // What an earlier loop handed out and was not committed comes again.
       partition.progress.reread();
       partition.begin(ends?.get(partition.number)?.latest.offset);
     }
@@ -135,7 +135,7 @@ export class TrackedPartitions<Transaction> implements SharingListener, Partitio
     reading.add(partitions, ready);
   }
 
-  /** Nobody works on records any more: what was handed out and is not done is handed out again. */
+  /** No handler works on records any more: what was handed out and is not done is handed out again. */
   reread(): void {
     for (const { progress } of this.#partitions.values()) progress.reread();
   }

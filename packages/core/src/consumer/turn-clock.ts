@@ -4,7 +4,7 @@ const MAX_TURN_MS = 10;
 // A machine that sleeps stops the monotonic clock: the other one is asked as often as this.
 const WALL_CLOCK_EVERY_MS = 1;
 
-/** Says when whoever hands out records has to let others run: after about 10 ms, or one body of the user's. */
+/** Says when the code that hands out records has to let others run: after about 10 ms, or one body of the user's. */
 export class TurnClock {
   #startedAt = performance.now();
   #now = this.#startedAt;

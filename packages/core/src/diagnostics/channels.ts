@@ -5,7 +5,7 @@ import type { DiagnosticsCalls, DiagnosticsOrigin } from "./messages.ts";
 
 type CallName = keyof DiagnosticsCalls;
 
-// Kept for good: whoever subscribes does so by the name alone.
+// Kept for good: subscribers know only the name.
 const calls: { readonly [Name in CallName]: TracingChannel<unknown, object> } = {
   "tidemark:fetch": tracingChannel("tidemark:fetch"),
   "tidemark:flush": tracingChannel("tidemark:flush"),

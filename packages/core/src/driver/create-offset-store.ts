@@ -320,13 +320,13 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
     } finally {
       ended.abort();
       const returned = pages.return?.();
-      // Behind a page that never came, a generator's return never comes either: then nobody waits for it (contract 3.9).
+      // Behind a page that never came, a generator's return never comes either: then it is not waited for (contract 3.9).
       if (isAnswered) await returned;
       else returned?.catch(() => undefined);
     }
     const [first] = unreadable;
     if (first === undefined) return;
-    // Made anew even from an error of ours: every key that could not be read is named (contract 3.3).
+    // Made again even from an error of ours: every key that could not be read is named (contract 3.3).
     const keys = unreadable.map(({ key }) => key);
     throw this.#errors.describe("list", keys, first.error);
   }

@@ -196,7 +196,7 @@ const EMPTY: StoredOffset = Object.freeze({
   writtenAt: AT_WRITE,
 });
 
-/** Only grows, also where the record was deleted in between: then the clock has gone on (contract 3.2e). */
+/** Only grows, also where the record was deleted in between: then the clock has advanced (contract 3.2e). */
 function nextEpoch(stored: StoredOffset | undefined, now: number): number {
   return Math.max((stored?.claim.epoch ?? 0) + 1, Math.floor(now));
 }
@@ -231,7 +231,7 @@ function resetOf({ resetFrom }: CommitEntry): StoredOffset["resetFrom"] {
   return resetFrom && { nextOffset: resetFrom.nextOffset, reason: resetFrom.reason, at: AT_WRITE };
 }
 
-/** The record anew, under the commit's own claim (contract 3.11). */
+/** The record again, under the commit's own claim (contract 3.11). */
 function recreated(entry: CommitEntry, now: number): Decision<CommitOutcome> {
   const { token, owner, member } = entry;
   // A rewind begins an epoch here too: what was sent before it may still be on its way (contract 3.2e).

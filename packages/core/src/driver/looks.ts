@@ -14,7 +14,7 @@ export interface Seen {
 
 /**
  * Who has been found silent. It takes two looks, a third of a lease apart, that find the same write older than the lease, and
- * no failure of the store between them: a store that was away makes nobody look dead. The first look at anybody finds it living.
+ * no failure of the store between them: a store that was unreachable makes no member look dead. The first look at a member finds it alive.
  */
 export class Looks {
   // Since when each has been found so, by the monotonic clock.

@@ -130,7 +130,7 @@ export class MemberCalls<Transaction> {
     } finally {
       ended.abort();
       const returned = pages.return?.();
-      // Behind a page that never came, a generator's return never comes either: then nobody waits for it (contract 3.9).
+      // Behind a page that never came, a generator's return never comes either: then it is not waited for (contract 3.9).
       if (isAnswered) await returned;
       else returned?.catch(() => undefined);
     }

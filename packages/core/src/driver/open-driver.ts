@@ -31,7 +31,7 @@ export async function openDriver<Opened>(
   }, timeout);
   try {
     const opening = open(controller.signal, () => timer.refresh());
-    // Whoever opens for longer than that is not heard any more.
+    // The result of an opening that takes longer is ignored.
     opening.catch(() => undefined);
     return await Promise.race([opening, late.promise]);
   } catch (error) {

@@ -91,7 +91,7 @@ export class OwnTransactionRun<Transaction> {
     return sent.outcome;
   }
 
-  /** Begins one. One that comes when nobody waits for it any more is ended. */
+  /** Begins one. One that comes after the wait has ended is rolled back. */
   async #begin(): Promise<OwnTransaction<Transaction>> {
     let isAwaited = true;
     const begun = async (call: BoundedCall<Transaction>): Promise<OwnTransaction<Transaction>> => {
@@ -113,7 +113,7 @@ export class OwnTransactionRun<Transaction> {
       const result = this.#body(transaction);
       if (isSynchronous !== true) await result;
       else if (result instanceof Promise) {
-        // It goes on, and nobody hears of it.
+        // It continues, and its outcome is ignored.
         result.catch(() => undefined);
         throw new TypeError(
           `the body must be synchronous with the ${this.#context.driver.name} store, and returned a promise: ` +

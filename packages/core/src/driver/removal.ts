@@ -12,7 +12,7 @@ interface Leaving {
   readonly key: DriverKey;
   /** What to expect when it is removed. `undefined`: it must be read. */
   expected?: Change["expected"] | undefined;
-  /** Whether anybody could see it: only that is told. */
+  /** Whether it was visible: only visible ones are returned. */
   wasVisible: boolean;
   isSent: boolean;
   isDone: boolean;
@@ -26,7 +26,7 @@ export interface Removable {
 }
 
 /**
- * Removes entries: whoever writes one meanwhile has it read and removed again, until it is gone. With `expiredOnly` what can
+ * Removes entries: one that is written meanwhile is read and removed again, until it is gone. With `expiredOnly` what can
  * be seen stays (contract 3.6).
  */
 export class Removal<Transaction> {
@@ -130,7 +130,7 @@ export class Removal<Transaction> {
     if (this.#expiredOnly && one.wasVisible) one.isDone = true;
   }
 
-  /** What nobody could see any more is told by a sweep alone: there it is what was asked for. */
+  /** Expired records are returned by a sweep only: it was asked for them. */
   #isTold({ wasVisible }: Leaving): boolean {
     return wasVisible !== this.#expiredOnly;
   }

@@ -50,7 +50,7 @@ export class Step<Entry, Outcome> {
     return this.#base?.stored;
   }
 
-  /** Whether only a read can tell how to go on. */
+  /** Whether only a read can tell how to continue. */
   get isUnknown(): boolean {
     return this.outcome === undefined && this.change === undefined && this.#base === undefined;
   }

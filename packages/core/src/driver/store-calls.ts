@@ -130,7 +130,7 @@ export class StoreCalls<Transaction> {
       }
       return outcomes;
     };
-    // Which of the two is stored is known when the transaction has ended, and nobody tells.
+    // Which of the two is stored is known when the transaction has ended, and the store does not learn of that.
     forget();
     try {
       return await withinDeadline(this.#timeoutMs, signal, run, transaction);

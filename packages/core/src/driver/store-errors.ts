@@ -56,7 +56,7 @@ export class StoreErrors {
     return new OffsetStoreError(text, { code: "CONFLICT", retryable: true, ...this.#of("transact", [key]) });
   }
 
-  /** A transaction of the store's own was sent to be committed, and nobody can say any more whether it was. */
+  /** A transaction of the store's own was sent to be committed, and it is not known whether it was. */
   unknownOutcome(
     { key, nextOffset }: TransactEntry,
     error: OffsetStoreError,

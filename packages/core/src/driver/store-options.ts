@@ -101,7 +101,7 @@ export function resolveLogUrlOptions(options: LogUrlOptions): {
   return { settings, folder };
 }
 
-/** Tells a warning to who listens; where nobody does, as a warning of the process. */
+/** Passes a warning to the listener, or makes it a process warning if there is none. */
 export function warnOfStore(options: OffsetStoreOptions, store: string, message: string): void {
   if (options.onEvent === undefined) process.emitWarning(`${store} store: ${message}`, "TidemarkWarning");
   else emitter(options.onEvent)({ type: "warning", store, message });

@@ -1,7 +1,7 @@
 import type { OffsetKey } from "../key.ts";
 import type { OffsetRange, OffsetRecord } from "../offset-record.ts";
 
-/** Stands for a time: that of the write itself. The backend stamps it, so that nobody has to know it beforehand. */
+/** Stands for a time: that of the write itself. The backend stamps it, so that it need not be known beforehand. */
 export const AT_WRITE = 0;
 /** Stands for a time that is stored and that this store does not know: what would carry it along reads first. */
 export const UNKNOWN_TIME = -1;
@@ -90,7 +90,7 @@ export function stamped(stored: StoredOffset, time: number): StoredOffset {
   };
 }
 
-/** The record of a write whose time nobody told. In place: nobody else has it yet. */
+/** The record of a write whose time is not known. In place: no other code has it yet. */
 export function untimed(stored: StoredOffset): StoredOffset {
   const own = stored as { -readonly [Field in keyof StoredOffset]: StoredOffset[Field] };
   if (own.committedAt === AT_WRITE) own.committedAt = UNKNOWN_TIME;

@@ -180,7 +180,7 @@ export class VerbRun<
     try {
       step.read(entry, now);
     } catch (error) {
-      // Whoever wrote that may have left the version as it was: what is remembered would be written over it.
+      // The writer of that may have left the version as it was: what is remembered would be written over it.
       remembered.forget(step.key);
       step.outcome = { status: "failed", error: errors.wrap(this.#verb.operation, [step.key], error) };
       return;
@@ -289,7 +289,7 @@ export class VerbRun<
     sent: Sent,
   ): void {
     const { remembered } = this.#context;
-    // Without a claim nobody commits: there is nothing to save a read for.
+    // Without a claim there are no commits: there is nothing to save a read for.
     if (next === undefined || next.claim.token === undefined || next.claim.released) return remembered.forget(key);
     const { notAfter } = next;
     if (notAfter !== undefined && time !== undefined && time >= notAfter) return remembered.forget(key);

@@ -17,7 +17,7 @@ const brand = brandOf("OffsetFencedError");
 
 /**
  * The session lost the right to commit: its claim was taken over, reset or deleted. It never writes again; open a new
- * session to go on.
+ * session to continue.
  */
 export class OffsetFencedError extends Error {
   override readonly name: string = "OffsetFencedError";

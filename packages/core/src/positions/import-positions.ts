@@ -59,7 +59,7 @@ export async function planImport(options: ImportOptions): Promise<readonly Impor
 /**
  * Imports positions. Each batch is looked at just before it is written: what a consumer has stored since a plan was made is not
  * taken back, unless with `overwrite`. A position that is as it should be is not written, so that the same import again changes
- * nothing; a session that holds one that is written goes on from there.
+ * nothing; a session that holds one that is written continues from there.
  *
  * @returns what became of each position, in the order given.
  * @throws IncompleteWriteError unless all of it could be done; its `results` say what became of each position.

@@ -28,7 +28,7 @@ export function validateResetTarget(to: unknown): asserts to is ResetTarget {
   }
 }
 
-/** Whether positions go on or back by a number. */
+/** Whether positions move forward or back by a number. */
 export function isShift(to: ResetTarget): to is { readonly shiftBy: bigint } {
   return typeof to === "object" && !(to instanceof Date);
 }

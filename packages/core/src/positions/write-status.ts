@@ -13,7 +13,7 @@ export function statusOf(outcome: ResetOutcome): WriteStatus {
   return outcome.status === "moved" ? "moved" : "written";
 }
 
-/** What became of a write that failed: after some failures nobody knows. */
+/** What became of a write that failed: after some failures it is not known. */
 export function statusAfter(error: OffsetStoreError): WriteStatus {
   return error.code === "TIMEOUT" || error.code === "UNAVAILABLE" ? "unknown" : "failed";
 }

@@ -56,7 +56,7 @@ export class Claims {
     const { owner, ttl } = own;
     const entries = partitions.map((partition) => ({
       key: { consumer, topic, partition },
-      // One for all, also when a claim is tried again. What was held once is claimed anew: writes of before are over.
+      // One for all, also when a claim is tried again. What was held once is claimed again: writes of before are over.
       token: this.#former.has(partition) ? newToken() : this.#token,
       ...{ owner, ttl, member, ifIdleFor },
     }));

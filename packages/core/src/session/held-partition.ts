@@ -108,10 +108,10 @@ export class HeldPartition extends PartitionProgress {
     super.resetTo(nextOffset, reason, mark);
   }
 
-  /** What to send now: the position if it is not durable, else a renewal. With `recreate` the record is written anew. */
+  /** What to send now: the position if it is not durable, else a renewal. With `recreate` the record is written again. */
   write(recreate = false): PartitionWrite {
     if (this.#unanswered !== undefined && !recreate) return { ...this.#unanswered, isRepeated: true };
-    // A record that is written anew must have its position, also when only a renewal was due.
+    // A record that is written again must have its position, also when only a renewal was due.
     const nextOffset = this.isDirty || recreate ? this.position : undefined;
     const isReset = this.#resetFrom !== undefined && nextOffset !== undefined;
     const write = this.#writeOf(nextOffset, recreate, {

@@ -169,7 +169,7 @@ export interface OffsetSession<Transaction = never> extends AsyncDisposable {
   /** Commits a position where none is stored, so that what begins at the log's end skips nothing when it restarts. */
   startAt(partition: number, nextOffset: bigint, options?: PositionOptions): void;
   /**
-   * Says that reading goes on elsewhere, forward or back, because the position no longer exists. Durable after `flush()`; the
+   * Says that reading continues elsewhere, forward or back, because the position no longer exists. Durable after `flush()`; the
    * record keeps where the position was, and the reason. What was delivered before does not count any more (contract 6.5).
    */
   resetTo(partition: number, nextOffset: bigint, reason: string, options?: PositionOptions): void;

@@ -123,7 +123,7 @@ export function refuseSecond({ key, transaction }: HeldPartition): void {
   throw new ConsumerStateError(message, { code: "NOT_NEXT" });
 }
 
-/** What whoever writes in a transaction hears when a partition of a group was lost meanwhile: the session goes on. */
+/** What whoever writes in a transaction hears when a partition of a group was lost meanwhile: the session continues. */
 export function lostWithin(cause: OffsetFencedError): ConsumerStateError {
   const { key, owner } = cause;
   const who = owner === undefined ? "" : ` (${JSON.stringify(owner)} holds it now)`;
@@ -131,7 +131,7 @@ export function lostWithin(cause: OffsetFencedError): ConsumerStateError {
   return new ConsumerStateError(message, { code: "NOT_HELD", cause });
 }
 
-/** Waits for the transactions of the store's own that are under way, but not for ever: one that comes late is refused. */
+/** Waits for the transactions of the store's own that are under way, but not forever: one that comes late is refused. */
 export async function transactionsOver(partitions: readonly HeldPartition[]): Promise<void> {
   const open = partitions.flatMap(({ transaction }) => transaction ?? []);
   if (open.length === 0) return;

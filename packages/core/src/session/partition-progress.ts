@@ -35,7 +35,7 @@ export class PartitionProgress {
   #committedIsRecord = false;
   // The highest record handed out in this era; a second loop hands out some of them again.
   #highest: bigint | undefined;
-  // Where to go on when all that was handed out is committed: the log has no record before it.
+  // Where to continue when all that was handed out is committed: the log has no record before it.
   #passedTo: bigint | undefined;
   #marks: PositionMarks;
   // How many of the changes are durable.
@@ -177,13 +177,13 @@ export class PartitionProgress {
     this.#settle();
   }
 
-  /** Reading goes on at a position, where none is. */
+  /** Reading continues at a position, where none is. */
   beginAt(nextOffset: bigint, mark: string | undefined): void {
     this.#marks = new PositionMarks(mark);
     this.#moveTo(nextOffset);
   }
 
-  /** Reading goes on elsewhere: what was handed out before is of another era. */
+  /** Reading continues elsewhere: what was handed out before is of another era. */
   resetTo(nextOffset: bigint, reason: string, mark: string | undefined): void {
     this.era = new Era(this.#session);
     this.#highest = undefined;

@@ -7,7 +7,7 @@ import type { HeldPartition, PartitionWrite } from "./held-partition.ts";
 import type { SessionContext } from "./session-context.ts";
 import { isFinal, unknownError } from "./session-listener.ts";
 
-// What has expired under a renewal is written anew at once; more often than this is no race any more.
+// What has expired under a renewal is written again at once; more often than this is no race any more.
 const MAX_IMMEDIATE_ATTEMPTS = 4;
 
 /** Who hears what became of a partition's write. */
@@ -115,7 +115,7 @@ export class PositionWrites {
         emit({ type: "behind", key, sent: entry.nextOffset ?? 0n, record: outcome.record });
         break;
       case "fenced":
-        // Only what is not there is written anew: a record whose TTL an operator made longer meanwhile keeps it.
+        // Only what is not there is written again: a record whose TTL an operator made longer meanwhile keeps it.
         if (mayRepeat && outcome.reason === "absent" && entry.recreate !== true && partition.mayHaveExpired) {
           return partition.write(true);
         }

@@ -1,6 +1,6 @@
 import type { RevokedReason } from "./offset-session.ts";
 
-/** Whom a session asks before it goes on with partitions that came or go. */
+/** Whom a session asks before it continues with partitions that came or go. */
 export interface SharingListener {
   /** Partitions are held from now on. */
   readonly onAssigned: (partitions: readonly number[]) => Promise<void> | void;

@@ -179,7 +179,7 @@ export class Sharing {
 
   /**
    * Who waits for all of its partitions keeps none that comes after one that another holds: two that wait for each other's would
-   * wait for ever.
+   * wait forever.
    */
   async #lookInStandby(signal: AbortSignal | undefined): Promise<void> {
     const missing = this.#missing.toSorted((a, b) => a - b);

@@ -101,7 +101,7 @@ export const galleryOfFailures: readonly Exhibit[] = [
     }),
   },
   {
-    fault: "a call that nobody answers is made again for ever",
+    fault: "a call without an answer is repeated forever",
     caseId: "failure/silence",
     says: /a call hangs/,
     surroundings: "remote",
@@ -130,7 +130,7 @@ export const galleryOfFailures: readonly Exhibit[] = [
     }),
   },
   {
-    fault: "an error has a code that nobody knows",
+    fault: "an error has an unknown code",
     caseId: "error/of-the-store",
     says: /"GONE" is none of/,
     spoil: ({ store }) => ({

@@ -69,7 +69,7 @@ export const galleryOfMembers: readonly Exhibit[] = [
     })),
   },
   {
-    fault: "whoever is in no group is silent at once",
+    fault: "a holder in no group is silent at once",
     caseId: "member/of-none",
     says: /held/,
     spoil: claiming((entry) => ({ ...entry, ifIdleFor: undefined })),

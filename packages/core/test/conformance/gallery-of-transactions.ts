@@ -121,7 +121,7 @@ export const galleryOfTransactions: readonly Exhibit[] = [
     }),
   },
   {
-    fault: "a body runs twice, also where nobody is in its way",
+    fault: "a body runs twice although there is no conflict",
     caseId: "transact/commits",
     says: /ran 2 times/,
     surroundings: "transactional",

@@ -46,7 +46,7 @@ export interface LifeHost {
   readonly abandoned?: AbortSignal;
   /** Whether another has been started in its place: then its present session is its last one. */
   isReplaced(): boolean;
-  /** Waits while the life is frozen, and for ever when it is dead, where that is not done by the system. */
+  /** Waits while the life is frozen, and forever when it is dead, where that is not done by the system. */
   gate(): Promise<void> | undefined;
   /** `ready`: the claim was answered, and reading begins. `over`: it ended, in peace or because another has its place. */
   notify(state: "ready" | "over"): void;

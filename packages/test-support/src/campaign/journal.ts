@@ -25,7 +25,7 @@ export type Happening =
       readonly skipped: number;
     }
   | { readonly what: "fenced"; readonly partition: number; readonly reason: string; readonly owner: string | undefined }
-  /** The session ended by an error, and its process goes on with another. */
+  /** The session ended by an error, and its process continues with another. */
   | { readonly what: "broken"; readonly error: string }
   /** The session closed in peace. */
   | { readonly what: "left" }

@@ -18,7 +18,7 @@ const ROUNDS_PER_LINE = 50;
 // With a fault some things never come about.
 const FLAWED_PATIENCE_MS = 5_000;
 
-// At once: after many rounds Node's own end of a process may wait for ever, with a core at work, for a request of a child that
+// At once: after many rounds Node's own end of a process may wait forever, with a core at work, for a request of a child that
 // was killed (seen with Node 24.21: Environment::CleanupHandles). All is written by then.
 process.exit(await main());
 

@@ -22,7 +22,7 @@ export interface CampaignOptions {
   readonly flaw?: Flaw;
   /** Milliseconds after which what should happen has failed to. Default 60,000. */
   readonly patience?: number;
-  /** Hears of each round; the campaign goes on unless it gives false. Default: it stops at the first violation. */
+  /** Hears of each round; the campaign continues unless it gives false. Default: it stops at the first violation. */
   readonly onRound?: (result: RoundResult, figures: CampaignFigures) => boolean;
 }
 

@@ -36,7 +36,7 @@ export interface RoundResult extends RoundFindings {
   readonly journalFile: string | undefined;
 }
 
-/** A frozen process may hold what its successor needs; after this it goes on all the same. */
+/** A frozen process may hold what its successor needs; after this it continues all the same. */
 const FROZEN_MS = 1_000;
 const IN_COMMIT_LIMIT_MS = 300;
 const CAMPAIGN = "campaign";
@@ -143,7 +143,7 @@ class Round {
     return { worker, name: this.#name, partitions: this.#plan.partitions, life };
   }
 
-  /** Lets a life go on until its planned end is there, and sets that off. */
+  /** Lets a life continue until its planned end is there, and sets that off. */
   async #untilEnd(life: Life, end: LifeEnd): Promise<void> {
     if (end.kind === "kill-early") return pause(end.afterMs);
     await this.#within(life.ready, `session ${life.worker} to be ready`);

@@ -9,11 +9,11 @@ export type RequestFate = "forward" | "cut-before" | "cut-after" | "cut-within";
 export interface ConnectionSettings {
   readonly target: { readonly host: string; readonly port: number };
   readonly reader: WireReader | undefined;
-  /** Whether nothing goes on any more, either way. */
+  /** Whether nothing continues any more, either way. */
   readonly silent: () => boolean;
   /** Milliseconds that what the server says is held back. */
   readonly delayMs: () => number;
-  /** Hears of each request before a byte of it goes on. */
+  /** Hears of each request before a byte of it continues. */
   readonly fateOf: (request: WireRequest) => RequestFate;
   /** How many bytes of the server pass after a request whose answer is cut within. */
   readonly answerBytesOf: (request: WireRequest) => number;
@@ -53,7 +53,7 @@ export class ProxiedConnection {
     this.#server = server;
     for (const socket of [client, server]) socket.setNoDelay(true);
     server.on("error", () => this.cut());
-    // A server that was killed may leave without a word; a client that still waits must not wait for ever.
+    // A server that was killed may leave without a word; a client that still waits must not wait forever.
     server.on("close", () => {
       if (!settings.silent()) client.destroySoon();
     });

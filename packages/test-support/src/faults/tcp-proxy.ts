@@ -17,7 +17,7 @@ export interface TcpProxyOptions {
   readonly protocol?: WireProtocolName;
 }
 
-/** Where to cut, and how it goes on. */
+/** Where to cut, and how it continues. */
 export interface CutOptions {
   /** The first request for which this is true. Absent: the next one. */
   readonly match?: (request: WireRequest) => boolean;
@@ -45,7 +45,7 @@ export interface TcpProxy extends AsyncDisposable {
   cut(): void;
   /** From now on bytes vanish both ways; new connections are accepted and never answered. */
   silence(): void;
-  /** Ends `cut`, `silence` and `delay`. Connections on which bytes may have vanished are reset: they cannot go on. */
+  /** Ends `cut`, `silence` and `delay`. Connections on which bytes may have vanished are reset: they cannot continue. */
   restore(): void;
   /** Holds back what the server says, for so many milliseconds each time. */
   delay(milliseconds: number): void;

@@ -20,7 +20,7 @@ export interface WirePiece {
 
 /** Reads one direction or both of one connection. Bytes come as the network cuts them. */
 export interface WireReader {
-  /** Takes bytes of the client; gives those that can go on. The beginning of a request waits until its name is there. */
+  /** Takes bytes of the client; gives those that can continue. The beginning of a request waits until its name is there. */
   sent(chunk: Buffer): WirePiece[];
   /** Takes bytes of the server; gives how many requests they finish to answer, or for HTTP begin to. */
   answered(chunk: Buffer): number;

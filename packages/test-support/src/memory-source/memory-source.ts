@@ -26,7 +26,7 @@ export interface MemorySource extends LogSource {
   /** Deletes a topic and makes it again, with the same settings unless others are given. Its offsets start at 0. */
   recreateTopic(topic: string, config?: TopicConfig): void;
   /**
-   * Lets another leader go on with the partition: what it writes has another mark. With `keepBefore`, it is one that does not
+   * Lets another leader continue with the partition: what it writes has another mark. With `keepBefore`, it is one that does not
    * know the records from there on: the log is truncated, as by an unclean election, and those offsets are used again.
    */
   changeLeader(topic: string, partition: number, keepBefore?: bigint): void;

@@ -6,7 +6,7 @@ import type { WorkspacePackage } from "./workspace.ts";
 export interface SizeOptions {
   /** The page; its table stands between `<!-- sizes -->` and `<!-- /sizes -->`. */
   readonly page: string;
-  /** Whether figures that no longer hold are written anew, instead of complained of. */
+  /** Whether figures that no longer hold are written again, instead of complained of. */
   readonly update: boolean;
 }
 

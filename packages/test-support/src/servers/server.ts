@@ -92,7 +92,7 @@ export interface ServerControls {
   restart(): Promise<void>;
   /** Stops it (SIGSTOP): connections are accepted by the system, and never answered. */
   pause(): void;
-  /** Lets it go on (SIGCONT). */
+  /** Lets it continue (SIGCONT). */
   resume(): void;
 }
 

@@ -78,7 +78,7 @@ export class MemberProcess {
     this.#child.kill("SIGCONT");
   }
 
-  /** Cuts it off from the store: all others go on. */
+  /** Cuts it off from the store: all others continue. */
   cut(): void {
     this.#disturbed();
     this.#line?.cut();

@@ -247,7 +247,7 @@ class RunningGroup {
   }
 }
 
-/** Writes records for as long as the campaign goes on. */
+/** Writes records for as long as the campaign continues. */
 class Writer {
   readonly #log: TestedLog;
   readonly #pauseMs: number;

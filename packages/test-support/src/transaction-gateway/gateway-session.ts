@@ -74,7 +74,7 @@ export class GatewaySession {
       if (failed) await this.#rollBack();
       return reply;
     } catch (error) {
-      // As in MongoDB, no transaction goes on after an error.
+      // As in MongoDB, no transaction continues after an error.
       await this.#rollBack();
       throw error;
     }

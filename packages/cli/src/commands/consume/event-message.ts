@@ -1,9 +1,9 @@
 import type { ConsumerEvent, OffsetKey } from "@tidemark/core";
 import { counted } from "../../text/visible-text.ts";
 
-/** How events are told. */
+/** How events are reported. */
 export interface EventMessageOptions {
-  /** What `--start` said, if it did: it is told when a stored position goes before it. */
+  /** What `--start` said, if it did: a message says so when a stored position takes precedence. */
   readonly start: string | undefined;
   /** Also what is as it should be. */
   readonly verbose: boolean;

@@ -3,7 +3,7 @@ import type { ConsumerEvent } from "@tidemark/core";
 type StartedEvent = ConsumerEvent & { readonly type: "started" };
 
 /**
- * Makes what tells that a name begins anew: a position that was expected and is not there, for a mistyped name or store, shows
+ * Reports that a name starts without a position: a position that was expected and is not there, for a mistyped name or store, shows
  * by nothing else. What begins together is one line.
  *
  * @param isVerbose - Each partition has a line of its own.

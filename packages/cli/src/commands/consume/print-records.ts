@@ -26,7 +26,7 @@ export interface PrintRecordsOptions {
 }
 
 /**
- * Prints records until the consumer ends, the limit is reached, nobody reads any more, or a signal comes; then flushes and
+ * Prints records until the consumer ends, the limit is reached, the reader has left, or a signal comes; then flushes and
  * closes the consumer. What is committed is what was printed: a position is never ahead of the output, not even by one
  * record of a piece, whatever kills the process.
  *

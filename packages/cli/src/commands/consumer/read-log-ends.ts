@@ -42,7 +42,7 @@ export async function withPatience<Answer>(ask: (signal: AbortSignal) => Promise
     controller.abort(error);
   }, PATIENCE_MS);
   const answer = ask(controller.signal);
-  // It may still fail when nobody waits any more.
+  // It may still fail after the wait has ended.
   answer.catch(() => {});
   try {
     return await Promise.race([answer, gaveUp]);

@@ -51,7 +51,7 @@ Exactly one of --to-earliest, --to-latest, --to-offset, --shift-by, --to-datetim
 An offset outside of the log becomes the log's nearest end, with a warning; a time later than all records is the end.
 --shift-by and --to-current do not write a position that has moved since they read it: stop the consumer first.
 TTLs are kept; metadata is removed if the position changes. -O json writes a plan that consumer import reads.
---undo takes back the last reset of each position, whoever made it (this command, an import, a reset policy), however far the
+--undo takes back the last reset of each position, also one by an import or a reset policy, however far the
 consumer has read since; consumer list --partitions shows where it was. Partitions without a reset are not changed. Metadata is not restored.
 The other verbs are those of Kafka's kafka-consumer-groups --reset-offsets.
 ${examples(

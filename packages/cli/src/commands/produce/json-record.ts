@@ -5,7 +5,7 @@ const HEADER_FIELDS = ["name", "value"];
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /**
- * Reads a record as `consume -O json` writes it. Where it was, topic, partition and offset, is passed over: it is written anew.
+ * Reads a record as `consume -O json` writes it. Where it was, topic, partition and offset, is passed over: it is written again.
  *
  * @throws RangeError that says what is wrong with the line.
  */

@@ -57,7 +57,7 @@ export function createConsumerView(name: string): ConsumerView {
       for (const [index, text] of texts.entries()) setText(cells[index], text);
       if (cells[0] !== undefined) cells[0].title = unknown > 0 ? `not known of ${unknown} partitions` : "";
       element.classList.toggle("behind", lag !== undefined && lag !== "0");
-      // There is something to read, and nobody does.
+      // There is something to read, and no process reads it.
       element.classList.toggle("unread", lag !== undefined && lag !== "0" && members === 0);
     },
     refresh,

@@ -26,7 +26,7 @@ void keepUpdating();
 
 async function keepUpdating(): Promise<void> {
   for (;;) {
-    // A page that nobody sees asks for nothing.
+    // A hidden page sends no requests.
     if (!document.hidden) await update();
     const waitMs = failure === undefined ? (data?.intervalMs ?? RETRY_MS) : RETRY_MS;
     await new Promise((resolve) => setTimeout(resolve, waitMs));

@@ -98,7 +98,7 @@ export function placeOf(key: DriverKey): string {
   return "partition" in key ? identityOf({ ...key, partition: 0 }) : identityOf(key);
 }
 
-/** A change that puts a value where it may: by default a new one, without a condition, for ever. */
+/** A change that puts a value where it may: by default a new one, without a condition, forever. */
 export function change(key: DriverKey, parts: Partial<Change> = {}): Change {
   return { key, expected: "any", value: "a value", version: newVersion(), reclaimAfter: undefined, ...parts };
 }

@@ -9,7 +9,7 @@ import type { StoreHarness } from "../store/store-harness.ts";
 
 /**
  * Declares one test per case (contract, section 4) for the driver of a store that `createOffsetStore` has made. Each failure names the verb that is
- * wrong: begin with these tests when you write a driver, and go on with `testOffsetStore`, which reports every guarantee that
+ * wrong: begin with these tests when you write a driver, and continue with `testOffsetStore`, which reports every guarantee that
  * your store breaks.
  *
  * A driver for a server nearby needs a minute for all of them.

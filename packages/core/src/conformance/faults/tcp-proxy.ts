@@ -24,7 +24,7 @@ export interface TcpProxy extends AsyncDisposable {
   silence(): void;
   /** From now on what clients send arrives, and what they are answered vanishes. */
   loseAnswers(): void;
-  /** Ends the fault. Connections on which bytes may have vanished are reset: they cannot go on. */
+  /** Ends the fault. Connections on which bytes may have vanished are reset: they cannot continue. */
   restore(): void;
   /** Ends everything. */
   close(): Promise<void>;

@@ -43,7 +43,7 @@ function upToTheFault(history: readonly KeyedOperation[]): KeyedOperation[] {
         if (answeredAt === undefined || answeredAt <= time) return operation;
         return operation.operation.verb === "fetch" ? [] : { ...unanswered, readOnly: false };
       });
-  // A history that no order explains is not explained by going on.
+  // A history that no order explains is not explained by a longer search.
   let [low, high] = [0, times.length - 1];
   while (low < high) {
     const middle = Math.floor((low + high) / 2);

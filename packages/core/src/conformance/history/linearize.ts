@@ -38,7 +38,7 @@ interface Event {
  * Looks for an order of the operations that keeps to real time (what was answered before another was called comes before
  * it) and gives each its answer: Wing and Gong's search, with Lowe's memory of the sets of operations and the state that they
  * led to, so that no such pair is searched twice. Depth first. Operations without an answer need not come at all: they are
- * tried where those with one do not go on, and never where fewer of them lead to the same.
+ * tried where those with one do not continue, and never where fewer of them lead to the same.
  *
  * @throws `RangeError` if a history is too large to be decided.
  */

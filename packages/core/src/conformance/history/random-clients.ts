@@ -124,7 +124,7 @@ class RandomClient {
     };
   }
 
-  /** Goes on from what is stored, or is told to be. */
+  /** Continues from what is stored, or is told to be. */
   #learn(keys: readonly OffsetKey[], outcomes: readonly (ClaimOutcome | CommitOutcome | FetchOutcome)[]): void {
     outcomes.forEach((outcome, index) => {
       if (outcome.status === "failed" && !outcome.error.retryable) throw outcome.error;

@@ -30,7 +30,7 @@ export type RecordedCall = RecordedExchange & {
   readonly client: string;
   /** Nanoseconds of the machine's monotonic clock, which its processes share. */
   readonly calledAt: bigint;
-  /** Absent while it is under way, and for ever if the call was rejected: whether it did anything is then not known. */
+  /** Absent while it is under way, and forever if the call was rejected: whether it did anything is then not known. */
   answeredAt?: bigint;
   /** How many times the store made the call again by itself: each attempt may have been carried out, and be on its way still. */
   repeats: number;

@@ -51,7 +51,7 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
   {
     id: "timestamp-repeatable",
     clause: "6.6",
-    title: "timestamp() asked the same again answers the same; a time may only go on with the clock",
+    title: "timestamp() asked the same again answers the same; a time may only advance with the clock",
     run(create) {
       const policy = create();
       for (const { log, failed } of situations) {
@@ -83,7 +83,7 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
     id: "ends-in-log",
     clause: "6.3",
     title:
-      "after an offset that the log refused the consumer is back in the log within five attempts, or is told a refusal",
+      "after an offset that the log refused the consumer is back in the log within five attempts, or gets a refusal",
     run(create) {
       const policy = create();
       for (const { log, failed } of situations) simulateReset(policy, log, failed);

@@ -10,7 +10,7 @@ export async function untilClockTicks(store: AnyStore, byMs = 0): Promise<void> 
   // A key of its own each time: what a repeated claim does to the time is for a case to find out.
   const keys: OffsetKey[] = [];
   let first: Date | undefined;
-  await eventually("the clock of the store goes on, and a new claim shows it", async () => {
+  await eventually("the clock of the store advances, and a new claim shows it", async () => {
     const key = keyOf({ consumer: "clock", partition: keys.length });
     keys.push(key);
     await claim(store, key, newToken());

@@ -52,7 +52,7 @@ export async function aliveByRenewal(
   let ttl = 0;
   for (let attempt = 0; attempt < 6; attempt += 1) {
     ttl = Math.max(400 * 2 ** attempt, 4 * context.capabilities.expiry.granularityMs);
-    // What stalled before may have let it expire meanwhile: a failing renewal claims it anew, and this one proves nothing.
+    // What stalled before may have let it expire meanwhile: a failing renewal claims it again, and this one proves nothing.
     if (attempt > 0) await renew(context.store, {}).catch(() => undefined);
     const startedAt = performance.now();
     let renewedAt = startedAt;

@@ -147,7 +147,7 @@ export const listingCases: readonly DriverConformanceCase[] = [
     id: "driver/left-early",
     clause: "4.3c",
     verb: "list",
-    title: "a listing can be left after its first page, as often as one likes, and is in nobody's way while it is open",
+    title: "a listing can be left after its first page, any number of times, and blocks no other call while it is open",
     run: async ({ driver }) => {
       const keys = manyKeys().slice(0, 1_000);
       await put(

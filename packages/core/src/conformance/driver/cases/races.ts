@@ -49,7 +49,7 @@ export const raceCases: readonly DriverConformanceCase[] = [
     id: "driver/none-lost",
     clause: "4.2a",
     verb: "write",
-    title: `${CLIENTS} clients that count ${STEPS_EACH} steps each, on two keys in either order, lose none and wait for nobody`,
+    title: `${CLIENTS} clients that count ${STEPS_EACH} steps each, on two keys in either order, lose none, and none waits for another`,
     run: async (context) => {
       const drivers = await context.drivers(CLIENTS);
       const keys = [positionKey(), positionKey({ topic: "other" })];

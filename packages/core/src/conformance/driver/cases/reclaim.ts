@@ -178,5 +178,5 @@ async function keptOf(driver: AnyDriver, keys: readonly DriverKey[]): Promise<Dr
 }
 
 async function untilNow(driver: AnyDriver, time: number): Promise<void> {
-  await eventually("read is wrong: now goes on", async () => (await read(driver, [positionKey()])).now >= time);
+  await eventually("read is wrong: now advances", async () => (await read(driver, [positionKey()])).now >= time);
 }

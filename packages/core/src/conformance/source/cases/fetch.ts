@@ -52,7 +52,7 @@ export const fetchCases: readonly SourceConformanceCase[] = [
   {
     id: "fetch/max-bytes",
     clause: "7.2",
-    title: "an answer holds no more than maxBytes of records, and the next one goes on where it ended",
+    title: "an answer holds no more than maxBytes of records, and the next one continues where it ended",
     async run(opened) {
       const { source } = opened;
       const topic = await opened.createTopic(1);

@@ -105,7 +105,7 @@ export const markCases: readonly SourceConformanceCase[] = [
   {
     id: "marks/changed",
     clause: "7.10",
-    title: "no answer spans two marks, and where the mark changes reading goes on with the old one",
+    title: "no answer spans two marks, and where the mark changes reading continues with the old one",
     needs: ["marks", "changeLeader"],
     async run(opened) {
       const { source } = opened;

@@ -70,7 +70,7 @@ export const claimCases: readonly ConformanceCase[] = [
   {
     id: "claim/same-token-is-same-claim",
     clause: "3.4a",
-    title: "the same token again is the same claim: it fences nobody and keeps the time of the first",
+    title: "the same token again is the same claim: it fences no session and keeps the time of the first",
     run: async ({ store }) => {
       const key = keyOf();
       const token = newToken();

@@ -5,7 +5,7 @@ import type { ConformanceCase } from "../conformance-case.ts";
 import { leaveExpired } from "../expiry-times.ts";
 import { claim, commit, committed, fetched, identities, keyOf, listed, newToken } from "../outcomes.ts";
 
-/** Records go away when somebody says which. */
+/** Records are removed by key or by filter. */
 export const deleteCases: readonly ConformanceCase[] = [
   {
     id: "delete/selectors",
@@ -149,7 +149,7 @@ export const deleteCases: readonly ConformanceCase[] = [
       assert.deepEqual(await elsewhere.delete({ consumer: "c1" }), [key]);
       assert.deepEqual(await elsewhere.delete({ expired: true }), []);
       await leaveExpired(context, keyOf({ partition: 1 }));
-      assert.deepEqual(await elsewhere.delete({ expired: true }), [], "a key of another namespace is told");
+      assert.deepEqual(await elsewhere.delete({ expired: true }), [], "a key of another namespace is returned");
       await elsewhere.reset([{ key, nextOffset: 0n }]);
       assert.equal((await fetched(store, key))?.nextOffset, 11n);
       await committed(store, key, token, 12n);
@@ -158,7 +158,7 @@ export const deleteCases: readonly ConformanceCase[] = [
   {
     id: "delete/near-namespaces",
     clause: "3.14",
-    title: "namespaces are told apart whole: one that begins like another, or differs in case or a blank, is another",
+    title: "namespaces are compared whole: one that begins like another, or differs in case or a blank, is another",
     run: async (context) => {
       const { store } = context;
       const [key, token] = [keyOf(), newToken()];

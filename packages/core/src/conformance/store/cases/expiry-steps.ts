@@ -60,7 +60,7 @@ export const expiryStepCases: readonly ConformanceCase[] = [
   {
     id: "expiry/extended-by-expire",
     clause: "3.5f",
-    title: "a ttl that expire gives begins anew each time",
+    title: "a ttl that expire gives begins again each time",
     run: async (context) => {
       const token = newToken();
       await claim(context.store, keyOf(), token);
@@ -212,7 +212,7 @@ export const expiryStepCases: readonly ConformanceCase[] = [
         reset: async (store, key) => {
           await reset(store, key, 2n);
           const { ttl, resetFrom } = await found(store, key);
-          assert.deepEqual([ttl, resetFrom], [undefined, undefined], "a reset goes on from what has expired");
+          assert.deepEqual([ttl, resetFrom], [undefined, undefined], "a reset continues from what has expired");
         },
         expire: async (store, key) => {
           const outcomes = await store.expire([{ key, ttl: longTtl }]);

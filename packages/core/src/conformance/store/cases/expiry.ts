@@ -131,7 +131,7 @@ export const expiryCases: readonly ConformanceCase[] = [
       await claim(context.store, keyOf(), token);
       let nextOffset = 0n;
       await aliveByRenewal(context, keyOf(), async (store, more) => {
-        // Claimed anew in case a stall let it expire: only the commits in between count.
+        // Claimed again in case a stall let it expire: only the commits in between count.
         if ((await commit(store, keyOf(), token, (nextOffset += 1n), more)).status === "committed") return;
         await claim(store, keyOf(), token);
         assert.fail("the commit was refused");

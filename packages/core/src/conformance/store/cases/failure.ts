@@ -74,7 +74,7 @@ export const failureCases: readonly ConformanceCase[] = [
   {
     id: "failure/corrupt-can-be-deleted",
     clause: "3.3a",
-    title: "an operator can delete a corrupt record by its key, and the key starts anew",
+    title: "an operator can delete a corrupt record by its key, and the key is then a new one",
     run: async (context) => {
       const { store } = context;
       const [key, token] = [keyOf(), newToken()];

@@ -48,7 +48,7 @@ export const int64Cases: readonly ConformanceCase[] = [
   {
     id: "int64/compared-as-numbers",
     clause: "3.8b",
-    title: "neighbouring positions are told apart and in order: 2^53 and 2^53 + 1, 9 and 10, 99 and 100",
+    title: "neighbouring positions are distinct and in order: 2^53 and 2^53 + 1, 9 and 10, 99 and 100",
     run: async ({ store }) => {
       const token = newToken();
       for (const [index, [lower, higher]] of NEIGHBOURS.entries()) {

@@ -47,7 +47,7 @@ export const lateCreateCases: readonly ConformanceCase[] = [
       const keys = Object.keys(writes).map((_, partition) => keyOf({ partition }));
       await made(hasty, keys, token);
       const last = await found(store, keys.at(-1) ?? keyOf());
-      await eventually("the clock of the store goes on", async () => {
+      await eventually("the clock of the store advances", async () => {
         const key = keyOf({ topic: "clock" });
         await claim(store, key, newToken());
         return (await found(store, key)).updatedAt.getTime() > last.updatedAt.getTime() + lateMs;

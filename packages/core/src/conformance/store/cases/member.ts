@@ -47,7 +47,8 @@ export const memberCases: readonly ConformanceCase[] = [
   {
     id: "member/apart",
     clause: "8.1",
-    title: "members are told apart by consumer and topic, are in no listing of positions, and go with their consumer",
+    title:
+      "members are distinguished by consumer and topic, are in no listing of positions, and go with their consumer",
     run: async ({ store }) => {
       const places = [{}, { topic: "other" }, { consumer: "c2" }];
       for (const place of places) await beat(store, "m1", { key: memberKey("m1", place) });
@@ -112,7 +113,7 @@ export const memberCases: readonly ConformanceCase[] = [
   {
     id: "member/living",
     clause: "8.2",
-    title: "each heartbeat is a sign of life: what was found silent before is looked at anew",
+    title: "each heartbeat is a sign of life: what was found silent before is looked at again",
     run: async ({ store }) => {
       const key = keyOf();
       await beat(store, "holder", { lease: SHORT });

@@ -40,7 +40,7 @@ export const raceCases: readonly ConformanceCase[] = [
   {
     id: "race/claim-then-commit",
     clause: "3.1a",
-    title: `${CLIENTS} clients claim once each among ${CLIENTS * COMMITS_EACH} commits: whoever is fenced stays fenced, one holder remains`,
+    title: `${CLIENTS} clients claim once each among ${CLIENTS * COMMITS_EACH} commits: a fenced client stays fenced, one holder remains`,
     run: async (context) => {
       const stores = await clients(context);
       const key = keyOf();
@@ -57,7 +57,7 @@ export const raceCases: readonly ConformanceCase[] = [
             const outcome = await commit(store, key, token, (next += 1n));
             outcomes.push(outcome);
             if (count === COMMITS_BEFORE_TAKEOVER) underWay[index]?.resolve();
-            if (outcome.status === "behind") assert.fail("behind although nobody but the holder of the claim writes");
+            if (outcome.status === "behind") assert.fail("behind although only the holder of the claim writes");
           }
           return outcomes;
         }),

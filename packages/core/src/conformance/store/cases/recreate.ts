@@ -4,12 +4,12 @@ import type { ConformanceCase } from "../conformance-case.ts";
 import { claim, commit, committed, expire, fetched, found, keyOf, newToken, position, reset } from "../outcomes.ts";
 import { eventually } from "../eventually.ts";
 
-/** A session that outlived its record's expiry writes it anew. */
+/** A session that outlived its record's expiry writes it again. */
 export const recreateCases: readonly ConformanceCase[] = [
   {
     id: "recreate/absent",
     clause: "3.11a",
-    title: "with recreate a commit that finds no record writes it anew under its token, ttl and owner",
+    title: "with recreate a commit that finds no record writes it again under its token, ttl and owner",
     run: async ({ store, longTtl }) => {
       const [key, token] = [keyOf(), newToken()];
       await committed(store, key, token, 7n, { recreate: true, owner: "again", metadata: "m", ttl: longTtl });
@@ -46,7 +46,7 @@ export const recreateCases: readonly ConformanceCase[] = [
   {
     id: "recreate/renewal",
     clause: "3.11a",
-    title: "a renewal with recreate writes the claim anew without a position",
+    title: "a renewal with recreate writes the claim again without a position",
     run: async ({ store }) => {
       const [key, token] = [keyOf(), newToken()];
       await committed(store, key, token, undefined, { recreate: true, owner: "idle" });

@@ -21,7 +21,7 @@ import {
 
 const RELEASED = { status: "fenced", reason: "released" };
 
-/** Whoever holds a key lets go of it. */
+/** The holder of a key gives up its claim. */
 export const releaseCases: readonly ConformanceCase[] = [
   {
     id: "release/alone",
@@ -123,7 +123,7 @@ export const releaseCases: readonly ConformanceCase[] = [
   {
     id: "release/claim-afterwards",
     clause: "3.2f",
-    title: "whoever claims after a release holds the key, under a new epoch; the same token is a new claim then",
+    title: "a claim after a release holds the key, under a new epoch; the same token is a new claim then",
     run: async ({ store }) => {
       const [key, token, other] = [keyOf(), newToken(), newToken()];
       const { epoch: first } = await claimed(store, key, token);
@@ -170,7 +170,7 @@ export const releaseCases: readonly ConformanceCase[] = [
   {
     id: "release/recreated",
     clause: "3.2f",
-    title: "a release with recreate leaves the position, and nobody who holds it",
+    title: "a release with recreate leaves the position without a holder",
     run: async ({ store }) => {
       const [key, token] = [keyOf(), newToken()];
       await committed(store, key, token, 5n, { recreate: true, owner: "again", release: true });

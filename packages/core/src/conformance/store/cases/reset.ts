@@ -4,7 +4,7 @@ import { untilClockTicks } from "../clock.ts";
 import type { ConformanceCase } from "../conformance-case.ts";
 import { claim, commit, committed, found, keyOf, newToken, position, reset } from "../outcomes.ts";
 
-/** The operator's word. */
+/** An operator's write. */
 export const resetCases: readonly ConformanceCase[] = [
   {
     id: "reset/backwards-fences",
@@ -19,8 +19,8 @@ export const resetCases: readonly ConformanceCase[] = [
       await reset(store, key, 3n, { metadata: "by hand" });
       const record = await found(store, key);
       assert.deepEqual(position(record), { nextOffset: 3n, metadata: "by hand" });
-      assert.equal(record.owner, undefined, "nobody holds the claim after a reset");
-      assert.equal(record.claimedAt, undefined, "nobody holds the claim after a reset");
+      assert.equal(record.owner, undefined, "the claim is still held after a reset");
+      assert.equal(record.claimedAt, undefined, "the claim is still held after a reset");
       assert.ok((record.committedAt ?? 0) > committedAt, "a reset writes the position, and tells when");
       assert.deepEqual(await commit(store, key, token, 101n), { status: "fenced", reason: "reset" });
       await reset(store, key, 500n);
@@ -48,7 +48,7 @@ export const resetCases: readonly ConformanceCase[] = [
   {
     id: "reset/where-nothing-is",
     clause: "3.2c",
-    title: "a reset of a key that nobody ever claimed writes its position; 0n is one",
+    title: "a reset of a key that was never claimed writes its position; 0n is one",
     run: async ({ store }) => {
       const key = keyOf();
       await reset(store, key, 0n);
@@ -61,7 +61,7 @@ export const resetCases: readonly ConformanceCase[] = [
   {
     id: "reset/only-its-key",
     clause: "3.2c",
-    title: "a reset of one partition fences nobody on the others",
+    title: "a reset of one partition fences no session on the others",
     run: async ({ store }) => {
       const token = newToken();
       const [moved, left] = [keyOf({ partition: 1 }), keyOf({ partition: 10 })];

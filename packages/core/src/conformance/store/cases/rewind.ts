@@ -43,7 +43,7 @@ export const rewindCases: readonly ConformanceCase[] = [
   {
     id: "rewind/wrong-token",
     clause: "3.2b",
-    title: "rewind helps nobody whose token does not hold, whatever the epoch",
+    title: "a rewind under a token that does not hold is refused, whatever the epoch",
     run: async ({ store }) => {
       const [key, token, other] = [keyOf(), newToken(), newToken()];
       const { epoch } = await claimed(store, key, token, { owner: "holder" });

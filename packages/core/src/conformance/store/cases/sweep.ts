@@ -76,7 +76,7 @@ export const sweepCases: readonly ConformanceCase[] = [
   {
     id: "sweep/never-removes-a-claimed-one",
     clause: "3.6b",
-    title: "an expired record that is claimed anew while sweeps run stays",
+    title: "an expired record that is claimed again while sweeps run stays",
     run: async (context) => {
       const { store, shortTtl } = context;
       const { store: sweeper } = await context.openAnother();

@@ -25,7 +25,7 @@ export const transactCases: readonly ConformanceCase[] = [
         given.push(transaction);
       });
       assert.deepEqual(outcome, { status: "committed" });
-      assert.equal(given.length, 1, `the body ran ${given.length} times with nobody in its way`);
+      assert.equal(given.length, 1, `the body ran ${given.length} times without a conflict`);
       assert.ok(given[0] !== undefined && given[0] !== null, "the body got no transaction");
       const { nextOffset, metadata, owner } = await found(other, key);
       assert.deepEqual([nextOffset, metadata, owner], [500n, "ten", "holder"]);

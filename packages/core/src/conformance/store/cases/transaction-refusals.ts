@@ -82,7 +82,7 @@ export const transactionRefusalCases: readonly ConformanceCase[] = [
   {
     id: "transaction/expired-and-recreated",
     clause: "3.16b",
-    title: "inside a transaction an expired record is absent, and recreate writes it anew, with it or not at all",
+    title: "inside a transaction an expired record is absent, and recreate writes it again, with it or not at all",
     run: async (context) => {
       if (!context.hasTransactions()) return;
       const { store } = context;

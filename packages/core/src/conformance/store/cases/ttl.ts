@@ -53,7 +53,7 @@ export const ttlCases: readonly ConformanceCase[] = [
     id: "ttl/told-by-commit",
     clause: "3.5g",
     title:
-      "the answer to a commit tells the ttl that the record has now, whoever set it, and none where it never expires",
+      "the answer to a commit has the record's ttl after it, whichever client set it, and none if the record never expires",
     run: async ({ store }) => {
       const [key, token] = [keyOf(), newToken()];
       const told = async (what: string, ttl: number | undefined, entry: Partial<CommitEntry>): Promise<void> => {
@@ -134,7 +134,7 @@ export const ttlCases: readonly ConformanceCase[] = [
       assertLifetime(once.committedAt, once.expiresAt, HOUR_MS, granularityMs);
       assert.deepEqual(once.claimedAt, claimed.claimedAt, "a commit is not a claim");
       assert.ok(once.committedAt >= once.claimedAt, "committed before it was claimed");
-      await eventually("the clock of the store goes on, and a commit shows it", async () => {
+      await eventually("the clock of the store advances, and a commit shows it", async () => {
         await committed(store, key, token, 2n);
         const twice = await found(store, key);
         assert.ok(twice.committedAt !== undefined && once.committedAt !== undefined);
@@ -163,7 +163,7 @@ export const ttlCases: readonly ConformanceCase[] = [
       await claim(store, key, token, { ttl: HOUR_MS });
       const times: number[] = [];
       for (let nextOffset = 0n; times.length < 12; nextOffset += 1n) {
-        await eventually("the clock of the store goes on, and a commit shows it", async () => {
+        await eventually("the clock of the store advances, and a commit shows it", async () => {
           await committed(store, key, token, nextOffset);
           const { committedAt, expiresAt } = await found(store, key);
           assert.ok(committedAt && expiresAt);

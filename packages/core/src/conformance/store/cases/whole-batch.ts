@@ -37,7 +37,8 @@ export const wholeBatchCases: readonly ConformanceCase[] = [
   {
     id: "race/batch-is-seen-whole",
     clause: "3.1g",
-    title: "where batches are atomic, nobody sees a part of the commits, claims or resets that another client writes",
+    title:
+      "where batches are atomic, no other client sees a part of the commits, claims or resets that another client writes",
     run: async (context) => {
       const { store } = context;
       const { store: reader } = await context.openAnother();

@@ -14,7 +14,7 @@ export class StoreModel {
   #stamp = 0;
   #epoch = 0;
 
-  /** Lets time go on: what is written from now on may show another time than before. */
+  /** Lets time pass: what is written from now on may show another time than before. */
   tick(): void {
     this.#stamp += 1;
   }
