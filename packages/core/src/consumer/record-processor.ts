@@ -3,17 +3,15 @@ import type { DiagnosticsOrigin } from "../diagnostics/messages.ts";
 import { backoffMs } from "../driver/deadline.ts";
 import { keepingAwake } from "../keeping-awake.ts";
 import type { LogRecord } from "../log-source.ts";
-import { bytesOf } from "./record-bytes.ts";
 import type { ConsumedPartition } from "./consumed-partition.ts";
 import type { ProcessOptions, RecordHandler, RecordHandlerContext } from "./consumer.ts";
+import { type Lane, Lanes, type Task } from "./lanes.ts";
 import type { Reading } from "./reading.ts";
+import { TurnClock } from "./turn-clock.ts";
 
 // The pause is any part of the upper half: from 100 ms.
 const RETRY_BASE_MS = 200;
 const RETRY_MAX_MS = 30_000;
-const MAX_TURN_MS = 10;
-// How many records may be handed out and not done, all partitions together.
-const MAX_OUTSTANDING = 1_000;
 
 /** How records are processed, checked and complete. */
 export interface ResolvedProcessOptions {
@@ -46,23 +44,6 @@ export interface ProcessorOwner {
   whenSure(): Promise<void>;
 }
 
-/** A record that is handed out and not done. */
-interface Task {
-  readonly partition: ConsumedPartition;
-  readonly record: LogRecord;
-  /** The claim's epoch when it was handed out. */
-  readonly epoch: number;
-  /** When it was handed out: a reset, too, ends that. */
-  readonly era: object;
-  attempt: number;
-}
-
-/** Records that are worked on one after the other. */
-interface Lane {
-  readonly key: string | undefined;
-  readonly tasks: Task[];
-}
-
 /** Works on the records of a reading, as many at once and in such an order as asked. */
 export class RecordProcessor {
   readonly #reading: Reading;
@@ -70,19 +51,16 @@ export class RecordProcessor {
   readonly #options: ResolvedProcessOptions;
   readonly #owner: ProcessorOwner;
   readonly #handlers = new AbortController();
-  readonly #lanes = new Map<string, Lane>();
-  readonly #ready: Lane[] = [];
-  readonly #outstanding = new Map<ConsumedPartition, number>();
+  readonly #lanes: Lanes;
   readonly #retries = new Set<NodeJS.Timeout>();
-  #outstandingCount = 0;
-  #outstandingBytes = 0;
   #running = 0;
   #failure: { readonly error: unknown } | undefined;
   #isStopping = false;
   readonly #idle = Promise.withResolvers<void>();
   #stopTimer: NodeJS.Timeout | undefined;
-  #turnStartedAt = performance.now();
-  #isYielding = false;
+  readonly #clock = new TurnClock();
+  // Whether something is waited for before the next handler begins.
+  #isHeldUp = false;
   // Whether all that there is has been taken.
   #isDraining = false;
   readonly #workingOn = new Map<number, number>();
@@ -92,6 +70,7 @@ export class RecordProcessor {
     this.#handler = handler;
     this.#options = options;
     this.#owner = owner;
+    this.#lanes = new Lanes(options.order, options.maxBytes);
   }
 
   /** Which records are worked on one after the other. */
@@ -101,9 +80,7 @@ export class RecordProcessor {
 
   /** Whether one more record of a partition may be handed out. */
   hasRoom(partition: ConsumedPartition): boolean {
-    // Room is kept for one partition more than have something now.
-    const sharing = Math.min(this.#reading.partitions.size, this.#outstanding.size + 1);
-    return (this.#outstanding.get(partition) ?? 0) < Math.ceil(MAX_OUTSTANDING / Math.max(1, sharing));
+    return this.#lanes.hasRoom(partition, this.#reading.partitions.size);
   }
 
   /** Whether a handler works on a record of a partition. */
@@ -141,13 +118,13 @@ export class RecordProcessor {
   /** Takes what there is room for. Gives `true` when nothing more is to be taken, ever. */
   #fill(): true | undefined {
     if (this.#isStopping) return true;
-    while (this.#outstandingCount < MAX_OUTSTANDING && this.#outstandingBytes < this.#options.maxBytes) {
+    while (!this.#lanes.isFull) {
       const partition = this.#reading.nextFilled();
       if (partition === undefined) break;
       const record = partition.take();
       if (record !== undefined && this.#owner.handsOut(partition, record)) {
         const { epoch, era } = partition.progress;
-        this.#enqueue({ partition, record, epoch, era, attempt: 1 });
+        this.#lanes.add({ partition, record, epoch, era, attempt: 1 });
       }
       if (partition.isFilled && !partition.isFinished) this.#reading.giveBack(partition);
       else this.#reading.emptied(partition);
@@ -156,27 +133,13 @@ export class RecordProcessor {
     return undefined;
   }
 
-  #enqueue(task: Task): void {
-    this.#outstandingCount += 1;
-    this.#outstandingBytes += bytesOf(task.record);
-    this.#outstanding.set(task.partition, (this.#outstanding.get(task.partition) ?? 0) + 1);
-    const key = laneKey(this.#options.order, task);
-    const lane = key === undefined ? undefined : this.#lanes.get(key);
-    if (lane !== undefined) {
-      lane.tasks.push(task);
-      return;
-    }
-    const created: Lane = { key, tasks: [task] };
-    if (key !== undefined) this.#lanes.set(key, created);
-    this.#ready.push(created);
-  }
-
   #dispatch(): void {
-    if (!this.#owner.mayBegin()) return this.#dispatchWhenSure();
+    // Records wait for it: the process stays alive.
+    if (!this.#owner.mayBegin()) return this.#dispatchAfter(() => keepingAwake(this.#owner.whenSure()));
     while (this.#running < this.#options.concurrency && !this.#isStopping) {
       // Handlers that never wait would keep timers and sockets waiting.
-      if (performance.now() - this.#turnStartedAt > MAX_TURN_MS) return this.#yield();
-      const lane = this.#ready.shift();
+      if (!this.#clock.hasTime()) return this.#dispatchAfter(() => this.#clock.letOthersRun());
+      const lane = this.#lanes.take();
       const task = lane?.tasks[0];
       if (lane === undefined || task === undefined) return;
       this.#running += 1;
@@ -184,29 +147,17 @@ export class RecordProcessor {
     }
   }
 
-  #dispatchWhenSure(): void {
-    if (this.#isYielding) return;
-    this.#isYielding = true;
-    // Records wait for it: the process stays alive.
-    void keepingAwake(this.#owner.whenSure()).then(() => {
-      this.#isYielding = false;
+  #dispatchAfter(wait: () => Promise<void>): void {
+    if (this.#isHeldUp) return;
+    this.#isHeldUp = true;
+    void wait().then(() => {
+      this.#isHeldUp = false;
       try {
         this.#owner.check();
         if (!this.#isStopping) this.#dispatch();
       } catch (error) {
         this.#stop(error);
       }
-      this.#settle();
-    });
-  }
-
-  #yield(): void {
-    if (this.#isYielding) return;
-    this.#isYielding = true;
-    setImmediate(() => {
-      this.#isYielding = false;
-      this.#turnStartedAt = performance.now();
-      this.#dispatch();
       this.#settle();
     });
   }
@@ -269,14 +220,7 @@ export class RecordProcessor {
   }
 
   #finished(lane: Lane, { partition, record }: Task, isOurs: boolean): void {
-    const left = (this.#outstanding.get(partition) ?? 1) - 1;
-    if (left === 0) this.#outstanding.delete(partition);
-    else this.#outstanding.set(partition, left);
-    this.#outstandingCount -= 1;
-    this.#outstandingBytes -= bytesOf(record);
-    lane.tasks.shift();
-    if (lane.tasks.length > 0) this.#ready.push(lane);
-    else if (lane.key !== undefined) this.#lanes.delete(lane.key);
+    this.#lanes.done(lane);
     try {
       if (isOurs) this.#owner.done(partition, record);
     } catch (error) {
@@ -291,7 +235,7 @@ export class RecordProcessor {
     task.attempt += 1;
     const timer = setTimeout(() => {
       this.#retries.delete(timer);
-      this.#ready.unshift(lane);
+      this.#lanes.again(lane);
       this.#dispatch();
       this.#settle();
     }, retryInMs);
@@ -313,16 +257,10 @@ export class RecordProcessor {
   }
 
   get #isIdle(): boolean {
-    return this.#handlers.signal.aborted || (this.#running === 0 && (this.#isStopping || this.#outstandingCount === 0));
+    return this.#handlers.signal.aborted || (this.#running === 0 && (this.#isStopping || this.#lanes.isEmpty));
   }
 
   #settle(): void {
     if (this.#isIdle && (this.#isStopping || this.#isDraining)) this.#idle.resolve();
   }
-}
-
-function laneKey(order: ResolvedProcessOptions["order"], { record }: Task): string | undefined {
-  if (order === "partition") return `${record.partition}`;
-  if (order === "none" || record.key === null) return undefined;
-  return `${record.partition}:${Buffer.from(record.key).toString("latin1")}`;
 }

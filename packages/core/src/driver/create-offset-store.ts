@@ -208,12 +208,8 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
   members(filter: MemberFilter = {}, options: CallOptions = {}): AsyncIterable<MemberRecord> {
     const checked = validateMemberFilter(filter);
     validateCallOptions(options);
-    return {
-      [Symbol.asyncIterator]: () => {
-        this.#refuseIfClosed("members");
-        return this.#members.list(checked, options);
-      },
-    };
+    const check = (): void => this.#refuseIfClosed("members");
+    return { [Symbol.asyncIterator]: () => this.#members.list(checked, options, check) };
   }
 
   async group(entry: GroupEntry, options: CallOptions = {}): Promise<GroupRecord> {
@@ -284,45 +280,23 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
     return this.#calls.transact(checked, body, options);
   }
 
-  async *#list(filter: OffsetFilter, options: CallOptions): AsyncGenerator<OffsetRecord, void, undefined> {
-    const ended = new AbortController();
-    const context = { signal: ended.signal };
-    const pages = this.#driver.list({ ...filter, kind: "position" }, context)[Symbol.asyncIterator]();
+  async *#list(filter: OffsetFilter, { signal }: CallOptions): AsyncGenerator<OffsetRecord, void, undefined> {
     const unreadable: { readonly key: OffsetKey; readonly error: unknown }[] = [];
-    let isAnswered = true;
-    try {
-      for (;;) {
-        this.#refuseIfClosed("list");
-        isAnswered = false;
-        const page = await this.#calls.bounded(
-          "list",
-          () => [],
-          options.signal,
-          () => pages.next(),
-        );
-        isAnswered = true;
-        if (page.done === true) break;
-        const { now, entries } = page.value;
-        for (const { key, entry } of entries) {
-          // A page may hold many records, and its reader may take long over each.
-          options.signal?.throwIfAborted();
-          if (!("partition" in key)) continue;
-          let stored: StoredOffset | undefined;
-          try {
-            if ("error" in entry) throw entry.error;
-            stored = visibleAt(parseRecordText(entry.value, entry.writtenAt), now);
-          } catch (error) {
-            unreadable.push({ key, error });
-          }
-          if (stored !== undefined) yield toOffsetRecord(key, stored);
+    const check = (): void => this.#refuseIfClosed("list");
+    for await (const { now, entries } of this.#calls.pages("list", { ...filter, kind: "position" }, signal, check)) {
+      for (const { key, entry } of entries) {
+        // A page may hold many records, and its reader may take long over each.
+        signal?.throwIfAborted();
+        if (!("partition" in key)) continue;
+        let stored: StoredOffset | undefined;
+        try {
+          if ("error" in entry) throw entry.error;
+          stored = visibleAt(parseRecordText(entry.value, entry.writtenAt), now);
+        } catch (error) {
+          unreadable.push({ key, error });
         }
+        if (stored !== undefined) yield toOffsetRecord(key, stored);
       }
-    } finally {
-      ended.abort();
-      const returned = pages.return?.();
-      // Behind a page that never came, a generator's return never comes either: then it is not waited for (contract 3.9).
-      if (isAnswered) await returned;
-      else returned?.catch(() => undefined);
     }
     const [first] = unreadable;
     if (first === undefined) return;

@@ -101,38 +101,23 @@ export class MemberCalls<Transaction> {
     });
   }
 
-  async *list(filter: MemberFilter, options: CallOptions): AsyncGenerator<MemberRecord, void, undefined> {
-    const ended = new AbortController();
-    const pages = this.#driver.list({ ...filter, kind: "member" }, { signal: ended.signal })[Symbol.asyncIterator]();
-    let isAnswered = true;
-    try {
-      for (;;) {
-        isAnswered = false;
-        const page = await this.#calls.bounded(
-          "members",
-          () => [],
-          options.signal,
-          () => pages.next(),
-        );
-        isAnswered = true;
-        if (page.done === true) return;
-        for (const { key, entry } of page.value.entries) {
-          options.signal?.throwIfAborted();
-          if (!("member" in key) || key.member === "" || "error" in entry) continue;
-          const stored = readable(entry.value);
-          const ageMs = page.value.now - entry.writtenAt;
-          if (stored === undefined || ageMs > stored.lease * RECLAIMED_AFTER_LEASES) continue;
-          const { mode, lease, owner, held, generation } = stored;
-          const isLiving = !isMemberSilent(key, stored, entry, page.value.now, this.#looks);
-          yield { ...key, mode, lease, owner, held, heardAt: new Date(entry.writtenAt), isLiving, generation };
-        }
+  /** `check` is called before each page, and throws where no more may be asked for. */
+  async *list(
+    filter: MemberFilter,
+    { signal }: CallOptions,
+    check: () => void,
+  ): AsyncGenerator<MemberRecord, void, undefined> {
+    for await (const { now, entries } of this.#calls.pages("members", { ...filter, kind: "member" }, signal, check)) {
+      for (const { key, entry } of entries) {
+        signal?.throwIfAborted();
+        if (!("member" in key) || key.member === "" || "error" in entry) continue;
+        const stored = readable(entry.value);
+        const ageMs = now - entry.writtenAt;
+        if (stored === undefined || ageMs > stored.lease * RECLAIMED_AFTER_LEASES) continue;
+        const { mode, lease, owner, held, generation } = stored;
+        const isLiving = !isMemberSilent(key, stored, entry, now, this.#looks);
+        yield { ...key, mode, lease, owner, held, heardAt: new Date(entry.writtenAt), isLiving, generation };
       }
-    } finally {
-      ended.abort();
-      const returned = pages.return?.();
-      // Behind a page that never came, a generator's return never comes either: then it is not waited for (contract 3.9).
-      if (isAnswered) await returned;
-      else returned?.catch(() => undefined);
     }
   }
 

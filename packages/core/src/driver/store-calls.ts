@@ -3,7 +3,7 @@ import type { OffsetKey } from "../key.ts";
 import type { CallOptions, CommittedOutcome, FailedOutcome, TransactEntry, TransactionBody } from "../offset-store.ts";
 import { batchesOf } from "./batches.ts";
 import { type BoundedCall, DeadlineExceeded, withinDeadline } from "./deadline.ts";
-import type { DriverKey, OffsetStoreDriver } from "./driver.ts";
+import type { DriverKey, ListFilter, ListPage, OffsetStoreDriver } from "./driver.ts";
 import { OwnTransactionRun } from "./own-transaction-run.ts";
 import { RememberedRecords } from "./remembered-records.ts";
 import { Retries } from "./retries.ts";
@@ -91,6 +91,39 @@ export class StoreCalls<Transaction> {
         throw this.#errors.wrap(operation, keys(), error);
       },
     );
+  }
+
+  /** The pages of a listing, each bounded in time. `check` is called before each, and throws where no more may be asked for. */
+  async *pages(
+    operation: OffsetStoreOperation,
+    filter: ListFilter,
+    signal: AbortSignal | undefined,
+    check: () => void,
+  ): AsyncGenerator<ListPage, void, undefined> {
+    const ended = new AbortController();
+    const pages = this.#context.driver.list(filter, { signal: ended.signal })[Symbol.asyncIterator]();
+    let isAnswered = true;
+    try {
+      for (;;) {
+        check();
+        isAnswered = false;
+        const page = await this.bounded(
+          operation,
+          () => [],
+          signal,
+          () => pages.next(),
+        );
+        isAnswered = true;
+        if (page.done === true) return;
+        yield page.value;
+      }
+    } finally {
+      ended.abort();
+      const returned = pages.return?.();
+      // Behind a page that never came, a generator's return never comes either: then it is not waited for (contract 3.9).
+      if (isAnswered) await returned;
+      else returned?.catch(() => undefined);
+    }
   }
 
   /** Carries out a verb; the answers come in the order asked. */

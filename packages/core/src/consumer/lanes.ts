@@ -1,0 +1,102 @@
+import type { LogRecord } from "../log-source.ts";
+import type { ConsumedPartition } from "./consumed-partition.ts";
+import type { ProcessOptions } from "./consumer.ts";
+import { bytesOf } from "./record-bytes.ts";
+
+// How many records may be handed out and not done, all partitions together.
+const MAX_OUTSTANDING = 1_000;
+
+/** A record that is handed out and not done. */
+export interface Task {
+  readonly partition: ConsumedPartition;
+  readonly record: LogRecord;
+  /** The claim's epoch when it was handed out. */
+  readonly epoch: number;
+  /** When it was handed out: a reset, too, ends that. */
+  readonly era: object;
+  attempt: number;
+}
+
+/** Records that are worked on one after the other, the first of them now. */
+export interface Lane {
+  readonly key: string | undefined;
+  readonly tasks: Task[];
+}
+
+/** The records that are handed out and not done: which of them wait for which, and how many there may be. */
+export class Lanes {
+  readonly #order: NonNullable<ProcessOptions["order"]>;
+  readonly #maxBytes: number;
+  readonly #byKey = new Map<string, Lane>();
+  readonly #ready: Lane[] = [];
+  readonly #byPartition = new Map<ConsumedPartition, number>();
+  #count = 0;
+  #bytes = 0;
+
+  constructor(order: NonNullable<ProcessOptions["order"]>, maxBytes: number) {
+    this.#order = order;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Whether nothing is left to be done. */
+  get isEmpty(): boolean {
+    return this.#count === 0;
+  }
+
+  /** Whether no more may be added. */
+  get isFull(): boolean {
+    return this.#count >= MAX_OUTSTANDING || this.#bytes >= this.#maxBytes;
+  }
+
+  /** Whether one more record of a partition may be added, where so many are read. */
+  hasRoom(partition: ConsumedPartition, partitions: number): boolean {
+    // Room is kept for one partition more than have something now.
+    const sharing = Math.min(partitions, this.#byPartition.size + 1);
+    return (this.#byPartition.get(partition) ?? 0) < Math.ceil(MAX_OUTSTANDING / Math.max(1, sharing));
+  }
+
+  add(task: Task): void {
+    this.#count += 1;
+    this.#bytes += bytesOf(task.record);
+    this.#byPartition.set(task.partition, (this.#byPartition.get(task.partition) ?? 0) + 1);
+    const key = this.#keyOf(task.record);
+    const lane = key === undefined ? undefined : this.#byKey.get(key);
+    if (lane !== undefined) {
+      lane.tasks.push(task);
+      return;
+    }
+    const created: Lane = { key, tasks: [task] };
+    if (key !== undefined) this.#byKey.set(key, created);
+    this.#ready.push(created);
+  }
+
+  /** Takes a lane whose first record may be worked on. */
+  take(): Lane | undefined {
+    return this.#ready.shift();
+  }
+
+  /** The first record of a lane is to be worked on once more, before all others. */
+  again(lane: Lane): void {
+    this.#ready.unshift(lane);
+  }
+
+  /** The first record of a lane is done. */
+  done(lane: Lane): void {
+    const task = lane.tasks.shift();
+    if (task === undefined) return;
+    const { partition, record } = task;
+    const left = (this.#byPartition.get(partition) ?? 1) - 1;
+    if (left === 0) this.#byPartition.delete(partition);
+    else this.#byPartition.set(partition, left);
+    this.#count -= 1;
+    this.#bytes -= bytesOf(record);
+    if (lane.tasks.length > 0) this.#ready.push(lane);
+    else if (lane.key !== undefined) this.#byKey.delete(lane.key);
+  }
+
+  #keyOf({ partition, key }: LogRecord): string | undefined {
+    if (this.#order === "partition") return `${partition}`;
+    if (this.#order === "none" || key === null) return undefined;
+    return `${partition}:${Buffer.from(key).toString("latin1")}`;
+  }
+}
