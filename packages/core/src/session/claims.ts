@@ -77,6 +77,10 @@ export class Claims {
       if (outcome.status === "held") held.push(outcome.record);
       if (outcome.status !== "claimed" || entry === undefined) continue;
       const { epoch, record } = outcome;
+      const before = this.held.get(entry.key.partition);
+      // Claimed twice at once: under the same token it is the same claim.
+      if (before !== undefined && epoch <= before.epoch) continue;
+      if (before !== undefined) before.isOver = true;
       const partition = new HeldPartition(this.#session, entry.key, {
         ...{ token: entry.token, owner, member, epoch, record },
         granularityMs: store.capabilities.expiry.granularityMs,
@@ -90,16 +94,14 @@ export class Claims {
     return { taken, held, failure };
   }
 
-  /** A partition is not held any more. Gives whether it was. */
-  drop(partition: HeldPartition): boolean {
+  /** A partition is not held any more. */
+  drop(partition: HeldPartition): void {
     const { partition: number } = partition.key;
-    // Lost and claimed again meanwhile.
-    if (this.held.get(number) !== partition) return false;
+    if (partition.isOver) return;
     this.held.delete(number);
     partition.isOver = true;
     this.#former.add(number);
     this.#recent = undefined;
-    return true;
   }
 }
 

@@ -36,8 +36,7 @@ export class PartitionLosses {
     const { claims, flusher, sharing } = this.#parts;
     const { key } = held;
     const error = new OffsetFencedError({ key, reason, owner, cause });
-    // Lost, or lost and claimed again, meanwhile.
-    if (claims.get(key.partition) !== held) return error;
+    if (held.isOver) return error;
     flusher.drop(held);
     if (sharing !== undefined) {
       emit({ type: "revoked", topic, partitions: [key.partition], reason, owner });

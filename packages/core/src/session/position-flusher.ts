@@ -45,7 +45,7 @@ export class PositionFlusher {
     const { flushInterval, maxUnflushedAge } = context.options;
     this.#context = context;
     this.#claims = claims;
-    this.#writes = new PositionWrites(context, claims, {
+    this.#writes = new PositionWrites(context, {
       settled: (partition) => this.#settled(partition),
       released: (partition) => this.drop(partition),
       notReleased: (partition) => this.#notReleased(partition),
@@ -80,7 +80,7 @@ export class PositionFlusher {
 
   /** A partition is not held any more. */
   drop(partition: HeldPartition): void {
-    if (!this.#claims.drop(partition)) return;
+    this.#claims.drop(partition);
     partition.onDirty = undefined;
     this.#dirty.delete(partition);
     this.#renewals.forget(partition);

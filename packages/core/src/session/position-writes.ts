@@ -2,7 +2,6 @@ import { traced } from "../diagnostics/channels.ts";
 import { Sent } from "../driver/sent.ts";
 import { OffsetStoreError } from "../errors/offset-store-error.ts";
 import type { CommitOutcome, FencedOutcome } from "../offset-store.ts";
-import type { Claims } from "./claims.ts";
 import type { HeldPartition, PartitionWrite } from "./held-partition.ts";
 import type { SessionContext } from "./session-context.ts";
 import { isFinal, unknownError } from "./session-listener.ts";
@@ -25,12 +24,10 @@ export interface WriteListener {
 /** One write of some partitions at a time, and what its answers mean to each of them. */
 export class PositionWrites {
   readonly #context: SessionContext;
-  readonly #claims: Claims;
   readonly #listener: WriteListener;
 
-  constructor(context: SessionContext, claims: Claims, listener: WriteListener) {
+  constructor(context: SessionContext, listener: WriteListener) {
     this.#context = context;
-    this.#claims = claims;
     this.#listener = listener;
   }
 
@@ -103,8 +100,11 @@ export class PositionWrites {
     const { emit } = this.#context;
     const { partition, entry } = write;
     const { key } = partition;
-    // Lost and claimed again meanwhile: the answer is to the former claim.
-    if (this.#claims.held.get(key.partition) !== partition) return undefined;
+    if (partition.isOver) {
+      // Lost, and claimed again perhaps: the answer is to the former claim.
+      this.#listener.released(partition);
+      return undefined;
+    }
     switch (outcome.status) {
       case "committed":
         if (entry.recreate === true) emit({ type: "recreated", key, nextOffset: entry.nextOffset });

@@ -67,7 +67,6 @@ export class Renewals {
   }
 
   #look(partitions: readonly HeldPartition[], seenAt: number): void {
-    const { held } = this.#claims;
     const signal = this.#signal;
     for (const partition of partitions) partition.seenAt = seenAt;
     const keys = partitions.map(({ key }) => key);
@@ -75,8 +74,7 @@ export class Renewals {
       (outcomes) => {
         for (const [index, outcome] of outcomes.entries()) {
           const partition = partitions[index];
-          if (partition === undefined || outcome.status === "failed" || signal.aborted) continue;
-          if (held.get(partition.key.partition) !== partition) continue;
+          if (partition === undefined || outcome.status === "failed" || signal.aborted || partition.isOver) continue;
           if (outcome.status === "found" && outcome.record.epoch === partition.epoch)
             partition.ttl = outcome.record.ttl;
           else this.#suspects.add(partition);

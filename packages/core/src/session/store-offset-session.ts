@@ -288,7 +288,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       await this.#heard(held, running);
     } finally {
       held.transaction = undefined;
-      if (this.held(first.partition) === held) this.#flusher.transacted(held);
+      if (!held.isOver) this.#flusher.transacted(held);
     }
   }
 

@@ -28,3 +28,33 @@ test("opening claims all partitions in one call under tokens of 128 random bits,
   for (const token of [...tokens, ...others]) expect(Buffer.from(token, "base64url").length).toBeGreaterThanOrEqual(16);
   expect(tokens.filter((token) => others.includes(token))).toEqual([]);
 });
+
+test("a partition that is claimed twice at once is held once: what is committed between the answers stays (contract 5.3, 5.21)", async () => {
+  const faulty = createFaultyStore();
+  const options = {
+    consumer: "c1",
+    topic: "orders",
+    partitions: [0],
+    sharing: "takeover",
+    flushInterval: 600_000,
+  } as const;
+  await using session = await openOffsetSession({ ...options, store: faulty.store });
+  const isSecond = Promise.withResolvers<void>();
+  let claims = 0;
+  faulty.claimFault = async (_entries, apply) => {
+    const outcomes = await apply();
+    claims += 1;
+    if (claims === 2) await isSecond.promise;
+    return outcomes;
+  };
+  const first = session.claim([1]);
+  const second = session.claim([1]);
+  await first;
+  session.commit({ partition: 1, offset: 6n });
+  isSecond.resolve();
+  await second;
+  expect(session.position(1)).toBe(7n);
+  await session.flush();
+  await session.flush();
+  expect(faulty.commits.map((entries) => entries.map(({ nextOffset }) => nextOffset))).toEqual([[7n]]);
+});
