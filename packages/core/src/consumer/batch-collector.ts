@@ -84,8 +84,7 @@ export class BatchCollector implements LoopSource<RecordBatch> {
     }
     const isWhole = open.records.length >= maxRecords || linger === 0 || partition.isFinished;
     const batch = isWhole ? this.#close(partition) : undefined;
-    if (partition.isFilled && !partition.isFinished) this.#reading.giveBack(partition);
-    else this.#reading.emptied(partition);
+    this.#reading.taken(partition);
     return batch;
   }
 

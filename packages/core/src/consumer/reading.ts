@@ -192,7 +192,7 @@ export class Reading implements FetcherOwner {
     }
   }
 
-  /** The next partition with records to take. When all of them are taken, call {@link Reading.emptied}. */
+  /** The next partition with records to take. When some are taken, call {@link Reading.taken}. */
   nextFilled(): ConsumedPartition | undefined {
     // Between two batches, so that a partition that fails is heard of however much the others have to say.
     this.#throwError();
@@ -205,18 +205,13 @@ export class Reading implements FetcherOwner {
     return undefined;
   }
 
-  /** A partition has more records, and it is the turn of the others. */
-  giveBack(partition: ConsumedPartition): void {
-    if (this.partitions.has(partition)) this.#filled.add(partition);
-  }
-
-  /** All that was fetched of a partition is taken, or all that was asked for: it is fetched while the last is worked on. */
-  emptied(partition: ConsumedPartition): void {
+  /** Some of a partition was taken, and it is the turn of the others. What has no more is fetched while the last is worked on. */
+  taken(partition: ConsumedPartition): void {
     if (partition.isFinished) this.#finish(partition);
-    else {
+    else if (!partition.isFilled) {
       this.#owner.caughtUp(partition);
       this.#fetcher.fetch(partition);
-    }
+    } else if (this.partitions.has(partition)) this.#filled.add(partition);
   }
 
   answered(partition: ConsumedPartition): void {
@@ -278,7 +273,7 @@ export class Reading implements FetcherOwner {
       if (!partition.isFilled || partition.isFinished) {
         // After a batch it is the turn of the others, even if the next one is here in time.
         this.#current = undefined;
-        this.emptied(partition);
+        this.taken(partition);
       }
       if (isHandedOut) return record;
     }
@@ -289,7 +284,7 @@ export class Reading implements FetcherOwner {
     if (current === undefined || this.#filled.size === 0) return;
     if (performance.now() - this.#turnBegunAt < PARTITION_TURN_MS) return;
     this.#current = undefined;
-    this.giveBack(current);
+    this.taken(current);
   }
 
   #nextTurn(): ConsumedPartition | undefined {

@@ -126,8 +126,7 @@ export class RecordProcessor {
         const { epoch, era } = partition.progress;
         this.#lanes.add({ partition, record, epoch, era, attempt: 1 });
       }
-      if (partition.isFilled && !partition.isFinished) this.#reading.giveBack(partition);
-      else this.#reading.emptied(partition);
+      this.#reading.taken(partition);
     }
     this.#dispatch();
     return undefined;

@@ -24,7 +24,6 @@ import type {
   TransactEntry,
   TransactionBody,
 } from "../offset-store.ts";
-import { batchesOf } from "./batches.ts";
 import { withinDeadline } from "./deadline.ts";
 import {
   decideClaim,
@@ -34,7 +33,7 @@ import {
   decideReset,
   type JudgedClaimEntry,
 } from "./decisions.ts";
-import type { ListFilter, OffsetStoreDriver } from "./driver.ts";
+import type { OffsetStoreDriver } from "./driver.ts";
 import { noteDriver } from "./driver-of-store.ts";
 import { heldClaims } from "./idle-claims.ts";
 import { Looks } from "./looks.ts";
@@ -162,28 +161,7 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
       "delete",
       () => keys,
       options.signal,
-      async (call) => {
-        const retries = this.#calls.retries("delete", call);
-        const removed: OffsetKey[] = [];
-        const { maxBatch } = this.capabilities;
-        for (const part of batchesOf(keys, maxBatch)) {
-          const gone = await removal.remove(
-            part.map((key) => ({ key })),
-            undefined,
-            call,
-            retries,
-          );
-          for (const key of gone) removed.push(key);
-        }
-        for (const filter of "keys" in checked ? [] : removedBy(checked)) {
-          for await (const { now, entries } of this.#driver.list(filter, call)) {
-            for (const part of batchesOf(entries, maxBatch)) {
-              for (const key of await removal.remove(part, now, call, retries)) removed.push(key);
-            }
-          }
-        }
-        return removed;
-      },
+      (call) => removal.run(checked, call, this.#calls.retries("delete", call)),
     );
   }
 
@@ -313,11 +291,4 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
   #refuseIfClosed(operation: OffsetStoreOperation): void {
     if (this.#closing !== undefined) throw this.#errors.closed(operation);
   }
-}
-
-/** What a deletion by filter takes with it: the members of a consumer or topic go along with its positions. */
-function removedBy(selector: { readonly expired: true } | OffsetFilter): ListFilter[] {
-  if ("expired" in selector) return [{ kind: "position", reclaimable: true }];
-  const positions: ListFilter = { ...selector, kind: "position" };
-  return selector.partition === undefined ? [positions, { ...selector, kind: "member" }] : [positions];
 }

@@ -1,6 +1,8 @@
 import type { OffsetKey } from "../key.ts";
+import type { DeleteSelector, OffsetFilter } from "../offset-store.ts";
+import { batchesOf } from "./batches.ts";
 import type { BoundedCall } from "./deadline.ts";
-import type { Change, DriverKey, OffsetStoreDriver, ReadEntry } from "./driver.ts";
+import type { Change, DriverKey, ListFilter, OffsetStoreDriver, ReadEntry } from "./driver.ts";
 import { parseRecordText } from "./record-text.ts";
 import type { Retries } from "./retries.ts";
 import type { StoreErrors } from "./store-errors.ts";
@@ -20,7 +22,7 @@ interface Leaving {
 }
 
 /** An entry as a listing gave it; without `entry` it is read first. */
-export interface Removable {
+interface Removable {
   readonly key: DriverKey;
   readonly entry?: ReadEntry;
 }
@@ -41,7 +43,22 @@ export class Removal<Transaction> {
   }
 
   /** Gives the keys of the positions that could be seen and are removed now; with `expiredOnly`, of those that had expired. */
-  async remove(
+  async run(selector: DeleteSelector, call: BoundedCall<Transaction>, retries: Retries): Promise<OffsetKey[]> {
+    const { maxBatch } = this.#driver.capabilities;
+    const removed: OffsetKey[] = [];
+    const removeParts = async (entries: readonly Removable[], now?: number): Promise<void> => {
+      for (const part of batchesOf(entries, maxBatch))
+        for (const key of await this.#remove(part, now, call, retries)) removed.push(key);
+    };
+    if ("keys" in selector) await removeParts(selector.keys.map((key) => ({ key })));
+    else {
+      for (const filter of filtersOf(selector))
+        for await (const { now, entries } of this.#driver.list(filter, call)) await removeParts(entries, now);
+    }
+    return removed;
+  }
+
+  async #remove(
     entries: readonly Removable[],
     now: number | undefined,
     call: BoundedCall<Transaction>,
@@ -143,4 +160,11 @@ function isVisible(entry: NonNullable<ReadEntry>, now: number): boolean {
   } catch {
     return true;
   }
+}
+
+/** What a deletion by filter takes with it: the members of a consumer or topic go along with its positions. */
+function filtersOf(selector: { readonly expired: true } | OffsetFilter): ListFilter[] {
+  if ("expired" in selector) return [{ kind: "position", reclaimable: true }];
+  const positions: ListFilter = { ...selector, kind: "position" };
+  return selector.partition === undefined ? [positions, { ...selector, kind: "member" }] : [positions];
 }
