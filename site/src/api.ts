@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Application, type DeclarationReflection, type ProjectReflection, ReflectionKind } from "typedoc";
 import type { DefaultTheme } from "vitepress";
 import { repositoryUrl, rootFolder } from "./repository.ts";
@@ -23,7 +24,8 @@ interface EntryPoint {
 export async function writeApiPages(folder: string, url: string): Promise<readonly DefaultTheme.SidebarItem[]> {
   const entryPoints = listEntryPoints();
   const app = await Application.bootstrapWithPlugins({
-    plugin: ["typedoc-plugin-markdown"],
+    // By its place: the package manager lets typedoc find it only by chance.
+    plugin: [fileURLToPath(import.meta.resolve("typedoc-plugin-markdown"))],
     entryPoints: entryPoints.map(({ file }) => file),
     tsconfig: join(rootFolder, "site/tsconfig.api.json"),
     basePath: rootFolder,

@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-
+import { AssertionError } from "node:assert";
 /** Milliseconds that a runner is told to give each case: jest and vitest would give it five seconds. */
 export const CASE_TIMEOUT_MS = 120_000;
 
@@ -11,7 +10,7 @@ export async function withinLimit(running: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_, reject) => {
     const message = `the case has not ended within ${CASE_LIMIT_MS / 1_000} s: a call hangs, or is very slow`;
-    timer = setTimeout(() => reject(new assert.AssertionError({ message })), CASE_LIMIT_MS);
+    timer = setTimeout(() => reject(new AssertionError({ message })), CASE_LIMIT_MS);
   });
   try {
     await Promise.race([running, tooLate]);

@@ -1,4 +1,4 @@
-import assert from "node:assert/strict";
+import { AssertionError } from "node:assert";
 import { randomBytes } from "node:crypto";
 import { inspect } from "node:util";
 
@@ -44,7 +44,7 @@ export function identityOf(key: DriverKey): string {
 
 /** Fails a case, and says which verb is wrong. */
 export function wrong(verb: DriverVerb, what: string): never {
-  throw new assert.AssertionError({ message: `${verb} is wrong: ${what}` });
+  throw new AssertionError({ message: `${verb} is wrong: ${what}` });
 }
 
 /** Fails a case unless something is so, and says which verb is wrong. */

@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-
+import { assert } from "../assert.ts";
 import { driverOf } from "../../driver/driver-of-store.ts";
 import type { OffsetStoreDriver } from "../../driver/driver.ts";
 import type { OffsetKey } from "../../key.ts";

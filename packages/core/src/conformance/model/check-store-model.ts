@@ -1,4 +1,4 @@
-import assert from "node:assert/strict";
+import { AssertionError } from "node:assert";
 import * as fc from "fast-check";
 
 import { describe, validateKnownOptions, validateWholeNumber } from "../../driver/validation.ts";
@@ -72,7 +72,7 @@ export async function checkStoreModel<Transaction = unknown>(
   const { errorInstance, counterexamplePath, numShrinks } = details;
   const found = errorInstance instanceof Error ? errorInstance.message : String(errorInstance);
   const how = `{ seed: ${details.seed}, path: ${JSON.stringify(counterexamplePath)}, maxCommands: ${maxCommands} }`;
-  throw new assert.AssertionError({
+  throw new AssertionError({
     message:
       `${harness.name} does not answer as the contract says, found by run ${details.numRuns} ` +
       `and ${numShrinks} shorter lists; again with ${how}\n${found}`,

@@ -1,4 +1,4 @@
-import assert from "node:assert/strict";
+import { assert } from "../assert.ts";
 import type { OffsetResetPolicy } from "../../offset-reset-policy.ts";
 import { askOffset, askTimestamp, contextOf, simulateReset } from "./simulate-reset.ts";
 import {

@@ -1,4 +1,4 @@
-import assert from "node:assert/strict";
+import { assert } from "../assert.ts";
 import { OffsetOutOfRangeError } from "../../errors/offset-out-of-range-error.ts";
 import type { OffsetResetContext, OffsetResetPolicy } from "../../offset-reset-policy.ts";
 import { type FailedFetch, listOffset, type SimulatedLog } from "./simulated-log.ts";

@@ -1,4 +1,4 @@
-import assert from "node:assert/strict";
+import { assert } from "../assert.ts";
 import { LogSourceError, type LogSourceErrorCode } from "../../errors/log-source-error.ts";
 import { OffsetOutOfRangeError } from "../../errors/offset-out-of-range-error.ts";
 import type { FetchRequest, LogRecord, LogSource, RecordInput } from "../../log-source.ts";

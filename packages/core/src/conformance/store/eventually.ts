@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-
+import { assert } from "../assert.ts";
 /** Milliseconds after which something that must happen "soon" counts as not happening. */
 export const EVENTUALLY_DEADLINE_MS = 15_000;
 

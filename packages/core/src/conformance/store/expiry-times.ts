@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-
+import { assert } from "../assert.ts";
 import type { OffsetKey } from "../../key.ts";
 import type { ConformanceContext } from "./conformance-context.ts";
 import { eventually } from "./eventually.ts";

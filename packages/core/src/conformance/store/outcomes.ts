@@ -1,4 +1,4 @@
-import assert from "node:assert/strict";
+import { assert } from "../assert.ts";
 import { randomBytes } from "node:crypto";
 import { inspect } from "node:util";
 

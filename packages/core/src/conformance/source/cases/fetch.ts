@@ -1,4 +1,4 @@
-import assert from "node:assert/strict";
+import { assert } from "../../assert.ts";
 import { fetchOf, PATIENCE_MS, readRecords, rejectionOf, textOf, textRecord } from "../reading.ts";
 import type { SourceConformanceCase } from "../source-case.ts";
 

@@ -1,4 +1,4 @@
-import assert from "node:assert/strict";
+import { assert } from "../../assert.ts";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { fetchOf, rejectsWithCode } from "../reading.ts";
 import type { SourceConformanceCase } from "../source-case.ts";

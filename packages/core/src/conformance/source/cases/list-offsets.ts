@@ -1,4 +1,4 @@
-import assert from "node:assert/strict";
+import { assert } from "../../assert.ts";
 import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, type RecordInput } from "../../../log-source.ts";
 import { rejectionOf, textRecord } from "../reading.ts";
 import type { SourceConformanceCase } from "../source-case.ts";

@@ -1,4 +1,4 @@
-import assert from "node:assert/strict";
+import { assert } from "../../assert.ts";
 import { EARLIEST_TIMESTAMP, type FetchResult, LATEST_TIMESTAMP, type LogSource } from "../../../log-source.ts";
 import { fetchOf, PATIENCE_MS, rejectsOutOfRange, textOf, textRecord } from "../reading.ts";
 import type { SourceConformanceCase } from "../source-case.ts";

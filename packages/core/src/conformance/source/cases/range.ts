@@ -1,7 +1,6 @@
 import { fetchOf, readRecords, rejectsOutOfRange, rejectsWithCode, textOf, textRecord } from "../reading.ts";
 import type { SourceConformanceCase } from "../source-case.ts";
-import assert from "node:assert/strict";
-
+import { assert } from "../../assert.ts";
 /** Offsets that the log does not have. */
 export const rangeCases: readonly SourceConformanceCase[] = [
   {

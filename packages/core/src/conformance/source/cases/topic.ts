@@ -1,4 +1,4 @@
-import assert from "node:assert/strict";
+import { assert } from "../../assert.ts";
 import { fetchOf, readRecords, rejectsWithCode, textOf, textRecord } from "../reading.ts";
 import type { SourceConformanceCase } from "../source-case.ts";
 

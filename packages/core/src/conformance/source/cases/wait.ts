@@ -1,4 +1,4 @@
-import assert from "node:assert/strict";
+import { assert } from "../../assert.ts";
 import { getEventListeners } from "node:events";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { fetchOf, PATIENCE_MS, rejectionOf, textOf, textRecord } from "../reading.ts";

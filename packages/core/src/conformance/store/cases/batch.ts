@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-
+import { assert } from "../../assert.ts";
 import { formatKey, type OffsetKey } from "../../../key.ts";
 import type { OffsetRecord } from "../../../offset-record.ts";
 import type { ConformanceCase } from "../conformance-case.ts";

@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-
+import { assert } from "../../assert.ts";
 import { untilClockTicks } from "../clock.ts";
 import type { ConformanceCase } from "../conformance-case.ts";
 import { claim, commit, committed, fetched, found, keyOf, newToken, position } from "../outcomes.ts";

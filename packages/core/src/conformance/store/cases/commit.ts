@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-
+import { assert } from "../../assert.ts";
 import type { ConformanceCase } from "../conformance-case.ts";
 import { claim, commit, committed, found, keyOf, lasting, newToken, only, position } from "../outcomes.ts";
 

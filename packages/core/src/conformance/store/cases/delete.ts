@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-
+import { assert } from "../../assert.ts";
 import type { DeleteSelector } from "../../../offset-store.ts";
 import type { ConformanceCase } from "../conformance-case.ts";
 import { leaveExpired } from "../expiry-times.ts";

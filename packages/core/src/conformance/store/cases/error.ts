@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-
+import { assert } from "../../assert.ts";
 import { OFFSET_STORE_ERROR_CODES, OffsetStoreError } from "../../../errors/offset-store-error.ts";
 import type { OffsetKey } from "../../../key.ts";
 import type { ConformanceCase } from "../conformance-case.ts";

@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-
+import { assert } from "../../assert.ts";
 import { OffsetStoreError } from "../../../errors/offset-store-error.ts";
 import type { OffsetKey } from "../../../key.ts";
 import type { ConformanceCase } from "../conformance-case.ts";

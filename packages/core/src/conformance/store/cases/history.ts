@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-
+import { assert } from "../../assert.ts";
 import { findHistoryFault } from "../../history/find-history-fault.ts";
 import { runRandomClients } from "../../history/random-clients.ts";
 import { createHistoryRecorder } from "../../history/record-history.ts";

@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-
+import { assert } from "../../assert.ts";
 import type { ConformanceCase } from "../conformance-case.ts";
 import { identities, keyOf } from "../outcomes.ts";
 

@@ -1,4 +1,4 @@
-import assert from "node:assert/strict";
+import { assert } from "../../assert.ts";
 import { inspect } from "node:util";
 
 import { thisProcess } from "../../../driver/process-identity.ts";

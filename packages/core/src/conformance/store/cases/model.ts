@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-
+import { AssertionError } from "node:assert";
 import type { ConformanceCase } from "../conformance-case.ts";
 import { ModelRun } from "../model/model-run.ts";
 import { randomCommands } from "../model/random-commands.ts";
@@ -20,7 +19,7 @@ export const modelCases: readonly ConformanceCase[] = [
         await run.run(randomCommands(new SeededRandom(seed), COMMANDS));
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
-        throw new assert.AssertionError({
+        throw new AssertionError({
           message:
             `command ${run.calls.length}; the last of them:\n  ${run.calls.slice(-8).join("\n  ")}\n${message}\n` +
             `testOffsetStore with { seed: ${seed} } repeats it; ` +

@@ -1,5 +1,5 @@
-import assert from "node:assert/strict";
-
+import { AssertionError } from "node:assert";
+import { assert } from "../../assert.ts";
 import { OffsetStoreError } from "../../../errors/offset-store-error.ts";
 import type { OffsetKey } from "../../../key.ts";
 import type { ConformanceCase } from "../conformance-case.ts";
@@ -83,7 +83,7 @@ export const outageCases: readonly ConformanceCase[] = [
           `a listing whose connection broke ended after ${seen.length} of ${keys.length} records`,
         );
       } catch (error) {
-        if (error instanceof assert.AssertionError) throw error;
+        if (error instanceof AssertionError) throw error;
         assertPassing("list", error);
       } finally {
         await restore?.();
@@ -173,7 +173,7 @@ async function assertUnreachable(verb: string, call: () => Promise<unknown>): Pr
   let error: unknown;
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_, reject) => {
-    const hangs = new assert.AssertionError({
+    const hangs = new AssertionError({
       message: `a call hangs: ${verb} is not answered ${TIMEOUT_MS + slackMs} ms after it was made`,
     });
     timer = setTimeout(reject, TIMEOUT_MS + slackMs, hangs);
@@ -185,7 +185,7 @@ async function assertUnreachable(verb: string, call: () => Promise<unknown>): Pr
     assert.ok(isFailure, `${verb} was answered although the store cannot be reached: ${JSON.stringify(answer)}`);
     error = failed[0]?.error;
   } catch (thrown) {
-    if (thrown instanceof assert.AssertionError) throw thrown;
+    if (thrown instanceof AssertionError) throw thrown;
     error = thrown;
   } finally {
     clearTimeout(timer);

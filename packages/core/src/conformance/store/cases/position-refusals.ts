@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-
+import { assert } from "../../assert.ts";
 import type { OffsetRange } from "../../../offset-record.ts";
 import type { CommitEntry } from "../../../offset-store.ts";
 import type { ConformanceCase } from "../conformance-case.ts";

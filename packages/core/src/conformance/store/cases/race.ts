@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-
+import { assert } from "../../assert.ts";
 import type { CommitOutcome } from "../../../offset-store.ts";
 import type { ConformanceCase } from "../conformance-case.ts";
 import type { ConformanceContext } from "../conformance-context.ts";

@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-
+import { assert } from "../../assert.ts";
 import type { ConformanceCase } from "../conformance-case.ts";
 import { claim, commit, committed, expire, fetched, found, keyOf, newToken, position, reset } from "../outcomes.ts";
 import { eventually } from "../eventually.ts";

@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-
+import { assert } from "../../assert.ts";
 import type { ConformanceCase } from "../conformance-case.ts";
 import { leaveExpired, untilExpired } from "../expiry-times.ts";
 import { claim, commit, committed, fetched, found, identities, keyOf, listed, newToken } from "../outcomes.ts";

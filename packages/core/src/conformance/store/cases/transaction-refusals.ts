@@ -1,5 +1,5 @@
-import assert from "node:assert/strict";
-
+import { AssertionError } from "node:assert";
+import { assert } from "../../assert.ts";
 import { OffsetStoreError } from "../../../errors/offset-store-error.ts";
 import type { OffsetKey } from "../../../key.ts";
 import type { CommitEntry, FencedReason } from "../../../offset-store.ts";
@@ -216,7 +216,7 @@ async function refusalOf(
     (outcomes) => assert.fail(`inside a transaction it was answered, and not refused: ${JSON.stringify(outcomes)}`),
     (thrown: unknown) => thrown,
   );
-  if (error instanceof assert.AssertionError) throw error;
+  if (error instanceof AssertionError) throw error;
   assert.ok(error instanceof OffsetStoreError, `not an OffsetStoreError: ${String(error)}`);
   assert.equal(error.code, "CONFLICT");
   assert.deepEqual(error.keys, [entry.key]);

@@ -1,5 +1,4 @@
-import assert from "node:assert/strict";
-
+import { assert } from "../../assert.ts";
 import type { ConformanceCase } from "../conformance-case.ts";
 import { type AnyStore, found, keyOf, newToken } from "../outcomes.ts";
 import type { PeerTask } from "../peer-process.ts";
