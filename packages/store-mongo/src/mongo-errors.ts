@@ -50,7 +50,7 @@ const PASSING = new Set([
 ]);
 
 /** The driver's errors about its connections that have no class of their own among its exports. */
-const NETWORK_NAMES = /^Mongo(?:Network|PoolClear|PoolClosed|WaitQueueTimeout|Topology|NotConnected|ServerClosed)/u;
+const NETWORK_NAMES = /^Mongo(?:Network|PoolClear|PoolClosed|Topology|NotConnected|ServerClosed)/u;
 
 const TLS_ADVICE = "check tls and the certificates on both sides";
 
@@ -64,6 +64,10 @@ export function classifyMongoError(error: unknown): ErrorClassification {
   }
   const text = withoutSecrets(textOf(error));
   if (error instanceof MongoServerSelectionError) return classifySelection(error, text);
+  if (error instanceof MongoError && error.name === "MongoWaitQueueTimeoutError") {
+    const message = `no connection to MongoDB was free in time (${text}); it is safe to retry`;
+    return { code: "TIMEOUT", retryable: true, message };
+  }
   const connection = classifyConnection(error);
   if (connection !== undefined) return connection;
   const code = codeOf(error);

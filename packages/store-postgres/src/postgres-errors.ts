@@ -8,10 +8,11 @@ export class UnsupportedTableError extends Error {
 /** Codes of statements that were ended for another one, and have surely written nothing: deadlock, serialization, lock. */
 const GAVE_WAY = new Set(["40P01", "40001", "55P03"]);
 const TLS_ADVICE = "check the URL's sslmode, sslrootcert, sslcert and sslkey, and the server's certificate";
-/** What pg and postgres.js say of a connection that is gone, or was never made, where the system says nothing. */
-const CONNECTION_TEXTS =
-  /^(?:Connection terminated|timeout exceeded when trying to connect|timeout expired|write CONNECT)/u;
-const CONNECTION_CODES = /^CONNECT(?:ION)?_/u;
+/** What pg and postgres.js say of a connection that is gone, where the system says nothing. */
+const LOST_TEXTS = /^Connection terminated/u;
+const LOST_CODES = /^CONNECTION_/u;
+/** What they say where none was free, or could be made, in time. */
+const LATE_TEXTS = /^(?:timeout exceeded when trying to connect|timeout expired|write CONNECT_TIMEOUT)/u;
 /** What pg says of a client whose connection has ended: it never makes another one. */
 const CLIENT_TEXTS = /^Client (?:has encountered a connection error|was closed)/u;
 
@@ -40,8 +41,11 @@ export function classifyPostgresError(error: unknown, table: string): ErrorClass
       `the client's connection has ended (${text}): give the store a pool, or open it again`,
     );
   }
+  if (LATE_TEXTS.test(text)) {
+    return late(`no connection to PostgreSQL was free, or could be made, in time (${text}); it is safe to retry`);
+  }
   const code = (error as { readonly code?: unknown } | undefined | null)?.code;
-  if (CONNECTION_TEXTS.test(text) || (typeof code === "string" && CONNECTION_CODES.test(code))) {
+  if (LOST_TEXTS.test(text) || (typeof code === "string" && LOST_CODES.test(code))) {
     return unavailable(`the connection to PostgreSQL failed (${text}); try again`);
   }
   return classifyConnectionError(error, "the server", TLS_ADVICE) ?? refused("UNKNOWN", text);
@@ -77,11 +81,7 @@ function classifyState(state: string, text: string, table: string): ErrorClassif
         `the server has too many connections ${said}; raise max_connections, or use a connection pooler`,
       );
     case "57014":
-      return {
-        code: "TIMEOUT",
-        retryable: true,
-        message: `the server cancelled the statement ${said}; it is safe to retry`,
-      };
+      return late(`the server cancelled the statement ${said}; it is safe to retry`);
     case "40001":
     case "40P01":
       return {
@@ -107,6 +107,10 @@ function classifyState(state: string, text: string, table: string): ErrorClassif
 
 function unavailable(message: string): ErrorClassification {
   return { code: "UNAVAILABLE", retryable: true, message };
+}
+
+function late(message: string): ErrorClassification {
+  return { code: "TIMEOUT", retryable: true, message };
 }
 
 function denied(message: string): ErrorClassification {

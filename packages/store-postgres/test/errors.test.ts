@@ -54,6 +54,16 @@ await describeWithServer("postgres", ({ url }) => {
     expect(silent).toMatchObject({ code: "TIMEOUT", retryable: true, operation: "open" });
   });
 
+  it("tells that no connection of the user's pool was free in time", async () => {
+    const pool = openPool(url, { max: 1 });
+    const taken = await pool.connect();
+    onTestFinished(() => taken.release());
+    pool.options.connectionTimeoutMillis = 100;
+    const busy = await failureOf(openPostgresStore({ client: pool }));
+    expect(busy).toMatchObject({ code: "TIMEOUT", retryable: true, operation: "open" });
+    expect(busy.message).toContain("no connection to PostgreSQL was free");
+  });
+
   it("tells that a database or a schema is not there", async () => {
     const elsewhere = new URL(url);
     elsewhere.pathname = newName();

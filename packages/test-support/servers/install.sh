@@ -111,6 +111,36 @@ install_kafka() {
   cp "$pom" "$cache/kafka.new/pom.xml"
   rm -rf "$cache/kafka"
   mv -T "$cache/kafka.new" "$cache/kafka"
+  # Without it the tests only take longer.
+  archive_kafka_classes || echo "Kafka's brokers will start more slowly: their classes could not be archived" >&2
+}
+
+# A broker that starts with the classes of an earlier one takes half of the time. This one lives until it listens.
+archive_kafka_classes() {
+  local folder=$cache/kafka.archive port controller broker
+  rm -rf "$folder"
+  mkdir "$folder"
+  port=$((20000 + RANDOM % 10000)) controller=$((port + 1))
+  cat >"$folder/server.properties" <<PROPERTIES
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:$controller
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
+controller.listener.names=CONTROLLER
+log.dirs=$folder/log
+PROPERTIES
+  local java=(java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx400m)
+  "${java[@]}" -cp "$cache/kafka/*" kafka.tools.StorageTool format -t dGlkZW1hcmstdGVzdHMtMQ -c "$folder/server.properties"
+  "${java[@]}" "-XX:ArchiveClassesAtExit=$folder/classes.jsa" -cp "$cache/kafka/*" kafka.Kafka "$folder/server.properties" &
+  broker=$!
+  until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
+    kill -0 $broker 2>/dev/null || return
+    sleep 0.2
+  done
+  kill $broker
+  wait $broker || true
+  mv "$folder/classes.jsa" "$cache/kafka/classes.jsa"
+  rm -rf "$folder"
 }
 
 # Its own install script takes a binary from a download site outside of the registry. Here librdkafka is built from the

@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { findOnPath, serverCache } from "./find-program.ts";
 import { findServerProgram, howToGet } from "./find-server-program.ts";
@@ -13,6 +13,8 @@ export interface KafkaProgram {
   /** The broker's jars and its tools', as Java's `-cp`. */
   readonly classPath: string;
   readonly version: string;
+  /** What Java made of a broker's classes, for the next one to start with. */
+  readonly archive?: string;
 }
 
 /** Finds a broker's jars and a Java, or says in half a line why there are none. */
@@ -28,13 +30,20 @@ export function findKafka(urlVariable: string): KafkaProgram | string {
   return inFolder(join(serverCache(), "kafka")) ?? howToGet("kafka", urlVariable, JARS_VARIABLE);
 }
 
+/** Java's arguments, before a main class: those that start it soonest. */
+export function javaArguments({ classPath, archive }: KafkaProgram): readonly string[] {
+  const shared = archive === undefined ? [] : [`-XX:SharedArchiveFile=${archive}`];
+  return ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", ...shared, "-cp", classPath];
+}
+
 function inFolder(folder: string): KafkaProgram | undefined {
   const java = findOnPath("java");
   const version = jarsIn(folder)
     .map((jar) => /^kafka-server-([\d.]+\d)\.jar$/.exec(jar)?.[1])
     .find((found) => found !== undefined);
   if (java === undefined || version === undefined) return undefined;
-  return { java: localProgram(java), classPath: join(folder, "*"), version };
+  const archive = join(folder, "classes.jsa");
+  return { java: localProgram(java), classPath: join(folder, "*"), version, ...(existsSync(archive) && { archive }) };
 }
 
 function jarsIn(folder: string): string[] {

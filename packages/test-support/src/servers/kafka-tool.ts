@@ -1,7 +1,6 @@
 import { execFile } from "node:child_process";
-import { join } from "node:path";
 import { describeWithServer } from "./describe-with-server.ts";
-import { findKafka } from "./find-kafka.ts";
+import { findKafka, javaArguments } from "./find-kafka.ts";
 import { requireServer, serversAreRequired } from "./require-server.ts";
 import type { MissingServer, RunningServer } from "./server.ts";
 
@@ -21,8 +20,7 @@ export interface KafkaTools {
   readonly version: string;
   /**
    * Runs the main class of a tool, for example `org.apache.kafka.tools.consumer.group.ConsumerGroupCommand`. It costs about half
-   * a second of a processor, and the first run in a folder two: it leaves there what Java made of the classes, and the others
-   * wait for that.
+   * a second of a processor.
    *
    * @param folder - Where files lie that the arguments name; they are named by their whole paths.
    */
@@ -34,50 +32,24 @@ function findKafkaTools(): KafkaTools | MissingServer {
   const program = findKafka("TIDEMARK_TEST_KAFKA_URL");
   if (typeof program === "string")
     return { name: "kafka", missing: `nothing was compared with Kafka's tools: ${program}` };
-  const archives = new Map<string, Promise<unknown>>();
-  const start = (
-    mainClass: string,
-    args: readonly string[],
-    folder: string,
-    archive: string,
-  ): Promise<KafkaToolRun> => {
-    const { promise, resolve, reject } = Promise.withResolvers<KafkaToolRun>();
-    const file = join(program.java.inside(folder), "classes.jsa");
-    const {
-      command,
-      args: all,
-      env,
-    } = program.java.command(folder, [
-      ...["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m", `-XX:${archive}=${file}`],
-      ...["-cp", program.classPath, mainClass, ...args],
-    ]);
-    // Java reads its arguments in the encoding of the locale, which knows ASCII alone where none is set.
-    const options = {
-      env: { ...process.env, ...env, LC_ALL: "C.UTF-8" },
-      timeout: TIMEOUT_MS,
-      maxBuffer: MAX_OUTPUT_BYTES,
-    };
-    const child = execFile(command, [...all], options, (error, stdout, stderr) => {
-      // A tool that was ended, or did not start, has said nothing that could be compared.
-      if (error !== null && typeof error.code !== "number") reject(error);
-      else resolve({ code: child.exitCode, stdout, stderr });
-    });
-    return promise;
-  };
   return {
     version: program.version,
-    async run(mainClass, args, folder) {
-      const archive = archives.get(folder);
-      if (archive === undefined) {
-        const first = start(mainClass, args, folder, "ArchiveClassesAtExit");
-        archives.set(
-          folder,
-          first.catch(() => {}),
-        );
-        return first;
-      }
-      await archive;
-      return start(mainClass, args, folder, "SharedArchiveFile");
+    run(mainClass, args, folder) {
+      const { promise, resolve, reject } = Promise.withResolvers<KafkaToolRun>();
+      const java = ["-Xmx128m", ...javaArguments(program), mainClass, ...args];
+      const { command, args: all, env } = program.java.command(folder, java);
+      // Java reads its arguments in the encoding of the locale, which knows ASCII alone where none is set.
+      const options = {
+        env: { ...process.env, ...env, LC_ALL: "C.UTF-8" },
+        timeout: TIMEOUT_MS,
+        maxBuffer: MAX_OUTPUT_BYTES,
+      };
+      const child = execFile(command, [...all], options, (error, stdout, stderr) => {
+        // A tool that was ended, or did not start, has said nothing that could be compared.
+        if (error !== null && typeof error.code !== "number") reject(error);
+        else resolve({ code: child.exitCode, stdout, stderr });
+      });
+      return promise;
     },
   };
 }

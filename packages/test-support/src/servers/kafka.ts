@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { Admin } from "@platformatic/kafka";
 import { freePorts } from "./free-port.ts";
-import type { KafkaProgram } from "./find-kafka.ts";
+import { javaArguments, type KafkaProgram } from "./find-kafka.ts";
 import { ownServer, type StartedNode, startNode } from "./own-server.ts";
 import type { OwnServer, ServerName } from "./server.ts";
 import { ServerStartError, until } from "./server-process.ts";
@@ -93,9 +93,9 @@ export async function startBroker(
     propertiesOf(index, ports, { "log.dirs": join(inside, "log"), ...extras.properties }),
   );
   const properties = join(inside, "server.properties");
-  const java = (...args: string[]) =>
-    program.java.command(scope.folder, ["-XX:TieredStopAtLevel=1", "-cp", program.classPath, ...args]);
+  const java = (...args: string[]) => program.java.command(scope.folder, args);
   const format = java(
+    ...javaArguments(program),
     "kafka.tools.StorageTool",
     "format",
     "-t",
@@ -108,8 +108,8 @@ export async function startBroker(
     throw new ServerStartError("Kafka's storage tool failed", error instanceof Error ? error.message : String(error));
   });
   const node = await startNode("server", `kafka://127.0.0.1:${port}`, async () => {
-    const memory = ["-Xms64m", "-Xmx400m", "-XX:+UseSerialGC"];
-    const process = scope.start(name, java(...memory, "kafka.Kafka", properties));
+    const memory = ["-Xms64m", "-Xmx400m"];
+    const process = scope.start(name, java(...memory, ...javaArguments(program), "kafka.Kafka", properties));
     await process.untilReady("Kafka", () => listens(port));
     return process;
   });
