@@ -7,7 +7,7 @@ const found = findBrowser() as any;
 const extra = process.argv.slice(2).filter(a=>a.startsWith("--"));
 const browser = await chromium.launch({ executablePath: found.path, headless: true, args: ["--no-sandbox","--disable-gpu","--disable-quic","--no-first-run","--disable-background-networking","--disable-component-update","--disable-sync","--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", ...extra] });
 const site = await serveFolder("/tmp/siteout", sitePath);
-const context = await browser.newContext({ viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true });
+const context = await browser.newContext({ viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, javaScriptEnabled: !process.argv.includes("nojs") });
 if (process.argv.includes("noprefetch")) await context.addInitScript("delete window.IntersectionObserver; window.IntersectionObserver = class { observe(){} unobserve(){} disconnect(){} };");
 const visits = await crawl(context, site.url);
 console.log(visits.length, visits.flatMap(v=>v.complaints).length);
