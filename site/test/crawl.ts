@@ -23,8 +23,16 @@ const SMALLEST_TEXT_PX = 16;
 /** In tables and code, which are wide. */
 const SMALLEST_DENSE_TEXT_PX = 14;
 
-/** Visits a page, and every page of the site that a link of a visited page leads to, a few at a time. */
-export async function crawl(context: BrowserContext, siteUrl: string): Promise<readonly Visit[]> {
+/**
+ * Visits a page, and every page of the site that a link of a visited page leads to, a few at a time.
+ *
+ * @param isLookedAt - Which pages the browser opens, by default all. Of the others only the text is read, for its links.
+ */
+export async function crawl(
+  context: BrowserContext,
+  siteUrl: string,
+  isLookedAt: (url: string) => boolean = () => true,
+): Promise<readonly Visit[]> {
   const visits: Visit[] = [];
   const seen = new Set([siteUrl]);
   const waiting = [siteUrl];
@@ -40,7 +48,7 @@ export async function crawl(context: BrowserContext, siteUrl: string): Promise<r
       }
       underWay++;
       try {
-        const visited = await visit(page, url, siteUrl);
+        const visited = isLookedAt(url) ? await visit(page, url, siteUrl) : await readText(url);
         visits.push(visited);
         for (const link of visited.links.map(withoutHash)) {
           if (!link.startsWith(siteUrl) || seen.has(link)) continue;
@@ -97,6 +105,19 @@ async function visit(page: Page, url: string, siteUrl: string): Promise<Visit> {
     anchors: new Set(measured.anchors),
     complaints: [...complaints, ...measured.complaints].map((complaint) => `${url}: ${complaint}`),
   };
+}
+
+async function readText(url: string): Promise<Visit> {
+  const response = await fetch(url);
+  const text = await response.text();
+  const valuesOf = (pattern: RegExp): readonly string[] =>
+    [...text.matchAll(pattern)].map(([, value = ""]) => value.replaceAll("&amp;", "&"));
+  const links = valuesOf(/<a\s[^>]*?\bhref="([^"]*)"/g).map((link) => {
+    const target = new URL(link, url);
+    return target.origin === new URL(url).origin ? target.href : link;
+  });
+  const complaints = response.ok ? [] : [`${url}: ${url} answered ${response.status}`];
+  return { url, links, anchors: new Set(valuesOf(/\sid="([^"]*)"/g)), complaints };
 }
 
 function withoutHash(url: string): string {
