@@ -1,5 +1,6 @@
 import { defineConfig } from "vitest/config";
 import { ConformanceTable } from "./packages/test-support/src/servers/conformance-table.ts";
+import { SpreadKits } from "./packages/test-support/src/servers/spread-kits.ts";
 
 export default defineConfig({
   resolve: { conditions: ["@tidemark/source"] },
@@ -17,6 +18,7 @@ export default defineConfig({
     ],
     // Servers are started when a test file first asks for one, once for the whole run.
     globalSetup: ["packages/test-support/src/servers/lend-servers.ts"],
+    sequence: { sequencer: SpreadKits },
     // Most files wait for servers and processes of theirs: one at a time leaves a small machine idle.
     maxWorkers: 3,
     // The cases of the kit spend most of their time waiting for a server's clock.
