@@ -81,7 +81,7 @@ export const galleryOfRecords: readonly Exhibit[] = [
   {
     fault: "a reset does not fence",
     caseId: "reset/backwards-fences",
-    says: /nobody holds the claim/,
+    says: /the claim is still held/,
     spoil: ({ store, shared }) => ({
       ...remembering(store, shared),
       reset: async (entries, options) => {

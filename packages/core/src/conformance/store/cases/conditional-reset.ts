@@ -1,4 +1,4 @@
-import assert from "node:assert/strict";
+import { assert } from "../../assert.ts";
 
 import type { ResetOrigin } from "../../../offset-record.ts";
 import type { ResetEntry } from "../../../offset-store.ts";
