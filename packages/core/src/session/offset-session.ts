@@ -43,7 +43,10 @@ export type OffsetSessionEvent =
   | {
       readonly type: "heartbeat-failed";
       readonly member: string;
-      /** A lease has passed since the last acknowledged one was sent: in a group nothing is handed out until one is acknowledged. */
+      /**
+       * A lease has passed since the last acknowledged one was sent, or one was acknowledged after that and the claims could not be
+       * checked yet. In a group nothing is handed out until both are done.
+       */
       readonly leaseExpired: boolean;
       readonly error: OffsetStoreError;
     }
