@@ -48,7 +48,7 @@ export async function checkApiReports(
 
 function textOf({ specifier }: EntryPoint, { declarations }: ApiReport): string {
   const heading = `# What \`${specifier}\` exports\n`;
-  const note = `Written from what is built, and compared with it by \`check:packages\`. This writes it again:\n\`${UPDATE}\`\n`;
+  const note = `Written from what is built, and compared with it by \`check:packages\`. This writes it anew:\n\`${UPDATE}\`\n`;
   return `${heading}\n${note}\n\`\`\`ts\n${declarations}\n\`\`\`\n`;
 }
 
