@@ -3,7 +3,6 @@ import type { OffsetRecord } from "../offset-record.ts";
 import type { OffsetSessionEvent, RevokedReason } from "../session/offset-session.ts";
 import { PartitionProgress } from "../session/partition-progress.ts";
 import { LOOKS_PER_LEASE } from "../session/sharing.ts";
-import type { SharingListener } from "../session/sharing-listener.ts";
 import { ConsumedPartition } from "./consumed-partition.ts";
 import type { ConsumerContext } from "./consumer-context.ts";
 import { beginFresh, EARLIEST } from "./fresh-partitions.ts";
@@ -14,7 +13,7 @@ import { refreshEvery } from "./refresh-timer.ts";
 import type { ResolvedStart } from "./start-position.ts";
 
 /** The partitions that a consumer reads, as they come and go: claimed, assigned, added to the topic, lost. */
-export class TrackedPartitions<Transaction> implements SharingListener, PartitionSupply {
+export class TrackedPartitions<Transaction> implements PartitionSupply {
   readonly #context: ConsumerContext<Transaction>;
   readonly #inHand: InHand<Transaction>;
   readonly #partitions = new Map<number, ConsumedPartition>();
@@ -82,6 +81,7 @@ export class TrackedPartitions<Transaction> implements SharingListener, Partitio
     for (const stop of this.#refreshing) stop();
   }
 
+  /** Takes in what the session holds from now on. */
   async onAssigned(partitions: readonly number[]): Promise<void> {
     try {
       await this.#takeIn(partitions, this.#context.options.start);
@@ -93,13 +93,10 @@ export class TrackedPartitions<Transaction> implements SharingListener, Partitio
     await this.#readNow(partitions);
   }
 
+  /** Stops reading what the session has lost, or gives up: then it resolves when nothing of it is in hand. */
   async onRevoked(partitions: readonly number[], reason: RevokedReason): Promise<void> {
     for (const partition of partitions) this.#drop(partition);
     if (reason === "rebalanced") await this.#inHand.quiet(partitions);
-  }
-
-  isInHand(partition: number): boolean {
-    return this.#inHand.has(partition);
   }
 
   /** Hears what the session tells. */

@@ -36,7 +36,6 @@ export class Membership {
   #acknowledged: Sent | undefined;
   #isDoubtful = false;
   #isChecking = false;
-  #hasLeft = false;
   #timer: NodeJS.Timeout | undefined;
   #sure: PromiseWithResolvers<void> | undefined;
   #refusal: OffsetStoreError | undefined;
@@ -134,12 +133,10 @@ export class Membership {
     await Promise.allSettled(this.#underWay);
   }
 
-  /** Removes the member's record: others need not wait for the lease to end. What cannot be removed falls silent. */
+  /** Removes the record of a member that has stopped: others need not wait for the lease to end. What cannot be removed falls silent. */
   async leave(): Promise<void> {
-    // It never came, or whoever ended it knows that the store is away.
-    if (this.#acknowledged === undefined || this.#hasLeft) return;
-    this.#hasLeft = true;
-    await this.stop();
+    // It never came.
+    if (this.#acknowledged === undefined) return;
     const { store, consumer, topic, member } = this.#context;
     await store.leave({ consumer, topic, member }).catch(() => undefined);
   }
@@ -237,7 +234,10 @@ export class Membership {
     if (this.#isChecking) return;
     this.#isChecking = true;
     try {
-      await this.#flusher.verify();
+      await this.#flusher.renew().catch((error: unknown) => {
+        // What is refused for good is an event already, and is no other member's either.
+        if (!(error instanceof OffsetStoreError) || !isFinal(error)) throw error;
+      });
       this.#isDoubtful = false;
     } finally {
       this.#isChecking = false;

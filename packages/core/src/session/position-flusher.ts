@@ -1,6 +1,6 @@
 import { backoffMs } from "../driver/deadline.ts";
 import type { OffsetFencedError } from "../errors/offset-fenced-error.ts";
-import { OffsetStoreError } from "../errors/offset-store-error.ts";
+import type { OffsetStoreError } from "../errors/offset-store-error.ts";
 import type { FencedOutcome } from "../offset-store.ts";
 import type { Claims } from "./claims.ts";
 import type { HeldPartition } from "./held-partition.ts";
@@ -94,23 +94,11 @@ export class PositionFlusher {
     await this.#lastWrite;
   }
 
-  /** Renews one partition, which may have expired, in a write of its own. */
-  async renew(partition: HeldPartition): Promise<void> {
+  /** Renews one partition, which may have expired, or all, which may be lost, in a write of their own. */
+  async renew(partition?: HeldPartition): Promise<void> {
     while (this.#inFlight !== undefined) await this.idle();
-    if (!this.#isStopped) await this.#start([partition]);
-  }
-
-  /** Renews all partitions, so that whoever has not lost them cannot lose them to a look of before. Rejects if that is not known. */
-  async verify(): Promise<void> {
-    while (this.#inFlight !== undefined) await this.idle();
-    const partitions = [...this.#claims.held.values()];
-    if (this.#isStopped || partitions.length === 0) return;
-    try {
-      await this.#start(partitions);
-    } catch (error) {
-      // What is refused for good says so by itself, and is nobody else's either.
-      if (!(error instanceof OffsetStoreError) || !isFinal(error)) throw error;
-    }
+    const partitions = partition === undefined ? [...this.#claims.held.values()] : [partition];
+    if (!this.#isStopped && partitions.length > 0) await this.#start(partitions);
   }
 
   /** Waits for the write in flight: it may be of a partition that a transaction is about to begin on. */
@@ -137,18 +125,19 @@ export class PositionFlusher {
     await this.#lastWrite;
   }
 
-  /** Ends claims that came when all had ended; one that cannot be ended is an event. */
-  async letGo(partitions: readonly HeldPartition[]): Promise<void> {
+  /** Ends claims that came when all had ended, or all that there are; one that cannot be ended is an event, and not tried again. */
+  async letGo(partitions?: readonly HeldPartition[]): Promise<void> {
     await this.idle();
-    for (const partition of partitions) partition.isReleasing = true;
-    await this.#writes.send(partitions);
+    const leaving = partitions ?? [...this.#claims.held.values()];
+    for (const partition of leaving) partition.isReleasing = true;
+    await this.#writes.send(leaving);
   }
 
-  /** The claim is lost: what is still owned is written once more, and then nothing ever again. */
+  /** The claim is lost: what is still owned is written once more and let go of, and then nothing is written ever again. */
   fence(error: OffsetFencedError): void {
     this.#fenced ??= error;
     this.#stopTimers();
-    this.#lastWrite ??= this.#writeLast();
+    this.#lastWrite ??= this.letGo();
   }
 
   /** Ends everything, and waits for what is in flight. */
@@ -166,15 +155,6 @@ export class PositionFlusher {
     this.#stopped.abort();
     clearTimeout(this.#timer);
     this.stall.stop();
-  }
-
-  async #writeLast(): Promise<void> {
-    await this.idle();
-    // What fails here is an event: nobody is left to try it again.
-    const partitions = [...this.#claims.held.values()];
-    // The others' claims end, too: nobody is left to hold them.
-    for (const partition of partitions) partition.isReleasing = true;
-    await this.#writes.send(partitions);
   }
 
   /** What was committed since it was sent is due after all that became dirty before. */

@@ -329,7 +329,8 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       throw error;
     } finally {
       await this.#flusher.stop();
-      await (leaves ? this.membership.leave() : this.membership.stop());
+      await this.membership.stop();
+      if (leaves) await this.membership.leave();
     }
   }
 
