@@ -9,6 +9,8 @@ function countingLog(partitions: number): {
   source: LogSource;
   held: { bytes: number; most: number };
   waits: FetchRequest[];
+  /** All of a partition is handed out: nothing of it is held any more. */
+  ended: (partition: number) => void;
 } {
   const held = { bytes: 0, most: 0 };
   const waits: FetchRequest[] = [];
@@ -44,13 +46,17 @@ function countingLog(partitions: number): {
     close: async () => undefined,
     [Symbol.asyncDispose]: async () => undefined,
   };
-  return { source, held, waits };
+  const ended = (partition: number): void => {
+    held.bytes -= asked.get(partition) ?? 0;
+    asked.delete(partition);
+  };
+  return { source, held, waits, ended };
 }
 
 test.each([1, 7, 200])(
   "%d partitions hold and ask for no more than maxBufferedBytes together (contract 5.22)",
   async (partitions) => {
-    const { source, held, waits } = countingLog(partitions);
+    const { source, held, waits, ended } = countingLog(partitions);
     const maxBufferedBytes = 400_000;
     await using consumer = await createConsumer({
       topic: "orders",
@@ -60,7 +66,12 @@ test.each([1, 7, 200])(
       maxBufferedBytes,
     });
     let read = 0;
-    for await (const _ of consumer) read += 1;
+    for await (const { partition, offset } of consumer) {
+      read += 1;
+      if (offset === BigInt(RECORDS - 1)) ended(partition);
+      // A body that holds the loop ends the turn of its partition, which then is behind the others.
+      if (read === partitions * 15 + 1) for (const until = performance.now() + 150; performance.now() < until;);
+    }
     expect(read).toBe(partitions * RECORDS);
     expect(held.most).toBeLessThanOrEqual(maxBufferedBytes);
     // None waits for another: each has its first fetch before any has its second.
