@@ -186,7 +186,8 @@ export class RecordProcessor {
     const working = (this.#workingOn.get(partition.number) ?? 1) - 1;
     if (working === 0) this.#workingOn.delete(partition.number);
     else this.#workingOn.set(partition.number, working);
-    if (isDone && !signal.aborted) this.#finished(lane, task, isOurs);
+    // One that goes to another is still acknowledged here; what was done before a reset is of no record that there is.
+    if (isDone && !signal.aborted) this.#finished(lane, task, isOurs && partition.progress.era === era);
     else if (retryInMs !== undefined && !this.#isStopping) this.#retryLater(lane, task, retryInMs);
     this.#owner.settled();
     this.#dispatch();
