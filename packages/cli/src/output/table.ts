@@ -7,15 +7,17 @@ export const NOTHING = "-";
 /** Between two columns. */
 const GAP = "   ";
 
-/** Each of these is one column wide on a terminal; most names and all numbers are made of them. */
+/**
+ * Each of these is one column wide on a terminal; most names and all numbers are made of them. How wide Chinese or emoji are
+ * `string-width` knows, which takes 25 ms to load.
+ */
 const PLAIN = /^[ -~]*$/;
 
 /** Writes rows under their headings as aligned columns without lines, each row on a line of its own; the headings bold where the terminal can. */
 export async function formatTable(headings: readonly string[], rows: readonly (readonly string[])[]): Promise<string> {
-  // It knows how wide a character is on a terminal: names may be Chinese, or emoji. Loaded when it is needed.
-  const { default: stringWidth } = await import("string-width");
-  const widthOf = (cell: string): number => (PLAIN.test(cell) ? cell.length : stringWidth(cell));
   const lines = [headings, ...rows.map((row) => row.map(visibleText))];
+  const isPlain = lines.every((line) => line.every((cell) => PLAIN.test(cell)));
+  const widthOf = isPlain ? ({ length }: string): number => length : (await import("string-width")).default;
   const widths = headings.map(() => 0);
   for (const line of lines) {
     for (const [column, cell] of line.entries()) widths[column] = Math.max(widths[column] ?? 0, widthOf(cell));
