@@ -1,6 +1,16 @@
+import { globSync, readFileSync } from "node:fs";
 import { defineConfig } from "vitest/config";
 import { ConformanceTable } from "./packages/test-support/src/servers/conformance-table.ts";
 import { SpreadKits } from "./packages/test-support/src/servers/spread-kits.ts";
+
+const files = [
+  "packages/*/test/**/*.test.ts",
+  "benchmarks/test/**/*.test.ts",
+  "examples/test/**/*.test.ts",
+  "site/test/**/*.test.ts",
+];
+/** What replaces a process' clock, environment or functions has the process for itself. */
+const alone = globSync(files).filter((file) => /\bvi\.(?:use|stub|mock|spy)/u.test(readFileSync(file, "utf8")));
 
 export default defineConfig({
   resolve: { conditions: ["@tidemark/source"] },
@@ -10,12 +20,6 @@ export default defineConfig({
     reporters: process.env["CI"]
       ? ["default", ["json", { outputFile: "node_modules/.vitest/results.json" }], new ConformanceTable()]
       : ["default", new ConformanceTable()],
-    include: [
-      "packages/*/test/**/*.test.ts",
-      "benchmarks/test/**/*.test.ts",
-      "examples/test/**/*.test.ts",
-      "site/test/**/*.test.ts",
-    ],
     // Servers are started when a test file first asks for one, once for the whole run.
     globalSetup: ["packages/test-support/src/servers/lend-servers.ts"],
     sequence: { sequencer: SpreadKits },
@@ -27,5 +31,10 @@ export default defineConfig({
     hookTimeout: 30_000,
     // A second is short where two files share two slow cores.
     expect: { poll: { timeout: 20_000 } },
+    projects: [
+      // A process for each file takes a tenth of the whole run: to start it, and to load everything in it.
+      { extends: true, test: { name: "together", include: files, exclude: alone, isolate: false } },
+      { extends: true, test: { name: "alone", include: alone } },
+    ],
   },
 });

@@ -26,6 +26,8 @@ function quickerPlaces(): Record<string, string> {
 
 /** A global set-up of vitest: lends servers to all workers of the run, each started when it is first asked for. */
 export async function setup(): Promise<() => Promise<void>> {
+  // Each project of a run has its set-up: the first one lends for all.
+  if (process.env[LENDER_VARIABLE] !== undefined) return async () => undefined;
   const servers = new Map<string, Promise<OwnServer | RunningServer | MissingServer>>();
   const start = async (name: string): Promise<OwnServer | RunningServer | MissingServer> => {
     const { findOrLaunchServer } = await import("./launch-server.ts");
