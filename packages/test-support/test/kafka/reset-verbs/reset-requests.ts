@@ -68,7 +68,7 @@ const everywhere: readonly RequestedPartition[] = [
 ];
 
 const TRANSACTION =
-  "Records of an open transaction are not there yet for whoever reads committed ones: a position behind them would skip them.";
+  "Records of an open transaction are not yet visible to consumers that read committed ones: a position behind them would skip them.";
 const NEGATIVE_OFFSET = "There is no negative offset: a slip of the finger, and not the beginning.";
 const OVERFLOW = "Kafka's sum overflows, and a shift forward ends at the beginning.";
 const NO_MILLISECONDS = "A date of ISO 8601 is understood without its milliseconds.";
