@@ -151,9 +151,11 @@ export class RecordProcessor {
     this.#isHeldUp = true;
     void wait().then(() => {
       this.#isHeldUp = false;
+      // Nothing is waited for any more: there is no handler to begin, and no timer to set.
+      if (this.#isStopping) return this.#settle();
       try {
         this.#owner.check();
-        if (!this.#isStopping) this.#dispatch();
+        this.#dispatch();
       } catch (error) {
         this.#stop(error);
       }

@@ -128,6 +128,18 @@ test("a process that left the loop without close() ends by itself (contract 5.10
   expect(await runProcess(body)).toBe("0");
 });
 
+test("a signal that aborts right after process() has ended sets no timer (contract 5.10)", async () => {
+  const body = `
+    const abort = new AbortController();
+    const own = await createConsumer({ source, topic: "orders", untilEnd: true, signal: abort.signal });
+    await own.process(() => new Promise((resolve) => setTimeout(resolve, 30)));
+    abort.abort();
+    for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    console.log(process.getActiveResourcesInfo().filter((name) => name === "Timeout").length);
+    process.exit(0);`;
+  expect(await runProcess(body)).toBe("0");
+});
+
 test("a process that waits in next() during a stall does not end before its time (contract 5.6)", async () => {
   const body = `
     const iterator = consumer[Symbol.asyncIterator]();
