@@ -74,7 +74,8 @@ export class PositionFlusher {
   /** A partition is held from now on: it is to be written when it becomes dirty, and renewed. */
   watch(partition: HeldPartition): void {
     partition.onDirty = () => this.#dirtied(partition);
-    this.#renewals.watch(partition);
+    // It may have become dirty since the claim was answered.
+    this.#settled(partition);
     this.#wake();
   }
 

@@ -1,7 +1,7 @@
 import type { ClaimEntry } from "@tidemark/core";
 import { openOffsetSession } from "@tidemark/core";
 import { expect, test } from "vitest";
-import { createFaultyStore } from "./faulty-store.ts";
+import { createFaultyStore, storedOffset } from "./faulty-store.ts";
 
 const keyOf = (partition: number) => ({ consumer: "c1", topic: "orders", partition });
 
@@ -57,4 +57,16 @@ test("a partition that is claimed twice at once is held once: what is committed 
   await session.flush();
   await session.flush();
   expect(faulty.commits.map((entries) => entries.map(({ nextOffset }) => nextOffset))).toEqual([[7n]]);
+});
+
+test("what is committed as soon as a partition is held is flushed, also before claim() resolves (contract 5.13)", async () => {
+  const faulty = createFaultyStore();
+  const options = { consumer: "c1", topic: "orders", partitions: [0], sharing: "takeover" } as const;
+  await using session = await openOffsetSession({ ...options, store: faulty.store });
+  const claiming = session.claim([1]);
+  while (session.epoch(1) === undefined) await Promise.resolve();
+  session.startAt(1, 5n);
+  await claiming;
+  await session.flush();
+  expect(await storedOffset(faulty.inner, keyOf(1))).toBe(5n);
 });
