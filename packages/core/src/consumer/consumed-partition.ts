@@ -71,7 +71,8 @@ export class ConsumedPartition {
     this.resets = 0;
     // Who moved the position past what was refused has decided already.
     if (this.refused !== undefined && this.refused.offset < position) this.refused = undefined;
-    this.#goTo(position, mark);
+    // A position without a mark, from which a loop has read before: the log has said then which one it is.
+    this.#goTo(position, mark ?? this.mark);
   }
 
   /** Takes in what a fetch brought. */

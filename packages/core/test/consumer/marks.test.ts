@@ -2,7 +2,7 @@ import { createConsumer, type ConsumerEvent } from "@tidemark/core";
 import { none } from "@tidemark/reset-policies";
 import { createMemoryStore } from "@tidemark/store-memory";
 import { expect, test } from "vitest";
-import { EventLog } from "../session/eventually.ts";
+import { EventLog, eventually } from "../session/eventually.ts";
 import { storedOffset } from "../session/faulty-store.ts";
 import { key, ordersLog, produce, take } from "./orders.ts";
 
@@ -67,3 +67,30 @@ test("a policy that refuses decides of a truncated log too: the position stays (
   await expect(take(consumer, 1)).rejects.toMatchObject({ code: "OFFSET_OUT_OF_RANGE", requested: 10n });
   expect(await storedOffset(store, key)).toBe(10n);
 });
+
+test.each(["none", "auto", "manual"] as const)(
+  "%s: a topic that is recreated between two loops is noticed where no record was handed out yet, too (contract 6.8)",
+  async (strategy) => {
+    const source = await ordersLog(10, 2);
+    const store = createMemoryStore();
+    const events = new EventLog<ConsumerEvent>();
+    await using consumer = await createConsumer({
+      ...{ ...options, source, store, strategy, start: 5n, onEvent: events.hear },
+    });
+    // Both positions have no mark: nobody knows which log the record before them was of.
+    for await (const { partition } of consumer) {
+      await eventually(() => consumer.lag().size === 2);
+      expect(partition).toBe(0);
+      break;
+    }
+    source.recreateTopic("orders");
+    await produce(source, 10, 1);
+    for await (const { partition, offset } of consumer) {
+      expect([partition, offset]).toEqual([1, 0n]);
+      break;
+    }
+    expect(events.of("reset").filter(({ partition }) => partition === 1)).toMatchObject([
+      { reason: "other-log", from: 5n, to: 0n },
+    ]);
+  },
+);
