@@ -164,10 +164,11 @@ export class TrackedPartitions<Transaction> implements PartitionSupply {
     const stored = session === undefined ? await this.#stored(partitions, signal) : undefined;
     const progresses = partitions.flatMap((partition) =>
       session === undefined
-        ? new PartitionProgress(this, { consumer, topic, partition }, stored?.get(partition))
+        ? new PartitionProgress(this, { consumer, topic, partition }, withoutDone(stored?.get(partition)))
         : (session.held(partition) ?? []),
     );
-    const fresh = new Set(progresses.filter(({ position }) => position === undefined));
+    // Also one whose start could not be stored: only then it is dirty before anything of it is handed out.
+    const fresh = new Set(progresses.filter(({ position, isDirty }) => position === undefined || isDirty));
     await beginFresh(this.#context, [...fresh], start, this.#first);
     for (const progress of progresses) {
       // Lost meanwhile, or lost and claimed again: then it begins with that claim.
@@ -212,9 +213,11 @@ export class TrackedPartitions<Transaction> implements PartitionSupply {
     const ends = await this.#ends;
     // What came to the topic after the loop began has no end to be read to.
     const known = numbers.filter((number) => ends === undefined || ends.has(number));
-    const partitions = known.flatMap((number) => this.#partitions.get(number) ?? []);
+    const partitions = known
+      .flatMap((number) => this.#partitions.get(number) ?? [])
+      .filter((partition) => !reading.partitions.has(partition));
     for (const partition of partitions) partition.begin(ends?.get(partition.number)?.latest.offset);
-    reading.add(partitions.filter((partition) => !reading.partitions.has(partition)));
+    reading.add(partitions);
   }
 
   #drop(number: number): void {
@@ -256,4 +259,11 @@ export class TrackedPartitions<Transaction> implements PartitionSupply {
     };
     this.#refreshing.push(refreshEvery(intervalMs, refresh, onError));
   }
+}
+
+/** Without a session records are read from the position on, in whatever way: what a session has done beyond it is not skipped. */
+function withoutDone(record: OffsetRecord | undefined): Omit<OffsetRecord, "acknowledged"> | undefined {
+  if (record === undefined) return undefined;
+  const { acknowledged: _, ...position } = record;
+  return position;
 }

@@ -123,10 +123,9 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     return this.#claims.get(partition);
   }
 
-  /** Whether the session has a partition, shares it, or has lost it: nobody need claim it. */
+  /** Whether the session shares a partition, or has lost it: it is not claimed once more. */
   knows(partition: number): boolean {
-    const { held } = this.#claims;
-    return this.#sharing?.has(partition) ?? (held.has(partition) || this.#claims.isFormer(partition));
+    return this.#sharing?.has(partition) ?? this.#claims.isFormer(partition);
   }
 
   position(partition: number): bigint | undefined {

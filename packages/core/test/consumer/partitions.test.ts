@@ -95,6 +95,36 @@ test("a partition added later is read from its beginning (contract 5.17)", async
   expect(consumer.partitions).toEqual([0, 1]);
 });
 
+test.each(["the log", "the store"])(
+  "takeover: an added partition that cannot be begun for now, because of %s, is read when it can be, from a position that is durable (contract 5.7, 5.17)",
+  async (cause) => {
+    const source = await ordersLog(1);
+    const faulty = createFaultyStore();
+    const events = new EventLog<ConsumerEvent>();
+    const listOffsets = source.listOffsets.bind(source);
+    await using consumer = await createConsumer({
+      ...{ ...options, source, store: faulty.store, sharing: "takeover", onEvent: events.hear },
+      ...{ partitionRefreshInterval: 10, flushInterval: 600_000, maxUnflushedAge: 3_600_000 },
+    });
+    const isDown = (): Promise<never> => Promise.reject(new Error("down"));
+    if (cause === "the log") source.listOffsets = isDown;
+    else faulty.commitFault = isDown;
+    await source.admin.alterTopic("orders", { partitions: 2 });
+    await produce(source, 1, 1);
+    await events.first("refresh-failed");
+    expect(consumer.partitions).toEqual([0]);
+    source.listOffsets = listOffsets;
+    faulty.commitFault = undefined;
+    const stored: (bigint | undefined)[] = [];
+    for await (const { partition } of consumer) {
+      stored[partition] = await storedOffset(faulty.inner, { ...key, partition });
+      if (partition === 1) break;
+    }
+    expect(stored).toEqual([0n, 0n]);
+    expect(events.of("partition-added")).toMatchObject([{ partition: 1 }]);
+  },
+);
+
 test("the partitions are looked up again every 60 seconds, unless told otherwise (contract 5.17)", async () => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
   try {

@@ -69,6 +69,29 @@ test("none: reads what is stored and writes nothing; a second loop goes on after
   expect(await store.fetch([key])).toMatchObject([{ status: "found", record: { nextOffset: 1n } }]);
 });
 
+test("none: a record that a session has done beyond the position is read too, whichever way it is read (contract 5.20)", async () => {
+  const source = await orders(6);
+  const store = createMemoryStore();
+  const options = { source, store, topic: "orders", consumer: "c1", untilEnd: true } as const;
+  {
+    await using consumer = await createConsumer({ ...options, strategy: "manual" });
+    for await (const record of consumer) if (record.offset >= 2n && record.offset < 4n) consumer.acknowledge(record);
+  }
+  expect(await store.fetch([key])).toMatchObject([
+    { record: { nextOffset: 0n, acknowledged: [{ from: 2n, to: 4n }] } },
+  ]);
+  const open = () => createConsumer({ ...options, strategy: "none" });
+  await using looping = await open();
+  await using batching = await open();
+  await using processing = await open();
+  const seen: bigint[][] = [[], [], []];
+  for await (const { offset } of looping) seen[0]?.push(offset);
+  for await (const { records } of batching.batches()) for (const { offset } of records) seen[1]?.push(offset);
+  await processing.process(({ offset }) => void seen[2]?.push(offset));
+  const all = [0n, 1n, 2n, 3n, 4n, 5n];
+  expect(seen).toEqual([all, all, all]);
+});
+
 test("a topic made again shorter: the position goes back once and then forward again, counted by an event (contract 6.5)", async () => {
   const source = await orders(10);
   const store = createMemoryStore();
