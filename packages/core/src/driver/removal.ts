@@ -53,7 +53,11 @@ export class Removal<Transaction> {
     if ("keys" in selector) await removeParts(selector.keys.map((key) => ({ key })));
     else {
       for (const filter of filtersOf(selector))
-        for await (const { now, entries } of this.#driver.list(filter, call)) await removeParts(entries, now);
+        for await (const { now, entries } of this.#driver.list(filter, call)) {
+          // Where nothing of a page is to be removed nothing else notices that the call is over.
+          call.check();
+          await removeParts(entries, now);
+        }
     }
     return removed;
   }

@@ -95,6 +95,27 @@ describe("closing and aborting", () => {
     assert.equal(writes, 0, "a call that was given up has written");
   });
 
+  it("asks for no more pages for a removal that was aborted or timed out, also where nothing is to be removed (contract 3.9b)", async () => {
+    for (const isAborted of [true, false]) {
+      const answer = Promise.withResolvers<void>();
+      let asked = 0;
+      const list = async function* () {
+        for (asked = 1; asked < 10; asked += 1) {
+          await answer.promise;
+          yield { now: 1, entries: [{ key, entry: stored }] };
+        }
+      };
+      const store = createOffsetStore(tinyDriver({ list }), { timeout: isAborted ? 10_000 : 30 });
+      const controller = new AbortController();
+      const sweep = store.delete({ expired: true }, { signal: controller.signal });
+      if (isAborted) controller.abort("stop");
+      await assert.rejects(sweep, isAborted ? (error: unknown) => error === "stop" : withCode("TIMEOUT"));
+      answer.resolve();
+      await new Promise(setImmediate);
+      assert.equal(asked, 1, "a call that was given up asks for pages");
+    }
+  });
+
   it("ends an aborted listing whose driver never answers", async () => {
     const list = async function* () {
       await never();
