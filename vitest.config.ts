@@ -24,7 +24,7 @@ export default defineConfig({
     globalSetup: ["packages/test-support/src/servers/lend-servers.ts"],
     sequence: { sequencer: SpreadKits },
     // Most files wait for servers and processes of theirs: one at a time leaves a small machine idle.
-    maxWorkers: 3,
+    maxWorkers: 4,
     // The cases of the kit spend most of their time waiting for a server's clock.
     maxConcurrency: 10,
     testTimeout: 30_000,

@@ -1,6 +1,6 @@
 import type { OffsetKey } from "@tidemark/core";
 import { openTcpProxy, type TcpProxy } from "@tidemark/test-support/faults";
-import { launchOrSkip, requireServer, sharedServer } from "@tidemark/test-support/servers";
+import { describeWithServer, launchOrSkip, type RunningServer } from "@tidemark/test-support/servers";
 import { createClient, createSentinel } from "redis";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openRedisStore } from "../src/index.ts";
@@ -31,9 +31,11 @@ describe("a write that waits for replicas", { timeout: 60_000 }, () => {
     expect(await waits(move.from)).toBe(0);
     expect(await waits(move.to)).toBeGreaterThan(0);
   });
+});
 
+await describeWithServer("redis", (server) => {
   it("is not taken for acknowledged because a write whose answer was lost is found there", async () => {
-    const { store, proxy } = await withoutReplicas();
+    const { store, proxy } = await withoutReplicas(server);
     const cut = proxy.cutAfterRequest({ match: isWrite });
     await expect(store.claim(claims)).rejects.toMatchObject({
       code: "UNAVAILABLE",
@@ -47,7 +49,7 @@ describe("a write that waits for replicas", { timeout: 60_000 }, () => {
   });
 
   it("is not taken for acknowledged because what it removed is gone", async () => {
-    const { store, plain } = await withoutReplicas();
+    const { store, plain } = await withoutReplicas(server);
     await plain.claim(claims);
     await expect(store.delete({ keys: [key] })).rejects.toMatchObject({
       code: "UNAVAILABLE",
@@ -58,7 +60,7 @@ describe("a write that waits for replicas", { timeout: 60_000 }, () => {
   });
 
   it("does not wait for what was refused", async () => {
-    const { store, plain, proxy } = await withoutReplicas();
+    const { store, plain, proxy } = await withoutReplicas(server);
     await plain.claim(claims);
     expect(await store.commit([{ key, token: "other", nextOffset: 1n }])).toMatchObject([{ status: "fenced" }]);
     expect(proxy.requests.filter(({ name }) => name === "WAIT")).toEqual([]);
@@ -102,9 +104,7 @@ function isWrite({ name, target }: { readonly name: string; readonly target: str
 }
 
 /** A store that waits for replicas of which there are none, through a proxy, and one that does not. */
-async function withoutReplicas() {
-  const server = await sharedServer("redis");
-  requireServer(server);
+async function withoutReplicas(server: RunningServer) {
   const namespace = `acknowledge-${crypto.randomUUID()}`;
   const proxy: TcpProxy = await openTcpProxy({ port: Number(new URL(server.url).port), protocol: "resp" });
   onTestFinished(() => proxy.close());
