@@ -56,6 +56,7 @@ export class RecordProcessor {
   #running = 0;
   #failure: { readonly error: unknown } | undefined;
   #isStopping = false;
+  readonly #failed = Promise.withResolvers<void>();
   readonly #idle = Promise.withResolvers<void>();
   #stopTimer: NodeJS.Timeout | undefined;
   readonly #clock = new TurnClock();
@@ -100,7 +101,9 @@ export class RecordProcessor {
     try {
       signal?.throwIfAborted();
       // A failure of the log or of the store, too, waits for what is under way.
-      await this.#reading.waitFor(() => this.#fill()).catch((error: unknown) => this.#stop(error));
+      const reading = this.#reading.waitFor(() => this.#fill()).catch((error: unknown) => this.#stop(error));
+      // A failed handler does not wait for a store that is away: until it is back nothing is handed out, and reading stands still.
+      await Promise.race([reading, this.#failed.promise]);
       signal?.throwIfAborted();
       this.#isDraining = true;
       if (!this.#isIdle) await this.#idle.promise;
@@ -133,6 +136,7 @@ export class RecordProcessor {
   }
 
   #dispatch(): void {
+    if (this.#isStopping) return;
     // Records wait for it: the process stays alive.
     if (!this.#owner.mayBegin()) return this.#dispatchAfter(() => keepingAwake(this.#owner.whenSure()));
     while (this.#running < this.#options.concurrency && !this.#isStopping) {
@@ -247,6 +251,7 @@ export class RecordProcessor {
   /** The first reason to stop is what the caller hears. */
   #stop(error: unknown): void {
     this.#failure ??= { error };
+    this.#failed.resolve();
     this.#halt();
   }
 

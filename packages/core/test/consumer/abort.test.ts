@@ -140,6 +140,28 @@ test("a signal that aborts right after process() has ended sets no timer (contra
   expect(await runProcess(body)).toBe("0");
 });
 
+test("a process() that has ended keeps no process alive, also where the lease is over by then (contract 5.10)", async () => {
+  const body = `
+    let isAway = false;
+    const expired = Promise.withResolvers();
+    const away = new Proxy(inner, { get: (target, name) => name === "heartbeat" && isAway
+      ? async () => { throw new Error("away"); } : typeof target[name] === "function" ? target[name].bind(target) : target[name] });
+    const onEvent = (event) => { if (event.type === "heartbeat-failed" && event.leaseExpired) expired.resolve(); };
+    const own = await createConsumer({ source, store: away, topic: "orders", consumer: "c2", lease: 1000, onEvent });
+    const fail = async () => {
+      isAway = true;
+      const awake = setInterval(() => undefined, 1000);
+      await expired.promise;
+      clearInterval(awake);
+      throw new Error("boom");
+    };
+    await own.process(fail).catch(() => undefined);
+    for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    console.log(process.getActiveResourcesInfo().filter((name) => name === "Timeout").length);
+    process.exit(0);`;
+  expect(await runProcess(body)).toBe("0");
+});
+
 test("a process that waits in next() during a stall does not end before its time (contract 5.6)", async () => {
   const body = `
     const iterator = consumer[Symbol.asyncIterator]();

@@ -1,10 +1,16 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { createConsumer, type ConsumerOptions, type LogRecord, type ProcessOptions } from "@tidemark/core";
+import {
+  createConsumer,
+  type ConsumerEvent,
+  type ConsumerOptions,
+  type LogRecord,
+  type ProcessOptions,
+} from "@tidemark/core";
 import { createMemoryStore } from "@tidemark/store-memory";
 import { createMemorySource, type MemorySource } from "@tidemark/test-support";
 import { expect, test } from "vitest";
-import { createFaultyStore, storedOffset } from "../session/faulty-store.ts";
-import { eventually } from "../session/eventually.ts";
+import { createFaultyStore, fail as failToWrite, storedOffset } from "../session/faulty-store.ts";
+import { EventLog, eventually } from "../session/eventually.ts";
 import { key, ordersLog } from "./orders.ts";
 
 const options = { topic: "orders", consumer: "c1" };
@@ -298,4 +304,26 @@ test("wrong handlers and bounds are refused, and there is one way of reading at 
   const first = consumer.process(handler);
   await expect(consumer.process(handler)).rejects.toMatchObject({ code: "ALREADY_READING" });
   await first;
+});
+
+test("what stops process() ends it also while nothing may be handed out, because the store is away (contract 5.26)", async () => {
+  const faulty = createFaultyStore();
+  const events = new EventLog<ConsumerEvent>();
+  const consumer = await createConsumer({
+    ...{ ...options, source: await ordersLog(2_000), store: faulty.store, onEvent: events.hear },
+    ...{ flushInterval: 1, maxUnflushedAge: 20 },
+  });
+  faulty.commitFault = failToWrite;
+  const processing = consumer.process(
+    async ({ offset }) => {
+      if (offset !== 1n) return;
+      await events.first("stalled");
+      throw new Error("boom");
+    },
+    { concurrency: 1 },
+  );
+  await expect(processing).rejects.toThrow("boom");
+  faulty.commitFault = undefined;
+  await consumer.close();
+  expect(await storedOffset(faulty.inner, key)).toBe(1n);
 });
