@@ -1,7 +1,7 @@
 import type { LogSource } from "@tidemark/core";
 
 /** After a typing error the message is all that is waited for. */
-const PATIENCE_MS = 2000;
+const PATIENCE_MS = 5000;
 
 /**
  * Asks the log about topics. Where there is none of a name and one of nearly the same, the failure names that one: after
