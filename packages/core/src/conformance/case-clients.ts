@@ -1,6 +1,7 @@
-import { assert } from "./assert.ts";
 import { randomBytes } from "node:crypto";
 
+import { assert } from "./assert.ts";
+import { openInTime } from "./open-in-time.ts";
 import type { OffsetKey } from "../key.ts";
 import type { StoreCapabilities } from "../offset-store.ts";
 import { setClientClock } from "./store/client-clock.ts";
@@ -181,7 +182,7 @@ export class CaseClients<Client extends CaseClient, Options extends { readonly n
   }
 
   async #open(options: Options): Promise<Client> {
-    const opened = await this.#harness.open(options);
+    const opened = await openInTime(() => this.#harness.open(options));
     this.#clients.push(opened);
     return opened;
   }

@@ -1,28 +1,15 @@
-import { OffsetStoreError } from "../../errors/offset-store-error.ts";
+import { openInTime } from "../open-in-time.ts";
 import type { OpenedStore, OpenStoreOptions, StoreHarness } from "./store-harness.ts";
 
-/** How often a client with a short time-out is opened: a busy machine may need more than one attempt. */
-const ATTEMPTS = 5;
-
 /**
- * Opens a client of the harness; again if that was not answered in time.
+ * Opens a client of the harness.
  *
  * @throws TypeError if what it gives is no `{ store, close }`.
  */
 export async function openStore(harness: StoreHarness, options: OpenStoreOptions): Promise<OpenedStore> {
-  const opened: unknown = await openInTime(harness, options, ATTEMPTS);
+  const opened: unknown = await openInTime(() => harness.open(options));
   if (isOpened(opened)) return opened;
   throw new TypeError(`open() of the harness must return { store, close }, and returned ${textOf(opened)}`);
-}
-
-async function openInTime(harness: StoreHarness, options: OpenStoreOptions, attempts: number): Promise<unknown> {
-  try {
-    return await harness.open(options);
-  } catch (error) {
-    const isLate = error instanceof OffsetStoreError && error.code === "TIMEOUT";
-    if (!isLate || attempts === 1) throw error;
-    return openInTime(harness, options, attempts - 1);
-  }
 }
 
 function isOpened(value: unknown): value is OpenedStore {
