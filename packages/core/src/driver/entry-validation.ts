@@ -131,7 +131,12 @@ export function validateResetEntries(entries: unknown): ResetEntry[] {
 }
 
 const RESET_FIELDS: ReadonlySet<string> = new Set([
-  ...["key", "nextOffset", "metadata", "ttl", "ifNextOffset", "ifResetFrom"],
+  "key",
+  "nextOffset",
+  "metadata",
+  "ttl",
+  "ifNextOffset",
+  "ifResetFrom",
 ]);
 
 /** Checks the entries of an expire. */
