@@ -8,6 +8,7 @@ const ROUNDS = 25;
 /** What a commit may take more: nothing that grows with the number of records stays below it. */
 const FACTOR = 5;
 const SLACK_MS = 2;
+const MORE_ATTEMPTS = 3;
 
 /** What calls cost. */
 export const costCases: readonly ConformanceCase[] = [
@@ -37,7 +38,13 @@ export const costCases: readonly ConformanceCase[] = [
       // The least of many: a busy machine makes none faster. All share one backend, so that they come one after the other.
       const among0 = await costs();
       await fill(store, token);
-      const amongMany = await costs();
+      let amongMany = await costs();
+      const isTooSlow = (): boolean => amongMany.some((many, index) => many > FACTOR * (among0[index] ?? 0) + SLACK_MS);
+      // What became busy only now is measured for longer: a store that looks through all never comes below.
+      for (let more = 0; more < MORE_ATTEMPTS && isTooSlow(); more += 1) {
+        const again = await costs();
+        amongMany = amongMany.map((many, index) => Math.min(many, again[index] ?? many));
+      }
       for (const [index, keys] of groups.entries()) {
         const [none, many] = [among0[index] ?? 0, amongMany[index] ?? 0];
         assert.ok(
