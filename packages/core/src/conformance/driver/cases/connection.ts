@@ -2,6 +2,7 @@ import { inspect } from "node:util";
 
 import { OFFSET_STORE_ERROR_CODES } from "../../../errors/offset-store-error.ts";
 import type { Change } from "../../../driver/driver.ts";
+import { endsWithin } from "../../ends-within.ts";
 import { eventually } from "../../store/eventually.ts";
 import type { DriverConformanceCase, DriverVerb } from "../driver-case.ts";
 import type { AnyDriver } from "../driver-context.ts";
@@ -288,9 +289,6 @@ async function worksAgain(driver: AnyDriver): Promise<void> {
 
 /** The call, which must have ended by then. */
 async function settled<Result>(verb: DriverVerb, call: Promise<Result>): Promise<Result> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, SETTLED_MS, undefined)));
-  const result = await Promise.race([call.then((answer) => ({ answer })), tooLate]).finally(() => clearTimeout(timer));
-  if (result !== undefined) return result.answer;
+  if (await endsWithin(SETTLED_MS, call)) return call;
   wrong(verb, `a call hangs ${SETTLED_MS / 1_000} s after its connection broke or it was given up`);
 }
