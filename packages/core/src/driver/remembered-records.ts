@@ -21,13 +21,21 @@ const MAX_RECORDS = 100_000;
  */
 export class RememberedRecords {
   readonly #records = new KeyMap<RememberedRecord>(MAX_RECORDS);
+  readonly #granularityMs: number;
 
-  /** The record, if it is surely still there: nothing that has a time to live outlives it unread. */
+  constructor(granularityMs: number) {
+    this.#granularityMs = granularityMs;
+  }
+
+  /**
+   * The record, if it is surely still there: in the first half of its time to live, less a step of the store's clock. The
+   * other half is for what the two clocks differ by: the store's rounds, is slewed, is set.
+   */
   get(key: OffsetKey): RememberedRecord | undefined {
     const known = this.#records.get(key);
     if (known?.stored.ttl === undefined) return known;
     const { sent } = known;
-    const isThere = sent.elapsedMs < known.stored.ttl && Date.now() >= sent.wall;
+    const isThere = sent.elapsedMs + this.#granularityMs < known.stored.ttl / 2 && Date.now() >= sent.wall;
     return isThere ? known : undefined;
   }
 

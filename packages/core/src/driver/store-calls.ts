@@ -49,7 +49,7 @@ export class StoreCalls<Transaction> {
     this.#context = {
       driver,
       errors,
-      remembered: new RememberedRecords(),
+      remembered: new RememberedRecords(driver.capabilities.expiry.granularityMs),
       retries: (operation, call) =>
         new Retries(call as BoundedCall<never>, (attempt, error) => this.#onRetry(operation, attempt, error)),
       lateMs: LATE_TIMEOUTS * timeoutMs + CLOCK_STEPS * (driver.capabilities.expiry.granularityMs - 1),

@@ -83,8 +83,8 @@ export const listCases: readonly ConformanceCase[] = [
       let step = 0;
       for await (const record of store.list()) {
         seen.push(record);
-        if (seen.length % 100 !== 0) continue;
-        const going = go.slice(step * 20, step * 20 + 20);
+        if (seen.length % 300 !== 0) continue;
+        const going = go.slice(step * 50, step * 50 + 50);
         step += 1;
         await other.delete({ keys: going });
         await other.claim(manyKeys(20, `new${step}`).map((key) => ({ key, token, owner: "new" })));
