@@ -26,7 +26,7 @@ export default defineConfig({
     // Most files wait for servers and processes of theirs: one at a time leaves a small machine idle.
     maxWorkers: 4,
     // The cases of the kit spend most of their time waiting for a server's clock.
-    maxConcurrency: 10,
+    maxConcurrency: 5,
     testTimeout: 30_000,
     hookTimeout: 30_000,
     // A second is short where two files share two slow cores.

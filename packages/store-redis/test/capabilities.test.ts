@@ -1,13 +1,12 @@
 import { join } from "node:path";
 import { capabilityTable, expectGenerated } from "@tidemark/test-support/documents";
-import { describeWithServer, requireServer, sharedServer } from "@tidemark/test-support/servers";
+import { describeWithServer, sharedOrSkip } from "@tidemark/test-support/servers";
 import { expect, test } from "vitest";
 import { openRedisStore } from "../src/index.ts";
 
 await describeWithServer("redis", (server) => {
-  test("the README says what the store declares", async () => {
-    const clusterServer = await sharedServer("redis-cluster");
-    requireServer(clusterServer);
+  test("the README says what the store declares", async ({ skip }) => {
+    const clusterServer = await sharedOrSkip("redis-cluster", skip);
     await using single = await openRedisStore({ url: server.url });
     await using cluster = await openRedisStore({ url: `${clusterServer.url}?cluster=true` });
     const table = capabilityTable([

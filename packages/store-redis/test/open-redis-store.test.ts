@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { OffsetStoreError } from "@tidemark/core";
 import type { OffsetStoreEvent } from "@tidemark/core/driver";
-import { describeWithServer, launchOrSkip, requireServer, sharedServer } from "@tidemark/test-support/servers";
+import { describeWithServer, launchOrSkip, sharedOrSkip } from "@tidemark/test-support/servers";
 import { createClient, createSentinel } from "redis";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openRedisStore, storeUrl } from "../src/index.ts";
@@ -243,11 +243,9 @@ describe("a server of the test's own", () => {
 });
 
 await describeWithServer("redis", (single) => {
-  it("says which kind of server it is, when it is another than was said", async () => {
-    const cluster = await sharedServer("redis-cluster");
-    const sentinel = await sharedServer("redis-sentinel");
-    requireServer(cluster);
-    requireServer(sentinel);
+  it("says which kind of server it is, when it is another than was said", async ({ skip }) => {
+    const cluster = await sharedOrSkip("redis-cluster", skip);
+    const sentinel = await sharedOrSkip("redis-sentinel", skip);
     const wrong: readonly [url: string, expected: RegExp][] = [
       [cluster.url, /node of a Cluster.*cluster=true/u],
       [`${cluster.url}/1`, /a Cluster has 0 only/u],

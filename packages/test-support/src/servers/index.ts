@@ -4,7 +4,7 @@ export { describeWithServer } from "./describe-with-server.ts";
 export { describeWithKafkaTools, type KafkaTools } from "./kafka-tool.ts";
 export { kafkaLeadersOf, untilKafkaIsInSync } from "./kafka-placements.ts";
 export { freePorts } from "./free-port.ts";
-export { launchOrSkip } from "./launch-or-skip.ts";
+export { launchOrSkip, sharedOrSkip } from "./launch-or-skip.ts";
 export { launchServer } from "./launch-server.ts";
 export { requireServer, serversAreRequired } from "./require-server.ts";
 export type {
