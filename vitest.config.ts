@@ -27,10 +27,11 @@ export default defineConfig({
     maxWorkers: 4,
     // The cases of the kit spend most of their time waiting for a server's clock.
     maxConcurrency: 5,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
-    // A second is short where two files share two slow cores.
-    expect: { poll: { timeout: 20_000 } },
+    // What hangs fails; what is slow on a busy machine does not.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    // A second, the default, is short where many files share two slow cores.
+    expect: { poll: { timeout: 60_000 } },
     projects: [
       // A process for each file takes a tenth of the whole run: to start it, and to load everything in it.
       { extends: true, test: { name: "together", include: files, exclude: alone, isolate: false } },

@@ -68,16 +68,16 @@ await describeWithServer("kafka", (server) => {
     const began = performance.now();
     const controller = new AbortController();
     const waiting = partitions.map((partition) =>
-      fetchFrom(log, topic, { partition, maxWait: 20_000, signal: controller.signal }),
+      fetchFrom(log, topic, { partition, maxWait: 100_000, signal: controller.signal }),
     );
     // Whatever waits, another fetch, a question and a write are answered.
     expect((await fetchFrom(log, topic, { partition: 7 })).records).toEqual([]);
     await log.producer.produce(topic, 7, texts("seven"));
     expect(textsOf((await waiting[7])?.records ?? [])).toEqual(["seven"]);
-    const later = fetchFrom(log, topic, { partition: 7, offset: 1n, maxWait: 20_000 });
+    const later = fetchFrom(log, topic, { partition: 7, offset: 1n, maxWait: 100_000 });
     await log.producer.produce(topic, 7, texts("again"));
     expect(textsOf((await later).records)).toEqual(["again"]);
-    expect(performance.now() - began).toBeLessThan(4_500);
+    expect(performance.now() - began).toBeLessThan(80_000);
     controller.abort(new Error("enough"));
     const others = await Promise.allSettled(waiting);
     expect(others.filter(({ status }) => status === "rejected")).toHaveLength(29);

@@ -48,7 +48,7 @@ await describeWithServer("mongo", ({ url }) => {
     expect(await commandsOf(() => store.delete({ keys }))).toEqual(["find", "update", "delete"]);
   });
 
-  it("claims 10,000 entries and flushes them in as many commands as one", { timeout: 60_000 }, async () => {
+  it("claims 10,000 entries and flushes them in as many commands as one", async () => {
     const { store, commandsOf } = await watchedStore();
     const each = (more: object) => keysOf(10_000).map((one) => ({ key: one, token: "t", owner: "o", ...more }));
     expect(await commandsOf(() => store.claim(each({})))).toEqual(["find", "hello", "update", "find"]);
@@ -56,7 +56,7 @@ await describeWithServer("mongo", ({ url }) => {
     expect(await commandsOf(() => store.commit(each({ nextOffset: 2n, ttl: 60_000 })))).toEqual(["update"]);
   });
 
-  it("cuts a flush only where it is larger than what a server takes", { timeout: 60_000 }, async () => {
+  it("cuts a flush only where it is larger than what a server takes", async () => {
     const { store, commandsOf } = await watchedStore();
     const keys = keysOf(5_000);
     await store.claim(keys.map((one) => ({ key: one, token: "t", owner: "o" })));

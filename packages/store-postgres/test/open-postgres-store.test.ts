@@ -128,7 +128,7 @@ await describeWithServer("postgres", ({ url }) => {
   it("does not wait for ever for a pool that its user has used up", async () => {
     const pool = new Pool({ connectionString: url, max: 1 });
     onTestFinished(() => pool.end());
-    const { store } = await openStore({ client: pool, timeout: 400 });
+    const { store } = await openStore({ client: pool, timeout: 3_000 });
     const taken = await pool.connect();
     await expect(store.fetch([key])).rejects.toMatchObject({ code: "TIMEOUT", retryable: true });
     taken.release();

@@ -87,7 +87,7 @@ await describeWithServer("postgres", ({ url }) => {
     });
   });
 
-  it("runs both again, one after the other, that wait for each other's rows", { timeout: 60_000 }, async () => {
+  it("runs both again, one after the other, that wait for each other's rows", async () => {
     const { store, schema, client } = await setUp();
     const keys = keysOf(2);
     await store.claim(keys.map((each) => ({ key: each, token: "t", owner: "o" })));
@@ -113,7 +113,7 @@ await describeWithServer("postgres", ({ url }) => {
   it("lets others have the rows of one that stands still, after its idle timeout, and then writes nothing", async () => {
     const events: OffsetStoreEvent[] = [];
     const { store, schema, insert, countResults, namespace } = await setUp({
-      transactionIdleTimeout: 300,
+      transactionIdleTimeout: 2_000,
       onEvent: (event) => events.push(event),
     });
     const { store: other } = await openStore({ url, schema, namespace });

@@ -23,7 +23,7 @@ await describeWithServer("postgres", ({ url }) => {
     return { store, statementsOf, client, table: `${schema}.tidemark_offsets` };
   }
 
-  it.each([1, 100, 10_000])("%d entries: one statement a flush, two a claim", { timeout: 60_000 }, async (count) => {
+  it.each([1, 100, 10_000])("%d entries: one statement a flush, two a claim", async (count) => {
     const { store, statementsOf } = await watchedStore();
     const keys = keysOf(count);
     const each = (more: object) => keys.map((one) => ({ key: one, token: "t", owner: "o", ...more }));

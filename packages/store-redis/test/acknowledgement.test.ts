@@ -11,7 +11,7 @@ import { beginMove, type ClusterNode, launchCluster, moveKey, slotOf } from "./m
 const key = { consumer: "c", topic: "t", partition: 0 };
 const claims = [{ key, token: "t", owner: "o" }];
 
-describe("a write that waits for replicas", { timeout: 60_000 }, () => {
+describe("a write that waits for replicas", () => {
   it("has the node wait that has written, also while the slot moves", async ({ skip }) => {
     const { nodes, cluster } = await launchCluster(skip);
     const plain = await openRedisStore({ client: cluster });
@@ -67,7 +67,7 @@ await describeWithServer("redis", (server) => {
   });
 });
 
-describe("a write behind Sentinel whose connection breaks", { timeout: 60_000 }, () => {
+describe("a write behind Sentinel whose connection breaks", () => {
   it.for(["reset", "delete", "claim"] as const)("is sent once: %s", async (verb, { skip }) => {
     const server = await launchOrSkip("redis-sentinel", skip);
     onTestFinished(() => server.stop());

@@ -56,7 +56,6 @@ await describeWithServer("redis", ({ url }) => {
   // A command of a script takes 4,000 values, fields and their texts counted singly.
   it.each([1, 100, 1_999, 2_000, 2_001, 4_000, 4_001, 10_000])(
     "%d entries: one script a flush, two a claim",
-    { timeout: 30_000 },
     async (count) => {
       const { client, namespace, store, commandsOf } = await watchedStore();
       const keys = keysOf(count);
@@ -75,24 +74,20 @@ await describeWithServer("redis", ({ url }) => {
     },
   );
 
-  it.each([1, 5_000, 9_999])(
-    "writes none of 10,000 where the one of partition %d is another's",
-    { timeout: 30_000 },
-    async (partition) => {
-      const { client, namespace, store } = await watchedStore();
-      const other = await openRedisStore({ url, namespace });
-      onTestFinished(() => other.close());
-      const keys = keysOf(10_000);
-      await claim(store, keys);
-      const taken = { consumer: "c", topic: "t", partition };
-      await other.claim([{ key: taken, token: "another's", owner: "other" }]);
-      const before = await client.hGet(`tidemark:{${namespace}}:c/t`, String(partition));
-      const outcomes = await store.commit(keys.map((key) => ({ key, token, nextOffset: 7n })));
-      for (const [at, outcome] of outcomes.entries()) {
-        const expected = at === partition ? { status: "fenced", owner: "other" } : { status: "committed" };
-        expect(outcome).toMatchObject(expected);
-      }
-      expect(await client.hGet(`tidemark:{${namespace}}:c/t`, String(partition))).toBe(before);
-    },
-  );
+  it.each([1, 5_000, 9_999])("writes none of 10,000 where the one of partition %d is another's", async (partition) => {
+    const { client, namespace, store } = await watchedStore();
+    const other = await openRedisStore({ url, namespace });
+    onTestFinished(() => other.close());
+    const keys = keysOf(10_000);
+    await claim(store, keys);
+    const taken = { consumer: "c", topic: "t", partition };
+    await other.claim([{ key: taken, token: "another's", owner: "other" }]);
+    const before = await client.hGet(`tidemark:{${namespace}}:c/t`, String(partition));
+    const outcomes = await store.commit(keys.map((key) => ({ key, token, nextOffset: 7n })));
+    for (const [at, outcome] of outcomes.entries()) {
+      const expected = at === partition ? { status: "fenced", owner: "other" } : { status: "committed" };
+      expect(outcome).toMatchObject(expected);
+    }
+    expect(await client.hGet(`tidemark:{${namespace}}:c/t`, String(partition))).toBe(before);
+  });
 });

@@ -15,7 +15,6 @@ const kinds: readonly { readonly name: ServerName; readonly query: string }[] = 
 
 it.for(kinds)(
   "what was given up while the server was down never lands when it is back: $name",
-  { timeout: 90_000 },
   async ({ name, query }, { skip }) => {
     const server = await launchOrSkip(name, skip);
     onTestFinished(() => server.stop());

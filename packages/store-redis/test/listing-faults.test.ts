@@ -31,7 +31,7 @@ async function listAcross(store: OffsetStore, consumer: string, happens: () => P
 
 const ONCE_EACH = Array.from({ length: RECORDS }, () => 1);
 
-describe("a listing of a large group", { timeout: 90_000 }, () => {
+describe("a listing of a large group", () => {
   it("tells each record once although the server restarts in between", async ({ skip }) => {
     const server = await launchOrSkip("redis", skip);
     onTestFinished(() => server.stop());

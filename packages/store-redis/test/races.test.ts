@@ -27,7 +27,7 @@ await describeWithServer("redis", (server) => {
       return { stores: opened, admin, index };
     }
 
-    it("names every living record after claims, deletions and prunes side by side", { timeout: 60_000 }, async () => {
+    it("names every living record after claims, deletions and prunes side by side", async () => {
       const { stores, admin, index } = await setUp(4);
       const keys = Array.from({ length: 12 }, (_, each): OffsetKey => ({
         consumer: `c${each}`,
@@ -63,7 +63,7 @@ await describeWithServer("redis", (server) => {
       expect(pruned).toBeGreaterThan(0);
     });
 
-    it("forgets names faster than new ones come, with nobody listing", { timeout: 60_000 }, async () => {
+    it("forgets names faster than new ones come, with nobody listing", async () => {
       const { stores, admin, index } = await setUp(2);
       // Consumers of one run each, as they are left when their records have expired.
       const dead = Array.from({ length: 4_000 }, (_, each) => ({ score: 0, value: `gone${each}/t/0` }));

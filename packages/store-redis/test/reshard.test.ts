@@ -9,7 +9,7 @@ const topic = "orders {1}/é%";
 const token = "t";
 const owner = "o";
 
-it("works on while its slot moves between the nodes of a Cluster", { timeout: 90_000 }, async ({ skip }) => {
+it("works on while its slot moves between the nodes of a Cluster", async ({ skip }) => {
   const { nodes, cluster } = await launchCluster(skip);
   const store = await openRedisStore({ client: cluster, namespace });
   onTestFinished(() => store.close());

@@ -33,7 +33,7 @@ it("builds and reads a large object in steps between which everybody else runs",
   const read = await turnsOf(parse(text, 1, "key"));
   expect(read.turns).toBeGreaterThan(2);
   expect(read.result.entries.size).toBe(PARTITIONS);
-}, 30_000);
+});
 
 await describeWithServer("minio", ({ s3 }) => {
   it("what would be too large to be read back is not written, and says so", async () => {
@@ -49,7 +49,7 @@ await describeWithServer("minio", ({ s3 }) => {
     expect(await store.commit([{ key, token, nextOffset: 1n }])).toEqual([{ status: "committed" }]);
     expect(await fetched(store)).toMatchObject({ nextOffset: 1n });
     expect(await fetched(store, keys[0])).toBeUndefined();
-  }, 60_000);
+  });
 
   it("of several calls that are stored together, the one that is too large fails alone", async () => {
     const place = await placeOn(s3);
@@ -62,7 +62,7 @@ await describeWithServer("minio", ({ s3 }) => {
     expect(tooMuch).toMatchObject({ status: "rejected", reason: { name: "ObjectTooLargeError" } });
     expect(enough).toMatchObject({ status: "fulfilled" });
     expect(await readOne(driver, key)).toMatchObject({ version: small.version });
-  }, 60_000);
+  });
 
   it("of several calls that are stored together, one that is given up meanwhile is left out", async () => {
     const place = await placeOn(s3);
@@ -78,5 +78,5 @@ await describeWithServer("minio", ({ s3 }) => {
     expect(await writing).toMatchObject({ changes: undefined });
     expect(await readOne(driver, key)).toBeUndefined();
     expect(await readOne(driver, { ...key, partition: PARTITIONS })).toBeDefined();
-  }, 60_000);
+  });
 });

@@ -8,7 +8,7 @@ import { answerOf, forkWorker } from "./fork-worker.ts";
 import { collect, openHandle, openStore } from "./open-store.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
-it("counts to exactly 8 x 50 when two processes of four claim and commit one key", { timeout: 60_000 }, async () => {
+it("counts to exactly 8 x 50 when two processes of four claim and commit one key", async () => {
   const file = join(await temporaryFolder(), "race.db");
   // Nobody has made the file: who makes it is a race too.
   const children = [forkWorker("race", file, "4", "50"), forkWorker("race", file, "4", "50")];
@@ -18,7 +18,7 @@ it("counts to exactly 8 x 50 when two processes of four claim and commit one key
   expect(fenced.map(Number).every((count) => count >= 0)).toBe(true);
 });
 
-it("shows all or nothing of a batch that another process writes (contract 3.1g)", { timeout: 60_000 }, async () => {
+it("shows all or nothing of a batch that another process writes (contract 3.1g)", async () => {
   const file = join(await temporaryFolder(), "batches.db");
   const { store } = await openStore({ file });
   const keys = Array.from({ length: 100 }, (_, partition) => ({ consumer: "batches", topic: "orders", partition }));
@@ -36,7 +36,7 @@ it("shows all or nothing of a batch that another process writes (contract 3.1g)"
   expect(torn).toEqual([]);
 });
 
-it("makes a new file for eight processes that open it at once", { timeout: 60_000 }, async () => {
+it("makes a new file for eight processes that open it at once", async () => {
   const file = join(await temporaryFolder(), "new.db");
   await Promise.all(Array.from({ length: 8 }, () => answerOf(forkWorker("race", file, "1", "1"))));
   const { store } = await openStore({ file });

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { createWorkspace } from "../support/workspace.ts";
 
 await describeWithServer("kafka", (server) => {
-  it("consumes a topic of Kafka, killed and resumed, with its position in SQLite", { timeout: 90_000 }, async () => {
+  it("consumes a topic of Kafka, killed and resumed, with its position in SQLite", async () => {
     await using workspace = await createWorkspace({ TIDEMARK_LOG: server.url, TIDEMARK_STORE: "sqlite:offsets.db" });
     const topic = `cli-${randomUUID()}`;
     const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => String(from + index));
@@ -15,9 +15,7 @@ await describeWithServer("kafka", (server) => {
     const seen = await first.lines(100);
     expect(seen).toEqual(numbers(0, 100));
     await expect
-      .poll(async () => JSON.parse(await workspace.out("consumer list --partitions -O json")) as unknown, {
-        timeout: 20_000,
-      })
+      .poll(async () => JSON.parse(await workspace.out("consumer list --partitions -O json")) as unknown)
       .toMatchObject([{ consumer: "c1", topic, partition: 0, nextOffset: "100" }]);
     first.kill("SIGKILL");
     await first.ended;
@@ -46,7 +44,7 @@ await describeWithServer("kafka", (server) => {
     });
   });
 
-  it("writes more lines at once than Kafka takes as one batch", { timeout: 90_000 }, async () => {
+  it("writes more lines at once than Kafka takes as one batch", async () => {
     await using workspace = await createWorkspace({ TIDEMARK_LOG: server.url, TIDEMARK_STORE: "sqlite:offsets.db" });
     const topic = `cli-${randomUUID()}`;
     const lines = Array.from({ length: 20_000 }, (_, number) => `${number} ${"x".repeat(200)}`);

@@ -22,7 +22,7 @@ test("a name that runs is not joined unasked: HELD names who has it, --takeover 
   expect(third).toMatchObject({ code: 0, stdout: "" });
   first.kill("SIGINT");
   await first.ended;
-}, 60_000);
+});
 
 test("a name whose process was killed is free at once", async () => {
   await using workspace = await createWorkspace();
@@ -34,7 +34,7 @@ test("a name whose process was killed is free at once", async () => {
   first.kill("SIGKILL");
   await first.ended;
   expect(await out("consume orders -c c1 --until-end --start beginning")).not.toContain("a");
-}, 60_000);
+});
 
 test("--share divides the partitions among those that run", async () => {
   await using workspace = await createWorkspace();
@@ -60,7 +60,7 @@ test("--share divides the partitions among those that run", async () => {
   ).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   expect(first.stdout()).not.toBe("");
   expect(second.stdout()).not.toBe("");
-}, 60_000);
+});
 
 test.each([
   ["consume orders --share", /--share needs --consumer/],

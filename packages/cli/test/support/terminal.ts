@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { environmentOf, TIDEMARK, type Workspace } from "./workspace.ts";
 
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 60_000;
 
 /** A command at a terminal. */
 export interface AtTerminal {

@@ -16,7 +16,7 @@ describe("a store whose data two processes share", () => {
   beforeEach(() => void vi.stubEnv("NODE_OPTIONS", "--conditions=@tidemark/source"));
   afterEach(() => void vi.unstubAllEnvs());
 
-  it("loses positions if what guards them is in one process", { timeout: 60_000 }, async () => {
+  it("loses positions if what guards them is in one process", async () => {
     // In most attempts, and not in each: the two must meet.
     for (let attempt = 0; attempt < 10; attempt += 1) {
       const lost = await run(byMutex).then(
@@ -30,7 +30,7 @@ describe("a store whose data two processes share", () => {
     assert.fail("none of 10 attempts lost anything");
   });
 
-  it("loses none if a lock of the file system guards them", { timeout: 60_000 }, () => run(byLock));
+  it("loses none if a lock of the file system guards them", () => run(byLock));
 
   it("says so if the module cannot be opened in another process", async () => {
     const elsewhere = { ...byLock, module: new URL("two-processes/none.ts", import.meta.url).href };

@@ -20,7 +20,7 @@ test("aborted before: nothing is claimed (contract 5.10)", async () => {
 test.each(["claimFault", "commitFault"] as const)(
   "aborted while createConsumer hangs in the store (%s) (contract 5.10)",
   async (verb) => {
-    const faulty = createFaultyStore({ timeout: 2_000 });
+    const faulty = createFaultyStore({ timeout: 60_000 });
     const controller = new AbortController();
     const { signal } = controller;
     const hanging = Promise.withResolvers<void>();
@@ -33,7 +33,7 @@ test.each(["claimFault", "commitFault"] as const)(
     const at = performance.now();
     controller.abort("enough");
     await expect(created).rejects.toBe("enough");
-    expect(performance.now() - at).toBeLessThan(1_000);
+    expect(performance.now() - at).toBeLessThan(30_000);
     expect(getEventListeners(signal, "abort")).toEqual([]);
   },
 );
@@ -116,7 +116,7 @@ async function runProcess(body: string): Promise<string> {
     "--eval",
     script,
   ];
-  const { stdout } = await run(process.execPath, parameters, { cwd: import.meta.dirname, timeout: 10_000 });
+  const { stdout } = await run(process.execPath, parameters, { cwd: import.meta.dirname, timeout: 60_000 });
   return stdout.trim();
 }
 

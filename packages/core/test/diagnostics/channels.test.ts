@@ -194,5 +194,5 @@ test("what a subscriber throws is an uncaught exception, and changes nothing (co
   expect(await take(consumer, 3)).toEqual([0n, 1n, 2n]);
   await consumer.close();
   expect(await store.fetch([key])).toMatchObject([{ status: "found", record: { nextOffset: 2n } }]);
-  await vi.waitFor(() => expect(thrown.length).toBeGreaterThanOrEqual(7));
+  await vi.waitFor(() => expect(thrown.length).toBeGreaterThanOrEqual(7), 20_000);
 });

@@ -1,5 +1,5 @@
 /** Waits for a condition that nothing tells of, but not for ever. */
-export async function eventually(condition: () => boolean | Promise<boolean>, withinMs = 5_000): Promise<void> {
+export async function eventually(condition: () => boolean | Promise<boolean>, withinMs = 30_000): Promise<void> {
   const endsAt = performance.now() + withinMs;
   while (!(await condition())) {
     if (performance.now() > endsAt) throw new Error(`not within ${withinMs} ms: ${String(condition)}`);

@@ -76,7 +76,7 @@ test("50 members that begin at once divide 1,000 partitions evenly, and then not
   // Nobody is short: nobody reads or claims a partition.
   expect(group.calls.get("fetch") ?? 0).toBe(0);
   expect(group.calls.get("claim") ?? 0).toBe(0);
-}, 60_000);
+});
 
 test("one that joins ten takes its share and no more is moved; one that closes leaves its share to the others (contract 8.7)", async () => {
   await using group = new BalancedGroup(110);
@@ -90,7 +90,7 @@ test("one that joins ten takes its share and no more is moved; one that closes l
   await first?.close();
   await eventually(() => group.shares.every((share) => share === 11), 20 * LEASE_MS);
   expect(group.moved - before).toBe(20);
-}, 60_000);
+});
 
 test("a rolling deploy by clean stops moves each partition at most twice (contract 8.7)", async () => {
   await using group = new BalancedGroup(12);
@@ -121,4 +121,4 @@ test("members of other modes, leases and partition counts: the living are never 
   expect(new Set([...balanced.partitions, ...another.partitions]).size).toBe(
     balanced.partitions.length + another.partitions.length,
   );
-}, 60_000);
+});

@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 const program = fileURLToPath(new URL("../../src/campaign/main.ts", import.meta.url));
 
 describe("campaign, as a command", () => {
-  it("says its seed, its progress and its figures", { timeout: 60_000 }, async () => {
+  it("says its seed, its progress and its figures", async () => {
     const { code, output, talk } = await campaign("memory", "--rounds", "3", "--seed", "5");
     expect(talk).toContain("seed 5: 3 rounds on each of memory");
     expect(talk).toMatch(/memory: 3 of 3 rounds/);
@@ -31,7 +31,7 @@ describe("campaign, as a command", () => {
     [["memory", "--seed", "x"], '--seed must be a whole number of at least 0, not "x"'],
     [["memory", "--flaw", "none"], 'there is no flaw "none"; there are unguarded-commit'],
     [["memory", "--fast"], "'--fast'"],
-  ])("ends with 2 where it is asked for nonsense: %s", { timeout: 60_000 }, async (args, says) => {
+  ])("ends with 2 where it is asked for nonsense: %s", async (args, says) => {
     const { code, talk } = await campaign(...args);
     expect(code).toBe(2);
     expect(talk).toContain(says);

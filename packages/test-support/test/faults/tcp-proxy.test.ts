@@ -90,7 +90,7 @@ test("passes bytes on exactly, both ways, however many and however slowly they a
   expect(client.writableLength).toBeGreaterThan(0);
   const up = await collect(server, sent.length + 5);
   expect(up.subarray(-sent.length).equals(sent)).toBe(true);
-}, 60_000);
+});
 
 test("hands on the end of either side", async () => {
   const { proxy, accepted } = await openBench((text) => text);

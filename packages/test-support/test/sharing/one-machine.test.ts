@@ -62,7 +62,7 @@ test("threads of one process are members each; one that ends is found silent, th
   await first.worker.terminate();
   await eventually(() => assigned() === 4);
   expect(second.heard.filter(({ type }) => type === "revoked")).toEqual([]);
-}, 60_000);
+});
 
 test("containers with one hostname, in each of them process 1: nobody takes the other for dead (contract 8.2)", async ({
   skip,
@@ -104,4 +104,4 @@ test("containers with one hostname, in each of them process 1: nobody takes the 
     expect(events(name).filter((line) => line.startsWith("revoked") && !line.endsWith("rebalanced"))).toEqual([]);
   await first.kill();
   await eventually(() => assigned("second") === 4);
-}, 60_000);
+});

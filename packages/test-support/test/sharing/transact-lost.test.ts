@@ -43,4 +43,4 @@ test("a partition of a group that is lost while a transaction is open: the trans
   });
   expect(revoked).toEqual(["reset"]);
   expect(stored).toEqual([0n, 1n]);
-}, 60_000);
+});

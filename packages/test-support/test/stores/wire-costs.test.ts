@@ -58,13 +58,13 @@ describe("calls on the wire", async () => {
   });
 
   await describeWithTransactions((mongo) => {
-    it("are counted", { timeout: 60_000 }, async () => {
+    it("are counted", async () => {
       inTransaction.set("mongo", await measureMongoTransaction(mongo));
     });
   });
 
   await describeWithServer("postgres", ({ url }) => {
-    it("are counted", { timeout: 60_000 }, async () => {
+    it("are counted", async () => {
       inTransaction.set("postgres", await measurePostgresTransaction(url));
     });
   });

@@ -129,7 +129,7 @@ await describeWithServer("kafka", (server) => {
     beforeAll(async () => {
       // A partition for each policy.
       topic = await lost.prepare(server, log, policies.length);
-    }, 60_000);
+    });
 
     it.each(policies.map((name, partition) => [name, partition] as const))("%s", async (name, partition) => {
       const expected = table[name]?.[scenario] ?? "refuses";
