@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import type { OffsetKey } from "@tidemark/core";
 import { collect, key, openHandle, openStore } from "./open-store.ts";
 
 it("lets the event loop go on while another handle holds the lock, then writes", async () => {
@@ -79,19 +80,23 @@ it("lets timers fire while it lists", async () => {
 
 it("goes by the time at which it got the lock: what expired while it waited is gone (contract 3.5b)", async () => {
   const { store, file } = await openStore();
-  const claim = { key, token: "t", owner: "o" };
-  // Long enough for all three below to find it there on a busy machine: whoever finds nothing is not in the way of the others.
-  await store.claim([{ ...claim, ttl: 2_000 }]);
-  await store.commit([{ key, token: "t", nextOffset: 5n, metadata: "old" }]);
+  // A position for each call below: those of one position may be answered in any order.
+  const at = (partition: number): OffsetKey => ({ ...key, partition });
+  const all = [at(0), at(1), at(2)];
+  // Long enough for the three calls to find them there on a busy machine.
+  await store.claim(all.map((one) => ({ key: one, token: "t", owner: "o", ttl: 2_000 })));
+  await store.commit(all.map((one) => ({ key: one, token: "t", nextOffset: 5n, metadata: "old" })));
   const other = openHandle(file);
   other.exec("BEGIN IMMEDIATE");
-  const commit = store.commit([{ key, token: "t", nextOffset: 6n }]);
-  const expire = store.expire([{ key, ttl: null }]);
-  const taken = store.claim([{ ...claim, token: "t2" }]);
-  // Readers wait for nobody: they say when it has expired.
-  while ((await store.fetch([key]))[0]?.status !== "absent") await new Promise((resolve) => setTimeout(resolve, 5));
+  const commit = store.commit([{ key: at(0), token: "t", nextOffset: 6n }]);
+  const expire = store.expire([{ key: at(1), ttl: null }]);
+  const claim = store.claim([{ key: at(2), token: "t2", owner: "o" }]);
+  // Readers do not wait: they say when all have expired.
+  while ((await store.fetch(all)).some(({ status }) => status !== "absent")) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
   other.exec("ROLLBACK");
   expect(await commit).toEqual([{ status: "fenced", reason: "absent" }]);
   expect(await expire).toEqual([{ status: "absent" }]);
-  expect(await taken).toMatchObject([{ status: "claimed", record: undefined }]);
+  expect(await claim).toMatchObject([{ status: "claimed", record: undefined }]);
 });
