@@ -101,10 +101,11 @@ async function declareFailureTests(examples: ClientExamples): Promise<void> {
         await transaction.send({ messages: messages as never });
         await transaction[end]();
         // The coordinator answers before the marker is there.
-        await vi.waitUntil(async () => {
+        const isMarked = async (): Promise<boolean> => {
           const [after] = await log.listOffsets(topic, [{ partition: 0, timestamp: -1 }]);
           return after?.offset === (before?.offset ?? 0n) + BigInt(values.length) + 1n;
-        });
+        };
+        await vi.waitUntil(isMarked, { timeout: 60_000 });
       };
       await inTransaction("commit", "a", "b");
       await inTransaction("abort", "aborted");

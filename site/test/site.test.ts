@@ -63,7 +63,7 @@ await describeWithBrowser("the site", (launch) => {
     expect(home).not.toContain("pnpm");
   });
 
-  it("shows every table of the guide whole on a screen 1,400 pixels wide", { timeout: 120_000 }, async () => {
+  it("shows every table of the guide whole on a screen 1,400 pixels wide", async () => {
     const context = await browser.newContext({ viewport: { width: 1_400, height: 900 } });
     const page = await context.newPage();
     const cut: string[] = [];

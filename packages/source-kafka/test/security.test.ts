@@ -14,7 +14,7 @@ describe("a broker that wants TLS and credentials", () => {
     const { ca, admin, reader } = server.kafka;
     const brokers = brokersOf(server);
     const refusal = async (options: Partial<KafkaLogOptions>) => {
-      const error: unknown = await openKafkaLog({ brokers, timeout: 2_000, ...options }).catch((e: unknown) => e);
+      const error: unknown = await openKafkaLog({ brokers, timeout: 10_000, ...options }).catch((e: unknown) => e);
       expect(`${String(error)} ${JSON.stringify(error)}`).not.toContain("secret");
       return error;
     };

@@ -45,6 +45,5 @@ await describeWithServer("kafka", (server) => {
       );
       expect(stdout).toBe("all seen\n");
     },
-    120_000,
   );
 });

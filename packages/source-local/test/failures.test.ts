@@ -142,7 +142,7 @@ describe("a file that breaks or fills", () => {
 
 describe("a lock that another process holds", () => {
   it("ends a write with TIMEOUT without stopping the event loop; reads go on", async () => {
-    const { log, file } = await temporaryLog({ timeout: 300 });
+    const { log, file } = await temporaryLog({ timeout: 3_000 });
     await log.admin.createTopic(topic, { partitions: 1 });
     const other = new DatabaseSync(file);
     onTestFinished(() => other.close());

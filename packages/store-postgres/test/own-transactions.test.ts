@@ -117,7 +117,7 @@ await describeWithServer("postgres", ({ url }) => {
       onEvent: (event) => events.push(event),
     });
     const { store: other } = await openStore({ url, schema, namespace });
-    const thawed = Promise.withResolvers<void>();
+    const [standing, thawed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     let attempts = 0;
     const frozen = store.transact(transactionOf(0n), async (transaction) => {
       attempts += 1;
@@ -127,10 +127,11 @@ await describeWithServer("postgres", ({ url }) => {
       await store.commit([{ key, token: "t", nextOffset: 1n, rewind: true }], { transaction });
       const created = { key: { ...key, partition: 1 }, token: "t", nextOffset: 1n, recreate: true, owner: "o" };
       await store.commit([created], { transaction });
+      standing.resolve();
       await thawed.promise;
     });
     frozen.catch(() => undefined);
-    await expect.poll(() => attempts).toBe(1);
+    await Promise.race([standing.promise, frozen]);
     const claims = keysOf(2).map((each) => ({ key: each, token: "other", owner: "other" }));
     expect(await other.claim(claims)).toMatchObject([{ status: "claimed" }, { status: "claimed" }]);
     thawed.resolve();
@@ -164,30 +165,26 @@ await describeWithServer("postgres", ({ url }) => {
     expect(new Set(await positionsOf(store, keys))).toEqual(new Set([1n]));
   });
 
-  it(
-    `writes once what it commits, though the answer to COMMIT is lost ${LOST_ANSWERS} times`,
-    { timeout: 120_000 },
-    async () => {
-      const { hostname, port } = new URL(url);
-      await using proxy = await openTcpProxy({ host: hostname, port: Number(port), protocol: "postgres" });
-      const { store, insert, countResults } = await setUp({ url: throughProxy(url, proxy.port) });
-      await store.transact(transactionOf(0n), insert);
-      for (let from = 1n; from <= LOST_ANSWERS; from += 1n) {
-        const [match, isBefore] = [({ name }: { readonly name: string }) => name === "COMMIT", from % 4n === 0n];
-        const lost = isBefore ? proxy.cutBeforeRequest({ match }) : proxy.cutAfterRequest({ match });
-        let attempts = 0;
-        await store.transact(transactionOf(from), async (transaction) => {
-          attempts += 1;
-          await insert(transaction);
-        });
-        await lost;
-        // Of a commit that never arrived nothing is there, and the body runs again.
-        expect(attempts).toBe(isBefore ? 2 : 1);
-      }
-      expect(await countResults()).toBe(LOST_ANSWERS + 1);
-      expect(await positionsOf(store, [key])).toEqual([BigInt(LOST_ANSWERS + 1)]);
-    },
-  );
+  it(`writes once what it commits, though the answer to COMMIT is lost ${LOST_ANSWERS} times`, async () => {
+    const { hostname, port } = new URL(url);
+    await using proxy = await openTcpProxy({ host: hostname, port: Number(port), protocol: "postgres" });
+    const { store, insert, countResults } = await setUp({ url: throughProxy(url, proxy.port) });
+    await store.transact(transactionOf(0n), insert);
+    for (let from = 1n; from <= LOST_ANSWERS; from += 1n) {
+      const [match, isBefore] = [({ name }: { readonly name: string }) => name === "COMMIT", from % 4n === 0n];
+      const lost = isBefore ? proxy.cutBeforeRequest({ match }) : proxy.cutAfterRequest({ match });
+      let attempts = 0;
+      await store.transact(transactionOf(from), async (transaction) => {
+        attempts += 1;
+        await insert(transaction);
+      });
+      await lost;
+      // Of a commit that never arrived nothing is there, and the body runs again.
+      expect(attempts).toBe(isBefore ? 2 : 1);
+    }
+    expect(await countResults()).toBe(LOST_ANSWERS + 1);
+    expect(await positionsOf(store, [key])).toEqual([BigInt(LOST_ANSWERS + 1)]);
+  });
 
   it("refuses a body that ends the transaction itself", async () => {
     const { store, insert } = await setUp();

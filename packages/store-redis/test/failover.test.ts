@@ -127,7 +127,7 @@ describe("a master behind Sentinel that is killed", () => {
     client.on("error", () => undefined);
     await client.connect();
     onTestFinished(() => client.destroy());
-    const acknowledge = { replicas: 1, timeout: 200 };
+    const acknowledge = { replicas: 1, timeout: 1_500 };
     await using store = await openRedisStore({ client, timeout: 10_000, onEvent: () => undefined, acknowledge });
     const key = { consumer: "waiting", topic, partition: 0 };
     await store.claim([{ key, token, owner: "o" }]);

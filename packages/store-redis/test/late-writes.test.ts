@@ -22,7 +22,7 @@ it.for(kinds)(
     for (const { role, url } of server.nodes) {
       if (role !== "sentinel") await ask(url, ["CONFIG", "SET", "appendfsync", "always"]);
     }
-    const store = await openRedisStore({ url: `${server.url}${query}`, timeout: 2_000, onEvent: () => undefined });
+    const store = await openRedisStore({ url: `${server.url}${query}`, timeout: 5_000, onEvent: () => undefined });
     onTestFinished(() => store.close().catch(() => undefined));
     const keyOf = (consumer: string): OffsetKey => ({ consumer, topic: "t", partition: 0 });
     const kept = ["claimed", "committed", "reset", "deleted", "swept", "expired"].map((each) => keyOf(each));

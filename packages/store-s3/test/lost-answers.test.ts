@@ -174,7 +174,7 @@ await describeWithServer("minio", ({ s3 }) => {
 
   it("a server that never answers is a TIMEOUT, and the next call finds out what became of the write", async () => {
     const place = await placeOn(s3);
-    const store = await place.open({ timeout: 2_000 });
+    const store = await place.open({ timeout: 5_000 });
     const token = await claim(store);
     const never = Promise.withResolvers<void>();
     place.proxy.intercept = once(isWrite, { kind: "hold", until: never.promise });

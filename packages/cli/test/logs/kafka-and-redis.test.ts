@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { openKafkaLog } from "@tidemark/source-kafka";
 import { openRedisStore } from "@tidemark/store-redis";
 import { describeWithServer, requireServer, serversAreRequired, sharedServer } from "@tidemark/test-support/servers";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createWorkspace, eventually, type Workspace } from "../support/workspace.ts";
 
 const MODULE =
@@ -16,7 +16,6 @@ const isSkipped = "missing" in kafka && !serversAreRequired();
 await describeWithServer("redis", (redis) => {
   describe.skipIf(isSkipped)("and Kafka", () => {
     // Many commands in one session: on a busy machine each takes seconds.
-    vi.setConfig({ testTimeout: 120_000 });
 
     async function workspaceOf(namespace = `cli-${randomUUID()}`): Promise<Workspace> {
       requireServer(kafka);

@@ -32,7 +32,7 @@ logOptions:
   // What is for Kafka is for no other log.
   const local = await workspace.run(["topic", "create", "orders", "--log", "local:a.db"], { environment });
   expect(local).toMatchObject({ code: 0 });
-}, 120_000);
+});
 
 test.each([
   ["logOptions: 5", /logOptions must contain an object for each scheme/],

@@ -2,11 +2,10 @@ import { execFile } from "node:child_process";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { createWorkspace, environmentOf, TIDEMARK } from "../support/workspace.ts";
 
 // Twenty commands in one test: on a busy machine each takes seconds.
-vi.setConfig({ testTimeout: 120_000 });
 
 const run = promisify(execFile);
 

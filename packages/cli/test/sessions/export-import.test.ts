@@ -2,11 +2,10 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { openSqliteStore } from "@tidemark/store-sqlite";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { createWorkspace, eventually, numberedLines, type Workspace } from "../support/workspace.ts";
 
 // Ten commands and more in one test: on a busy machine each takes seconds.
-vi.setConfig({ testTimeout: 120_000 });
 
 const ODD_POSITIONS = [
   { consumer: "c1", topic: "t", partition: 0, nextOffset: "0", metadata: "", ttl: null },

@@ -2,11 +2,10 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { openSqliteStore } from "@tidemark/store-sqlite";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { createWorkspace, numberedLines, type Workspace } from "../support/workspace.ts";
 
 // Ten commands in one test: on a busy machine each takes seconds.
-vi.setConfig({ testTimeout: 120_000 });
 
 const PLAN = "nothing was written: this is a plan; add --execute to write it\n";
 

@@ -2,11 +2,10 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { openSqliteStore } from "@tidemark/store-sqlite";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { cells, createWorkspace, numberedLines, type Workspace } from "../support/workspace.ts";
 
 // Ten commands and more in one test: on a busy machine each takes seconds.
-vi.setConfig({ testTimeout: 120_000 });
 
 const PLAN = "nothing was written: this is a plan; add --execute to write it\n";
 const TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as unknown;

@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { cells, eventually, numberedLines, type Workspace } from "../support/workspace.ts";
 import { createStoreWorkspace, type StoreFixture } from "./store-fixture.ts";
 
@@ -27,7 +27,6 @@ async function listed({ out }: Workspace): Promise<string[][]> {
 /** Declares the sessions that give the same output on every store. */
 export function testSessions(fixture: StoreFixture): void {
   // Ten commands and more in one session: on a busy machine each takes seconds.
-  vi.setConfig({ testTimeout: 120_000 });
   describe("a consumer", () => {
     test("goes on where it stopped, on each partition", async () => {
       await using workspace = await createStoreWorkspace(fixture);

@@ -5,10 +5,10 @@ import { endsWithin } from "./ends-within.ts";
 export const CASE_TIMEOUT_MS = 300_000;
 
 /**
- * Milliseconds after which a case has failed: early enough before that for its clients to be closed, and long enough for a
- * slow server on which many cases run at once.
+ * Milliseconds of a running process after which a case has failed: early enough before that for its clients to be closed,
+ * also where timers are late, and long enough for a slow server on which many cases run at once.
  */
-const CASE_LIMIT_MS = 270_000;
+const CASE_LIMIT_MS = 200_000;
 
 /** A store that never answers must not hold up the cases after this one. */
 export async function withinLimit(running: Promise<void>): Promise<void> {

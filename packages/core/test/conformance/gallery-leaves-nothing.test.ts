@@ -35,9 +35,8 @@ const answeringNothing = (): Promise<never> => Promise.resolve(undefined as neve
 describe("a case that fails anywhere ends, and leaves no client, transaction or cut connection to the next", () => {
   for (const surroundings of ["durable", "remote", "transactional"] as const) {
     for (const calls of [0, 1, 2, 5, 12, 40]) {
-      it.concurrent(`${surroundings}, when calls fail after ${calls}`, { timeout: 120_000 }, () =>
-        expectNothingLeft(brokenAfter(calls, calls % 2 === 0 ? failing : answeringNothing), surroundings),
-      );
+      it.concurrent(`${surroundings}, when calls fail after ${calls}`, () =>
+        expectNothingLeft(brokenAfter(calls, calls % 2 === 0 ? failing : answeringNothing), surroundings));
     }
   }
 });

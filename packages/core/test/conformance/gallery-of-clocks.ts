@@ -1,4 +1,4 @@
-import type { OffsetRecord } from "@tidemark/core";
+import { formatKey, type OffsetRecord } from "@tidemark/core";
 import type { Exhibit } from "./exhibit.ts";
 
 /** Faults of stores on a server that ask their own process what time it is. */
@@ -63,6 +63,26 @@ export const galleryOfClocks: readonly Exhibit[] = [
           (await store.fetch(keys, options)).map((outcome) =>
             outcome.status === "found" ? { status: "found", record: wrong(outcome.record) } : outcome,
           ),
+      };
+    },
+  },
+  {
+    fault: "a holder writes unread until a client's clock says that its record has expired",
+    caseId: "clock/set-back",
+    says: /a commit of an expired record is written/,
+    surroundings: "remote",
+    spoil: ({ store, timeless }) => {
+      const rememberedUntil = new Map<string, number>();
+      return {
+        commit: async (entries, options) => {
+          const isThere = entries.every(({ key }) => Date.now() < (rememberedUntil.get(formatKey(key)) ?? 0));
+          const outcomes = await (isThere ? timeless : store).commit(entries, options);
+          for (const [at, { key }] of entries.entries()) {
+            const outcome = outcomes[at];
+            if (outcome?.status === "committed") rememberedUntil.set(formatKey(key), Date.now() + (outcome.ttl ?? 0));
+          }
+          return outcomes;
+        },
       };
     },
   },

@@ -13,7 +13,7 @@ import { EventLog, eventually } from "../session/eventually.ts";
 import { Group, LEASE_MS, openMemberStore } from "./group.ts";
 import { ordersLog, produce } from "./orders.ts";
 
-const SETTLED_MS = 6 * LEASE_MS;
+const SETTLED_MS = 30 * LEASE_MS;
 
 function all(partitions: number, records: number): string[] {
   return Array.from(
@@ -142,8 +142,7 @@ test("a member that is cut off from the store hands out nothing when its lease i
   const [lost = -1] = first.consumer.partitions;
   const [kept = -1] = second.consumer.partitions;
   first.member.isCut = true;
-  await first.events.first("heartbeat-failed");
-  await pause(LEASE_MS);
+  await eventually(() => first.events.of("heartbeat-failed").some(({ leaseExpired }) => leaseExpired), SETTLED_MS);
   await produce(source, 2, lost);
   await eventually(() => second.handled.includes(`${lost}/4`), SETTLED_MS);
   expect(first.handled).not.toContain(`${lost}/3`);

@@ -43,6 +43,24 @@ it("a commit in the first half of the time to live is one write", async () => {
   assert.deepEqual(calls, ["write"]);
 });
 
+it("a commit in the second half reads first", async () => {
+  const { driver, calls, commit } = await holder();
+  driver.now += 600;
+  vi.advanceTimersByTime(600);
+  assert.deepEqual(await commit(1n), { status: "committed", ttl: TTL_MS });
+  assert.deepEqual(calls, ["read", "write"]);
+});
+
+it("a holder whose wall clock is set back does not take the record for younger (contract 3.5b)", async () => {
+  const { driver, calls, commit } = await holder();
+  const wall = Date.now();
+  driver.now += TTL_MS;
+  vi.advanceTimersByTime(TTL_MS);
+  vi.setSystemTime(wall);
+  assert.deepEqual(await commit(1n), { status: "fenced", reason: "absent" });
+  assert.deepEqual(calls, ["read"]);
+});
+
 it("a holder whose clock is behind the store's writes no record that is gone to others (contract 3.5b)", async () => {
   const { driver, calls, commit } = await holder();
   // The store rounds its times down, or was set forward.

@@ -16,7 +16,7 @@ describe("campaign, as a command", () => {
     expect(code).toBe(0);
   });
 
-  it("ends with 1 upon a violation, with all that is needed to see it again", { timeout: 120_000 }, async () => {
+  it("ends with 1 upon a violation, with all that is needed to see it again", async () => {
     const flaw = ["--flaw", "lost-commit"];
     const { code, talk } = await campaign("memory", "--rounds", "20", "--seed", "1", ...flaw);
     expect(code).toBe(1);

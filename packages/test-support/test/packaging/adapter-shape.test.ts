@@ -108,7 +108,7 @@ describe.each(adapters)("$name", (adapter) => {
   });
 });
 
-test("the types of all are of one shape", { timeout: 120_000 }, async () => {
+test("the types of all are of one shape", async () => {
   const folder = await mkdtemp(join(tmpdir(), "tidemark-shapes-"));
   onTestFinished(() => rm(folder, { recursive: true }));
   await symlink(join(rootFolder, "node_modules"), join(folder, "node_modules"));

@@ -13,7 +13,7 @@ async function complaintsAbout(workspacePackage: WorkspacePackage): Promise<stri
   return (await checkEmptyProject(unpacked, project)).join("\n");
 }
 
-test("a sound package is taken, also with types of its peers", { timeout: 120_000 }, async () => {
+test("a sound package is taken, also with types of its peers", async () => {
   const sound = await publishedFolder({ peerDependencies: { told: "1.0.0" } });
   await write(sound.folder, "node_modules/told/package.json", '{ "name": "told", "types": "index.d.ts" }');
   await write(sound.folder, "node_modules/told/index.d.ts", "export interface Client { readonly open: boolean }\n");
@@ -21,16 +21,12 @@ test("a sound package is taken, also with types of its peers", { timeout: 120_00
   expect(await complaintsAbout(sound)).toBe("");
 });
 
-test(
-  "a type of what nobody is told to install is found, and so is one that is no type",
-  { timeout: 120_000 },
-  async () => {
-    const sound = await publishedFolder({ dependencies: { hidden: "1.0.0" } });
-    const types = 'export type { Client } from "hidden";\nexport declare const answer: Missing;\n';
-    await write(sound.folder, "dist/index.d.ts", types);
-    const complaints = await complaintsAbout(sound);
-    for (const resolution of ["nodenext", "bundler"]) expect(complaints).toContain(`an empty project (${resolution})`);
-    expect(complaints).toContain("'hidden'");
-    expect(complaints).toContain("'Missing'");
-  },
-);
+test("a type of what nobody is told to install is found, and so is one that is no type", async () => {
+  const sound = await publishedFolder({ dependencies: { hidden: "1.0.0" } });
+  const types = 'export type { Client } from "hidden";\nexport declare const answer: Missing;\n';
+  await write(sound.folder, "dist/index.d.ts", types);
+  const complaints = await complaintsAbout(sound);
+  for (const resolution of ["nodenext", "bundler"]) expect(complaints).toContain(`an empty project (${resolution})`);
+  expect(complaints).toContain("'hidden'");
+  expect(complaints).toContain("'Missing'");
+});

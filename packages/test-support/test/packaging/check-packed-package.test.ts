@@ -41,11 +41,11 @@ async function complaintsAbout(manifest: object, files: Readonly<Record<string, 
   return (await checkPackedPackage(tarball, unpackedInto)).join("\n");
 }
 
-test("a sound package has nothing against it", { timeout: 120_000 }, async () => {
+test("a sound package has nothing against it", async () => {
   expect(await complaintsAbout(sound, soundFiles)).toBe("");
 });
 
-test("a package with the workspace's own ways in it is refused", { timeout: 120_000 }, async () => {
+test("a package with the workspace's own ways in it is refused", async () => {
   const manifest = {
     ...sound,
     exports: { ".": { "@tidemark/source": "./src/index.ts", ...sound.exports["."] } },
@@ -60,12 +60,12 @@ test("a package with the workspace's own ways in it is refused", { timeout: 120_
   expect(complaints).toContain("points into src/");
 });
 
-test("a package without what its exports name is refused", { timeout: 120_000 }, async () => {
+test("a package without what its exports name is refused", async () => {
   const { "dist/index.js": _, ...files } = soundFiles;
   expect(await complaintsAbout(sound, files)).toContain("publint: ");
 });
 
-test("a package whose types are of another kind than its modules is refused", { timeout: 120_000 }, async () => {
+test("a package whose types are of another kind than its modules is refused", async () => {
   const exports = { ".": { types: "./dist/index.d.cts", default: "./dist/index.js" } };
   const { "dist/index.d.ts": types, ...files } = soundFiles;
   expect(await complaintsAbout({ ...sound, exports }, { ...files, "dist/index.d.cts": types })).toContain("attw: ");

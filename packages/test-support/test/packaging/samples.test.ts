@@ -41,7 +41,7 @@ afterAll(async () => {
 // Two processes each, one after the other; PGlite alone takes seconds to start.
 const RUN_TIMEOUT_MS = 120_000;
 
-test("samples type check", { timeout: 120_000 }, async () => {
+test("samples type check", async () => {
   const config = {
     extends: join(rootFolder, "tsconfig.base.json"),
     // A reader's own settings may be laxer than ours: a variable that is only shown is no mistake of a sample.

@@ -7,8 +7,8 @@ import { openLocalLog } from "@tidemark/source-local";
 import { expect, onTestFinished, test } from "vitest";
 import { MemberProcess } from "../../src/sharing-campaign/member-process.ts";
 
-const LEASE_MS = 1_000;
-const PATIENCE_MS = 20_000;
+const LEASE_MS = 3_000;
+const PATIENCE_MS = 60_000;
 
 async function makeLog(logFile: string): Promise<void> {
   await using log = await openLocalLog({ file: logFile, synchronous: "normal" });

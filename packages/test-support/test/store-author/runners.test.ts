@@ -18,21 +18,21 @@ function run(...args: readonly string[]): Promise<CommandResult> {
 
 // A limit of a millisecond: what the kit asks for each case has to go before it.
 describe("the kit and the model test run every case, and the same, under", () => {
-  it("node --test", { timeout: 120_000 }, async () => {
+  it("node --test", async () => {
     const { code, output } = await run(SOURCES, "--test-reporter=tap", "node.suite.ts");
     expect(output).toMatch(new RegExp(`^# pass ${count}$`, "m"));
     expect(output).toMatch(/^# fail 0$/m);
     expect(code).toBe(0);
   });
 
-  it("vitest", { timeout: 120_000 }, async () => {
+  it("vitest", async () => {
     const program = fileURLToPath(new URL("vitest.mjs", import.meta.resolve("vitest/package.json")));
     const { code, output } = await run(program, "run", "--config", "vitest.config.ts", "--testTimeout=1");
     expect(output).toContain(` Tests  ${count} passed (${count})`);
     expect(code).toBe(0);
   });
 
-  it("jest", { timeout: 120_000 }, async () => {
+  it("jest", async () => {
     const modules = ["--experimental-vm-modules", "--disable-warning=ExperimentalWarning"];
     const { code, output } = await run(...modules, require.resolve("jest/bin/jest"), "--testTimeout=1");
     expect(output).toMatch(new RegExp(`^Tests: +${count} passed, ${count} total$`, "m"));

@@ -103,7 +103,7 @@ describe("docs/writing-a-store.md, followed in an empty folder", () => {
     expect(names).toContainEqual(expect.stringMatching(/^tidemark\.\w+\/entries\/billing\.orders\.0\.\w+$/));
   });
 
-  it("makes a store that loses nothing when processes are killed while they write", { timeout: 120_000 }, async () => {
+  it("makes a store that loses nothing when processes are killed while they write", async () => {
     const { written, conflicts, lost, damage } = await killWriters(folder, join(scratch, "data"));
     expect({ lost, damage }).toEqual({ lost: [], damage: [] });
     expect(written).toBeGreaterThan(50);

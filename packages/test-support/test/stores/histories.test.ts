@@ -16,6 +16,7 @@ import {
   type StoreBackend,
   testedRemoteStores,
   testedStores,
+  untilAnswered,
 } from "@tidemark/test-support/stores";
 import { expect, it } from "vitest";
 
@@ -90,12 +91,14 @@ async function runRounds({
     while (stores.length < CLIENTS) {
       const name = nameOf(stores.length);
       stores.push(
-        await backend.open({
-          ...options,
-          onEvent: (event) => {
-            if (event.type === "retry") recorder.repeated(name, event.operation);
-          },
-        }),
+        await untilAnswered(() =>
+          backend.open({
+            ...options,
+            onEvent: (event) => {
+              if (event.type === "retry") recorder.repeated(name, event.operation);
+            },
+          }),
+        ),
       );
     }
     for (let round = 0; round < rounds + undecided; round += 1) {

@@ -50,7 +50,7 @@ const inTransaction = new Map<string, string>();
 
 describe("calls on the wire", async () => {
   await describeEachStore(testedRemoteStores, ({ name, protocol }, openBackend) => {
-    it("are counted", { timeout: 120_000 }, async () => {
+    it("are counted", async () => {
       const used = await withStore(openBackend, protocol, measureUse);
       const listed = await withStore(openBackend, protocol, measureListing);
       measured.set(name, { [IN_TRANSACTION]: NONE, ...used, ...listed } as Costs);

@@ -28,7 +28,7 @@ export interface TestOffsetStoreOptions {
 /**
  * Declares one test per conformance case (contract, sections 3 and 8) for a store.
  *
- * No case takes longer than about twenty seconds against a server nearby; the time limit for each is two minutes, for
+ * No case takes longer than about twenty seconds against a server nearby; the time limit for each is five minutes, for
  * busy machines. A store must handle 2,500 records in one call within its timeout of ten seconds: a slower one fails
  * cases that test something else.
  *

@@ -43,8 +43,11 @@ export async function runUnderFaults(options: FaultyRunOptions): Promise<FaultyR
   const { server, partitions, writersTimeout = 60_000, faults } = options;
   const brokers = server.urls.map((url) => new URL(url).host);
   const topic = `faults-${randomUUID()}`;
+  {
+    await using patient = await openKafkaLog({ brokers });
+    await patient.admin.createTopic(topic, { partitions });
+  }
   await using log = await openKafkaLog({ brokers, timeout: writersTimeout });
-  await log.admin.createTopic(topic, { partitions });
   const consumers = await Promise.all(
     options.consumers.map((wanted, index) =>
       startConsumer({

@@ -1,5 +1,12 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { type ConsumerEvent, createConsumer, LogSourceError, type LogSourceErrorCode } from "@tidemark/core";
+import {
+  type Consumer,
+  type ConsumerEvent,
+  type ConsumerOptions,
+  createConsumer,
+  LogSourceError,
+  type LogSourceErrorCode,
+} from "@tidemark/core";
 import { type KafkaLogOptions, openKafkaLog } from "@tidemark/source-kafka";
 import type { StoreBackend } from "@tidemark/test-support/stores";
 import { watchPositions } from "./watched-positions.ts";
@@ -40,7 +47,7 @@ export async function startConsumer(options: WatchedConsumerOptions): Promise<Wa
   const store = await backend.open();
   const watchersStore = await backend.open();
   const events: ConsumerEvent[] = [];
-  const consumer = await createConsumer({
+  const consumer = await createInTime({
     source: log,
     store,
     consumer: name,
@@ -93,4 +100,15 @@ export async function startConsumer(options: WatchedConsumerOptions): Promise<Wa
       await reading;
     },
   };
+}
+
+/** Creates a consumer; again while its log, whose time-out is short, does not answer in time. */
+async function createInTime(options: ConsumerOptions): Promise<Consumer> {
+  for (;;) {
+    try {
+      return await createConsumer(options);
+    } catch (error) {
+      if (!(error instanceof LogSourceError) || error.code !== "TIMEOUT") throw error;
+    }
+  }
 }

@@ -30,7 +30,7 @@ await describeWithServer("kafka", (server) => {
   );
 });
 
-it("looks 7 of 20 partitions of three brokers up in one call", { timeout: 120_000 }, async ({ skip }) => {
+it("looks 7 of 20 partitions of three brokers up in one call", async ({ skip }) => {
   const server = await launchOrSkip("kafka-cluster", skip);
   onTestFinished(() => server.stop());
   const log = await openLog(server);

@@ -17,70 +17,66 @@ await describeWithServer("kafka", (server) => {
   });
   afterAll(() => log.close());
 
-  it(
-    "records are deleted under a slow consumer all the time: each offset is delivered or counted, once",
-    { timeout: 120_000 },
-    async () => {
-      const topic = await makeTopic(server, log, PARTITIONS.length);
-      for (const partition of PARTITIONS) await log.producer.produce(topic, partition, numbered(1));
-      const watched = watchedStore();
-      const { consumer, resets } = await openConsumer(
-        { source: log, topic, maxBytes: 1, flushInterval: 10, start: "earliest" },
-        watched,
-      );
-      // Writes three records and takes away all but the last two, of one partition after the other.
-      const racing = (async () => {
-        for (let batch = 0; batch < BATCHES; batch += 1) {
-          const partition = batch % PARTITIONS.length;
-          const first = await log.producer.produce(topic, partition, numbered(3));
-          await log.deleteRecords(topic, partition, first + 1n);
-        }
-      })();
-      const seen = new Map<number, bigint[]>(PARTITIONS.map((partition) => [partition, []]));
-      const isAtEnd = async (): Promise<boolean> => {
-        for (const partition of PARTITIONS) {
-          const [, end] = await boundsOf(log, topic, partition);
-          if (seen.get(partition)?.at(-1) !== end - 1n) return false;
-        }
-        return true;
-      };
-      const loop = async (): Promise<void> => {
-        for await (const { partition, offset } of consumer) {
-          seen.get(partition)?.push(offset);
-          // What is next is taken away meanwhile.
-          await isAtEnd();
-        }
-      };
-      // Whoever loses the race five times in a row hears of it, and may go on.
-      const again = (error: unknown): Promise<void> => {
-        if (error instanceof OffsetOutOfRangeError) return loop().catch(again);
-        throw error;
-      };
-      const reading = loop().catch(again);
-      await Promise.race([racing.then(() => vi.waitUntil(isAtEnd, { timeout: 60_000 })), reading]);
-      await consumer.close();
-      await reading;
-      // Or nothing was raced.
-      expect(resets().length).toBeGreaterThan(3);
-      for (const partition of PARTITIONS) {
-        const delivered = seen.get(partition) ?? [];
-        const accountedFor = new Set(delivered);
-        expect(accountedFor.size).toBe(delivered.length);
-        expect(delivered).toEqual(delivered.toSorted((a, b) => (a < b ? -1 : 1)));
-        let skipped = 0n;
-        for (const reset of resets().filter((event) => event.partition === partition)) {
-          expect(reset.skipped).toBe(reset.to - reset.from);
-          for (let offset = reset.from; offset < reset.to; offset += 1n) {
-            expect(accountedFor.has(offset)).toBe(false);
-            accountedFor.add(offset);
-          }
-          skipped += reset.skipped;
-        }
-        const [, end] = await boundsOf(log, topic, partition);
-        expect(BigInt(delivered.length) + skipped).toBe(end);
+  it("records are deleted under a slow consumer all the time: each offset is delivered or counted, once", async () => {
+    const topic = await makeTopic(server, log, PARTITIONS.length);
+    for (const partition of PARTITIONS) await log.producer.produce(topic, partition, numbered(1));
+    const watched = watchedStore();
+    const { consumer, resets } = await openConsumer(
+      { source: log, topic, maxBytes: 1, flushInterval: 10, start: "earliest" },
+      watched,
+    );
+    // Writes three records and takes away all but the last two, of one partition after the other.
+    const racing = (async () => {
+      for (let batch = 0; batch < BATCHES; batch += 1) {
+        const partition = batch % PARTITIONS.length;
+        const first = await log.producer.produce(topic, partition, numbered(3));
+        await log.deleteRecords(topic, partition, first + 1n);
       }
-    },
-  );
+    })();
+    const seen = new Map<number, bigint[]>(PARTITIONS.map((partition) => [partition, []]));
+    const isAtEnd = async (): Promise<boolean> => {
+      for (const partition of PARTITIONS) {
+        const [, end] = await boundsOf(log, topic, partition);
+        if (seen.get(partition)?.at(-1) !== end - 1n) return false;
+      }
+      return true;
+    };
+    const loop = async (): Promise<void> => {
+      for await (const { partition, offset } of consumer) {
+        seen.get(partition)?.push(offset);
+        // What is next is taken away meanwhile.
+        await isAtEnd();
+      }
+    };
+    // Whoever loses the race five times in a row hears of it, and may go on.
+    const again = (error: unknown): Promise<void> => {
+      if (error instanceof OffsetOutOfRangeError) return loop().catch(again);
+      throw error;
+    };
+    const reading = loop().catch(again);
+    await Promise.race([racing.then(() => vi.waitUntil(isAtEnd, { timeout: 60_000 })), reading]);
+    await consumer.close();
+    await reading;
+    // Or nothing was raced.
+    expect(resets().length).toBeGreaterThan(3);
+    for (const partition of PARTITIONS) {
+      const delivered = seen.get(partition) ?? [];
+      const accountedFor = new Set(delivered);
+      expect(accountedFor.size).toBe(delivered.length);
+      expect(delivered).toEqual(delivered.toSorted((a, b) => (a < b ? -1 : 1)));
+      let skipped = 0n;
+      for (const reset of resets().filter((event) => event.partition === partition)) {
+        expect(reset.skipped).toBe(reset.to - reset.from);
+        for (let offset = reset.from; offset < reset.to; offset += 1n) {
+          expect(accountedFor.has(offset)).toBe(false);
+          accountedFor.add(offset);
+        }
+        skipped += reset.skipped;
+      }
+      const [, end] = await boundsOf(log, topic, partition);
+      expect(BigInt(delivered.length) + skipped).toBe(end);
+    }
+  });
 
   it("what the lookup said is deleted before it is fetched, three times: it goes on, and the sum is exact", async () => {
     const topic = await makeTopic(server, log);

@@ -9,9 +9,6 @@ import { type KafkaGroups, openKafkaGroups } from "./ask-kafka.ts";
 import { openTidemarkPositions, type TidemarkPositions } from "./ask-tidemark.ts";
 import { placeOf } from "./tool-answer.ts";
 
-const SETUP_TIMEOUT_MS = 120_000;
-const TEST_TIMEOUT_MS = 120_000;
-
 await describeWithKafkaTools((server, tools) => {
   const cleanup = new AsyncDisposableStack();
   const topic = `plans-${randomUUID()}`;
@@ -34,7 +31,7 @@ await describeWithKafkaTools((server, tools) => {
     }
     groups = cleanup.use(openKafkaGroups(tools, broker, folder));
     positions = cleanup.use(await openTidemarkPositions(folder, server.url));
-  }, SETUP_TIMEOUT_MS);
+  });
   afterAll(() => cleanup.disposeAsync());
 
   // Of a group's name Kafka wants nothing but that it is there.
@@ -64,7 +61,7 @@ await describeWithKafkaTools((server, tools) => {
     ]);
   };
 
-  it("takes over the commits of a group of Kafka", { timeout: TEST_TIMEOUT_MS }, async () => {
+  it("takes over the commits of a group of Kafka", async () => {
     const group = oddName();
     await writeToKafka(group, 3n, 7n);
     const { csv, said } = await groups.runTool([
@@ -83,7 +80,7 @@ await describeWithKafkaTools((server, tools) => {
     expect(await positions.read(group)).toEqual(at(3n, 7n));
   });
 
-  it("takes over the commits of several groups at once", { timeout: TEST_TIMEOUT_MS }, async () => {
+  it("takes over the commits of several groups at once", async () => {
     const [one, other] = [oddName(), oddName()];
     await writeToKafka(one, 1n, 2n);
     await writeToKafka(other, 3n, 4n);
@@ -95,7 +92,7 @@ await describeWithKafkaTools((server, tools) => {
     expect(await positions.read(other)).toEqual(at(3n, 4n));
   });
 
-  it("hands a consumer's positions to a group of Kafka", { timeout: TEST_TIMEOUT_MS }, async () => {
+  it("hands a consumer's positions to a group of Kafka", async () => {
     const consumer = oddName();
     await writeToTidemark(consumer, 4n, 6n);
     const exported = await positions.run(["consumer", "export", consumer, "--csv"]);
@@ -110,7 +107,7 @@ await describeWithKafkaTools((server, tools) => {
     expect(await groups.read(consumer)).toEqual(at(4n, 6n));
   });
 
-  it("hands the positions of several consumers to their groups", { timeout: TEST_TIMEOUT_MS }, async () => {
+  it("hands the positions of several consumers to their groups", async () => {
     const [one, other] = [oddName(), oddName()];
     await writeToTidemark(one, 5n, 6n);
     await writeToTidemark(other, 7n, 8n);
@@ -126,7 +123,7 @@ await describeWithKafkaTools((server, tools) => {
     expect(await groups.read(other)).toEqual(at(7n, 8n));
   });
 
-  it("does not ask the log about a plan, as Kafka's tool does", { timeout: TEST_TIMEOUT_MS }, async () => {
+  it("does not ask the log about a plan, as Kafka's tool does", async () => {
     const group = oddName();
     const plan = `${topic},0,99\n`;
     const file = join(folder, `${randomUUID()}.csv`);

@@ -13,8 +13,10 @@ import type { Backend, backends } from "./backend.ts";
 
 const LIVES = 10 * TEST_EFFORT;
 const BATCH = 500;
-/** More than those who are killed in the middle can do, so that all of them are. */
+/** More than all of them can do before they stand still, so that every one is killed. */
 const RECORDS = 4_000 * LIVES;
+/** In this transaction also those stand still that are killed at any moment: one that is killed late must not use up the log. */
+const LAST = 10;
 /** A few transactions take as long. */
 const LONGEST_LIFE_MS = 25;
 const WORKER = fileURLToPath(new URL("worker.ts", import.meta.url));
@@ -66,7 +68,7 @@ export function killTransacts<Transaction>({ kind, url, placeIn, open }: Killed<
       for (let life = 0, before = 0; life < LIVES; life += 1) {
         const number = 1 + Math.floor(Math.random() * 3);
         const isHeld = life % 2 === 0;
-        const { child, said, exited } = start(isHeld ? number : 0);
+        const { child, said, exited } = start(isHeld ? number : LAST);
         const until = isHeld ? "held" : "begun";
         let heard = 0;
         for await (const line of said) {

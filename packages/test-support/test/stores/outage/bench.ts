@@ -8,7 +8,12 @@ import {
 } from "@tidemark/core";
 import { type CutOptions, openTcpProxy, type TcpProxy } from "@tidemark/test-support/faults";
 import type { OwnServer } from "@tidemark/test-support/servers";
-import { findWrites, type TestedRemoteStore } from "@tidemark/test-support/stores";
+import {
+  findWrites,
+  type OpenBackendOptions,
+  type TestedRemoteStore,
+  untilAnswered,
+} from "@tidemark/test-support/stores";
 import { expect } from "vitest";
 
 /** Of a store whose server is away, in milliseconds: long enough for a busy machine to answer within it. */
@@ -25,6 +30,8 @@ export interface Bench {
   readonly server: OwnServer;
   readonly proxy: TcpProxy;
   readonly store: OffsetStore<unknown>;
+  /** Opens another store on the same records. */
+  readonly open: (options: OpenBackendOptions) => Promise<OffsetStore<unknown>>;
   /** Never disturbed by the proxy. */
   readonly direct: OffsetStore<unknown>;
   /** Where to cut: at the next request that writes. */
@@ -40,11 +47,11 @@ export async function withBench(
   const backend = await tested.openBackend(server);
   if (backend.address === undefined) throw new TypeError("a store on a server has an address");
   const proxy = await openTcpProxy({ ...backend.address, protocol: tested.protocol });
-  const store = await backend.open({ through: proxy, timeout: TIMEOUT_MS });
+  const store = await untilAnswered(() => backend.open({ through: proxy, timeout: TIMEOUT_MS }));
   const direct = await backend.open();
   try {
     const match = await findWrites(backend, proxy);
-    await use({ server, proxy, store, direct, atWrite: { match } });
+    await use({ server, proxy, store, direct, open: (options) => backend.open(options), atWrite: { match } });
   } finally {
     proxy.restore();
     await store.close();

@@ -12,7 +12,7 @@ export async function declareOutages(name: "redis" | "mongo" | "postgres" | "s3"
   await describeOnOwnServer(tested, (server) => {
     const on: Declare = (title, use) => {
       // oxlint-disable-next-line vitest/valid-title -- a string, as its type says
-      it(title, { timeout: 120_000 }, () => withBench(tested, server, use));
+      it(title, () => withBench(tested, server, use));
     };
     defineLostAnswers(on);
     defineSilence(on);

@@ -10,7 +10,7 @@ export function defineSilence(on: Declare): void {
       const token = newToken();
       await positioned(direct, token, 5n);
       // What follows meets connections that were good.
-      await store.fetch([key]);
+      await repeatedly(() => store.fetch([key]));
       if (kind === "a server that stands still") {
         server.pause();
         // A process may go on for a moment after it is told to stop.
@@ -33,7 +33,8 @@ export function defineSilence(on: Declare): void {
     });
   }
 
-  on("a slow network is no outage", async ({ proxy, store, direct }) => {
+  on("a slow network is no outage", async ({ proxy, open, direct }) => {
+    await using store = await open({ through: proxy });
     const token = newToken();
     await positioned(direct, token, 5n);
     proxy.delay(100);
