@@ -10,13 +10,13 @@ export interface PageFile {
   readonly policy?: string;
 }
 
-/** From the workspace the page's scripts are served as they are, without their types. */
+/** From the workspace the page's scripts are served as they are, without their types; what is published is one script. */
 const FROM_SOURCE = import.meta.url.endsWith(".ts");
 const EXTENSION = FROM_SOURCE ? ".ts" : ".js";
-const SCRIPTS = new URL("page/", import.meta.url);
+const SCRIPTS = new URL(FROM_SOURCE ? "page/" : "monitor/page/", import.meta.url);
 /** What is no script is published as it is. */
-const STYLES = new URL("../../src/monitor/page/", import.meta.url);
-const SCRIPT_NAMES = ["page", "consumer-view", "lag-plot", "format"];
+const STYLES = new URL(FROM_SOURCE ? "page/" : "../src/monitor/page/", import.meta.url);
+const SCRIPT_NAMES = FROM_SOURCE ? ["page", "consumer-view", "lag-plot", "format"] : ["page"];
 
 /** Reads all files of the page, by their paths. Nothing of it comes from another host. */
 export async function readPageFiles(): Promise<ReadonlyMap<string, PageFile>> {

@@ -7,7 +7,7 @@ import type { Readable, Writable } from "node:stream";
 import { text as textOf } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
-const BIN = fileURLToPath(new URL("../../src/bin.ts", import.meta.url));
+const BIN = fileURLToPath(new URL("../../dist/tidemark.js", import.meta.url));
 const DEADLINE_MS = 60_000;
 
 /** What a finished command left. */
@@ -115,13 +115,8 @@ export async function runInShell({ folder }: Workspace, command: string): Promis
   return { code: code as number | null, stdout, stderr };
 }
 
-/** The program, and its first arguments. */
-export const TIDEMARK = [
-  process.execPath,
-  "--conditions=@tidemark/source",
-  "--disable-warning=ExperimentalWarning",
-  BIN,
-] as const;
+/** The program, and its first arguments: as it is published, built at the beginning of a run of the tests. */
+export const TIDEMARK = [process.execPath, BIN] as const;
 
 function startTidemark(folder: string, args: readonly string[], options: RunOptions): Running {
   const [program, ...first] = TIDEMARK;

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { findOnPath } from "../servers/find-program.ts";
 import type { Life } from "./life.ts";
 import type { WorkerMessage, WorkerState } from "./worker.ts";
+import { PROGRAM_OPTIONS } from "../program-options.ts";
 
 const program = fileURLToPath(new URL("worker.ts", import.meta.url));
 
@@ -70,7 +71,7 @@ class StartedWorker {
   #states = newStates();
 
   constructor(kind: string, folder: string) {
-    const node = ["--conditions=@tidemark/source", "--disable-warning=ExperimentalWarning", program, kind];
+    const node = [...PROGRAM_OPTIONS, program, kind];
     // A frozen one would outlive a campaign that is killed itself, unless the system ends it.
     const setpriv = process.platform === "linux" ? findOnPath("setpriv") : undefined;
     const [command, args] =

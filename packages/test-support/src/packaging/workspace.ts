@@ -19,7 +19,11 @@ export interface Manifest {
   readonly repository?: { readonly type?: string; readonly url?: string; readonly directory?: string };
   readonly engines?: Readonly<Record<string, string>>;
   readonly exports?: Readonly<Record<string, unknown>>;
-  readonly publishConfig?: { readonly access?: string; readonly exports?: Readonly<Record<string, unknown>> };
+  readonly publishConfig?: {
+    readonly access?: string;
+    readonly bin?: Readonly<Record<string, string>>;
+    readonly exports?: Readonly<Record<string, unknown>>;
+  };
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
   readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>;

@@ -4,6 +4,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { freemem } from "node:os";
 import { join } from "node:path";
+import { bundlePackage } from "../packaging/bundle-package.ts";
+import { publicPackages } from "../packaging/workspace.ts";
 import type { MissingServer, OwnServer, RunningServer, ServerName } from "./server.ts";
 import { sweepServerFolders } from "./server-folder.ts";
 import { LENDER_VARIABLE } from "./shared-server.ts";
@@ -24,10 +26,11 @@ function quickerPlaces(): Record<string, string> {
   return { NODE_COMPILE_CACHE: cache, ...(isRoomy && { TMPDIR: MEMORY_FOLDER }) };
 }
 
-/** A global set-up of vitest: lends servers to all workers of the run, each started when it is first asked for. */
+/** A global set-up of vitest: builds what the tests run as users do, and lends servers to all workers of the run, each started when it is first asked for. */
 export async function setup(): Promise<() => Promise<void>> {
   // Each project of a run has its set-up: the first one lends for all.
   if (process.env[LENDER_VARIABLE] !== undefined) return async () => undefined;
+  await Promise.all(publicPackages().map(bundlePackage));
   const servers = new Map<string, Promise<OwnServer | RunningServer | MissingServer>>();
   const start = async (name: string): Promise<OwnServer | RunningServer | MissingServer> => {
     const { findOrLaunchServer } = await import("./launch-server.ts");

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { openTcpProxy, type TcpProxy } from "../faults/index.ts";
 import type { Place } from "../campaign/places/place.ts";
 import type { MemberTask } from "./member.ts";
+import { PROGRAM_OPTIONS } from "../program-options.ts";
 
 const script = fileURLToPath(new URL("member.ts", import.meta.url));
 
@@ -26,17 +27,9 @@ export class MemberProcess {
     this.journalFile = task.journalFile;
     this.#line = line;
     const [command = process.execPath, ...before] = within.length === 0 ? [] : [...within, process.execPath];
-    this.#child = spawn(
-      command,
-      [
-        ...before,
-        "--conditions=@tidemark/source",
-        "--disable-warning=ExperimentalWarning",
-        script,
-        JSON.stringify(task),
-      ],
-      { stdio: ["ignore", "inherit", "inherit", "ipc"] },
-    );
+    this.#child = spawn(command, [...before, ...PROGRAM_OPTIONS, script, JSON.stringify(task)], {
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
     this.gone = once(this.#child, "exit").then(async () => line?.close());
     this.ready = Promise.race([once(this.#child, "message"), this.gone]).then(() => undefined);
   }

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { openLocalLog } from "@tidemark/source-local";
 import { openSqliteStore } from "@tidemark/store-sqlite";
 import { expect, onTestFinished, test } from "vitest";
+import { PROGRAM_OPTIONS } from "@tidemark/test-support";
 
 const RECORDS = 6_000;
 const PARTITIONS = 2;
@@ -56,18 +57,9 @@ test("process(), killed again and again with a slow record in a thousand: nothin
     const isLast = life === KILLS;
     const journal = join(folder, `life-${life}`);
     const isDone = await storedAsDone();
-    const child = spawn(
-      process.execPath,
-      [
-        "--conditions=@tidemark/source",
-        "--disable-warning=ExperimentalWarning",
-        worker,
-        file,
-        journal,
-        isLast ? "0" : "60000",
-      ],
-      { stdio: ["ignore", "inherit", "inherit"] },
-    );
+    const child = spawn(process.execPath, [...PROGRAM_OPTIONS, worker, file, journal, isLast ? "0" : "60000"], {
+      stdio: ["ignore", "inherit", "inherit"],
+    });
     const exited = once(child, "exit");
     if (isLast) await exited;
     else {

@@ -1,5 +1,5 @@
 import { fork, type ChildProcess } from "node:child_process";
-import { extname } from "node:path";
+import { programFile } from "../program-file.ts";
 import type { Untried } from "../untried.ts";
 import type { CaseAnswer, CaseRequest } from "./case-messages.ts";
 import { Unusable } from "./failure.ts";
@@ -71,9 +71,7 @@ export async function startCaseRunner(options: CaseRunnerOptions): Promise<CaseR
 type Done = Pick<CaseAnswer & { readonly type: "done" }, "message" | "untried" | "hasDriver">;
 
 function startProcess({ folder, specifier, verbose }: CaseRunnerOptions): ChildProcess {
-  // Beside this file, with the ending that it has: .ts in the workspace, .js in the package.
-  const file = new URL(`./case-process${extname(import.meta.url)}`, import.meta.url);
-  return fork(file, [folder, specifier, verbose ? "verbose" : ""], {
+  return fork(programFile("conformance/command/case-process"), [folder, specifier, verbose ? "verbose" : ""], {
     cwd: folder,
     // What a store prints goes to standard error: standard output is for the report.
     stdio: ["ignore", 2, 2, "ipc"],

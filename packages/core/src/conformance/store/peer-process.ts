@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-
+import { pathToFileURL } from "node:url";
 import type { OffsetKey } from "../../key.ts";
 import type { CommitOutcome } from "../../offset-store.ts";
-import type { StoreHarness } from "./store-harness.ts";
+import { programFile } from "../program-file.ts";
 
 /** What the other process is to commit: one position after the other. */
 export interface PeerTask {
@@ -15,7 +15,11 @@ export interface PeerTask {
 /** What came of it: for each position the status of its answer. */
 export type PeerStatuses = readonly CommitOutcome["status"][];
 
-type Message = { readonly statuses: readonly PeerStatuses[] } | { readonly ready: true } | { readonly failed: string };
+/** What the other process says. */
+export type PeerMessage =
+  | { readonly statuses: readonly PeerStatuses[] }
+  | { readonly ready: true }
+  | { readonly failed: string };
 
 /** Another process with a client of the same data. */
 export interface Peer {
@@ -26,9 +30,11 @@ export interface Peer {
 
 /** Starts a process that imports a module and opens its `storeHarness`. */
 export async function startPeer(module: string, namespace: string): Promise<Peer> {
-  const call = `servePeer(${JSON.stringify(module)}, ${JSON.stringify(namespace)})`;
-  const code = `await (await import(${JSON.stringify(import.meta.url)})).${call};`;
-  const child = spawn(process.execPath, [...process.execArgv, "--input-type=module", "--eval", code], {
+  const program = pathToFileURL(programFile("conformance/store/serve-peer"));
+  // As text: this process may itself run a program that it was given so.
+  const code = `await import(${JSON.stringify(program)});`;
+  const node = [...process.execArgv, "--input-type=module", "--eval", code, "--"];
+  const child = spawn(process.execPath, [...node, module, namespace], {
     stdio: ["ignore", 2, 2, "ipc"],
     serialization: "advanced",
   });
@@ -48,8 +54,8 @@ export async function startPeer(module: string, namespace: string): Promise<Peer
   };
 }
 
-async function next(child: ChildProcess): Promise<Message> {
-  const { promise, resolve, reject } = Promise.withResolvers<Message>();
+async function next(child: ChildProcess): Promise<PeerMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<PeerMessage>();
   const onExit = (code: number | null): void => reject(new Error(`the other process ended with code ${code}`));
   child.once("message", resolve).once("exit", onExit).once("error", reject);
   try {
@@ -58,33 +64,5 @@ async function next(child: ChildProcess): Promise<Message> {
     return message;
   } finally {
     child.off("message", resolve).off("exit", onExit).off("error", reject);
-  }
-}
-
-/** What the other process does: serves commits until nobody is connected any more. */
-export async function servePeer(module: string, namespace: string): Promise<void> {
-  const say = (message: Message): void => void process.send?.(message);
-  try {
-    const { storeHarness } = (await import(module)) as { readonly storeHarness: StoreHarness };
-    const opened = await storeHarness.open({ namespace });
-    process.on("disconnect", () => void opened.close().finally(() => process.exit()));
-    process.on("message", (tasks: readonly PeerTask[]) => {
-      Promise.all(
-        tasks.map(async ({ key, token, positions }) => {
-          const statuses: CommitOutcome["status"][] = [];
-          for (const nextOffset of positions) {
-            const [outcome] = await opened.store.commit([{ key, token, nextOffset }]);
-            statuses.push(outcome?.status ?? "failed");
-          }
-          return statuses;
-        }),
-      ).then(
-        (statuses) => say({ statuses }),
-        (error: unknown) => say({ failed: String(error) }),
-      );
-    });
-    say({ ready: true });
-  } catch (error) {
-    say({ failed: String(error) });
   }
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { PROGRAM_OPTIONS } from "@tidemark/test-support";
 
 const worker = fileURLToPath(new URL("../../../src/crash/consume-kafka-until-killed.ts", import.meta.url));
 
@@ -42,7 +43,7 @@ export function startKillableConsumer(options: KillableConsumerOptions): Killabl
   const child: ChildProcess = spawn(
     process.execPath,
     [
-      "--conditions=@tidemark/source",
+      ...PROGRAM_OPTIONS,
       worker,
       ...[logUrl, storeUrl, namespace, topic, consumer, String(flushIntervalMs), processedFile],
     ],

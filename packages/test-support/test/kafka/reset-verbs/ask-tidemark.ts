@@ -9,7 +9,7 @@ import type { ResetTopics } from "./reset-topics.ts";
 import { placeOf, type ToolAnswer } from "./tool-answer.ts";
 
 // As the package's `bin` does, which a link in a folder of commands could not tell the condition.
-const COMMAND = fileURLToPath(new URL("./src/bin.ts", import.meta.resolve("@tidemark/cli/package.json")));
+const COMMAND = fileURLToPath(new URL("./dist/tidemark.js", import.meta.resolve("@tidemark/cli/package.json")));
 const TIMEOUT_MS = 60_000;
 
 /** The `tidemark` command with positions in one SQLite file. */
@@ -43,7 +43,7 @@ export async function openTidemarkPositions(folder: string, logUrl: string): Pro
     },
     run(args, input = "") {
       const { promise, resolve } = Promise.withResolvers<CommandRun>();
-      const all = ["--conditions=@tidemark/source", "--disable-warning=ExperimentalWarning", COMMAND, ...args];
+      const all = [COMMAND, ...args];
       const options = { cwd: folder, env: environment, timeout: TIMEOUT_MS };
       const child = execFile(process.execPath, all, options, (_error, stdout, stderr) =>
         resolve({ code: child.exitCode, stdout, stderr }),

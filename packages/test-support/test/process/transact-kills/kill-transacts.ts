@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { openLocalLog } from "@tidemark/source-local";
-import { TEST_EFFORT } from "@tidemark/test-support";
+import { PROGRAM_OPTIONS, TEST_EFFORT } from "@tidemark/test-support";
 import { expect, it, onTestFinished } from "vitest";
 import type { Backend, backends } from "./backend.ts";
 
@@ -52,9 +52,8 @@ export function killTransacts<Transaction>({ kind, url, placeIn, open }: Killed<
       const backend = await open(place);
       onTestFinished(() => backend.close({ drop: true }));
       const start = (heldAt: number) => {
-        const options = ["--conditions=@tidemark/source", "--disable-warning=ExperimentalWarning"];
         const args = [WORKER, kind, logFile, url, place, String(BATCH), String(heldAt)];
-        const child = spawn(process.execPath, [...options, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+        const child = spawn(process.execPath, [...PROGRAM_OPTIONS, ...args], { stdio: ["ignore", "pipe", "inherit"] });
         onTestFinished(() => void child.kill("SIGKILL"));
         return { child, said: createInterface({ input: child.stdout }), exited: once(child, "exit") };
       };
