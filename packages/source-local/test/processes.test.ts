@@ -101,6 +101,6 @@ describe("a fetch that waits for another process", () => {
       const { user, system } = process.cpuUsage(before);
       return (user + system) / 1_000;
     };
-    await expect.poll(measure).toBeLessThan(150);
+    expect(Math.min(await measure(), await measure(), await measure())).toBeLessThan(150);
   });
 });

@@ -15,8 +15,6 @@ const isSkipped = "missing" in kafka && !serversAreRequired();
 
 await describeWithServer("redis", (redis) => {
   describe.skipIf(isSkipped)("and Kafka", () => {
-    // Many commands in one session: on a busy machine each takes seconds.
-
     async function workspaceOf(namespace = `cli-${randomUUID()}`): Promise<Workspace> {
       requireServer(kafka);
       return createWorkspace({

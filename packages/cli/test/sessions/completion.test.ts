@@ -5,8 +5,6 @@ import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { createWorkspace, environmentOf, TIDEMARK } from "../support/workspace.ts";
 
-// Twenty commands in one test: on a busy machine each takes seconds.
-
 const run = promisify(execFile);
 
 test.each(["bash", "zsh", "fish"])("%s reads the script that completion writes", async (shell) => {

@@ -5,8 +5,6 @@ import { openSqliteStore } from "@tidemark/store-sqlite";
 import { expect, test } from "vitest";
 import { createWorkspace, eventually, numberedLines, type Workspace } from "../support/workspace.ts";
 
-// Ten commands and more in one test: on a busy machine each takes seconds.
-
 const ODD_POSITIONS = [
   { consumer: "c1", topic: "t", partition: 0, nextOffset: "0", metadata: "", ttl: null },
   {

@@ -5,8 +5,6 @@ import { openSqliteStore } from "@tidemark/store-sqlite";
 import { expect, test } from "vitest";
 import { createWorkspace, numberedLines, type Workspace } from "../support/workspace.ts";
 
-// Ten commands in one test: on a busy machine each takes seconds.
-
 const PLAN = "nothing was written: this is a plan; add --execute to write it\n";
 
 interface Row {

@@ -5,8 +5,6 @@ import { openSqliteStore } from "@tidemark/store-sqlite";
 import { expect, test } from "vitest";
 import { cells, createWorkspace, numberedLines, type Workspace } from "../support/workspace.ts";
 
-// Ten commands and more in one test: on a busy machine each takes seconds.
-
 const PLAN = "nothing was written: this is a plan; add --execute to write it\n";
 const TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as unknown;
 const AGO = expect.stringMatching(/^operator, \d+ (sec|min) ago$/) as unknown;

@@ -26,7 +26,6 @@ async function listed({ out }: Workspace): Promise<string[][]> {
 
 /** Declares the sessions that give the same output on every store. */
 export function testSessions(fixture: StoreFixture): void {
-  // Ten commands and more in one session: on a busy machine each takes seconds.
   describe("a consumer", () => {
     test("goes on where it stopped, on each partition", async () => {
       await using workspace = await createStoreWorkspace(fixture);

@@ -1,7 +1,4 @@
-/** Bundles the package in the working directory: a part of its build, after its types. */
-import { bundlePackage } from "./bundle-package.ts";
-import { publicPackages } from "./workspace.ts";
+/** Bundles all packages: the part of the build that comes after the types. */
+import { bundlePackages } from "./bundle-packages.ts";
 
-const workspacePackage = publicPackages().find(({ folder }) => folder === process.cwd());
-if (workspacePackage === undefined) throw new Error(`${process.cwd()} is no package that is published`);
-await bundlePackage(workspacePackage);
+await bundlePackages();

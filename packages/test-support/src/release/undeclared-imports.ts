@@ -3,7 +3,7 @@ import { isBuiltin } from "node:module";
 import { join } from "node:path";
 import { readManifest } from "../packaging/workspace.ts";
 
-/** Statements at the beginning of a line, as the compiler writes them, and `import()` anywhere; relative ones are left out. */
+/** Statements at the beginning of a line, as the build writes them, and `import()` anywhere; relative ones are left out. */
 const IMPORT = /(?:^(?:import|export)\b[^;"]*\bfrom |^import |\bimport\()"(?<from>[^".][^"]*)"/gm;
 
 /**

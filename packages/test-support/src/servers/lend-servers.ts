@@ -4,8 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { freemem } from "node:os";
 import { join } from "node:path";
-import { bundlePackage } from "../packaging/bundle-package.ts";
-import { publicPackages } from "../packaging/workspace.ts";
+import { bundlePackages } from "../packaging/bundle-packages.ts";
 import type { MissingServer, OwnServer, RunningServer, ServerName } from "./server.ts";
 import { sweepServerFolders } from "./server-folder.ts";
 import { LENDER_VARIABLE } from "./shared-server.ts";
@@ -30,7 +29,7 @@ function quickerPlaces(): Record<string, string> {
 export async function setup(): Promise<() => Promise<void>> {
   // Each project of a run has its set-up: the first one lends for all.
   if (process.env[LENDER_VARIABLE] !== undefined) return async () => undefined;
-  await Promise.all(publicPackages().map(bundlePackage));
+  await bundlePackages();
   const servers = new Map<string, Promise<OwnServer | RunningServer | MissingServer>>();
   const start = async (name: string): Promise<OwnServer | RunningServer | MissingServer> => {
     const { findOrLaunchServer } = await import("./launch-server.ts");

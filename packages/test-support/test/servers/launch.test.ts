@@ -85,7 +85,6 @@ describe("a server of one's own", () => {
 describe("a launcher that is killed", () => {
   it.for(["redis", "valkey", "mongo", "postgres", "pgbouncer"] as const)(
     "takes its %s with it, and the next one its folder",
-    // Each of them starts three times.
     async (name, { skip }) => {
       await (await launchOrSkip(name, skip)).stop();
       const index = fileURLToPath(new URL("../../src/servers/index.ts", import.meta.url));

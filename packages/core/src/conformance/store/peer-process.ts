@@ -15,6 +15,12 @@ export interface PeerTask {
 /** What came of it: for each position the status of its answer. */
 export type PeerStatuses = readonly CommitOutcome["status"][];
 
+/** What the other process opens. */
+export interface PeerPlace {
+  readonly module: string;
+  readonly namespace: string;
+}
+
 /** What the other process says. */
 export type PeerMessage =
   | { readonly statuses: readonly PeerStatuses[] }
@@ -33,11 +39,11 @@ export async function startPeer(module: string, namespace: string): Promise<Peer
   const program = pathToFileURL(programFile("conformance/store/serve-peer"));
   // As text: this process may itself run a program that it was given so.
   const code = `await import(${JSON.stringify(program)});`;
-  const node = [...process.execArgv, "--input-type=module", "--eval", code, "--"];
-  const child = spawn(process.execPath, [...node, module, namespace], {
+  const child = spawn(process.execPath, [...process.execArgv, "--input-type=module", "--eval", code], {
     stdio: ["ignore", 2, 2, "ipc"],
     serialization: "advanced",
   });
+  child.send({ module, namespace } satisfies PeerPlace);
   await next(child);
   return {
     commit: async (tasks) => {

@@ -1,10 +1,11 @@
 // The other process of a case: opens the harness of a module, and serves commits until its parent is gone.
+import { once } from "node:events";
 import type { CommitOutcome } from "../../offset-store.ts";
-import type { PeerMessage, PeerTask } from "./peer-process.ts";
+import type { PeerMessage, PeerPlace, PeerTask } from "./peer-process.ts";
 import type { StoreHarness } from "./store-harness.ts";
 
-const [module = "", namespace = ""] = process.argv.slice(-2);
 const say = (message: PeerMessage): void => void process.send?.(message);
+const [{ module, namespace }] = (await once(process, "message")) as [PeerPlace];
 try {
   const { storeHarness } = (await import(module)) as { readonly storeHarness: StoreHarness };
   const opened = await storeHarness.open({ namespace });

@@ -15,7 +15,7 @@ import { type KillableConsumer, type Processed, startKillableConsumer } from "./
 const PARTITIONS = 3;
 const FLUSH_INTERVAL_MS = 100;
 // A flush is late by what the machine takes: the write itself, and the other tests beside it.
-const LATE_FLUSH_MS = 10_000;
+const LATE_FLUSH_MS = 4_000;
 const MAX_LIFE_MS = 400;
 
 interface Side {

@@ -102,13 +102,13 @@ export async function startConsumer(options: WatchedConsumerOptions): Promise<Wa
   };
 }
 
-/** Creates a consumer; again while its log, whose time-out is short, does not answer in time. */
-async function createInTime(options: ConsumerOptions): Promise<Consumer> {
-  for (;;) {
-    try {
-      return await createConsumer(options);
-    } catch (error) {
-      if (!(error instanceof LogSourceError) || error.code !== "TIMEOUT") throw error;
-    }
+/** Creates a consumer; again, five times at most, while its log, whose time-out is short, does not answer in time. */
+async function createInTime(options: ConsumerOptions, attempts = 5): Promise<Consumer> {
+  try {
+    return await createConsumer(options);
+  } catch (error) {
+    const isLate = error instanceof LogSourceError && error.code === "TIMEOUT";
+    if (!isLate || attempts === 1) throw error;
+    return createInTime(options, attempts - 1);
   }
 }

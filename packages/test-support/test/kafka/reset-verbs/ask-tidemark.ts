@@ -8,7 +8,7 @@ import type { ResetRequest } from "./reset-requests.ts";
 import type { ResetTopics } from "./reset-topics.ts";
 import { placeOf, type ToolAnswer } from "./tool-answer.ts";
 
-// As the package's `bin` does, which a link in a folder of commands could not tell the condition.
+/** As it is published. */
 const COMMAND = fileURLToPath(new URL("./dist/tidemark.js", import.meta.resolve("@tidemark/cli/package.json")));
 const TIMEOUT_MS = 60_000;
 

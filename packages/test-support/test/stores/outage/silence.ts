@@ -34,7 +34,7 @@ export function defineSilence(on: Declare): void {
   }
 
   on("a slow network is no outage", async ({ proxy, open, direct }) => {
-    await using store = await open({ through: proxy });
+    await using store = await open({ through: proxy, timeout: 5_000 });
     const token = newToken();
     await positioned(direct, token, 5n);
     proxy.delay(100);
