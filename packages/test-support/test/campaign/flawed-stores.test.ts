@@ -7,8 +7,9 @@ const SEED = 1;
 const MOST_ROUNDS = 20;
 const PLANS_TO_CHOOSE_FROM = 200;
 const PATIENCE_MS = 60_000;
-// A zombie that is never fenced never hears of it: its round takes as long as that.
+/** A zombie that is never fenced never hears of it: its round takes as long as that. */
 const PATIENCE_WITHOUT_FENCE_MS = 10_000;
+const WITHOUT_FENCE: readonly Flaw[] = ["unguarded-commit", "fence-ignored"];
 
 /** A fault, on what, and what has to be said of it after a few rounds. */
 const FINDINGS: readonly (readonly [Flaw, CampaignStoreName, RegExp])[] = [
@@ -25,7 +26,7 @@ const FINDINGS: readonly (readonly [Flaw, CampaignStoreName, RegExp])[] = [
 
 describe("a campaign finds a fault within a few rounds", () => {
   it.each(FINDINGS)("%s, on %s", async (flaw, store, says) => {
-    const patience = flaw === "fence-ignored" ? PATIENCE_WITHOUT_FENCE_MS : PATIENCE_MS;
+    const patience = WITHOUT_FENCE.includes(flaw) ? PATIENCE_WITHOUT_FENCE_MS : PATIENCE_MS;
     const figures = await runCampaign({ store, plans: plansFor(flaw, store), flaw, patience });
     if ("missing" in figures) throw new Error(figures.missing);
     expect(figures.violations.map(({ what }) => what).join("\n")).toMatch(says);
