@@ -23,8 +23,8 @@ export default defineConfig({
     // Servers are started when a test file first asks for one, once for the whole run.
     globalSetup: ["packages/test-support/src/servers/lend-servers.ts"],
     sequence: { sequencer: SpreadKits },
-    // Most files wait for servers and processes of theirs: one at a time leaves a small machine idle.
-    maxWorkers: 4,
+    // Most files wait for servers and processes of theirs: one at a time leaves a small machine idle. With all servers four keep it busy.
+    maxWorkers: process.env["CI"] ? 4 : 6,
     // The cases of the kit spend most of their time waiting for a server's clock.
     maxConcurrency: 5,
     // What hangs fails; what is slow on a busy machine does not.
