@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { createRequire, stripTypeScriptTypes } from "node:module";
 
 /** One file that a browser asks for. */
@@ -16,14 +16,14 @@ const EXTENSION = FROM_SOURCE ? ".ts" : ".js";
 const SCRIPTS = new URL(FROM_SOURCE ? "page/" : "monitor/page/", import.meta.url);
 /** What is no script is published as it is. */
 const STYLES = new URL(FROM_SOURCE ? "page/" : "../src/monitor/page/", import.meta.url);
-const SCRIPT_NAMES = FROM_SOURCE ? ["page", "consumer-view", "lag-plot", "format"] : ["page"];
 
 /** Reads all files of the page, by their paths. Nothing of it comes from another host. */
 export async function readPageFiles(): Promise<ReadonlyMap<string, PageFile>> {
   const files = new Map<string, PageFile>([["/", documentFile()]]);
-  for (const name of SCRIPT_NAMES) {
-    const text = await readFile(new URL(name + EXTENSION, SCRIPTS), "utf8");
-    files.set(`/${name}${EXTENSION}`, {
+  const scripts = (await readdir(SCRIPTS)).filter((name) => name.endsWith(EXTENSION) && !name.endsWith(".d.ts"));
+  for (const name of scripts) {
+    const text = await readFile(new URL(name, SCRIPTS), "utf8");
+    files.set(`/${name}`, {
       type: "text/javascript; charset=utf-8",
       content: FROM_SOURCE ? stripTypeScriptTypes(text) : text,
     });

@@ -2,8 +2,8 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
-const entry = fileURLToPath(new URL("../../src/tidemark.ts", import.meta.url));
-// An older Node is one that lacks this; the rest of it does not matter to an entry that looks before it loads anything.
+const entry = fileURLToPath(new URL("../../dist/tidemark.js", import.meta.url));
+// An older Node is one that lacks this; the rest of it does not matter to an entry that looks before it loads anything of ours.
 const lacking = 'import module from "node:module"; delete module.registerHooks;';
 
 test("a Node that is too old is told so in one line, without a stack", async () => {
