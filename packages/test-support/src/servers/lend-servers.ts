@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { freemem } from "node:os";
 import { join } from "node:path";
+import type { TestProject } from "vitest/node";
 import { bundlePackages } from "../packaging/bundle-packages.ts";
 import type { MissingServer, OwnServer, RunningServer, ServerName } from "./server.ts";
 import { sweepServerFolders } from "./server-folder.ts";
@@ -26,10 +27,11 @@ function quickerPlaces(): Record<string, string> {
 }
 
 /** A global set-up of vitest: builds what the tests run as users do, and lends servers to all workers of the run, each started when it is first asked for. */
-export async function setup(): Promise<() => Promise<void>> {
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
   // Each project of a run has its set-up: the first one lends for all.
   if (process.env[LENDER_VARIABLE] !== undefined) return async () => undefined;
   await bundlePackages();
+  project.onTestsRerun(bundlePackages);
   const servers = new Map<string, Promise<OwnServer | RunningServer | MissingServer>>();
   const start = async (name: string): Promise<OwnServer | RunningServer | MissingServer> => {
     const { findOrLaunchServer } = await import("./launch-server.ts");
