@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const BIN = fileURLToPath(new URL("../../../src/conformance/command/bin.ts", import.meta.url));
+/** The command as it is published. */
+const BIN = fileURLToPath(new URL("../../../dist/conformance/command/tidemark-conformance.js", import.meta.url));
 
 /** What a finished command left. */
 export interface Finished {
@@ -33,7 +34,7 @@ export async function createFolder(): Promise<Folder> {
   const path = await mkdtemp(join(tmpdir(), "tidemark-conformance-"));
   const running = new Map<ChildProcess, Promise<Finished>>();
   const start = (args: readonly string[]): Running => {
-    const child = spawn(process.execPath, ["--conditions=@tidemark/source", BIN, ...args], {
+    const child = spawn(process.execPath, [BIN, ...args], {
       cwd: path,
       stdio: ["ignore", "pipe", "pipe"],
     });
