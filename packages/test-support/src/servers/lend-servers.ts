@@ -26,7 +26,10 @@ function quickerPlaces(): Record<string, string> {
   return { NODE_COMPILE_CACHE: cache, ...(isRoomy && { TMPDIR: MEMORY_FOLDER }) };
 }
 
-/** A global set-up of vitest: builds what the tests run as users do, and lends servers to all workers of the run, each started when it is first asked for. */
+/**
+ * A global set-up of vitest: builds what the tests run as users do, and lends servers to all workers of the run, each started
+ * when it is first asked for.
+ */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   // Each project of a run has its set-up: the first one lends for all.
   if (process.env[LENDER_VARIABLE] !== undefined) return async () => undefined;
