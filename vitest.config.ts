@@ -1,16 +1,6 @@
-import { globSync, readFileSync } from "node:fs";
 import { defineConfig } from "vitest/config";
 import { ConformanceTable } from "./packages/test-support/src/servers/conformance-table.ts";
 import { SpreadKits } from "./packages/test-support/src/servers/spread-kits.ts";
-
-const files = [
-  "packages/*/test/**/*.test.ts",
-  "benchmarks/test/**/*.test.ts",
-  "examples/test/**/*.test.ts",
-  "site/test/**/*.test.ts",
-];
-/** What replaces a process' clock, environment or functions has the process for itself. */
-const alone = globSync(files).filter((file) => /\bvi\.(?:use|stub|mock|spy)/u.test(readFileSync(file, "utf8")));
 
 export default defineConfig({
   resolve: { conditions: ["@tidemark/source"] },
@@ -32,10 +22,16 @@ export default defineConfig({
     hookTimeout: 120_000,
     // A second, the default, is short where many files share two slow cores.
     expect: { poll: { timeout: 60_000 } },
-    projects: [
-      // A process for each file takes a tenth of the whole run: to start it, and to load everything in it.
-      { extends: true, test: { name: "together", include: files, exclude: alone, isolate: false } },
-      { extends: true, test: { name: "alone", include: alone } },
+    // A process for each file takes a tenth of the whole run: to start it, and to load everything in it.
+    isolate: false,
+    // So what one file replaces, no later one may find.
+    restoreMocks: true,
+    unstubEnvs: true,
+    include: [
+      "packages/*/test/**/*.test.ts",
+      "benchmarks/test/**/*.test.ts",
+      "examples/test/**/*.test.ts",
+      "site/test/**/*.test.ts",
     ],
   },
 });

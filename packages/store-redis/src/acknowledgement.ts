@@ -6,9 +6,16 @@ export interface RedisAcknowledgement {
   readonly replicas?: number | undefined;
   /** Whether it must be in the master's append-only file, with fsync. Needs Redis 7.2 or Valkey, and `appendonly yes`. */
   readonly appendOnlyFile?: boolean | undefined;
-  /** Milliseconds to wait for them. Default 1,000; less than the store's `timeout`. */
+  /**
+   * Milliseconds to wait for them; less than the store's `timeout`. Default 1,000, and 3,000 with `appendOnlyFile`, but at most
+   * half of the store's `timeout`.
+   */
   readonly timeout?: number | undefined;
 }
+
+const REPLICATION_MS = 1_000;
+/** With `appendfsync everysec`, Redis' default, fsync comes up to a second after the write, and up to two on a busy disk. */
+const FSYNC_MS = 3_000;
 
 /** The write was done, but fewer have it than were asked for. */
 export class NotAcknowledgedError extends Error {
@@ -43,7 +50,8 @@ export function waitCommand(asked: RedisAcknowledgement | undefined, storeTimeou
   if (asked === undefined) return undefined;
   if (typeof asked !== "object" || asked === null)
     throw new TypeError("acknowledge must be an object, such as { replicas: 1 } or { appendOnlyFile: true }");
-  const { replicas = 0, appendOnlyFile = false, timeout = Math.min(1_000, Math.ceil(storeTimeout / 2)) } = asked;
+  const { replicas = 0, appendOnlyFile = false } = asked;
+  const { timeout = Math.min(appendOnlyFile ? FSYNC_MS : REPLICATION_MS, Math.ceil(storeTimeout / 2)) } = asked;
   validateWholeNumber("acknowledge.replicas", replicas, 0, 1_000);
   validateWholeNumber("acknowledge.timeout", timeout, 1, storeTimeout);
   if (typeof appendOnlyFile !== "boolean") throw new TypeError("acknowledge.appendOnlyFile must be a boolean");

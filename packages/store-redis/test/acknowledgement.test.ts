@@ -33,6 +33,36 @@ describe("a write that waits for replicas", () => {
   });
 });
 
+describe("a write that waits for the append-only file", () => {
+  it("waits longer than `appendfsync everysec` takes, unless told otherwise", async ({ skip }) => {
+    const server = await launchOrSkip("redis-newest", skip);
+    onTestFinished(() => server.stop());
+    const client = await createClient({ url: server.url }).connect();
+    onTestFinished(() => client.destroy());
+    await client.sendCommand(["CONFIG", "SET", "appendfsync", "always"]);
+    const asked: string[][] = [];
+    const listening: typeof client = Object.create(client, {
+      sendCommand: {
+        value: (...sent: Parameters<typeof client.sendCommand>) => {
+          const args = sent[0].map(String);
+          if (args[0] === "WAITAOF") asked.push(args);
+          return client.sendCommand(...sent);
+        },
+      },
+    });
+    const acknowledge = { appendOnlyFile: true };
+    await using store = await openRedisStore({ client: listening, acknowledge });
+    await using hasty = await openRedisStore({ client: listening, acknowledge, timeout: 5_000 });
+    asked.length = 0;
+    await store.claim(claims);
+    await hasty.claim(claims);
+    expect(asked).toEqual([
+      ["WAITAOF", "1", "0", "3000"],
+      ["WAITAOF", "1", "0", "2500"],
+    ]);
+  });
+});
+
 await describeWithServer("redis", (server) => {
   it("is not taken for acknowledged because a write whose answer was lost is found there", async () => {
     const { store, proxy } = await withoutReplicas(server);

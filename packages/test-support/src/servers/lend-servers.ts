@@ -31,8 +31,6 @@ function quickerPlaces(): Record<string, string> {
  * when it is first asked for.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  // Each project of a run has its set-up: the first one lends for all.
-  if (process.env[LENDER_VARIABLE] !== undefined) return async () => undefined;
   await bundlePackages();
   project.onTestsRerun(bundlePackages);
   const servers = new Map<string, Promise<OwnServer | RunningServer | MissingServer>>();

@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { writeSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Change, ChangeAnswer, OffsetStoreDriver } from "@tidemark/core/driver";
@@ -29,11 +28,12 @@ for (let step = 0; step < Number(steps); step += 1) {
   const key = { consumer: "c", topic: "t", partition: step % 2 };
   const [entry] = (await driver.read([key], context)).entries;
   if (entry !== undefined && "error" in entry) {
-    say({ expected: null, damage: String(entry.error) });
+    await say({ expected: null, damage: String(entry.error) });
     continue;
   }
   const expected = entry?.version ?? null;
-  if (entry !== undefined && entry.value !== entry.version) say({ expected, damage: "a value of another version" });
+  if (entry !== undefined && entry.value !== entry.version)
+    await say({ expected, damage: "a value of another version" });
   const version = randomBytes(9).toString("base64url");
   const removes = expected !== null && Math.random() < 0.2;
   const change: Change = {
@@ -46,9 +46,10 @@ for (let step = 0; step < Number(steps); step += 1) {
   const { changes } = await driver.write([change], context);
   const answer = changes?.[0] ?? "written";
   const failed = typeof answer === "object" ? { damage: String(answer.error) } : {};
-  say({ expected, answer, ...failed });
+  await say({ expected, answer, ...failed });
 }
 
-function say(line: WriterLine): void {
-  writeSync(1, `${JSON.stringify(line)}\n`);
+/** The line is written before the next step, however slowly it is read: a pipe that is full refuses a write that does not wait. */
+async function say(line: WriterLine): Promise<void> {
+  await new Promise((resolve) => process.stdout.write(`${JSON.stringify(line)}\n`, resolve));
 }
