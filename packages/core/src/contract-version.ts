@@ -13,7 +13,7 @@ export const contractBrand: unique symbol = Symbol.for("@tidemark/core/contract-
  * Refuses what was written for another contract: package managers can be told to install it all the same.
  *
  * @param what A store or a log, for the message, for example `the redis store`.
- * @param version What it was written for. What tells none is of the first, which had no word for it.
+ * @param version The contract that it was written for. Without one it was written for the first, which had no version.
  * @throws TypeError if it is not this package's.
  */
 export function validateContractVersion(what: string, version = 1): void {

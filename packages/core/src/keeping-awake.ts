@@ -1,6 +1,6 @@
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Waits, and keeps the process alive for as long: unlike timers of the library's own, somebody waits. */
+/** Waits, and keeps the process alive for as long: unlike the library's own timers, a caller waits for this one. */
 export async function keepingAwake<Result>(waiting: Promise<Result>): Promise<Result> {
   const awake = setInterval(() => undefined, MAX_TIMER_MS);
   try {

@@ -44,7 +44,7 @@ export interface OffsetRecord extends OffsetKey {
   readonly claimedAt?: Date;
   /** When the position was last written. */
   readonly committedAt?: Date;
-  /** When the record was last written, in whatever way. */
+  /** When the record was last written, by any verb. */
   readonly updatedAt: Date;
   /** The moment from which the record is invisible to every verb. Absent: never. */
   readonly expiresAt?: Date;

@@ -36,7 +36,7 @@ export interface OffsetResetPolicy {
   adjustOffset?(lastOffsetFetched: bigint, nextOffsetToFetch: bigint): bigint;
 }
 
-/** What a consumer does unless told otherwise: it continues at the first record that the log still has. */
+/** What a consumer does by default: it continues at the first record that the log still has. */
 export const defaultOffsetResetPolicy: OffsetResetPolicy = Object.freeze({
   name: "earliest",
   timestamp: () => EARLIEST_TIMESTAMP,

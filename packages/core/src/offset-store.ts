@@ -272,7 +272,7 @@ export interface OffsetStore<Transaction = never> extends AsyncDisposable {
   expire(entries: readonly ExpireEntry[], options?: CallOptions): Promise<ExpireOutcome[]>;
   /** Removes records and returns the keys of those removed. */
   delete(selector: DeleteSelector, options?: CallOptions): Promise<OffsetKey[]>;
-  /** Writes that a member lives, whatever was there (contract 8.1). */
+  /** Writes that a member lives, over any earlier record of it (contract 8.1). */
   heartbeat(entry: MemberEntry, options?: CallOptions): Promise<void>;
   /** Removes a member's record. */
   leave(key: MemberKey, options?: CallOptions): Promise<void>;

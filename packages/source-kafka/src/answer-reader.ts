@@ -16,7 +16,7 @@ export interface AnswerPart {
 
 /**
  * Reads the records of one answer from an offset on, in parts, and uncompresses one batch at a time. Batches may begin before
- * the offset. Markers of transactions are no records, and of the aborted transactions that the answer tells (with the
+ * the offset. Markers of transactions are no records, and of the aborted transactions that the answer names (with the
  * isolation `read_committed`) no record is given.
  */
 export class AnswerReader {
@@ -63,7 +63,7 @@ export class AnswerReader {
     return this.#reader.byteLength;
   }
 
-  /** Gives back the memory of what is uncompressed. The next part uncompresses it anew. */
+  /** Gives back the memory of what is uncompressed. The next part uncompresses it again. */
   forgetUncompressed(): void {
     this.#reader = undefined;
   }

@@ -50,11 +50,11 @@ export class BrokerConnection {
       requestTimeout: NO_LIMIT_MS,
       maxInflights: 1_000,
       ...(tls !== undefined && { tls }),
-      // Brokers behind one address are told apart by the name that a client asks for; an IP address is no such name.
+      // Brokers behind one address are distinguished by the name that a client asks for; an IP address is no such name.
       ...(tls !== undefined && tls.servername === undefined && isIP(host) === 0 && { tlsServerName: host }),
       ...(sasl !== undefined && { sasl }),
     });
-    // What is told by an event is told by a rejected call as well.
+    // What an event reports, a rejected call reports as well.
     connection.on("error", () => undefined);
     const opened = new BrokerConnection(address, connection);
     let surprise: BrokerConnectionError | undefined;
@@ -104,11 +104,11 @@ export class BrokerConnection {
     const connection = this.#connection;
     const { socket } = connection;
     const isOpen = connection.isConnected();
-    // Ends the timer that authenticates anew, too. It would wait until everything is written.
+    // Ends the timer that authenticates again, too. It would wait until everything is written.
     connection.close(() => undefined);
     socket?.on("error", () => undefined);
     socket?.destroy();
-    // While it still connects, nobody listens to the socket yet.
+    // While it still connects, the socket has no listener yet.
     if (!isOpen) connection.emit("close");
   }
 

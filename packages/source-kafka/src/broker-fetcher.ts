@@ -37,7 +37,7 @@ export interface PartitionFetch {
   readonly waitUntil: number;
 }
 
-/** A fetch that somebody waits for. */
+/** A fetch that a caller waits for. */
 interface Waiter extends PartitionFetch {
   readonly resolve: (answer: PartitionAnswer) => void;
   readonly reject: (error: unknown) => void;
@@ -105,7 +105,7 @@ export class BrokerFetcher {
   #sendQueue(): void {
     this.#scheduled = false;
     const now = performance.now();
-    // Whoever does not want to wait must not cut short the others' wait, which would be begun anew again and again.
+    // A caller that does not wait must not cut short the others' wait, which would begin again and again.
     const hasty = this.#queue.filter(({ waitUntil }) => waitUntil <= now);
     const waiting = this.#queue.filter(({ waitUntil }) => waitUntil > now);
     this.#queue = [];
@@ -202,7 +202,7 @@ export class BrokerFetcher {
       return;
     }
     poll.waiters.delete(waiter);
-    // A connection on which nobody waits would be of no use until the broker answers.
+    // A connection without a waiting caller would be of no use until the broker answers.
     if (poll.waiters.size === 0) poll.connection?.close();
   }
 

@@ -1,4 +1,4 @@
-/** Everybody who waits for one signal, and the one listener that tells them. */
+/** All who wait for one signal, and the one listener that wakes them. */
 interface Watch {
   readonly waiting: Set<() => void>;
   readonly listener: () => void;

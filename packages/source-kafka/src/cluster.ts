@@ -31,7 +31,7 @@ export interface ClusterOptions extends ConnectionSettings {
 }
 
 type MetadataResponse = metadataV12.MetadataResponse;
-/** What the cluster tells of a topic. */
+/** What the cluster says of a topic. */
 export type TopicMetadata = metadataV12.MetadataResponseTopic;
 
 /** Who leads a partition. */
@@ -123,7 +123,7 @@ export class Cluster {
   async topic(name: string): Promise<TopicMetadata> {
     const { topics } = await this.metadata([name]);
     if (isMissing(topics[0]) && this.#brokers.size > 1) {
-      // The broker that was asked may be cut off, and have never heard of it.
+      // The broker that was asked may be cut off, and not know the topic.
       return knownTopic(name, (await this.metadata([name])).topics[0]);
     }
     return knownTopic(name, topics[0]);
@@ -165,7 +165,7 @@ export class Cluster {
     return this.call(this.#controller ?? this.#someBroker(), versions, question);
   }
 
-  /** Waits until every broker that answers says of a topic what is expected, so that whoever asks next hears the same. */
+  /** Waits until every broker that answers says of a topic what is expected, so that the next request gets the same answer. */
   async untilAllSee(topic: string, call: LogCall, expected: (seen: TopicMetadata) => boolean): Promise<void> {
     await this.untilAllAgree(call, async (broker) => {
       const { topics } = await this.#metadataFrom(broker, [topic]);

@@ -2,7 +2,7 @@ import { ResponseError, TimeoutError } from "@platformatic/kafka";
 import type { ConnectionSettings } from "./broker-connection.ts";
 import { BrokerConnectionError } from "./kafka-errors.ts";
 
-// The first answer tells versions or mechanisms, which is some kilobytes.
+// The first answer lists versions or mechanisms, which is some kilobytes.
 const LONGEST_FIRST_ANSWER = 1_000_000;
 
 /** What the client says of a failing connection, as one of a few kinds. */

@@ -8,10 +8,10 @@ export interface PartitionAnswer {
   readonly lastStableOffset: bigint;
   /** Transactions that were aborted, of those whose records are in the batches. */
   readonly abortedTransactions: readonly AbortedTransaction[];
-  /** Batches of records as they came, the last one perhaps cut off: nobody has looked into them. */
+  /** Batches of records as they came, the last one perhaps cut off: not yet looked into. */
   readonly bytes: Buffer;
   /**
-   * Where what former leaders wrote, up to the one of the position, ends in this log, if it is not told by the position itself:
+   * Where what former leaders wrote, up to the one of the position, ends in this log, if the position itself does not say it:
    * that leader is not known here, or its records end before the position. Nothing else is answered then.
    */
   readonly formerEnd?: bigint;
@@ -54,7 +54,7 @@ const LOG_START = 5;
 const PREFERRED_REPLICA = 11;
 const FLEXIBLE = 12;
 const TOPIC_IDS = 13;
-/** The number of the tagged field that tells where a position's log differs. */
+/** The number of the tagged field that says where a position's log differs. */
 const DIVERGING_EPOCH = 0;
 
 // The client's own reading of the answer takes most of the time that a record needs, on its way through arrays of pieces.
@@ -118,7 +118,7 @@ function readPartition(reader: Reader, version: number): PartitionAnswer {
   const errorCode = reader.readInt16();
   const highWatermark = reader.readInt64();
   const lastStableOffset = reader.readInt64();
-  // Where the log starts: whoever needs it asks for it.
+  // Where the log starts: asked for separately where it is needed.
   if (version >= LOG_START) reader.readInt64();
   const abortedTransactions = reader.readArray(
     () => ({ producerId: reader.readInt64(), firstOffset: reader.readInt64() }),

@@ -109,7 +109,7 @@ export function throwIfRefused(errorCode: number, detail?: string | null): void 
   if (errorCode !== 0) throw new BrokerRefusal(errorCode, detail);
 }
 
-/** Whether trying again may help, after the metadata was looked up anew. */
+/** Whether trying again may help, after the metadata was looked up again. */
 export function isPassing(error: unknown): boolean {
   if (error instanceof BrokerRefusal) return error.passing;
   if (!(error instanceof BrokerConnectionError)) return false;

@@ -2,7 +2,7 @@ import type { FetchRequest } from "@tidemark/core";
 import type { AnswerReader } from "./answer-reader.ts";
 import type { PartitionLeader } from "./cluster.ts";
 
-/** Partitions that nobody reads on hold nothing. */
+/** Partitions that are not read any more hold nothing. */
 const KEEP_MS = 5_000;
 /** For all partitions together: of answers, and again of what is uncompressed of them. */
 const MAX_BYTES = 64 * 1024 * 1024;

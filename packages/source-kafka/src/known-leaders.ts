@@ -4,7 +4,7 @@ import { markIdOf } from "./kafka-marks.ts";
 /** The id of topics where the cluster gives them none, and the epoch of leaders where it counts none. */
 const NO_TOPIC_ID = "00000000-0000-0000-0000-000000000000";
 const NO_EPOCH = -1;
-/** What was heard so long ago is asked for again, beside the calls that use it. */
+/** What was learnt so long ago is asked for again, beside the calls that use it. */
 const LONGEST_AGE_MS = 15_000;
 
 /** Who leads a partition. */
@@ -14,7 +14,7 @@ export interface KnownLeader {
   readonly epoch: number;
 }
 
-/** What was heard of a topic. */
+/** What is known of a topic. */
 export interface KnownTopic {
   /** Absent where the cluster gives its topics none. */
   readonly topicId: string | undefined;
@@ -45,7 +45,7 @@ export class KnownLeaders {
     if (known?.leaders.has(partition) !== true || this.#doubted.has(topic)) return this.refresh(topic);
     const ageMs = performance.now() - known.heardAt;
     if (longestAgeMs !== undefined && ageMs > longestAgeMs) return this.refresh(topic);
-    // What fails here fails again where somebody waits for it.
+    // What fails here fails again where a caller waits for it.
     if (ageMs > LONGEST_AGE_MS) this.refresh(topic).catch(() => undefined);
     return known;
   }

@@ -35,7 +35,7 @@ const CONSUMER = -1;
 const LONGEST_WAIT_MS = 5_000;
 const LISTING_AGE_MS = 1_000;
 
-/** Reads records and tells where partitions stand. */
+/** Reads records and returns where partitions stand. */
 export class LogReader {
   readonly #cluster: Cluster;
   readonly #isolationLevel: number;

@@ -139,7 +139,7 @@ export class LogTopics {
     });
   }
 
-  /** Waits until all brokers tell what was set: the controller answers before they have heard of it. */
+  /** Waits until all brokers return what was set: the controller answers before they know of it. */
   async #untilConfigured(name: string, configs: readonly TopicConfigEntry[], call: LogCall): Promise<void> {
     await this.#cluster.untilAllAgree(call, async (broker) => {
       const seen = configsByTopic(await this.#cluster.call(broker, DESCRIBE_CONFIGS, describeConfigsOf([name]))).get(

@@ -17,7 +17,7 @@ import {
 import type { LogCall } from "./log-call.ts";
 import type { LogReader } from "./log-reader.ts";
 
-// Sequence numbers begin anew after the largest int32.
+// Sequence numbers begin again at 0 after the largest int32.
 const SEQUENCES = 2 ** 31;
 
 // The client writes each record's time as a difference from the first one's, and gets differences of more bits wrong.

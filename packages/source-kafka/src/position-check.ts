@@ -7,7 +7,7 @@ const NOT_COMPARED = -1;
 
 /** Holds one position against the log that it is read from, during one call. */
 export class PositionCheck {
-  /** Whether the cluster was asked anew since the position was refused first: the broker may have been one that is cut off. */
+  /** Whether the cluster was asked again since the position was refused first: the broker may have been one that is cut off. */
   isConfirmed = false;
   readonly #mark: KafkaMark | undefined;
   readonly #isUnknown: boolean;

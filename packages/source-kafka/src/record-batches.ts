@@ -55,7 +55,7 @@ export function isWholeAt(bytes: Buffer, start: number): boolean {
   return start + BEFORE_LENGTH <= bytes.length && endAt(bytes, start) <= bytes.length;
 }
 
-/** Whether an answer brings a fetch at an offset any further, or tells by its damage why it cannot. */
+/** Whether an answer brings a fetch at an offset any further, or shows by its damage why it cannot. */
 export function reaches(bytes: Buffer, offset: bigint): boolean {
   try {
     for (let start = 0; ;) {

@@ -111,7 +111,7 @@ function readSasl(settings: SecuritySettings, folder: string): KafkaSaslOptions 
   return { mechanism: known, username, password: secret };
 }
 
-/** The secret that one of the settings tells, or how to get it. */
+/** The secret that one of the settings holds, or how to get it. */
 function oneOf(
   settings: SecuritySettings,
   folder: string,

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 
 const TIMEOUT_MS = 30_000;
-// Several connections are made one after the other; a program that asks somebody for a token takes a while each time.
+// Several connections are made one after the other; a program that requests a token takes a while each time.
 const REUSED_FOR_MS = 10_000;
 
 /** Runs a program for a token, which is all that it prints. The connections of a moment share one. */

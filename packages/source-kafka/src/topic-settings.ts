@@ -18,8 +18,8 @@ interface StoredSettings {
 
 /**
  * Keeps the time that consumers' positions on a topic live. Kafka refuses settings that it does not know, so they are
- * records of a compacted topic: a topic's name as the key, its id and settings as JSON. The id tells a topic that was made
- * anew from its former self.
+ * records of a compacted topic: a topic's name as the key, its id and settings as JSON. The id distinguishes a recreated
+ * topic from the former one.
  */
 export class TopicSettings {
   readonly #cluster: Cluster;
@@ -36,7 +36,7 @@ export class TopicSettings {
     this.#writer = writer;
   }
 
-  /** Reads on, then tells by topic what its consumers' positions live for. Nothing where this client may not read them. */
+  /** Reads on, then gives by topic how long its consumers' positions live. Nothing where this client may not read them. */
   async read(call: LogCall): Promise<(topic: TopicMetadata) => number | undefined> {
     const reading = this.#reading.then(async () => this.#readOn(call));
     this.#reading = reading.catch(() => undefined);
@@ -75,7 +75,7 @@ export class TopicSettings {
     } catch (error) {
       const code = error instanceof LogSourceError ? error.code : undefined;
       if (code === "UNKNOWN_TOPIC" || code === "PERMISSION_DENIED") this.#settings.clear();
-      // Compaction passed by while we read: the next call begins anew.
+      // Compaction ran while we read: the next call begins again.
       else if (error instanceof OffsetOutOfRangeError) this.#topicId = undefined;
       else throw error;
     }
@@ -114,7 +114,7 @@ export class TopicSettings {
   }
 }
 
-/** What a record holds; nothing if somebody else wrote it. */
+/** What a record holds; nothing if another program wrote it. */
 function parseSettings(value: Uint8Array): StoredSettings | undefined {
   try {
     const parsed: unknown = JSON.parse(Buffer.from(value).toString());

@@ -3,7 +3,7 @@ import type { LogDatabase } from "./log-database.ts";
 
 /**
  * Pauses between the looks that follow one sign of a write. A writer's frames are seen in the -wal file before its commit
- * is: the commit itself goes through shared memory, which no file system tells of, and follows after the disk's flush.
+ * is: the commit itself goes through shared memory, which no file system reports, and follows after the disk's flush.
  */
 const LOOKS_MS = [0, 1, 2, 4, 8, 16, 32, 64];
 const FALLBACK_MS = 250;
@@ -26,7 +26,7 @@ interface Waiter {
 
 /**
  * Tells fetches that wait at the log's end of writes. Those of this process wake them at once; those of another are noticed
- * by watching the -wal file, and by a slow look where a file system does not tell. Nothing runs while nobody waits.
+ * by watching the -wal file, and by a slow look where a file system does not report changes. Nothing runs while no caller waits.
  */
 export class LogChanges {
   readonly #database: LogDatabase;
@@ -129,7 +129,7 @@ export class LogChanges {
       this.#database.refuseIfReplaced();
       version = this.version();
     } catch {
-      // The fetch itself will meet what is wrong with the file, and tell.
+      // The fetch itself will meet what is wrong with the file, and report it.
       version = -1n;
     }
     if (version === this.#seen) return;

@@ -83,7 +83,7 @@ export class LogDatabase {
     return this.#repeat("BEGIN IMMEDIATE", call, run);
   }
 
-  /** Runs writes if the lock is to be had at once. What fails is left for another time: nobody asked for these writes. */
+  /** Runs writes if the lock is to be had at once. What fails is left for another time: no caller asked for these writes. */
   tryWrite(run: () => void): void {
     try {
       this.#transaction("BEGIN IMMEDIATE", run);

@@ -32,7 +32,7 @@ type RecordRow = [
   headers: Uint8Array | null,
 ];
 
-/** Reads records and tells where partitions stand. */
+/** Reads records and returns where partitions stand. */
 export class LogReader {
   readonly #database: LogDatabase;
   readonly #states: PartitionStates;

@@ -114,7 +114,7 @@ export class LogTopics {
       this.#drop.run(topicId);
     });
     this.#changes.wake(name);
-    // The topic is deleted, whatever becomes of its rows: what is left over goes with the next deletion.
+    // The topic is deleted even if its rows are not: what is left over goes with the next deletion.
     await this.#retention.sweepDropped(call).catch(() => undefined);
   }
 

@@ -15,7 +15,7 @@ export interface OwnPools {
 }
 
 /**
- * Opens two pools of pg: transactions, whatever their number, leave the store's own work its connections. Nothing is
+ * Opens two pools of pg: any number of transactions leaves the store's own work its connections. Nothing is
  * connected yet.
  *
  * @throws TypeError if that is no connection string.

@@ -77,7 +77,7 @@ function makeClient({ endpoint, region, forcePathStyle = false }: S3StoreOptions
     ...(endpoint !== undefined && { endpoint }),
     ...(chosen !== undefined && { region: chosen }),
     forcePathStyle,
-    // The store itself knows what may be repeated, and how to tell whether a write arrived.
+    // The store itself knows what may be repeated, and how to find out whether a write arrived.
     maxAttempts: 1,
     // Not all servers understand the newer checksums; the signature covers the body.
     requestChecksumCalculation: "WHEN_REQUIRED",

@@ -89,7 +89,7 @@ export async function askPolicy(
         return [];
       }
       if (attempt + 1 < MAX_ATTEMPTS) return [{ ...question, lastOffsetFetched: offset }];
-      // What was lost is what an operator looks for: the policy's choice alone tells nothing of it.
+      // What was lost is what an operator looks for: the policy's choice alone does not show it.
       const instead = question.requested < 0n ? "" : ` instead of ${question.requested}`;
       const detail = `reset policy ${JSON.stringify(policy.name)} chose offsets outside of the log ${MAX_ATTEMPTS} times${instead}`;
       const range = { earliest: earliest.offset, latest: latest.offset };

@@ -70,7 +70,7 @@ export class BatchCollector implements LoopSource<RecordBatch> {
 
   #collect(partition: ConsumedPartition): RecordBatch | undefined {
     const { maxRecords, linger } = this.#options;
-    // Reading went elsewhere meanwhile: what waited is nothing to anybody.
+    // The position was moved in the meantime: what waited is not delivered.
     if (!partition.isHeldBack) this.#close(partition);
     const former = this.#open.get(partition);
     const open = former ?? { records: [], dueAt: performance.now() + linger };

@@ -7,7 +7,7 @@ import type { ResolvedStart } from "./start-position.ts";
 import { topicTtl } from "./topic-ttl.ts";
 import { startOffsets } from "./where-to-read.ts";
 
-/** Where what is added later begins, whatever `start` says. */
+/** Where partitions that are added later begin, regardless of `start`. */
 export const EARLIEST: ResolvedStart = { kind: "policy", policy: defaultOffsetResetPolicy };
 
 /**

@@ -194,7 +194,7 @@ export class Reading implements FetcherOwner {
 
   /** The next partition with records to take. When some are taken, call {@link Reading.taken}. */
   nextFilled(): ConsumedPartition | undefined {
-    // Between two batches, so that a partition that fails is heard of however much the others have to say.
+    // Between two batches, so that the failure of one partition is reported however many records the others have.
     this.#throwError();
     for (const partition of this.#filled) {
       this.#filled.delete(partition);
@@ -240,7 +240,7 @@ export class Reading implements FetcherOwner {
         else this.#fetch(partition);
         this.wake();
       },
-      // It ends with the reading, or with the session, and both are heard of elsewhere.
+      // It ends with the reading, or with the session, and both are reported elsewhere.
       () => this.wake(),
     );
   }

@@ -183,7 +183,7 @@ export class RecordDelivery<Transaction> implements ReadingOwner, LoopOwner, Pro
     return progress.handOut(record.offset, mark);
   }
 
-  /** Whether each record is acknowledged, in whatever order. */
+  /** Whether each record is acknowledged, in any order. */
   get #isAcknowledging(): boolean {
     return this.#isManual || this.#inHand.processor !== undefined;
   }

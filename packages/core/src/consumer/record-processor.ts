@@ -184,7 +184,7 @@ export class RecordProcessor {
       // What fails because the partition is another's by now is theirs to do.
       isOurs = isStillOurs();
       const decision = signal.aborted ? "abort" : isOurs ? await this.#decide(error, task) : "skip";
-      // A transaction that is committed is not run again, whatever came after it.
+      // A transaction that is committed is not run again, even if a later step failed.
       if (decision === "skip" || (decision === "retry" && partition.progress.isDone(record.offset))) isDone = true;
       else if (decision === "retry") retryInMs = backoffMs(attempt - 1, RETRY_BASE_MS, RETRY_MAX_MS);
     }

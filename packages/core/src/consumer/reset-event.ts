@@ -21,7 +21,7 @@ export function resetEvent({ choice, ...reset }: DecidedReset): ConsumerEvent {
   return { type: "reset", ...reset, to, ...range, skipped: skipped > 0n ? skipped : 0n };
 }
 
-/** The first offset that was not read, as far as anybody can tell. */
+/** The first offset that was not read, as far as is known. */
 function nextUnread({ reason, from }: Omit<DecidedReset, "choice">, earliest: bigint, to: bigint): bigint {
   switch (reason) {
     case "below-log":

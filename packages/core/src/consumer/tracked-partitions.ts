@@ -99,7 +99,7 @@ export class TrackedPartitions<Transaction> implements PartitionSupply {
     if (reason === "rebalanced") await this.#inHand.quiet(partitions);
   }
 
-  /** Hears what the session tells. */
+  /** Takes in an event of the session. */
   heard(event: OffsetSessionEvent): void {
     const { session, emit } = this.#context;
     emit(event);
@@ -234,7 +234,7 @@ export class TrackedPartitions<Transaction> implements PartitionSupply {
     return group?.partitions ?? Number.POSITIVE_INFINITY;
   }
 
-  /** What is stored of partitions, whoever holds them. */
+  /** What is stored of partitions, regardless of their holder. */
   async #stored(
     partitions: readonly number[],
     signal: AbortSignal | undefined,
@@ -261,7 +261,7 @@ export class TrackedPartitions<Transaction> implements PartitionSupply {
   }
 }
 
-/** Without a session records are read from the position on, in whatever way: what a session has done beyond it is not skipped. */
+/** Without a session records are read from the position on, whatever the strategy: what a session did beyond it is not skipped. */
 function withoutDone(record: OffsetRecord | undefined): Omit<OffsetRecord, "acknowledged"> | undefined {
   if (record === undefined) return undefined;
   const { acknowledged: _, ...position } = record;

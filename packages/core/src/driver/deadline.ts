@@ -6,7 +6,7 @@ export class DeadlineExceeded extends Error {
 /** One call that ends by an answer, an abort or its time-out, whichever comes first. Also the context of driver calls. */
 export class BoundedCall<Transaction = never> {
   readonly transaction: Transaction | undefined;
-  /** Whether the next write is to tell its time. */
+  /** Whether the next write is to return its time. */
   timed = false;
   /** The next call of the same time-out. */
   next: BoundedCall<Transaction> | undefined = undefined;
@@ -24,7 +24,7 @@ export class BoundedCall<Transaction = never> {
     this.#onEnded = onEnded;
   }
 
-  /** Made only if somebody looks: an AbortController costs more than all else of a commit. */
+  /** Made only if it is read: an AbortController costs more than all else of a commit. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
@@ -37,9 +37,9 @@ export class BoundedCall<Transaction = never> {
     return this.#isOver;
   }
 
-  /** Throws once the caller has its answer: whatever still runs for it sends nothing more. */
+  /** Throws once the caller has its answer: what still runs for it sends nothing more. */
   check(): void {
-    // An abort's reason is whatever the caller gave.
+    // An abort's reason is any value that the caller gave.
     // oxlint-disable-next-line only-throw-error
     if (this.#reason !== undefined) throw this.#reason;
   }

@@ -28,7 +28,7 @@ export interface Found {
 
 /**
  * What an entry comes to: the record to write and the answer once it is written, or the answer alone. `undefined`: it takes
- * what only a read can tell.
+ * what only a read can show.
  */
 export type Decision<Outcome> = { readonly write?: StoredOffset; readonly outcome: Outcome } | undefined;
 
@@ -121,7 +121,7 @@ export const decideTransact: Decide<TransactEntry, CommitOutcome> = (entry, foun
   return { outcome: { status: "behind", record: toOffsetRecord(found.key, stored) } };
 };
 
-/** An operator's write: it withdraws the claim, and tells where the position was (contract 3.2c, 3.2h). */
+/** An operator's write: it withdraws the claim, and returns where the position was (contract 3.2c, 3.2h). */
 export const decideReset: Decide<ResetEntry, ResetOutcome> = (entry, { key, stored, now }) => {
   if (now === undefined) return undefined;
   if (!isAsExpected(entry, stored)) {
@@ -168,7 +168,7 @@ export const decideFetch: Decide<{ readonly key: OffsetKey }, FetchOutcome> = (_
   };
 };
 
-/** Whether somebody holds the key who may live, as far as the entry knows. A claim since then is a sign of life. */
+/** Whether the key has a holder that may live, as far as the entry knows. A claim since then is a sign of life. */
 function isHeldAgainst({ token, member, silentEpoch }: JudgedClaimEntry, claim: StoredClaim): boolean {
   if (claim.token === undefined || claim.released || claim.token === token || claim.epoch === silentEpoch) return false;
   return member === undefined || claim.member !== member;
@@ -246,7 +246,7 @@ function recreated(entry: CommitEntry, now: number): Decision<CommitOutcome> {
   return { write, outcome: committed(entry, claim, write.ttl) };
 }
 
-/** The answer tells the TTL, and with a rewind the epoch that has begun. */
+/** The answer has the TTL, and with a rewind the epoch that has begun. */
 function committed({ rewind }: CommitEntry, { epoch }: StoredClaim, ttl: number | undefined): CommitOutcome {
   if (rewind !== true) return ttl === undefined ? COMMITTED : { status: "committed", ttl };
   return ttl === undefined ? { status: "committed", epoch } : { status: "committed", epoch, ttl };

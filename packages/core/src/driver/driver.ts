@@ -94,7 +94,7 @@ export interface WriteAnswer {
 /** Which entries a listing is about. */
 export interface ListFilter extends OffsetFilter {
   readonly kind: "position" | "member";
-  /** Only what may have expired is wanted; a driver that cannot tell lists more. */
+  /** Only what may have expired is wanted; a driver that cannot distinguish lists more. */
   readonly reclaimable?: boolean | undefined;
 }
 

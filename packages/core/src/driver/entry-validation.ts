@@ -199,7 +199,7 @@ function only(selector: object, field: string): void {
   if (Object.keys(selector).length > 1) throw new TypeError(`${field} must be the only field of a selector`);
 }
 
-/** A misspelt field would be ignored in silence, and its entry answered as if it had been heard. */
+/** A misspelt field would be ignored in silence, and its entry answered as if the field had counted. */
 function refuseOtherFields(entry: object, known: ReadonlySet<string>): void {
   for (const field in entry) {
     if (!known.has(field)) {

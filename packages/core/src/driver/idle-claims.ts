@@ -6,14 +6,14 @@ import type { Looks } from "./looks.ts";
 import { parseMemberText, type StoredMember } from "./member-text.ts";
 import { hasEnded } from "./process-identity.ts";
 
-/** A claim of which the answer is that somebody holds the key, and its place in the call. */
+/** A claim that was answered with `held`, and its place in the call. */
 export interface HeldClaim {
   readonly at: number;
   readonly entry: JudgedClaimEntry;
   readonly record: HeldOutcome["record"];
 }
 
-/** Those claims of a call that somebody else holds the key of. */
+/** Those claims of a call whose key has another holder. */
 export function heldClaims(entries: readonly JudgedClaimEntry[], outcomes: readonly ClaimOutcome[]): HeldClaim[] {
   const held: HeldClaim[] = [];
   for (const [at, outcome] of outcomes.entries()) {

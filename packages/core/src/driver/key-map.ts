@@ -1,6 +1,6 @@
 import type { OffsetKey } from "../key.ts";
 
-/** What somebody keeps for keys. A map that is full forgets everything: only what can be had again belongs in it. */
+/** What is kept by key. A map that is full forgets everything: only what can be had again belongs in it. */
 export class KeyMap<Value> {
   readonly #maxSize: number;
   readonly #groups = new Map<string, Map<number, Value>>();

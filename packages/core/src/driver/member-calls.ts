@@ -19,7 +19,7 @@ import type { StoreCalls } from "./store-calls.ts";
 import type { StoreErrors } from "./store-errors.ts";
 import { newVersion } from "./version.ts";
 
-/** A member's record is left to the backend after so many leases: until then somebody may want to know who it was. */
+/** A member's record is left to the backend after so many leases: until then an operator may ask who it was. */
 export const RECLAIMED_AFTER_LEASES = 10;
 
 /** The verbs that are about members (contract, section 8): who of those that share a topic lives. */
@@ -41,13 +41,13 @@ export class MemberCalls<Transaction> {
     this.#looks = looks;
   }
 
-  /** Those claims whose holder is silent or has ended, by one more read for all. What cannot be read now tells nothing. */
+  /** Those claims whose holder is silent or has ended, by one more read for all. What cannot be read now proves nothing. */
   async silent(held: readonly HeldClaim[], { signal }: CallOptions, endsAt: number): Promise<HeldClaim[]> {
     if (held.length === 0) return [];
     const holders = holdersOf(held);
     let now = Number.POSITIVE_INFINITY;
     const entries: ReadEntry[] = [];
-    // A call without keys, where no holder is a member, still tells the time.
+    // A call without keys, where no holder is a member, still returns the time.
     const [first] = held;
     const keys: DriverKey[] = holders.length > 0 || first === undefined ? holders : [first.entry.key];
     try {

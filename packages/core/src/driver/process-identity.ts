@@ -8,7 +8,7 @@ const START_TIME = 19;
 
 let ofThisProcess: { readonly identity: ProcessIdentity | undefined } | undefined;
 
-/** Which process this is; `undefined` where the system does not tell (other systems than Linux). */
+/** Which process this is; `undefined` where the system does not show it (other systems than Linux). */
 export function thisProcess(): ProcessIdentity | undefined {
   ofThisProcess ??= { identity: readThisProcess() };
   return ofThisProcess.identity;

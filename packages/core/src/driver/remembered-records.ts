@@ -7,7 +7,7 @@ import type { StoredOffset } from "./stored-offset.ts";
 export interface RememberedRecord {
   /** `[version]`, one array for all that was written together. */
   readonly expected: readonly [string];
-  /** The record; a time that this store was not told is `UNKNOWN_TIME`. */
+  /** The record; a time that no answer had is `UNKNOWN_TIME`. */
   readonly stored: StoredOffset;
   /** When the write was sent: one for all that was written together. */
   readonly sent: Sent;

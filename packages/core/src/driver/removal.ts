@@ -141,7 +141,7 @@ export class Removal<Transaction> {
   #judge(one: Leaving, entry: ReadEntry, now: number): void {
     if (entry === undefined) {
       one.isDone = true;
-      // Gone after a removal that got no answer: it was ours, as far as anybody can tell.
+      // Gone after a removal that got no answer: it was ours, as far as is known.
       one.isTold = one.isSent && this.#isTold(one);
       return;
     }

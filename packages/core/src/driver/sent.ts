@@ -1,4 +1,4 @@
-/** When something was sent, by both clocks: a computer that sleeps stops the one, somebody may set the other. */
+/** When something was sent, by both clocks: a computer that sleeps stops the one, an operator may set the other. */
 export class Sent {
   readonly at: number;
   readonly wall: number;

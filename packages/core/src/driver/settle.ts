@@ -69,7 +69,7 @@ export async function settle<Transaction>(
   throw errors.unknownOutcome(entry, errors.wrap("transact", [key], failure), verdict);
 }
 
-/** Whether the transaction was committed; who holds the claim if somebody else does; `undefined` if it may yet be. */
+/** Whether the transaction was committed; the holder of the claim if it is another one; `undefined` if it may yet be. */
 function judge(
   { entry, change, before }: SentPosition,
   written: ReadonlySet<string>,

@@ -50,7 +50,7 @@ export class Step<Entry, Outcome> {
     return this.#base?.stored;
   }
 
-  /** Whether only a read can tell how to continue. */
+  /** Whether only a read can show how to continue. */
   get isUnknown(): boolean {
     return this.outcome === undefined && this.change === undefined && this.#base === undefined;
   }
@@ -86,7 +86,7 @@ export class Step<Entry, Outcome> {
     const { now } = base;
     const stored = now === undefined ? base.stored : visibleAt(base.stored, now);
     const decision = decide(this.entry, { key: this.key, stored, now, isInTransaction });
-    // A refusal is never decided by what is only remembered; nor is a time known that was never told.
+    // A refusal is never decided by what is only remembered; nor is a time known that no answer had.
     if (decision === undefined || (now === undefined && (decision.write === undefined || isUntimed(decision.write)))) {
       this.#base = undefined;
       return;
@@ -137,7 +137,7 @@ function isUntimed({ claim, committedAt, resetFrom }: StoredOffset): boolean {
   return claim.claimedAt === UNKNOWN_TIME || committedAt === UNKNOWN_TIME || resetFrom?.at === UNKNOWN_TIME;
 }
 
-/** Whether later writes carry along a time of this one, so that it is worth being told. */
+/** Whether later writes carry along a time of this one, so that it is worth returning. */
 export function isTimed({ claim, resetFrom }: StoredOffset): boolean {
   return claim.claimedAt === AT_WRITE || resetFrom?.at === AT_WRITE;
 }

@@ -12,7 +12,7 @@ export class StoreErrors {
     this.#driver = driver;
   }
 
-  /** The store's error for whatever was thrown; one of ours passes as it is. */
+  /** The store's error for any thrown value; one of ours passes as it is. */
   wrap(operation: OffsetStoreOperation, keys: readonly DriverKey[], error: unknown): OffsetStoreError {
     return error instanceof OffsetStoreError ? error : this.describe(operation, keys, error);
   }

@@ -16,7 +16,7 @@ const companion: string = "@tidemark/reset-policies";
 /**
  * Imports the package of the named policies, from core's own place or else from the working directory.
  *
- * @param wanted - The name that it is for; the message tells it if the package is not installed.
+ * @param wanted - The name that it is for; the message names it if the package is not installed.
  * @throws TypeError if the package is not installed.
  */
 export async function importNamedPolicies(wanted: string): Promise<NamedPolicies> {

@@ -36,7 +36,7 @@ export async function importPolicyModule(specifier: string): Promise<unknown> {
   return module["policy"] ?? ("timestamp" in module ? module : module["default"]) ?? module;
 }
 
-// Node also tells who asked. If that is this file or the stand-in of the working directory, it leads the reader astray.
+// Node also names the importing file. If that is this file or the stand-in of the working directory, it leads the reader astray.
 function reasonOf(error: unknown): string {
   const told = error instanceof Error ? error.message : String(error);
   const askedByUs = ` imported from ${fileURLToPath(import.meta.url)}`;

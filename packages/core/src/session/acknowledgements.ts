@@ -7,7 +7,7 @@ const FEW_RANGES = 20;
 const TOO_MANY_RANGES = 102;
 
 /**
- * Follows records that are delivered in order and acknowledged in any order, and tells up to which one all are done.
+ * Follows records that are delivered in order and acknowledged in any order, and gives the one up to which all are done.
  *
  * Delivered offsets are kept as ranges, so that a million records in flight cost one pair of numbers, and offsets that the
  * log skipped (compaction, transaction markers) are never waited for. What is done beyond the position is kept as ranges

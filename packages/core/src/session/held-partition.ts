@@ -9,9 +9,9 @@ import { PartitionProgress } from "./partition-progress.ts";
 export interface PartitionWrite {
   readonly partition: HeldPartition;
   readonly entry: CommitEntry;
-  /** How many changes of the partition this write tells the store of. */
+  /** How many changes of the partition this write contains. */
   readonly changes: number;
-  /** How many resets of the partition this write tells the store of. */
+  /** How many resets of the partition this write contains. */
   readonly resets: number;
   /** Whether this was sent before: what was committed since comes after it. */
   readonly isRepeated: boolean;
@@ -165,7 +165,7 @@ export class HeldPartition extends PartitionProgress {
         epoch: this.epoch,
         nextOffset,
         mark: nextOffset === undefined ? undefined : this.markAt(nextOffset),
-        // Written anew, the record has nothing to keep it from.
+        // A record that is recreated keeps nothing.
         metadata: nextOffset === undefined ? undefined : recreate ? (this.#metadata ?? this.#stored) : this.#metadata,
         acknowledged: nextOffset === undefined ? undefined : this.acknowledgedBeyond(nextOffset),
         ttl: recreate ? (this.#ttlToSend ?? this.ttl) : this.#ttlToSend,

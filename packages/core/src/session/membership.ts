@@ -100,7 +100,7 @@ export class Membership {
     await this.#sure.promise;
   }
 
-  /** Sends a heartbeat now: somebody has removed the record. What fails is tried again soon. */
+  /** Sends a heartbeat now: the record was removed. What fails is tried again soon. */
   async renew(): Promise<void> {
     if (this.#ended.signal.aborted) return;
     await this.#underWayUntilItEnds(this.#send(this.#ended.signal).catch(() => undefined));

@@ -9,7 +9,7 @@ import type { HeldPartition } from "./held-partition.ts";
 import type { RecordPosition } from "./offset-session.ts";
 import type { PositionFlusher } from "./position-flusher.ts";
 
-/** After so long a caller's transaction that nobody told the end of is taken to be over. */
+/** After so long a caller's transaction whose end was not reported is taken to be over. */
 export const TRANSACTION_MS = 60_000;
 
 /** Which records a transaction is of. */
@@ -34,7 +34,7 @@ export async function runOwnTransaction<Transaction>(
 ): Promise<void> {
   if (store.transact === undefined) throw withoutOwnTransactions(store.name, held.key);
   const { era } = held;
-  // A caller's that nobody told the end of.
+  // A caller's whose end was not reported.
   held.inTransactionUntil = 0;
   if (held.isMoving) await flusher.flush();
   // The transaction writes only over what is there.
@@ -61,7 +61,7 @@ export async function runOwnTransaction<Transaction>(
   }
 }
 
-/** What a transaction of before came to, which nobody could say: the record tells. */
+/** The unknown outcome of an earlier transaction, which the record shows. */
 async function readAgain<Transaction>(
   store: OffsetStore<Transaction>,
   held: HeldPartition,
@@ -123,7 +123,7 @@ export function refuseSecond({ key, transaction }: HeldPartition): void {
   throw new ConsumerStateError(message, { code: "NOT_NEXT" });
 }
 
-/** What whoever writes in a transaction hears when a partition of a group was lost meanwhile: the session continues. */
+/** What a write in a transaction rejects with if a partition of a group was lost in the meantime: the session continues. */
 export function lostWithin(cause: OffsetFencedError): ConsumerStateError {
   const { key, owner } = cause;
   const who = owner === undefined ? "" : ` (${JSON.stringify(owner)} holds it now)`;

@@ -20,7 +20,7 @@ export interface SessionParts {
   readonly listener: SharingListener;
 }
 
-/** How a session loses partitions, or all that it has: somebody else has claimed, or an operator has written. */
+/** How a session loses partitions, or all that it has: another session has claimed, or an operator has written. */
 export class PartitionLosses {
   readonly #context: SessionContext;
   readonly #parts: SessionParts;
@@ -30,7 +30,7 @@ export class PartitionLosses {
     this.#parts = parts;
   }
 
-  /** The claim of a partition does not hold any more. Gives what whoever writes in a transaction has to hear. */
+  /** The claim of a partition does not hold any more. Gives what a write in a transaction rejects with. */
   fence(held: HeldPartition, { reason, owner }: FencedOutcome, cause?: unknown): Error {
     const { topic, options, emit } = this.#context;
     const { claims, flusher, sharing } = this.#parts;
@@ -48,7 +48,7 @@ export class PartitionLosses {
     return error;
   }
 
-  /** A newer session of the same `instance` has begun: this one is over, whatever it holds. */
+  /** A newer session of the same `instance` has begun: this one is over, with all that it holds. */
   replaced({ consumer, topic, owner }: MemberRecord): void {
     const { claims, flusher } = this.#parts;
     if (flusher.fenced !== undefined) return;

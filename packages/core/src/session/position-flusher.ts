@@ -120,7 +120,7 @@ export class PositionFlusher {
       // Whoever lets go has ended its transaction, or rolled it back without a word.
       partition.inTransactionUntil = 0;
     }
-    // Not the write that somebody else begins: it has none of those that are not dirty.
+    // Not the write that another caller begins: it has none of those that are not dirty.
     while (this.#inFlight !== undefined) await this.idle();
     if (!this.#isStopped && (partitions.length > 0 || this.#dirty.size > 0)) await this.#start(partitions);
     await this.#lastWrite;

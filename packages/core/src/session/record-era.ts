@@ -1,6 +1,6 @@
 /**
  * The time in which records of a partition were handed out: from its claim, or from a reset, to the next. An acknowledgement
- * of another era is of a record that is gone, or that somebody else is working on by now.
+ * of another era is of a record that is gone, or that another consumer is working on by now.
  */
 export class Era {
   /** The session that handed the records out. */
@@ -19,7 +19,7 @@ class Itself {
 }
 
 /**
- * Keeps the era on the record itself, in a private field that nobody else sees. A `WeakMap` takes 600 ns for each record
+ * Keeps the era on the record itself, in a private field that no other code sees. A `WeakMap` takes 600 ns for each record
  * and stops the process for 100 ms when it grows to a million; this takes 20 ns.
  */
 class StampedRecord extends Itself {

@@ -8,7 +8,7 @@ const EARLY = 0.1;
 
 /**
  * Decides which idle claims are renewed, and when. Those without a TTL are only looked at, all in one call: nothing would
- * expire, and nothing else would tell of an operator's reset or of a takeover.
+ * expire, and nothing else would show an operator's reset or a takeover.
  */
 export class Renewals {
   readonly #context: SessionContext;

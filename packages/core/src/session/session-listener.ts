@@ -6,10 +6,10 @@ import type { DiagnosticsOrigin } from "../diagnostics/messages.ts";
 import type { OffsetKey } from "../key.ts";
 import type { OffsetSessionEvent } from "./offset-session.ts";
 
-/** Codes of a store that will not take the same write later either, unless somebody changes something. */
+/** Codes of a store that refuse the same write later too, unless an operator changes something. */
 const FINAL_CODES: ReadonlySet<string> = new Set(["PERMISSION_DENIED", "CORRUPT_RECORD", "UNSUPPORTED", "CLOSED"]);
 
-/** Whether a store refuses for good: whoever commits has to hear of it, waiting does not help. */
+/** Whether a store refuses for good: waiting does not help, so the commit rejects. */
 export function isFinal(error: OffsetStoreError): boolean {
   return !error.retryable && FINAL_CODES.has(error.code);
 }

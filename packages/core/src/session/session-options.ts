@@ -9,7 +9,7 @@ const DEFAULT_MAX_UNFLUSHED_AGE_MS = 60_000;
 const DEFAULT_LEASE_MS = 10_000;
 const MIN_LEASE_MS = 1_000;
 const MAX_LEASE_MS = 600_000;
-// The store's clock has to tell a heartbeat from the one before.
+// The store's clock has to distinguish a heartbeat from the one before.
 const STEPS_PER_LEASE = 3;
 const DEFAULT_REVOKE_TIMEOUT_MS = 60_000;
 const MAX_TIMER_MS = 2 ** 31 - 1;

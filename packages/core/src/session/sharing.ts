@@ -27,7 +27,7 @@ export class Sharing {
   readonly #listener: SharingListener;
   readonly #wanted = new Set<number>();
   readonly #ended = new AbortController();
-  // Who was told to be waited for, by partition.
+  // The holder of each partition that was reported as waited for.
   readonly #waitedFor = new Map<number, string>();
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<unknown> | undefined;
@@ -93,7 +93,7 @@ export class Sharing {
     await this.#looking?.catch(() => undefined);
   }
 
-  /** Resolves when all of these partitions are held; whoever waits keeps the process alive. */
+  /** Resolves when all of these partitions are held; waiting keeps the process alive. */
   async #untilHeld(partitions: readonly number[], signal: AbortSignal | undefined): Promise<void> {
     this.#waiting += 1;
     try {
@@ -153,7 +153,7 @@ export class Sharing {
     if (this.#isStandby) return this.#lookInStandby(signal);
     const { member } = this.#context;
     const living = await livingMembers(this.#context, signal);
-    // What a former session of this instance holds is taken over at once, whatever is due.
+    // What a former session of this instance holds is taken over immediately, whatever its share.
     if (this.#membership.isInstance && !this.#hasLooked)
       await this.#claim(await heldByItself(this.#context, this.#missing, signal), signal);
     this.#hasLooked = true;

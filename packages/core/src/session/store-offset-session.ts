@@ -54,7 +54,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   readonly #claims: Claims;
   readonly #flusher: PositionFlusher;
   readonly #losses: PartitionLosses;
-  // How it takes part in a group; `undefined`: it takes over whatever it claims.
+  // How it takes part in a group; `undefined`: it takes over all that it claims.
   readonly #sharing: Sharing | undefined;
   #closing: Promise<void> | undefined;
 
