@@ -261,7 +261,7 @@ export class TrackedPartitions<Transaction> implements PartitionSupply {
   }
 }
 
-/** Without a session records are read from the position on, whatever the strategy: what a session did beyond it is not skipped. */
+/** Without a session all records from the position on are read: what a session did beyond it is not skipped. */
 function withoutDone(record: OffsetRecord | undefined): Omit<OffsetRecord, "acknowledged"> | undefined {
   if (record === undefined) return undefined;
   const { acknowledged: _, ...position } = record;
