@@ -8,7 +8,8 @@ import { makeBucket, s3Client } from "./s3-servers.ts";
 export async function runConformance(name: ServerName): Promise<void> {
   await describeWithServer(name, ({ version, s3: access }) => {
     if (access === undefined) throw new Error(`${version} does not say how to reach it`);
-    const admin = s3Client(access);
+    // A server closes a connection that was idle for long: that is repeated.
+    const admin = s3Client(access, { maxAttempts: 3 });
     let opening: Pick<StoreHarness, "open">;
     beforeAll(async () => {
       opening = s3Harness({ access, admin, bucket: await makeBucket(admin) });

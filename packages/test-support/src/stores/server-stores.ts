@@ -92,7 +92,8 @@ export const s3: TestedRemoteStore = {
     const access = present(server).s3;
     if (access === undefined) throw new TypeError("that server is none of S3");
     const bucket = newNamespace();
-    const admin = clientOf(access, undefined);
+    // Between its first and its last request a server closes its idle connection.
+    const admin = clientOf(access, undefined, 3);
     await admin.send(new CreateBucketCommand({ Bucket: bucket }));
     return {
       open: async ({ through, ...options } = {}) => {
@@ -119,13 +120,17 @@ export const s3: TestedRemoteStore = {
 };
 
 /** A client as a user would make one, that repeats nothing by itself: what is counted is the store's. */
-function clientOf({ endpoint, region, accessKeyId, secretAccessKey }: S3Access, proxy: TcpProxy | undefined): S3Client {
+function clientOf(
+  { endpoint, region, accessKeyId, secretAccessKey }: S3Access,
+  proxy: TcpProxy | undefined,
+  maxAttempts = 1,
+): S3Client {
   return new S3Client({
     endpoint: throughProxy(endpoint, proxy),
     region,
     forcePathStyle: true,
     credentials: { accessKeyId, secretAccessKey },
-    maxAttempts: 1,
+    maxAttempts,
   });
 }
 
