@@ -24,7 +24,7 @@ export default defineConfig({
     expect: { poll: { timeout: 60_000 } },
     // A process for each file takes a tenth of the whole run: to start it, and to load everything in it.
     isolate: false,
-    // So what one file replaces, no later one may find.
+    // Each test gives back what it replaces. One that fails before may not, and the next file shares its process.
     restoreMocks: true,
     unstubEnvs: true,
     include: [

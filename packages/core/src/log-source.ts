@@ -41,7 +41,7 @@ export interface FetchRequest extends CallOptions {
 export interface FetchResult {
   /** In order of their offsets; gaps are possible. */
   readonly records: readonly LogRecord[];
-  /** Where to continue: at least the last record's offset + 1, and past all offsets that have no record. */
+  /** Where to continue: at least the last record's offset + 1, and past the offsets read that hold no record. */
   readonly nextOffset: bigint;
   /** The offset after the log's last record, as of this answer. */
   readonly highWatermark: bigint;
