@@ -5,6 +5,11 @@ import type { WirePiece, WireReader, WireRequest } from "./wire-protocol.ts";
 /** What is to become of a request. */
 export type RequestFate = "forward" | "cut-before" | "cut-after" | "cut-within";
 
+/** How much may still pass of the answers to some requests, on whichever connections; below 0 it was cut. */
+export interface AnswerRoom {
+  bytesLeft: number;
+}
+
 /** What a connection asks of the proxy that it belongs to. */
 export interface ConnectionSettings {
   readonly target: { readonly host: string; readonly port: number };
@@ -15,10 +20,12 @@ export interface ConnectionSettings {
   readonly delayMs: () => number;
   /** Hears of each request before a byte of it continues. */
   readonly fateOf: (request: WireRequest) => RequestFate;
-  /** How many bytes of the server pass after a request whose answer is cut within. */
-  readonly answerBytesOf: (request: WireRequest) => number;
+  /** Of a request whose answer is cut within. */
+  readonly roomOf: (request: WireRequest) => AnswerRoom;
   /** Called when the connection was cut at a request. */
   readonly onCut: (request: WireRequest) => void;
+  /** Called when the client closed the connection before the answer that was to be withheld. */
+  readonly onUncut: (request: WireRequest) => void;
   /** Called when the bytes are not those of the protocol. */
   readonly onUnreadable: (error: unknown) => void;
   readonly onClose: () => void;
@@ -32,8 +39,8 @@ export class ProxiedConnection {
   #unanswered = 0;
   /** The request whose answer is not let through; from its own moment on nothing is. */
   #withheld: WireRequest | undefined;
-  /** The request in whose answer the connection is cut, and how much of it may still pass. */
-  #within: { readonly request: WireRequest; bytesLeft: number } | undefined;
+  /** The request in whose answer the connection is cut, or in a later one's. */
+  #within: { readonly request: WireRequest; readonly room: AnswerRoom } | undefined;
   #silenced: boolean;
 
   constructor(client: Socket, settings: ConnectionSettings) {
@@ -43,6 +50,7 @@ export class ProxiedConnection {
     client.on("error", () => this.cut());
     client.on("close", () => {
       this.#server?.destroy();
+      if (this.#withheld !== undefined) settings.onUncut(this.#withheld);
       settings.onClose();
     });
     if (this.#silenced) {
@@ -104,7 +112,7 @@ export class ProxiedConnection {
         }
         if (!unanswered) this.#unanswered += 1;
         if (fate === "cut-after") this.#withheld = request;
-        if (fate === "cut-within") this.#within = { request, bytesLeft: this.#settings.answerBytesOf(request) };
+        if (fate === "cut-within") this.#within = { request, room: this.#settings.roomOf(request) };
       }
       await write(server, bytes);
     }
@@ -123,17 +131,21 @@ export class ProxiedConnection {
       if (withheld !== undefined) {
         // Answers to what was sent before it on the same connection are lost with its own.
         if (this.#unanswered > 0) return;
+        this.#withheld = undefined;
         this.cut();
         onCut(withheld);
         return;
       }
     }
     if (delayMs() > 0) await pause(delayMs());
-    if (this.#within === undefined) return write(this.#client, chunk);
-    const { request, bytesLeft } = this.#within;
-    this.#within.bytesLeft -= chunk.length;
-    await write(this.#client, chunk.subarray(0, bytesLeft));
-    if (this.#within.bytesLeft >= 0) return;
+    const within = this.#within;
+    // Below 0 another connection was cut.
+    if (within === undefined || within.room.bytesLeft < 0) return write(this.#client, chunk);
+    const { request, room } = within;
+    const passed = chunk.subarray(0, room.bytesLeft);
+    room.bytesLeft -= chunk.length;
+    await write(this.#client, passed);
+    if (passed.length === chunk.length) return;
     // What was handed on has to arrive: a reset would overtake it.
     await new Promise<void>((resolve) => {
       this.#client.once("close", resolve).end(resolve);

@@ -4,7 +4,7 @@ import { HttpReader } from "./http-reader.ts";
 import { KafkaReader } from "./kafka-reader.ts";
 import { MongoReader } from "./mongo-reader.ts";
 import { PostgresReader } from "./postgres-reader.ts";
-import { ProxiedConnection, type RequestFate } from "./proxied-connection.ts";
+import { type AnswerRoom, ProxiedConnection, type RequestFate } from "./proxied-connection.ts";
 import { RespReader } from "./resp-reader.ts";
 import type { WireProtocolName, WireReader, WireRequest } from "./wire-protocol.ts";
 
@@ -51,11 +51,15 @@ export interface TcpProxy extends AsyncDisposable {
   delay(milliseconds: number): void;
   /** Cuts before a byte of the request reaches the server. Resolves when it happened. */
   cutBeforeRequest(options?: CutOptions): Promise<WireRequest>;
-  /** Lets a request pass, waits for its answer, and cuts instead of handing it on. Resolves when it happened. */
+  /**
+   * Lets a request pass, waits for its answer, and cuts instead of handing it on. Where the client closes the connection
+   * before, the next such request is it. Resolves when it happened.
+   */
   cutAfterRequest(options?: CutOptions): Promise<WireRequest>;
   /**
-   * Lets a request pass, and so many bytes of what is answered from then on, then cuts. An answer that is no longer than
-   * that passes whole, and the cut comes in a later one. Resolves when it happened.
+   * Lets requests pass, and so many bytes of what is answered from the first one on, on the connections of such requests
+   * together; then cuts that connection. An answer that is no longer than that passes whole, and the cut comes in a later
+   * one. Resolves when it happened.
    */
   cutWithinAnswer(bytes: number, options?: CutOptions): Promise<WireRequest>;
   /** Ends everything. Rejects if bytes came that are not those of the protocol. */
@@ -64,8 +68,8 @@ export interface TcpProxy extends AsyncDisposable {
 
 interface PlannedCut {
   readonly fate: RequestFate;
-  /** How much of the answer passes, where it is cut within. */
-  readonly answerBytes: number;
+  /** How much of the answers passes, where it is cut within. */
+  readonly room: AnswerRoom;
   readonly options: CutOptions;
   readonly done: (request: WireRequest) => void;
 }
@@ -82,7 +86,7 @@ class LoopbackProxy implements TcpProxy {
   readonly #options: TcpProxyOptions;
   readonly #listener: Server;
   readonly #connections = new Set<ProxiedConnection>();
-  readonly #cuts: PlannedCut[] = [];
+  #cuts: PlannedCut[] = [];
   #requests: WireRequest[] = [];
   #mode: "forward" | "cut" | "silent" = "forward";
   #delayMs = 0;
@@ -112,7 +116,11 @@ class LoopbackProxy implements TcpProxy {
           planned.set(request, cut);
           return cut.fate;
         },
-        answerBytesOf: (request) => planned.get(request)?.answerBytes ?? 0,
+        roomOf: (request) => planned.get(request)?.room ?? { bytesLeft: 0 },
+        onUncut: (request) => {
+          const cut = planned.get(request);
+          if (cut !== undefined) this.#cuts.unshift(cut);
+        },
         onCut: (request) => {
           const cut = planned.get(request);
           if (cut?.options.stayCut === true) this.cut();
@@ -206,13 +214,16 @@ class LoopbackProxy implements TcpProxy {
   #planCut(fate: RequestFate, options: CutOptions, answerBytes = 0): Promise<WireRequest> {
     if (this.#options.protocol === undefined) throw new TypeError("name the protocol: requests cannot be told apart");
     const { promise, resolve } = Promise.withResolvers<WireRequest>();
-    this.#cuts.push({ fate, answerBytes, options, done: resolve });
+    this.#cuts.push({ fate, room: { bytesLeft: answerBytes }, options, done: resolve });
     return promise;
   }
 
   #takeCut(request: WireRequest): PlannedCut | undefined {
-    const index = this.#cuts.findIndex(({ options }) => options.match?.(request) ?? true);
-    return index < 0 ? undefined : this.#cuts.splice(index, 1)[0];
+    this.#cuts = this.#cuts.filter(({ room }) => room.bytesLeft >= 0);
+    const cut = this.#cuts.find(({ options }) => options.match?.(request) ?? true);
+    // Where it is cut within an answer, that may be the answer to any such request: the first one's may be too short.
+    if (cut !== undefined && cut.fate !== "cut-within") this.#cuts = this.#cuts.filter((other) => other !== cut);
+    return cut;
   }
 }
 

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { openTcpProxy, type TcpProxy, type TcpProxyOptions } from "@tidemark/test-support/faults";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 
 interface Bench {
   readonly proxy: TcpProxy;
@@ -379,5 +379,39 @@ describe("requests of Kafka's protocol", () => {
     expect(await untilClosed(client)).toBe(message(...Buffer.from("1234abcdef")).slice(0, 10));
     expect(await happened).toEqual({ name: "Fetch", target: "v12" });
     expect(proxy.requests.map(({ name }) => name)).toEqual(["Metadata", "Fetch"]);
+  });
+
+  test("one is cut in the middle of its answer on another connection, where the first is used no more", async () => {
+    const { proxy } = await openBench(() => message(...Buffer.from("1234abcdef")), "kafka");
+    const happened = proxy.cutWithinAnswer(20, { match: ({ name }) => name === "Fetch" });
+    const left = await dial(proxy);
+    left.write(fetch, "latin1");
+    expect(await nextText(left)).toBe(message(...Buffer.from("1234abcdef")));
+    left.destroy();
+    const idle = await dial(proxy);
+    const client = await dial(proxy);
+    client.write(fetch, "latin1");
+    // 14 bytes of the 20 are those of the first answer.
+    expect(await untilClosed(client)).toBe(message(...Buffer.from("1234abcdef")).slice(0, 6));
+    expect(await happened).toEqual({ name: "Fetch", target: "v12" });
+    idle.write(fetch, "latin1");
+    expect(await nextText(idle)).toBe(message(...Buffer.from("1234abcdef")));
+  });
+
+  test("an answer that a client does not wait for is not lost: that of its next request is", async () => {
+    const { proxy, received } = await openBench(
+      (text) => (text === fetch ? message(...Buffer.from("1234abcdef")) : ""),
+      "kafka",
+    );
+    const happened = proxy.cutAfterRequest();
+    const left = await dial(proxy);
+    left.write(metadata, "latin1");
+    await vi.waitFor(() => expect(received()).toBe(metadata));
+    left.destroy();
+    await vi.waitFor(() => expect(proxy.connections).toBe(0));
+    const client = await dial(proxy);
+    client.write(fetch, "latin1");
+    expect(await untilClosed(client)).toBe("");
+    expect(await happened).toMatchObject({ name: "Fetch" });
   });
 });
