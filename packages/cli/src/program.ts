@@ -32,7 +32,7 @@ export function createProgram(): Command {
   return program;
 }
 
-/** All of it but what tells shells of it. */
+/** All of it but completion for shells. */
 function createCommands(): Command {
   const program = new Command("tidemark")
     .description("Topics, their records, and the durable positions of their consumers.")

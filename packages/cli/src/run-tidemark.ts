@@ -21,7 +21,7 @@ export async function runTidemark(args: readonly string[]): Promise<ExitCode> {
   }
 }
 
-/** Tells whether an error's origin is to be told too: `--verbose`, or `DEBUG=tidemark` in the environment. */
+/** Whether an error's stack is to be printed too: `--verbose`, or `DEBUG=tidemark` in the environment. */
 export function isVerbose(args: readonly string[]): boolean {
   return args.includes("--verbose") || process.env["DEBUG"] === "tidemark";
 }

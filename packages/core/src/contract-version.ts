@@ -10,7 +10,7 @@ export const CONTRACT_VERSION = 1;
 export const contractBrand: unique symbol = Symbol.for("@tidemark/core/contract-version");
 
 /**
- * Refuses what was written for another contract: package managers can be told to install it all the same.
+ * Refuses what was written for another contract: package managers have options to install it all the same.
  *
  * @param what A store or a log, for the message, for example `the redis store`.
  * @param version The contract that it was written for. Without one it was written for the first, which had no version.

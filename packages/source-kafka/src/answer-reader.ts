@@ -70,7 +70,7 @@ export class AnswerReader {
 
   /**
    * Reads on, for as much as fits into so many bytes of memory and at least one record. Ends where another leader began to
-   * write, and before a batch that cannot be read; if that is the first one it throws: nobody has to pass over what comes
+   * write, and before a batch that cannot be read; if that is the first it throws: no caller has to pass over what comes
    * before it.
    */
   read(maxBytes: number): AnswerPart {

@@ -12,7 +12,7 @@ const LONGEST_POLL_MS = 5_000;
 const JOINING_POLL_MS = 250;
 const LEAST_JOINING_POLL_MS = 20;
 const JOINING_PAUSE_MS = 5;
-// Whoever comes when so many wait already, waits for the end of one of them, which is near.
+// A fetch that comes when so many wait already, waits for the end of one of them, which is near.
 const MAX_POLLS = 8;
 const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
 const MAX_INT32 = 2 ** 31 - 1;
@@ -52,8 +52,8 @@ interface Poll {
 
 /**
  * Fetches from one broker. A broker answers a connection's requests one after the other, so a fetch that waits holds up
- * whatever comes after it: fetches that begin together go into one request, and those that begin while it waits, on another
- * connection. Whoever is not served by an answer goes into the next request, with all others of that moment. So there are
+ * all that comes after it: fetches that begin together go into one request, and those that begin while it waits, on another
+ * connection. Fetches that an answer does not serve go into the next request, with all others of that moment. So there are
  * few connections and requests, however many partitions there are, and no partition waits for another's records.
  */
 export class BrokerFetcher {
@@ -164,7 +164,7 @@ export class BrokerFetcher {
     }
   }
 
-  /** Nobody was served: the broker does not even listen to this connection until its client is within the quota again. */
+  /** No fetch was served: the broker does not even read this connection until its client is within the quota again. */
   async #waitForQuota(poll: Poll, throttleMs: number): Promise<void> {
     await delay(throttleMs, this.#cluster.closing);
     for (const waiter of poll.waiters) {

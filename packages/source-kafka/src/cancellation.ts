@@ -21,7 +21,7 @@ export function untilAborted<Result>(
     const end = (): void => {
       for (const stop of ends) stop();
     };
-    // If nobody waits for it any more, its failure is nobody's.
+    // Where it is not waited for any more, its failure is not reported.
     promise.then(resolve, reject).finally(end);
     for (const signal of signals) {
       if (signal === undefined) continue;

@@ -77,7 +77,7 @@ function tlsReason(error: Error): string {
 }
 
 function refusedCredentials(address: string, chain: readonly Error[]): string {
-  // The client asks for them when it connects, and its error is around that of whoever was to give them.
+  // The client asks for them when it connects, and its error is around that of their provider.
   const asked = chain.findIndex(({ message }) => / provider (?:threw|should) /.test(message));
   if (asked !== -1) return `no credentials for ${address}: ${(chain[asked + 1] ?? chain[asked])?.message}`;
   const ids = chain.map((cause) => ("apiId" in cause ? cause.apiId : undefined));

@@ -72,7 +72,7 @@ export class BrokerRefusal extends Error {
 
 /** What went wrong between us and a broker. */
 export type ConnectionFailure =
-  /** Nobody listens there, or the name does not resolve. */
+  /** No server listens there, or the name does not resolve. */
   | "unreachable"
   /** The connection ended while an answer was awaited. */
   | "lost"

@@ -57,14 +57,14 @@ export class LogReader {
     const check = new PositionCheck(request.mark);
     const call = { topic, partition, signal, repeatable: true };
     for (;;) {
-      // Whoever waits for longer looks between for another leader.
+      // A longer wait looks between for another leader.
       const waitUntil = Math.min(endsAt, performance.now() + LONGEST_WAIT_MS);
       const result = await this.#cluster.attempt(call, () => this.#fetchOnce(request, check, waitUntil));
       if (result.nextOffset > offset || performance.now() >= endsAt) return result;
     }
   }
 
-  /** Tells the first, the last or a time's offset of partitions. */
+  /** Looks up the first, the last or a time's offset of partitions. */
   async listOffsets(topic: string, entries: readonly ListOffsetsEntry[], call: LogCall): Promise<ListedOffset[]> {
     return this.#cluster.attempt({ ...call, topic, repeatable: true }, async () => {
       if (entries.length === 0) await this.#cluster.topic(topic);

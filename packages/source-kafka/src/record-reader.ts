@@ -21,7 +21,7 @@ export interface BatchOrigin {
 
 /**
  * Reads the records of one batch, as many at a time as there is room for. Keys and values are views of the bytes that came
- * from the broker, which nobody writes to again; of a batch that is read in parts they are views of a copy, so that few
+ * from the broker, which is not written to again; of a batch that is read in parts they are views of a copy, so that few
  * records do not keep a large batch in memory. Every record takes this way, so it makes nothing but the record.
  */
 export class RecordReader {

@@ -25,7 +25,7 @@ interface Waiter {
 }
 
 /**
- * Tells fetches that wait at the log's end of writes. Those of this process wake them at once; those of another are noticed
+ * Wakes fetches that wait at the log's end after writes. Those of this process wake them at once; others are noticed
  * by watching the -wal file, and by a slow look where a file system does not report changes. Nothing runs while no caller waits.
  */
 export class LogChanges {
@@ -125,7 +125,7 @@ export class LogChanges {
   #check(): void {
     let version: bigint;
     try {
-      // Nobody else would write to a file that is gone: the fetch would wait for nothing.
+      // No other process would write to a file that is gone: the fetch would wait for nothing.
       this.#database.refuseIfReplaced();
       version = this.version();
     } catch {

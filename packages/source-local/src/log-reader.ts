@@ -70,7 +70,7 @@ export class LogReader {
     }
   }
 
-  /** Tells the first, the last or a time's offset of partitions, all as of one moment. */
+  /** Looks up the first, the last or a time's offset of partitions, all as of one moment. */
   async listOffsets(topic: string, entries: readonly ListOffsetsEntry[], call: LogCall): Promise<ListedOffset[]> {
     const due: number[] = [];
     const answers = await this.#database.read(call, () => {

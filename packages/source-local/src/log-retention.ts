@@ -47,7 +47,7 @@ export class LogRetention {
 
   /**
    * Takes one step in a partition, within a write transaction: what is too old or lies before `before` cannot be read from
-   * then on, and at most `rows` rows go. Tells whether that was all.
+   * then on, and at most `rows` rows go. Returns whether that was all.
    */
   step(state: PartitionState, rows = ROWS_PER_STEP, before = 0n): boolean {
     const expired = this.#states.startAt(state, Date.now());

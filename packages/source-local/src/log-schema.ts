@@ -4,7 +4,7 @@ import { LogSourceError } from "@tidemark/core";
 const VERSION = "1";
 
 // Names are kept as UTF-8 bytes: as TEXT a NUL would end them in SQLite's own functions.
-// mark tells a topic from every other one that ever had its name, in whatever file: topic_id is unique within one file only.
+// mark distinguishes a topic from every other one that ever had its name, in any file: topic_id is unique in one file only.
 // max_timestamp_ms is the latest timestamp up to and with the record, where that is not its own: it never falls as offsets
 // rise, so that a time is found by halving, however the producers' clocks went.
 const TABLES = `

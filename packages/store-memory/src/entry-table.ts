@@ -41,7 +41,7 @@ export class EntryTable {
   }
 
   /**
-   * All entries that are there now, in the order in which they came. What is added while somebody goes through them is left
+   * All entries that are there now, in the order in which they came. What is added during the iteration is left
    * out: otherwise that might never end.
    */
   *all(): Generator<TableEntry, void, undefined> {

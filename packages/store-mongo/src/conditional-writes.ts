@@ -32,8 +32,8 @@ const NOTHING_FOUND: Found = new Map();
 
 /**
  * Sends changes as one unordered `update`. Its answer counts how many matched: if those are all or none, nothing more is
- * asked. Otherwise what is stored tells which. If others have written over one of them more than once meanwhile, that can no
- * longer be told, and those that may be it fail as uncertain.
+ * asked. Otherwise what is stored shows which. If others wrote over one of them more than once meanwhile, that can no
+ * longer be seen, and those that may be it fail as uncertain.
  */
 export async function sendChanges(
   collection: Collection<StoredDocument>,

@@ -36,7 +36,7 @@ export class EntryIds {
     return /^(?:0|[1-9]\d*)$/u.test(last) && partition <= MAX_PARTITION ? { consumer, topic, partition } : undefined;
   }
 
-  /** The condition on `_id` that every entry of a listing meets, as narrow as ids can tell. */
+  /** The condition on `_id` that every entry of a listing meets, as narrow as ids allow. */
   matching({ kind, consumer, topic, partition }: ListFilter): { $gt: string; $lt: string; $regex: string } {
     let path = this.#namespace;
     if (consumer !== undefined) path += `/${escapeName(consumer)}`;

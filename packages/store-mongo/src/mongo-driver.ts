@@ -129,7 +129,7 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
     return { session: transaction };
   }
 
-  /** The server's clock where no document tells it; that is after the read, and what is not there cannot expire meanwhile. */
+  /** The server's clock where no document has it; that is after the read, and what is not there cannot expire meanwhile. */
   async #time({ signal }: DriverContext<ClientSession>): Promise<number> {
     const hello = await this.#options.collection.db.command({ hello: 1 }, { signal, readPreference: "primary" });
     return (hello["localTime"] as Date).getTime();

@@ -6,7 +6,7 @@ export class UnsupportedServerError extends Error {
   override readonly name = "UnsupportedServerError";
 }
 
-/** Of several writes in one command some were carried out, and somebody wrote over them before it could be seen which. */
+/** Of several writes in one command some were carried out, and others wrote over them before it could be seen which. */
 export class UncertainWriteError extends Error {
   override readonly name = "UncertainWriteError";
 }
@@ -95,7 +95,7 @@ function classifySelection(error: MongoServerSelectionError, text: string): Erro
   for (const reason of reasons) {
     if (MEANINGS[codeOf(reason)] === DENIED) return DENIED;
     const connection = classifyConnection(reason);
-    // What cannot be reached is told with all the servers that were tried.
+    // An unreachable deployment is named with all the servers that were tried.
     if (connection !== undefined && /TLS/u.test(connection.message)) return connection;
   }
   const hosts = [...(servers?.keys() ?? [])].join(", ");

@@ -99,7 +99,7 @@ function collectionOf(
   name: string,
   writeConcern: WriteConcernSettings,
 ): Collection<StoredDocument> {
-  // Whatever the caller's client is set to.
+  // Whichever options the caller's client has.
   const read = { promoteLongs: true, promoteValues: true, useBigInt64: false, raw: false, fieldsAsRaw: {} };
   const written = { serializeFunctions: false, ignoreUndefined: false };
   try {

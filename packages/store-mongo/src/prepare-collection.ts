@@ -9,7 +9,7 @@ const INDEX_KEY_SPECS_CONFLICT = 86;
 
 /** What the store's queries and the server's own sweep need. All else goes by `_id`, and no flush touches an index. */
 const INDEXES: readonly IndexDescription[] = [
-  // Expired records go away with nobody reading. Partial, so that what never expires is in no index of its own.
+  // Expired records are removed by the server. Partial, so that what never expires is in no index of its own.
   {
     key: { expiresAt: 1 },
     name: "tidemark_expiry",

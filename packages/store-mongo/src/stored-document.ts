@@ -9,7 +9,7 @@ export interface StoredDocument {
   readonly namespace?: string;
   readonly topic?: string;
   readonly version: string;
-  /** An earlier version, as a rule the one before: whoever wrote that sees that it was written. */
+  /** An earlier version, as a rule the one before: its writer sees that it was written. */
   readonly previous?: string;
   /** The record as core's text. */
   readonly value?: string;
@@ -23,7 +23,7 @@ export interface StoredDocument {
 
 /**
  * The version of what is removed: a removal turns a document into one that counts for nothing, and deletes it afterwards. Of
- * several deletions in one command only their number would be told, and nothing would be left to see which they were.
+ * several deletions in one command only their number would be returned, and nothing would be left to see which they were.
  */
 export const REMOVED = "removed";
 
@@ -36,7 +36,7 @@ export const EXPIRED: Document = Object.freeze({
   $expr: { $not: [{ $gt: ["$expiresAt", "$$NOW"] }] },
 });
 
-/** Reads a document, if there is one; what somebody else wrote is unreadable. */
+/** Reads a document, if there is one; what another program wrote is unreadable. */
 export function readEntry({ version, value, writtenAt }: Document = { version: REMOVED }): ReadEntry {
   if (version === REMOVED) return undefined;
   if (typeof version !== "string") return { error: new UnreadableRecordError("it has no version") };

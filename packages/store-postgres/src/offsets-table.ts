@@ -4,7 +4,7 @@ import { UnsupportedTableError } from "./postgres-errors.ts";
 /** The most bytes of a table's name: those of its indexes are longer, and PostgreSQL cuts off what is beyond 63. */
 const MAX_NAME_BYTES = 50;
 
-/** The columns and their types, as the catalogue tells them. */
+/** The columns and their types, as the catalogue has them. */
 const COLUMNS: Readonly<Record<string, string>> = {
   namespace: "text C",
   consumer: "text C",
@@ -55,7 +55,7 @@ CREATE INDEX ${quoted(`${table}_reclaim`)} ON ${this.name} (namespace, reclaim_a
   ): Promise<{ readonly isSynced: boolean }> {
     let found = await this.#look(run);
     if (found["columns"] === null) {
-      // One statement: one transaction, also behind a pooler. Whoever comes second waits, and finds it done.
+      // One statement: one transaction, also behind a pooler. A second caller waits, and finds it done.
       await run(
         `DO $tidemark$ BEGIN
   PERFORM pg_advisory_xact_lock(hashtext('tidemark'));

@@ -39,7 +39,7 @@ export class Connections {
     return rows as readonly Row[];
   }
 
-  /** Leaves a client of somebody else's as it was. */
+  /** Leaves a caller's client as it was. */
   leave(): void {
     this.#stopListening();
   }
@@ -52,7 +52,7 @@ async function runOnLentClient(
   signal: AbortSignal,
 ): Promise<{ readonly rows: readonly unknown[] }> {
   const client = await pool.connect();
-  // A pool listens to those that nobody uses.
+  // A pool listens to those that are idle.
   const stopListening = listenToErrors(client);
   let isBack = false;
   const giveBack = (isUnusable: boolean): void => {
@@ -61,7 +61,7 @@ async function runOnLentClient(
     client.release(isUnusable);
     stopListening();
   };
-  // Whoever is given up may never be answered: the pool makes another connection.
+  // A call that is given up may never be answered: the pool makes another connection.
   const onAbort = (): void => giveBack(true);
   signal.addEventListener("abort", onAbort, { once: true });
   try {
@@ -91,8 +91,7 @@ function isPool(client: PostgresClient): client is ClientPool {
 const listening = new WeakMap<object, number>();
 
 /**
- * Without anybody who listens a connection that breaks ends the process. The call that needs it tells of it; `hear` is told
- * at once.
+ * Without a listener a connection that breaks ends the process. The call that needs it rejects; `hear` is called at once.
  */
 export function listenToErrors(client: object, hear?: (error: unknown) => void): () => void {
   if (!("on" in client && "off" in client && typeof client.on === "function" && typeof client.off === "function")) {

@@ -33,7 +33,7 @@ import { classifyPostgresError, gaveWay, sqlStateOf } from "./postgres-errors.ts
 import type { TransactionPool } from "./transaction-pool.ts";
 import { writeStatement } from "./write-statement.ts";
 
-/** How long a write waits for a row that somebody has locked, and how long the parts of a write that met one. */
+/** How long a write waits for a row that another has locked, and how long the parts of a write that met one. */
 const PATIENCE_MS = 100;
 const PART_PATIENCE_MS = 10;
 /** How often expired rows are removed, and how many at most. */
@@ -61,7 +61,7 @@ export interface PostgresDriverOptions {
 interface Sent {
   /** Those that did not find a version that they expect. */
   readonly missed: readonly ChangeRow[];
-  /** Those whose row somebody has locked. */
+  /** Those whose row another has locked. */
   readonly locked: readonly ChangeRow[];
   /** The time of all others, if they have one. */
   readonly writtenAt?: number | undefined;
@@ -92,7 +92,7 @@ export class PostgresDriver implements OffsetStoreDriver<PostgresClient> {
     this.#transactions = transactions;
     if (transactions !== undefined) this.begin = () => transactions.begin();
     this.capabilities = Object.freeze({
-      // A row that somebody has locked must not hold up the others: each change is for itself.
+      // A row that another has locked must not hold up the others: each change is for itself.
       atomicBatch: false,
       transactions: true,
       durability: options.durability,
@@ -212,7 +212,7 @@ export class PostgresDriver implements OffsetStoreDriver<PostgresClient> {
     const expired = `SELECT ctid FROM ${this.#table} WHERE namespace = $1::text AND reclaim_at <= now()
       LIMIT ${RECLAIM_ROWS} FOR UPDATE SKIP LOCKED`;
     const text = `DELETE FROM ${this.#table} WHERE ctid = ANY(ARRAY(${expired}))`;
-    // What cannot be removed now can be later, and the write that follows tells what is wrong.
+    // What cannot be removed now can be later, and the write that follows says what is wrong.
     await this.#run(context, text, [this.#namespace]).catch(() => undefined);
   }
 

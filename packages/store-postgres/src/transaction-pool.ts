@@ -110,7 +110,7 @@ async function beginInTurn(
     begun.resolve(transaction);
     await ended.promise;
   });
-  // Whoever commits or rolls back hears of it.
+  // The commit or the rollback fails with it.
   done.catch((error: unknown) => begun.reject(error));
   return {
     transaction: await begun.promise,

@@ -9,7 +9,7 @@ const TYPES = { ...KEY_TYPES, expected: "text", version: "text", value: "text", 
 export interface WriteStatement {
   readonly text: string;
   readonly values: unknown[];
-  /** The columns of its rows that tell one change from another. */
+  /** The columns of its rows that distinguish one change from another. */
   readonly identity: readonly (keyof KeyColumns)[];
 }
 
@@ -25,7 +25,7 @@ export interface WriteConditions {
 }
 
 /**
- * Makes one statement of changes, whatever they are: they share one time, and one way to the server. It gives a row for each
+ * Makes one statement of changes of any kinds: they share one time, and one way to the server. It gives a row for each
  * change that is carried out.
  */
 export function writeStatement(rows: readonly ChangeRow[], conditions: WriteConditions): WriteStatement {

@@ -5,7 +5,7 @@ const VERSION = /^[\w-]{12}/u;
 const STAMP = /;(\d{10,11});(\d{1,6})$/u;
 const VERSION_LENGTH = 12;
 
-/** Milliseconds, of a time as the scripts tell it: to put the two numbers together here is cheaper than in Lua. */
+/** Milliseconds, of a time as the scripts return it: to put the two numbers together here is cheaper than in Lua. */
 export function timeOf(stamp: string): number {
   const [, seconds, microseconds] = STAMP.exec(stamp) ?? [];
   return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);

@@ -10,7 +10,7 @@ export interface OwnClient {
 
 /** What happened while connecting, for who waits no longer. */
 export class ConnectionAttempt {
-  /** The last error that the client told of. */
+  /** The last error that the client reported. */
   lastError: unknown;
 }
 

@@ -25,7 +25,7 @@ export class RecordIndex {
     this.#keys = keys;
   }
 
-  /** The keys that a filter matches, in the order of their names: a page continues where the one before ended, whatever happened. */
+  /** The keys that a filter matches, in the order of names: a page continues where the last ended, after any change. */
   async *pages(
     { partition, ...filter }: ListFilter,
     signal: AbortSignal,

@@ -2,7 +2,7 @@
 export interface RedisCommandOptions {
   /** Takes the command out of the client's queue. The answer to a command that was sent already is ignored. */
   readonly abortSignal?: AbortSignal;
-  /** None: texts as strings and numbers as numbers, whatever the caller's client does for its own commands. */
+  /** None: texts as strings and numbers as numbers, also where the caller's client does otherwise for its own commands. */
   readonly typeMapping?: object;
   /** 0: none; the store has its own. */
   readonly timeout?: number;

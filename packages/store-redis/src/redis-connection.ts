@@ -27,7 +27,7 @@ export interface RedisConnection {
   readonly isOpen: boolean;
   /** Sends a command to the master that has the key. */
   send(key: string, args: string[], signal: AbortSignal): Promise<unknown>;
-  /** Sends a command that nobody takes back: cheaper. `undefined`: it might lie in the client's queue for long. */
+  /** Sends a command that is not taken back: cheaper. `undefined`: it might lie in the client's queue for long. */
   sendAtOnce?(args: string[]): Promise<unknown> | undefined;
   /** Sends a command and, if it wrote, one that follows it to the same node. */
   sendFollowed(key: string, args: string[], following: Following, signal: AbortSignal): Promise<FollowedReply>;
@@ -71,7 +71,7 @@ async function sendBoth(
   return { reply, following: socketOf(client) === socket ? answer : undefined };
 }
 
-/** So many unanswered commands, and a client that says it is connected may have nobody on the other side. */
+/** So many unanswered commands, and a client that says it is connected may have no server on the other side. */
 const MAX_UNANSWERED = 100;
 
 class SingleConnection implements RedisConnection {
@@ -136,7 +136,7 @@ class ClusterConnection implements RedisConnection {
     return this.#client.sendCommand(key, false, args, options(signal));
   }
 
-  /** Follows redirections itself: the client does not tell where it went. */
+  /** Follows redirections itself: the client does not say where it went. */
   async sendFollowed(key: string, args: string[], following: Following, signal: AbortSignal): Promise<FollowedReply> {
     let node = await this.#client.getNodeClientForKey(key);
     let isAsked = false;
@@ -213,7 +213,7 @@ class SentinelConnection implements RedisConnection {
         signal.throwIfAborted();
         return { result: await run(client) };
       } catch (error) {
-        // Of a broken connection the client is not told: it would send again what may have been carried out.
+        // The client does not get a broken connection's error: it would send again what may have been carried out.
         if (isReadOnly(error)) throw error;
         return { error };
       }

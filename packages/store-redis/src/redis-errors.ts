@@ -22,7 +22,7 @@ const PASSING: Readonly<Record<string, string>> = {
   UNBLOCKED: "the role of the server changed during the call",
 };
 
-/** Errors that say that the server is another one, or is set to something else, than the store was told. */
+/** Errors that say that the server is another one, or is set to something else, than the options say. */
 const SETTINGS: readonly (readonly [RegExp, string])[] = [
   [
     /DB index|SELECT is not allowed/u,

@@ -9,7 +9,7 @@ export interface Script {
 
 /** Stands where a version is expected: nothing is stored. Longer than a version, so that nothing stored equals it. */
 export const NOTHING = "(none stored)";
-/** Stands where versions are expected: whatever is stored, or nothing. */
+/** Stands where versions are expected: any version, or none. */
 export const ANYTHING = "*";
 /** Stands for a time to live: there is none. */
 export const FOREVER = "-";
@@ -98,7 +98,7 @@ return 1
  * expected with commas between, n times version and text (empty: removes).
  *
  * The index names what is written whether it did or not; where it names fewer than the hash has, it was lost, and is made
- * anew of the hash. What is removed comes last: while a slot moves, a script fails where it comes to a key that is not there,
+ * again from the hash. Removals come last: while a slot moves, a script fails where it comes to a key that is not there,
  * even if the key is gone by its own doing. Answers `;` seconds `;` microseconds, or `!` and a digit for each change: 1 as expected, 0 not, 2
  * what is there is no hash.
  */

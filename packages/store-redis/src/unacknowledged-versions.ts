@@ -5,8 +5,8 @@ const MAX_VERSIONS = 10_000;
 const MARK = "?";
 
 /**
- * The versions that this store has written, or may have, without the acknowledgement that was asked for. Whoever reads one
- * is told another version: taken for what it is, it would make a write whose answer was lost count as acknowledged. So the
+ * The versions that this store has written, or may have, without the acknowledgement that was asked for. A read of one
+ * gets another version: taken for what it is, it would make a write whose answer was lost count as acknowledged. So the
  * write is made again, under a version that is waited for.
  */
 export class UnacknowledgedVersions {
@@ -29,7 +29,7 @@ export class UnacknowledgedVersions {
     }
   }
 
-  /** The entry as whoever reads it is to see it. */
+  /** The entry as a reader is to see it. */
   read(entry: ReadEntry): ReadEntry {
     if (entry === undefined || "error" in entry || !this.#versions.has(entry.version)) return entry;
     return { ...entry, version: entry.version + MARK };

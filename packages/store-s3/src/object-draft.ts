@@ -45,7 +45,7 @@ export class ObjectDraft {
     const isByKeyAlone = expected === "any";
     if (this.#damage !== undefined) {
       if (!isByKeyAlone || this.#damage instanceof NewerDocumentError) return { status: "failed", error: this.#damage };
-      // Whose entries they were nobody can tell any more: all that can be named is the whole.
+      // Whose entries they were is not known any more: all that can be named is the whole.
       this.#damage = undefined;
       this.isChanged = true;
     }

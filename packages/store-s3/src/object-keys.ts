@@ -78,7 +78,7 @@ export class ObjectKeys {
     const topic = decodeName(segments);
     if (consumer === undefined || topic === undefined) return undefined;
     const rest = segments.join("/");
-    // Whatever decodes, but would be written otherwise, is not ours.
+    // A name that decodes, but would be written otherwise, is not ours.
     if (`${this.topicFolder(consumer, topic)}${rest}` !== objectKey) return undefined;
     if (rest === POSITIONS_FILE) return { consumer, topic, content: "positions" };
     if (rest === GROUP_FILE) return { consumer, topic, content: "member", member: "" };

@@ -34,7 +34,7 @@ export type Entries = ReadonlyMap<EntryName, DocumentEntry | DamagedEntry>;
 export interface OffsetsDocument {
   /**
    * The ids of the last writes, newest first. They are random, so that no two objects, and no two ETags, are the same; and a
-   * write of which nobody knows whether it arrived is found there.
+   * write of which it is not known whether it arrived is found there.
    */
   readonly writes: readonly string[];
   readonly entries: Entries;

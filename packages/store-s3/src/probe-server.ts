@@ -45,7 +45,7 @@ export async function probeServer(
     await mustRefuse(quoted, key, { etag: FOREIGN_ETAG }, "If-Match", waiting);
     return await understandEtags(client, quoted, key, etag, waiting);
   } catch (error) {
-    // What the probe leaves behind disturbs nobody, but tidy is better.
+    // What the probe leaves behind does no harm, but tidy is better.
     await quoted.remove(key, undefined, signal).catch(() => undefined);
     throw error;
   }

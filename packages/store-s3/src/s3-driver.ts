@@ -182,7 +182,7 @@ export class S3Driver implements OffsetStoreDriver {
     }
   }
 
-  /** A member's heartbeat: nobody else writes its object, and one PUT without condition is all. */
+  /** A member's heartbeat: no other writes its object, and one PUT without condition is all. */
   async #overwrite(
     { key: objectKey }: SharedObject,
     { key, value, version, reclaimAfter }: Change,
@@ -200,7 +200,7 @@ export class S3Driver implements OffsetStoreDriver {
     return { writtenAt: timed === true ? written?.writtenAt : undefined, changes: undefined };
   }
 
-  /** Whether nobody needs an object any more: a member that was silent for long, or, to a sweep, one without positions. */
+  /** Whether an object is not needed any more: a member that was silent for long, or, to a sweep, one without positions. */
   #isAbandoned({ content }: ObjectName, state: ObjectState, isSweep: boolean): boolean {
     const { etag, entries, damage, now, writtenAt } = state;
     if (etag === undefined || damage !== undefined) return false;
@@ -255,7 +255,7 @@ function* listedEntries(
   { partition }: ListFilter,
   state: ObjectState,
 ): Generator<ListPage["entries"][number]> {
-  // What was in a damaged object cannot be told: the first partition stands for all.
+  // What was in a damaged object is not known: the first partition stands for all.
   const names = state.damage === undefined ? state.entries.keys() : [content === "member" ? member : (partition ?? 0)];
   for (const name of names) {
     const key = typeof name === "number" ? { consumer, topic, partition: name } : { consumer, topic, member: name };

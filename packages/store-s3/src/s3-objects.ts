@@ -118,7 +118,7 @@ export class S3Objects {
     }
   }
 
-  /** Removes an object if it still has this ETag, on servers that honour it; `undefined`: whatever it is. */
+  /** Removes an object if it still has this ETag, on servers that honour it; `undefined`: in any state. */
   async remove(key: string, etag: string | undefined, signal: AbortSignal): Promise<"removed" | "refused"> {
     const command = new DeleteObjectCommand({
       Bucket: this.bucket,

@@ -21,7 +21,7 @@ export interface ObservedTime {
   slackMs(): number;
 }
 
-/** The server's clock, as its answers show it: the SDK itself does not tell. */
+/** The server's clock, as its answers show it: the SDK itself does not offer it. */
 export class ServerClock {
   /** By how much the clock that answers was seen to lag behind the one that stamps objects; some keep a `Date` for a second. */
   #lagMs = 0;

@@ -23,7 +23,7 @@ interface WaitingWrite {
   isSettled: boolean;
 }
 
-/** Of a lost race: any part of it. Growing pauses would leave the object to whoever has just won. */
+/** Of a lost race: any part of it. Growing pauses would leave the object to the last winner. */
 const CONTENTION_MAX_MS = 30;
 /** For so many writes after a lost race a store takes it that others write the same object. */
 const SHARED_WRITES = 8;
@@ -36,7 +36,7 @@ const COURTESY_MAX_MS = 100;
  *
  * Writes wait for each other, and those that wait are stored together, so that calls of one process never race in S3. A
  * write continues from what the store last knew and is conditional on it: if it succeeds, that was still so, and the steady
- * flush of a sole writer is one PUT. What others wrote meanwhile is read, and the changes are compared with it anew.
+ * flush of a sole writer is one PUT. What others wrote meanwhile is read, and the changes are compared with it again.
  */
 export class SharedObject {
   readonly key: string;
@@ -82,7 +82,7 @@ export class SharedObject {
     this.#waiting.push({ changes, signal, isTimed: timed, resolve, reject, isSettled: false });
     if (!this.#isRunning) {
       this.#isRunning = true;
-      // Whoever asks in the same moment is stored with the first.
+      // Calls of the same moment are stored with the first.
       queueMicrotask(() => void this.#writeWaiting());
     }
     return promise;
@@ -176,7 +176,7 @@ export class SharedObject {
     );
   }
 
-  /** Sends one write, without a document a removal; `undefined`: somebody else's came before it. */
+  /** Sends one write, without a document a removal; `undefined`: another's came before it. */
   async #send(
     document: SerialisedDocument | undefined,
     { stamp }: ObjectDraft,
@@ -214,7 +214,7 @@ export class SharedObject {
     this.#sharedFor = SHARED_WRITES;
     if (this.#lostRaces > 1) await delay(Math.random() * CONTENTION_MAX_MS, signal);
     const found = await this.#refresh(signal);
-    // What was refused may have arrived all the same: somebody in between, the SDK perhaps, has sent it twice.
+    // What was refused may have arrived all the same: something in between, the SDK perhaps, has sent it twice.
     if (found.writes.includes(writes[0] as string)) return found;
     // An ETag never comes again: once there is another one, this write does not arrive any more.
     if (failure !== undefined && found.etag === etag) throw failure.error;
@@ -222,7 +222,7 @@ export class SharedObject {
   }
 
   /**
-   * Whoever wrote last knows what to continue from, and would win every race against those who must read first. Where others
+   * The last writer knows what to continue from, and would win every race against those who must read first. Where others
    * write too, it lets a moment pass after its own write; a flush every few seconds is never held up.
    */
   async #giveWay(signal: AbortSignal): Promise<void> {
@@ -237,7 +237,7 @@ export class SharedObject {
   }
 
   #remember(state: ObjectState): ObjectState {
-    // What is damaged somebody may repair by hand.
+    // What is damaged may be repaired by hand.
     this.#known = state.damage === undefined ? state : undefined;
     return state;
   }

@@ -104,7 +104,7 @@ export class Connection {
     return database;
   }
 
-  /** Tells whether a path, as another handle knows it, is this connection's file. */
+  /** Whether a path, as another handle knows it, is this connection's file. */
   isSameFile(path: string): boolean {
     return this.#file?.isAt(path) ?? false;
   }
@@ -161,7 +161,7 @@ async function whenFree<Result>({ signal }: Waiting, attempt: () => Result): Pro
   }
 }
 
-/** What a handle has to be told each time that it is opened. */
+/** The settings of a handle, made each time that it is opened. */
 function setUp(database: DatabaseSync, synchronous: Synchronous): void {
   database.exec(`PRAGMA synchronous = ${synchronous === "full" ? "FULL" : "NORMAL"}`);
   database.exec(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`);

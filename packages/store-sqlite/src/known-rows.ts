@@ -3,7 +3,7 @@ import type { Change, KeyMap } from "@tidemark/core/driver";
 import { POSITIONS } from "./schema.ts";
 import { NOW, type Statements } from "./statements.ts";
 
-/** So many rows are written by one statement at most: more take longer to be told apart in it. */
+/** So many rows are written by one statement at most: more take longer to be matched in it. */
 const MAX_ROWS = 20;
 
 /** A change of a position that is there, in one known version. */

@@ -38,7 +38,7 @@ export class OpenFile {
     this.#lookedAt = at;
   }
 
-  /** Tells whether a path, as another handle knows it, is this file. */
+  /** Whether a path, as another handle knows it, is this file. */
   isAt(path: string): boolean {
     return path !== "" && isSame(this.#files[0]?.identity, identify(path));
   }

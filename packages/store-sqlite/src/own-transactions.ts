@@ -51,7 +51,7 @@ export class OwnTransactions {
     return this.#handle;
   }
 
-  /** Whoever continues with the handle of a transaction that failed must not get into the next one. */
+  /** The handle of a transaction that failed must not get into the next one. */
   #close(handle: DatabaseSync): void {
     if (this.#handle === handle) this.#handle = undefined;
     if (handle.isOpen) handle.close();

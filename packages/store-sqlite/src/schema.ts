@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 
-/** One table of the store, and the column that tells the entries of one consumer and topic apart. */
+/** One table of the store, and the column that distinguishes the entries of one consumer and topic. */
 export interface EntryTable {
   readonly name: string;
   readonly item: "partition" | "member";
@@ -41,7 +41,7 @@ export class ForeignSchemaError extends Error {
   override readonly name = "ForeignSchemaError";
 }
 
-/** Tells whether tables and indexes are there; a check without a lock, so that opening costs the others nothing. */
+/** Whether tables and indexes are there; a check without a lock, so that opening costs the others nothing. */
 export function hasSchema(database: DatabaseSync): boolean {
   const names = TABLES.flatMap((table) => [table.name, indexNameOf(table)]);
   const places = names.map(() => "?").join(", ");

@@ -93,7 +93,7 @@ export class SqliteDriver implements OffsetStoreDriver<SqliteTransaction> {
     if (transaction !== undefined) return this.#writeWithin(transaction, changes);
     return this.#connection.write(context, () => {
       const answer = this.#writeKnown(changes, timed === true) ?? this.#writeAny(changes);
-      // Whoever removes what has expired is told the keys: taken back beside it, they would be told to nobody.
+      // A sweep returns the keys of what has expired: removed beside it, they would be in no answer.
       if (changes.some(({ value }) => value !== undefined)) this.#expired.takeBack();
       return answer;
     });

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import type { ErrorClassification } from "@tidemark/core/driver";
 import { ForeignSchemaError } from "./schema.ts";
 
-/** SQLite's primary result codes that the store tells apart. */
+/** SQLite's primary result codes that the store distinguishes. */
 const ERROR = 1;
 const BUSY = 5;
 const READONLY = 8;
@@ -33,7 +33,7 @@ function resultCode(error: unknown): number | undefined {
   return error.errcode & 0xff;
 }
 
-/** Tells whether another handle holds a lock, so that the same attempt can succeed a moment later. */
+/** Whether another handle holds a lock, so that the same attempt can succeed a moment later. */
 export function isBusy(error: unknown): boolean {
   const code = resultCode(error);
   // PROTOCOL is what the race of several first openers of a WAL file ends in for the unluckiest.

@@ -6,7 +6,7 @@ import { contextOf, type CommandContext } from "../context/command-context.ts";
 /** The user waits for it after pressing the tab key. */
 const PATIENCE_MS = 5_000;
 
-/** What a shell takes as one word without quotes: anything else, typed for somebody, could be a command. */
+/** What a shell takes as one word without quotes: anything else, typed by a completion, could be a command. */
 const PLAIN_WORD = /^[\p{L}\p{N}_.@%+=,][\p{L}\p{N}_.@%+=,:/-]*$/u;
 
 type Kind = "topic" | "consumer";

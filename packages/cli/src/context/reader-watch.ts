@@ -10,9 +10,9 @@ export interface ReaderWatch {
 }
 
 /**
- * Calls `onGone`, once, when the reader of standard output has left (`| head`). Nothing but a write tells Node that, and who
- * waits for a record writes nothing; the system's `poll` tells it, and of Node's modules only `node:wasi` offers that. Where
- * it cannot be asked, on Windows for one, the next write tells it as ever.
+ * Calls `onGone`, once, when the reader of standard output has left (`| head`). Node learns it by a write alone, and who
+ * waits for a record writes nothing; the system's `poll` says it, and of Node's modules only `node:wasi` offers that. Where
+ * it cannot be asked, on Windows for one, the next write finds it as ever.
  */
 export function watchReader(onGone: () => void): ReaderWatch {
   if (!hasOneReader()) return { release: () => {} };

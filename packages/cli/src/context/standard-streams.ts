@@ -35,7 +35,7 @@ function withColour(line: string): string {
   return line.replace(/^tidemark:/, style("red")).replace(/^warning:/, style("yellow"));
 }
 
-/** Shows on the terminal a line that the next one takes the place of, whatever that is and wherever it comes from. */
+/** Shows on the terminal a line that any next line replaces, wherever that comes from. */
 export function showPassingLine(line: string): void {
   removePassingLine();
   process.stderr.write(line);
@@ -54,7 +54,7 @@ const PATIENCE_AT_END_MS = 500;
 
 let isWaitedFor = true;
 
-/** From now on the end of the process waits only a moment for what was said: somebody asked it to stop. */
+/** From now on the end of the process waits only a moment for what was printed: it was asked to stop. */
 export function endWithoutWaiting(): void {
   isWaitedFor = false;
 }
@@ -68,7 +68,7 @@ export async function everythingSaid(): Promise<void> {
 }
 
 /**
- * Keeps writes to a terminal that takes nothing (Ctrl-S) from blocking the process, which would hear no signal until somebody
+ * Keeps writes to a terminal that takes nothing (Ctrl-S) from blocking the process: it would get no signal until somebody
  * lets the terminal continue: Node writes to terminals synchronously. Afterwards they wait in the process, as writes to pipes do.
  */
 export function hearSignalsWhileWriting(): void {

@@ -1,6 +1,6 @@
 import type { OffsetStoreEvent } from "@tidemark/core/driver";
 
-/** Says what a store tells beside its answers, or `undefined` if it is not worth a line. */
+/** The line for an event of a store, or `undefined` if it is not worth one. */
 export function storeEventMessage(event: OffsetStoreEvent, verbose: boolean): string | undefined {
   switch (event.type) {
     case "warning":

@@ -9,9 +9,9 @@ export type ExitCode = 0 | 1 | 2;
 
 /**
  * Says why a command failed, as one line `tidemark: …` on standard error, and gives the exit code. Where the error has a
- * code, a last line `help: …` tells where that is explained.
+ * code, a last line `help: …` says where that is explained.
  *
- * @param withStack - Whether to tell where it happened, too; for those who look for a mistake in the program.
+ * @param withStack - Whether to print the stack, too; for those who look for a fault in the program.
  */
 export function reportFailure(failure: unknown, say: (line: string) => void, withStack: boolean): ExitCode {
   const error = firstOf(failure);
@@ -26,7 +26,7 @@ export function reportFailure(failure: unknown, say: (line: string) => void, wit
   return error instanceof UsageError ? 2 : 1;
 }
 
-/** The line that tells where an error is explained. */
+/** The line that says where an error is explained. */
 export function helpLine(address: string): string {
   return `help: ${address}`;
 }
@@ -39,7 +39,7 @@ function firstOf(failure: unknown): unknown {
   return error;
 }
 
-/** What an error says, whatever was thrown. */
+/** The message of what was thrown, also where it is no `Error`. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.message !== "") return error.message;

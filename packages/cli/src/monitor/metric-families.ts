@@ -21,7 +21,7 @@ export interface MetricFamily {
 
 const OF_POSITION = ["consumer", "topic", "partition"];
 
-/** All that `/metrics` tells, in that order. */
+/** All metrics of `/metrics`, in that order. */
 export const metricFamilies: readonly MetricFamily[] = [
   ofPositions("tidemark_position_offset", "The offset of the next record to read.", ({ nextOffset }) =>
     numberOf(nextOffset),

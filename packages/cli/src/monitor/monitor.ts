@@ -95,7 +95,7 @@ export function totalLag({ positions }: ObservedConsumer): bigint | undefined {
   return total;
 }
 
-/** When the position that has been silent longest was last heard of, of those that have something to read, or may have. */
+/** The oldest last sign, a write or a heartbeat, of the positions that have something to read, or may have. */
 export function oldestHeardAtMs({ positions }: ObservedConsumer): number | undefined {
   let oldest: number | undefined;
   for (const position of positions) {

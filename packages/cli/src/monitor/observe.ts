@@ -14,7 +14,7 @@ export interface ObservedPosition {
   readonly logEnd?: bigint;
   /** The holder. Absent: none. */
   readonly owner?: string;
-  /** Whether the holder lives, as its heartbeats tell. Absent: it has none. */
+  /** Whether the holder lives, by its heartbeats. Absent: it has none. */
   readonly isLiving?: boolean;
   /** When the position or its holder's heartbeat was last written, by the store's clock. */
   readonly heardAtMs: number;
@@ -26,7 +26,7 @@ export interface ObservedPosition {
 export interface ObservedConsumer {
   readonly name: string;
   readonly positions: readonly ObservedPosition[];
-  /** Sessions that live, as their heartbeats tell; where there are none, the different owners. */
+  /** Sessions that live, by their heartbeats; where there are none, the different owners. */
   readonly members: number;
 }
 
@@ -147,7 +147,7 @@ function positionOf(
     partition,
     ...(nextOffset !== undefined && { nextOffset }),
     ...(owner !== undefined && { owner: same(owner) }),
-    // A member that is not listed was not heard of within ten leases.
+    // A member that is not listed had no heartbeat within ten leases.
     ...(record.member !== undefined && { isLiving: member?.isLiving === true }),
     heardAtMs: Math.max(updatedAt.getTime(), member?.heardAt.getTime() ?? 0),
     ...(expiresAt !== undefined && { expiresAtMs: expiresAt.getTime() }),

@@ -4,7 +4,7 @@ export type OutputFormat = "table" | "json" | "yaml";
 /** All formats, in the order that help shows them. */
 export const outputFormats: readonly OutputFormat[] = ["table", "json", "yaml"];
 
-/** Tells whether a text names a format. */
+/** Whether a text names a format. */
 export function isOutputFormat(value: unknown): value is OutputFormat {
   return typeof value === "string" && (outputFormats as readonly string[]).includes(value);
 }

@@ -25,7 +25,7 @@ export async function importFromFolder(folder: string, specifier: string): Promi
   }
 }
 
-/** Tells whether an import failed because this very module is not there, rather than something that it needs itself. */
+/** Whether an import failed because this very module is not there, rather than something that it needs itself. */
 export function isNotInstalled(error: unknown, specifier: string): boolean {
   if (!(error instanceof Error) || !("code" in error) || error.code !== "ERR_MODULE_NOT_FOUND") return false;
   return error.message.startsWith(`Cannot find package '${specifier}'`) || isMissingFile(error, specifier);

@@ -18,7 +18,7 @@ const logRegistry: UrlRegistry<LogUrlOpener> = {
   usage: "local:FILE or kafka://HOST:PORT",
 };
 
-/** What a config file tells of logs beside their URLs. */
+/** A config file's settings of logs beside their URLs. */
 export interface LogConfig {
   /** By the URL's scheme. */
   readonly logOptions: Readonly<Record<string, Readonly<Record<string, unknown>>>>;

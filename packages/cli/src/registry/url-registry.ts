@@ -24,7 +24,7 @@ export interface UrlRegistry<Opener extends UrlOpener> {
   readonly exportName: "storeUrl" | "logUrl";
   /** Schemes whose package comes along with the command line; imported when one is asked for. */
   readonly included: Readonly<Record<string, () => Promise<Opener>>>;
-  /** Schemes of packages of ours that are installed when somebody needs them, each with the client that it works on. */
+  /** Schemes of our packages that are installed when they are needed, each with the client that it works on. */
   readonly installable: Readonly<Record<string, InstallablePackage>>;
   /** Written before the scheme, it names a third party's package: `tidemark-store-` and `foo` make `tidemark-store-foo`. */
   readonly packagePrefix: string;

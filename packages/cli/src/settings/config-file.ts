@@ -44,7 +44,7 @@ export async function readConfigFile(named: string | undefined, folders: readonl
   return { ...check(content ?? {}, path), folder: dirname(path) };
 }
 
-/** A parser's message without the piece of the file that it shows: a piece of a password cannot be told from other text. */
+/** A parser's message without the piece of the file that it shows: a piece of a password looks like any other text. */
 function withoutExcerpt(message: string): string {
   const yamlMessage = message.split(/:?\n\n/, 1)[0] ?? "";
   return oneLine(yamlMessage.replace(/^"[^]*" is not valid JSON$/, "no JSON").replace(/, (?:\.{3})?"[^]*$/, ""));

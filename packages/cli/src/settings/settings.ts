@@ -24,7 +24,7 @@ export interface Settings {
   readonly namespace: string | undefined;
   /** The log's URL; `undefined`: the file in the user's data folder. */
   readonly log: string | undefined;
-  /** What the config file tells of logs beside their URLs, by scheme, and the folder that it is in. */
+  /** The config file's settings of logs beside their URLs, by scheme, and the folder that it is in. */
   readonly logOptions: NonNullable<ConfigFile["logOptions"]>;
   readonly configFolder: string;
   readonly output: OutputFormat;

@@ -1,7 +1,7 @@
 const FORM =
   /^(?<date>(?<year>\d{4})-(?<month>\d{2})-(?<day>\d{2}))(?:T(?<time>\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?)(?<zone>Z|[+-]\d{2}:?\d{2})?)?$/;
 
-/** A moment that somebody wrote. */
+/** A moment as a person wrote it. */
 export interface Moment {
   readonly date: Date;
   /** Whether its zone was said; if not, it was read as UTC, as Kafka's own tool reads it: the same moment on every machine. */

@@ -23,7 +23,7 @@ export function learnSecrets(text: string | undefined): void {
 }
 
 /**
- * Text without the passwords of URLs. What is said comes from many: a store of somebody else's, its client, Node itself,
+ * Text without the passwords of URLs. What is printed comes from many: a store of another package, its client, Node itself,
  * and any of them may repeat what it was given.
  */
 export function withoutSecrets(text: string): string {

@@ -1,7 +1,7 @@
 import { AssertionError } from "node:assert";
 import { endsWithin } from "./ends-within.ts";
 
-/** Milliseconds that a runner is told to give each case: jest and vitest would give it five seconds. */
+/** Milliseconds that a runner is to give each case: jest and vitest would give it five seconds. */
 export const CASE_TIMEOUT_MS = 300_000;
 
 /**

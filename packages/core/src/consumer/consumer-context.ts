@@ -9,7 +9,7 @@ export interface ConsumerContext<Transaction> {
   readonly source: LogSource;
   readonly store: OffsetStore<Transaction> | undefined;
   readonly options: ResolvedConsumerOptions;
-  /** Who keeps the positions. `undefined`: nobody. */
+  /** Keeps the positions. `undefined`: they are not kept. */
   readonly session: StoreOffsetSession<Transaction> | undefined;
   readonly emit: (event: ConsumerEvent) => void;
   /** The caller's own. */

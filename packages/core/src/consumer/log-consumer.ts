@@ -200,7 +200,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
     } catch (error) {
       reading.end();
       if (signal?.aborted === true) throw signal.reason;
-      // The failure itself is what the caller has to hear.
+      // The caller has to get the failure itself.
       await this.#delivery.left().catch(() => undefined);
       if (reading.signal.aborted && error === reading.signal.reason) return;
       throw error;

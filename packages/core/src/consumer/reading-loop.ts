@@ -115,7 +115,7 @@ export class ReadingLoop<Item extends { readonly partition: number }> implements
     try {
       await this.#leave();
     } catch {
-      // The loop's own failure is what the caller has to hear.
+      // The caller has to get the loop's own failure.
     }
     throw failure;
   }

@@ -20,7 +20,7 @@ const UNFLUSHED_RETRY_BASE_MS = 50;
 const UNFLUSHED_RETRY_MAX_MS = 1_000;
 
 /**
- * Hands records out, and takes in what becomes of them: with a session that keeps the positions, or with nobody who does. Says when
+ * Hands records out, and takes in what becomes of them: with a session that keeps the positions, or without one. Says when
  * nothing may be handed out.
  */
 export class RecordDelivery<Transaction> implements ReadingOwner, LoopOwner, ProcessorOwner {
@@ -85,7 +85,7 @@ export class RecordDelivery<Transaction> implements ReadingOwner, LoopOwner, Pro
 
   hasRoom(partition: ConsumedPartition): boolean {
     if (this.#inHand.processor?.hasRoom(partition) === false) return false;
-    // What nobody stores need not fit.
+    // What is not stored need not fit.
     if (this.#session === undefined || !this.#isAcknowledging) return true;
     return partition.progress.waitingFor === undefined;
   }
@@ -141,7 +141,7 @@ export class RecordDelivery<Transaction> implements ReadingOwner, LoopOwner, Pro
     this.#inHand.check();
   }
 
-  /** Nobody works on records any more. */
+  /** No call works on records any more. */
   endProcessing(processor: RecordProcessor): void {
     if (this.#inHand.processor !== processor) return;
     this.#inHand.processor = undefined;
@@ -162,7 +162,7 @@ export class RecordDelivery<Transaction> implements ReadingOwner, LoopOwner, Pro
   async left(): Promise<void> {
     this.#inHand.check();
     const { session, signal, closed } = this.#context;
-    // Whoever aborts does not wait for a store that may never answer.
+    // A caller that aborts does not wait for a store that may never answer.
     if (session === undefined || closed.aborted || signal?.aborted === true) return;
     if (session.fenced === undefined) await session.flush({ signal });
   }

@@ -248,7 +248,7 @@ export class RecordProcessor {
     this.#retries.add(timer);
   }
 
-  /** The first reason to stop is what the caller hears. */
+  /** The caller gets the first reason to stop. */
   #stop(error: unknown): void {
     this.#failure ??= { error };
     this.#failed.resolve();

@@ -16,7 +16,7 @@ const calls: { readonly [Name in CallName]: TracingChannel<unknown, object> } = 
 /** Where what is handed out is published. Ask for its subscribers first: it costs a message for each record. */
 export const deliverChannel = channel("tidemark:deliver");
 
-/** Does a call, and tells of its beginning and its end where somebody wants to hear. A subscriber cannot change what becomes of it. */
+/** Does a call, and publishes its beginning and its end to subscribers. A subscriber cannot change its result. */
 export function traced<Name extends CallName, Result>(
   name: Name,
   call: () => Result | Promise<Result>,
@@ -26,13 +26,13 @@ export function traced<Name extends CallName, Result>(
   return tracing.hasSubscribers ? tracing.tracePromise(async () => await call(), toMessage()) : call();
 }
 
-/** Tells of records that are handed out. */
+/** Publishes records that are handed out. */
 export function publishDelivery(origin: DiagnosticsOrigin, partition: number, records: readonly LogRecord[]): void {
   const { consumer, topic } = origin;
   deliverChannel.publish(Object.freeze({ consumer, topic, partition, records: Object.freeze([...records]) }));
 }
 
-/** Tells of an event what `onEvent` hears of it, and whose it is. */
+/** Publishes an event as `onEvent` gets it, with whose it is. */
 export function publishEvent({ consumer, topic }: DiagnosticsOrigin, event: ConsumerEvent): void {
   const events = channel(`tidemark:${event.type}`);
   if (events.hasSubscribers) events.publish(Object.freeze({ consumer, topic, ...event }));

@@ -167,7 +167,7 @@ export class OwnTransactionRun<Transaction> {
   }
 
   async #end(own: OwnTransaction<Transaction>): Promise<void> {
-    // The transaction has failed already, and that is what its caller hears.
+    // The transaction has failed already, and its caller gets that error.
     await withinDeadline(this.#context.timeoutMs, undefined, () => own.rollback()).catch(() => undefined);
   }
 }

@@ -50,7 +50,7 @@ export class StoreErrors {
     return new OffsetStoreError(text, { code: "CONFLICT", ...this.#of("transact", [key]), refusal });
   }
 
-  /** Somebody has written the position while a transaction of the store's own was open. */
+  /** The position was written while a transaction of the store's own was open. */
   gaveWay(key: OffsetKey): OffsetStoreError {
     const text = `another client wrote the record of ${formatKey(key)} while the transaction was open; the transaction was rolled back`;
     return new OffsetStoreError(text, { code: "CONFLICT", retryable: true, ...this.#of("transact", [key]) });

@@ -195,7 +195,7 @@ export class VerbRun<
       this.#verb.isOnce === true &&
       (entry?.version ?? null) !== step.lastExpected
     ) {
-      // Somebody has written since, a session that claimed perhaps: to write again would take that back.
+      // It was written since, by a session that claimed perhaps: to write again would take that back.
       step.outcome = { status: "failed", error: step.doubt };
     }
   }

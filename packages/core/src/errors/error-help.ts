@@ -4,7 +4,7 @@ const POINTER = new RegExp(`; see ${PAGE.replaceAll(".", "\\.")}#\\w+`, "gu");
 
 /** The address at which a code is explained. */
 export function helpUrlOf(code: string): string {
-  // All of it, and so whatever the code is: making an error must not fail.
+  // Also for a code that is not in the list: making an error must not fail.
   return `${PAGE}#${code}`.toLowerCase();
 }
 

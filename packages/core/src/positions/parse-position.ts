@@ -3,7 +3,7 @@ import { describe, validateKey, validateOffset, validateTtl } from "../driver/va
 import type { ImportedPosition } from "./imported-position.ts";
 
 const REQUIRED = ["consumer", "topic", "partition", "nextOffset"];
-/** What only tells something, in the documents of consumer list and of a plan. */
+/** Fields that are only for information, in the documents of consumer list and of a plan. */
 const INFORMATION = [
   ...["lag", "epoch", "resetFrom", "owner", "claimedAt", "committedAt", "updatedAt", "expiresAt"],
   ...["from", "skipped", "readAgain", "requested", "earliest", "latest", "undoes", "change", "status"],

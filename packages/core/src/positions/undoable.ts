@@ -30,7 +30,7 @@ export function undoableReset(record: OffsetRecord | undefined): UndoableReset |
 }
 
 /**
- * Tells partitions whose reset can be undone from the others.
+ * Separates partitions whose reset can be undone from the others.
  *
  * @throws ResetPlanError if there are only others.
  */

@@ -1,7 +1,7 @@
 import type { OffsetResetPolicy } from "../offset-reset-policy.ts";
 
 /**
- * Tells whether a value has the shape of an {@link OffsetResetPolicy}, and says what it lacks.
+ * Checks whether a value has the shape of an {@link OffsetResetPolicy}, and says what it lacks.
  *
  * @param what - What to call the value in the message, for example `policy module "./my-policy.js"`.
  * @throws TypeError if it is not a policy.

@@ -7,7 +7,7 @@ const fileEnding = /\.[cm]?[jt]s$/;
 // `@scope/name`, `name/subpath`: a slash, and no colon before it, which no policy's name has.
 const packagePath = /^(@[^/:]+\/|[^/:]+\/)./;
 
-/** Tells a module specifier from a policy's name. */
+/** Whether a text is a module specifier, not a policy's name. */
 export function isModuleSpecifier(text: string): boolean {
   return (
     /^\.{1,2}\//.test(text) ||

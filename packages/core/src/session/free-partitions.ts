@@ -25,7 +25,7 @@ export async function heldByItself(
   });
 }
 
-/** Those of some partitions that nobody holds, as far as can be seen: the claim itself decides. */
+/** Those of some partitions that are not held, as far as can be seen: the claim itself decides. */
 export async function freePartitions(
   context: SessionContext,
   partitions: readonly number[],

@@ -14,7 +14,7 @@ const HEARTBEATS_PER_LEASE = 3;
 const MAX_LEASE_MS = 600_000;
 
 /**
- * Tells the others that a session lives, from its first heartbeat to its end, and knows whether they may doubt it (contract
+ * Shows the others that a session lives, from its first heartbeat to its end, and knows whether they may doubt it (contract
  * 8.5). Its timers keep no process alive.
  */
 export class Membership {
@@ -40,7 +40,7 @@ export class Membership {
   #sure: PromiseWithResolvers<void> | undefined;
   #refusal: OffsetStoreError | undefined;
 
-  /** `onReplaced` hears that a newer session has the same `instance`: this one is over. */
+  /** `onReplaced` is called when a newer session has the same `instance`: this one is over. */
   constructor(
     context: SessionContext,
     claims: Claims,
@@ -67,7 +67,7 @@ export class Membership {
     return this.#leaseMs;
   }
 
-  /** Whether no other member can have found this one silent; always so with `takeover`, where nobody cares. */
+  /** Whether no other member can have found this one silent; always so with `takeover`, where it does not matter. */
   get isSure(): boolean {
     return !this.#isShared || this.#isHeard;
   }
@@ -106,12 +106,12 @@ export class Membership {
     await this.#underWayUntilItEnds(this.#send(this.#ended.signal).catch(() => undefined));
   }
 
-  /** Whether a newer session has the same `instance`. Rejects if the store cannot tell. */
+  /** Whether a newer session has the same `instance`. Rejects if the store cannot be read. */
   async isReplaced(): Promise<boolean> {
     const stored = await this.#stored(this.#ended.signal);
     if (this.#generation === undefined || stored === undefined) return false;
     const generation = stored.generation ?? 0;
-    // Its own record may have gone meanwhile: whoever began then knew of none.
+    // Its own record may have gone meanwhile: a session that began then found none.
     const mayBeForgotten = this.#elapsedMs >= this.#acknowledgedLeaseMs * RECLAIMED_AFTER_LEASES;
     if (generation === this.#generation || (generation < this.#generation && !mayBeForgotten)) return false;
     if (!this.#ended.signal.aborted) this.#onReplaced(stored);
@@ -205,7 +205,7 @@ export class Membership {
     };
     await store.heartbeat(entry, { signal });
     if (this.#acknowledged !== undefined && sent.at <= this.#acknowledged.at) return;
-    // The first heartbeat of all is late for nobody.
+    // The first heartbeat of all cannot be late.
     if (this.#acknowledged !== undefined && this.#elapsedMs >= this.#acknowledgedLeaseMs) this.#isDoubtful = true;
     this.#acknowledgedLeaseMs = lease;
     this.#refusal = undefined;

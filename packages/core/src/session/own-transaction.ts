@@ -71,7 +71,7 @@ async function readAgain<Transaction>(
   if (outcome?.status === "failed") throw outcome.error;
   held.isUncertain = false;
   const stored = outcome?.status === "found" && outcome.record.epoch === held.epoch && outcome.record.nextOffset;
-  // Where the claim is lost the transaction hears of it.
+  // Where the claim is lost the transaction fails with that.
   if (typeof stored !== "bigint" || stored <= (held.position ?? 0n)) return;
   held.passedWithin(stored);
 }

@@ -108,7 +108,7 @@ export class PartitionProgress {
     return true;
   }
 
-  /** A record is handed out, and is committed with that. Nothing is looked at: nobody stores the position. */
+  /** A record is handed out, and is committed with that. Nothing is checked: the position is not stored. */
   passOn(offset: bigint, mark: string | undefined): true {
     this.#marks.note(offset, mark);
     this.#committed = offset;
@@ -208,7 +208,7 @@ export class PartitionProgress {
     return this.#highest === undefined && (this.position ?? 0n) <= offset;
   }
 
-  /** A record that nobody was given cannot be done. Where nothing was handed out at all, nobody says what is. */
+  /** A record that was not handed out cannot be done. Where nothing was handed out at all, any offset may be. */
   refuseUndelivered(offset: bigint): void {
     const { delivered } = this;
     const isHigher = this.#highest === undefined || (delivered !== undefined && delivered > this.#highest);

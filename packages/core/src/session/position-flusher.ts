@@ -36,7 +36,7 @@ export class PositionFlusher {
   #failures = 0;
   #fenced: OffsetFencedError | undefined;
 
-  /** `onFenced` hears of a partition whose claim does not hold any more. */
+  /** `onFenced` is called for a partition whose claim does not hold any more. */
   constructor(
     context: SessionContext,
     claims: Claims,
@@ -117,7 +117,7 @@ export class PositionFlusher {
   async release(partitions: readonly HeldPartition[]): Promise<void> {
     for (const partition of partitions) {
       partition.isReleasing = true;
-      // Whoever lets go has ended its transaction, or rolled it back without a word.
+      // A caller that releases has ended its transaction, or rolled it back and did not say so.
       partition.inTransactionUntil = 0;
     }
     // Not the write that another caller begins: it has none of those that are not dirty.
@@ -166,8 +166,8 @@ export class PositionFlusher {
   }
 
   /**
-   * Whoever lets go and has nothing to say writes nothing more, whether or not the store has heard of it: the next claim ends
-   * this one. In a group nobody claims what a living member holds: it is tried again.
+   * A release without a position to write is not repeated, whether or not the store received it: the next claim ends
+   * this one. In a group no member claims what a living member holds: there it is tried again.
    */
   #notReleased(partition: HeldPartition): void {
     if (this.#context.options.sharing === "takeover" || this.#isStopped) return this.drop(partition);

@@ -9,7 +9,7 @@ import { isFinal, unknownError } from "./session-listener.ts";
 // What has expired under a renewal is written again at once; more often than this is no race any more.
 const MAX_IMMEDIATE_ATTEMPTS = 4;
 
-/** Who hears what became of a partition's write. */
+/** Is called with what became of a partition's write. */
 export interface WriteListener {
   /** The store has taken it, or was ahead: what was committed since is still to be written. */
   settled(partition: HeldPartition): void;
@@ -119,7 +119,7 @@ export class PositionWrites {
         if (mayRepeat && outcome.reason === "absent" && entry.recreate !== true && partition.mayHaveExpired) {
           return partition.write(true);
         }
-        // Whoever lets go and has nothing to say lost nothing.
+        // A release without a position to write lost nothing.
         if (entry.release === true && !partition.isDirty) this.#listener.released(partition);
         else this.#listener.fenced(partition, outcome);
         return undefined;

@@ -26,8 +26,8 @@ export function unknownError(
 }
 
 /**
- * Whom a session or a consumer tells its events: its listener, and whoever subscribes to their channels. Where there is no
- * listener, what needs somebody to act is a process warning, once.
+ * What a session or a consumer reports its events to: its listener, and the subscribers of their channels. Without a
+ * listener, an event that an operator must act on is a process warning, once.
  */
 export function sessionListener<Event extends ConsumerEvent>(
   onEvent: ((event: Event | OffsetSessionEvent) => void) | undefined,

@@ -10,7 +10,7 @@ export interface SharingListener {
   readonly onRevoked: (partitions: readonly number[], reason: RevokedReason) => Promise<void> | void;
 }
 
-/** Tells a listener what goes, and waits for it. What it throws surfaces as what an event listener throws does. */
+/** Calls a listener with what goes, and waits for it. What it throws is reported as what an event listener throws. */
 export async function tellRevoked(
   listener: SharingListener,
   partitions: readonly number[],

@@ -16,8 +16,8 @@ import { type SharingListener, tellRevoked } from "./sharing-listener.ts";
 export const LOOKS_PER_LEASE = 3;
 
 /**
- * Takes part in a group: claims what nobody holds, gives up what others are due (contract 8.6 and 8.7). One look at a time, so
- * many in a lease; its timer keeps no process alive, whoever waits for a partition does.
+ * Takes part in a group: claims what is free, gives up what others are due (contract 8.6 and 8.7). One look at a time, so
+ * many in a lease; its timer keeps no process alive, a call that waits for a partition does.
  */
 export class Sharing {
   readonly #context: SessionContext;
@@ -153,7 +153,7 @@ export class Sharing {
     if (this.#isStandby) return this.#lookInStandby(signal);
     const { member } = this.#context;
     const living = await livingMembers(this.#context, signal);
-    // What a former session of this instance holds is taken over immediately, whatever its share.
+    // What a former session of this instance holds is taken over immediately, also beyond its share.
     if (this.#membership.isInstance && !this.#hasLooked)
       await this.#claim(await heldByItself(this.#context, this.#missing, signal), signal);
     this.#hasLooked = true;
@@ -216,7 +216,7 @@ export class Sharing {
     const numbers = partitions.map(({ key }) => key.partition);
     const quiet = tellRevoked(this.#listener, numbers, "rebalanced");
     await withinDeadline(options.revokeTimeout, signal, () => quiet).catch(() => undefined);
-    // Whoever closes releases all of them.
+    // `close` releases all of them.
     if (signal.aborted) return;
     await transactionsOver(partitions);
     const held = partitions.filter(({ isOver }) => !isOver);
@@ -230,7 +230,7 @@ export class Sharing {
     emit({ type: "claim-failed", topic, error: error instanceof Error ? error : new Error(String(error)) });
   }
 
-  /** What is given up: first what was to be given up before, then what nobody works on. */
+  /** What is given up: first what was to be given up before, then what no call works on. */
   #surplus(count: number): HeldPartition[] {
     const kept = [...this.#claims.held.values()].filter((partition) => !this.#leaving.has(partition));
     const ranked = kept.map((partition) => ({
@@ -258,7 +258,7 @@ export class Sharing {
         const numbers = taken.filter(({ isOver }) => !isOver).map(({ key }) => key.partition);
         if (numbers.length > 0) emit({ type: "assigned", topic, partitions: numbers });
       } catch (error) {
-        // Whoever opens in vain closes, and that releases them.
+        // An opening that fails closes, and that releases them.
         if (signal?.aborted !== true) await this.#release(taken).catch(() => undefined);
         throw error;
       }

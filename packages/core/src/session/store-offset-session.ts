@@ -142,7 +142,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
 
   /**
    * Begins: others can see that it lives, and then it claims. Resolves when all partitions are held, or, in a balanced group
-   * and for whoever does not want to wait, after the first look.
+   * and for a caller that does not want to wait, after the first look.
    */
   async begin(partitions: readonly number[], { signal }: CallOptions, waits = true): Promise<void> {
     await this.membership.begin(signal);
@@ -333,7 +333,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     }
   }
 
-  /** Waits for a transaction; where the store refuses it because the claim is lost, that is what its caller has to hear. */
+  /** Waits for a transaction; where the store refuses it because the claim is lost, its caller has to get that error. */
   async #heard(held: HeldPartition, writing: Promise<void>): Promise<void> {
     try {
       await writing;
@@ -343,7 +343,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     }
   }
 
-  /** Waits for a write; that the session was fenced is what its caller has to hear. */
+  /** Waits for a write; where the session was fenced, its caller has to get that error. */
   async #settled(write: Promise<void>, { signal }: CallOptions): Promise<void> {
     try {
       await abortable(write, signal);

@@ -7,9 +7,9 @@ export interface ConsumerSummary {
   readonly topics: readonly string[];
   /** How many positions it has. */
   readonly partitions: number;
-  /** The sum, as a decimal string; absent where the log told of none. */
+  /** The sum, as a decimal string; absent where the log gave none. */
   readonly lag?: string;
-  /** Positions whose lag is not in the sum: the log did not tell it, or nothing is committed yet. */
+  /** Positions whose lag is not in the sum: the log did not give it, or nothing is committed yet. */
   readonly partitionsWithoutLag: number;
   /** Who holds them. */
   readonly owners: readonly string[];

@@ -110,7 +110,7 @@ async function exportPositions(
     await output.end();
     progress.end();
   }
-  // Of names that are all mistyped nothing is to be told but that.
+  // Where all names are mistyped, only that is reported.
   if (names.length === 0 || missing.length < names.length) for (const line of tallyLines(tally, csv)) say(line);
   if (unreadable !== undefined) throw unreadable;
   const [first] = missing;

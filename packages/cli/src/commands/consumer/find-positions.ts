@@ -12,7 +12,7 @@ export interface FoundPositions {
   readonly unreadable: Error | undefined;
 }
 
-/** Lists positions in order, each with its lag where the log tells it; where it does not, says why. */
+/** Lists positions in order, each with its lag where the log gives it; where it does not, says why. */
 export async function findPositions(context: CommandContext, filter: OffsetFilter): Promise<FoundPositions> {
   await using store = await context.openStoreThatIsThere();
   const records: OffsetRecord[] = [];

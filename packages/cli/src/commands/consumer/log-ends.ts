@@ -9,7 +9,7 @@ const MOST_NAMED = 5;
 
 /** What the log says of its ends. */
 export interface LogEnds {
-  /** Where each topic's partitions end; topics that the log did not tell of are left out. */
+  /** Where each topic's partitions end; topics of which the log gave none are left out. */
   readonly ends: ReadonlyMap<string, ReadonlyMap<number, bigint>>;
   /** Why some are left out, a line for each reason: a lag that is not shown must not be taken for none. */
   readonly warnings: readonly string[];

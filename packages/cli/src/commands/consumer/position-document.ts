@@ -9,7 +9,7 @@ export interface PositionDocument {
   readonly topic: string;
   readonly partition: number;
   readonly nextOffset?: string;
-  /** Records from the position to the log's end; absent where the log does not tell. */
+  /** Records from the position to the log's end; absent where the log does not say. */
   readonly lag?: string;
   readonly metadata: string;
   /** Grows with every claim, every move back and every reset. */

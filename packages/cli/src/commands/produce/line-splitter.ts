@@ -3,7 +3,7 @@ const LINE_FEED = 0x0a;
 /** The longest line taken, in bytes: without a limit, input without line breaks would fill the memory. */
 export const LONGEST_LINE_BYTES = 64 * 1024 * 1024;
 
-/** Cuts a stream of bytes into lines. The bytes of a line stay as they are, whatever their encoding. */
+/** Cuts a stream of bytes into lines. The bytes of a line stay as they are, in any encoding. */
 export interface LineSplitter {
   /** The lines that end in this chunk. Throws a RangeError if a line grows beyond the limit. */
   push(chunk: Uint8Array): Uint8Array[];

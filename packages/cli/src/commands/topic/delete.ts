@@ -53,7 +53,7 @@ async function questionOf(store: OffsetStore, name: string): Promise<string> {
   return `delete topic ${quoted(name)} with all its records${ofConsumers}?`;
 }
 
-/** Tells whether the topic was there. That it is gone already is no failure: what is left of it goes now. */
+/** Resolves with whether the topic was there. That it is gone already is no failure: what is left of it goes now. */
 async function deleteTopic(log: LogSource, name: string): Promise<boolean> {
   const { LogSourceError } = await import("@tidemark/core");
   try {

@@ -3,13 +3,13 @@ export interface ConsumerLine {
   readonly name: string;
   readonly topics: readonly string[];
   readonly partitions: number;
-  /** Absent: the log told of none. */
+  /** Absent: the log did not say. */
   readonly lag?: string;
   /** Positions whose lag is not known. */
   readonly unknown: number;
   readonly perSecond?: number;
   readonly members: number;
-  /** When the position with something to read that has been silent longest was last heard of. */
+  /** The oldest last sign, a write or a heartbeat, of a position that has something to read. */
   readonly oldestMs?: number;
 }
 

@@ -13,7 +13,7 @@ export type CaseAnswer =
   | { readonly type: "ready"; readonly name: string; readonly knownDeviations: Readonly<Record<string, string>> }
   /** The module is of no use; the process ends. */
   | { readonly type: "unusable"; readonly message: string }
-  /** Something was thrown where nobody waits for it; the process ends. */
+  /** An error was thrown outside any awaited call; the process ends. */
   | { readonly type: "broken"; readonly message: string }
   /**
    * The one request is done; without a message it went well. `untried`: the case had nothing to look at. After `try`: whether

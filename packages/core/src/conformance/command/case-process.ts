@@ -1,5 +1,5 @@
-// The process in which the cases run, one at a time, as the command asks for them: a store that hangs, or throws where nobody
-// waits for it, takes this process along, and not the report.
+// The process in which the cases run, one at a time, as the command asks for them: a store that hangs, or throws outside a
+// call that is awaited, takes this process along, and not the report.
 import { inspect } from "node:util";
 import { driverConformanceCases } from "../driver/cases/index.ts";
 import { hasDriver, runDriverCase } from "../driver/test-offset-store-driver.ts";
@@ -16,7 +16,7 @@ import { STOP_SIGNALS } from "./stop-signals.ts";
 const [folder = "", specifier = "", detail = ""] = process.argv.slice(2);
 const open = new Set<OpenedStore<unknown>>();
 
-// What the store prints is talk; the report alone is data. The command hears Ctrl-C and asks for the end.
+// What the store prints is talk; the report alone is data. The command gets Ctrl-C and asks for the end.
 for (const signal of STOP_SIGNALS) process.on(signal, () => {});
 process.on("disconnect", () => process.exit());
 process.on("uncaughtException", (error) => {
@@ -35,7 +35,7 @@ function textOf(error: unknown): string {
   return detail === "" ? failureText(error) : inspect(error);
 }
 
-/** The harness, but what it opens is known, and can be closed whatever becomes of the case. */
+/** The harness, but what it opens is known, and can be closed however the case ends. */
 function tracked(harness: StoreHarness<unknown>): StoreHarness<unknown> {
   const track = (opened: OpenedStore<unknown>): OpenedStore<unknown> => {
     const { reopen } = opened;

@@ -156,7 +156,7 @@ function refuseUnknown(deviations: Readonly<Record<string, string>>, cases: read
   }
 }
 
-/** Runs the cases one by one until they are done, or somebody wants it to stop. */
+/** Runs the cases one by one until they are done, or it is to stop. */
 async function runAll(
   runner: CaseRunner,
   cases: readonly NamedCase[],
@@ -194,7 +194,7 @@ function showProgress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
 }
 
-/** On a terminal: a line that stays, so that nobody waits for the end to learn of a failure. */
+/** On a terminal: a line that stays, so that a failure is seen before the end. */
 function tellAtOnce(line: string): void {
   if (!process.stderr.isTTY) return;
   showProgress("");

@@ -20,12 +20,12 @@ import type { AnyDriver } from "./driver-context.ts";
 /** How much of a value a message shows. */
 const SHOWN_LENGTH = 100;
 
-/** A position's key, of consumer "c1", topic "orders", partition 0 unless told otherwise. */
+/** A position's key, of consumer "c1", topic "orders", partition 0 by default. */
 export function positionKey(parts: Partial<OffsetKey> = {}): OffsetKey {
   return { consumer: "c1", topic: "orders", partition: 0, ...parts };
 }
 
-/** A member's key, of consumer "c1", topic "orders", member "m1" unless told otherwise. */
+/** A member's key, of consumer "c1", topic "orders", member "m1" by default. */
 export function memberKey(parts: Partial<MemberKey> = {}): MemberKey {
   return { consumer: "c1", topic: "orders", member: "m1", ...parts };
 }
@@ -186,7 +186,7 @@ export function readable(verb: DriverVerb, entry: ReadEntry): StoredEntry | unde
   return entry;
 }
 
-/** A signal that nobody aborts. */
+/** A signal that is never aborted. */
 export function never(): AbortSignal {
   return new AbortController().signal;
 }

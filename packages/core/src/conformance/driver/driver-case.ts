@@ -13,6 +13,6 @@ export interface DriverConformanceCase {
   readonly verb: DriverVerb;
   /** A sentence that is true of a driver that does what it must. */
   readonly title: string;
-  /** Resolves if the driver does it; otherwise rejects with an `AssertionError` that names a verb and tells what was seen. */
+  /** Resolves if the driver does it; otherwise rejects with an `AssertionError` that names a verb and what was seen. */
   run(context: DriverConformanceContext): Promise<void>;
 }

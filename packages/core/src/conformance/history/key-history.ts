@@ -12,7 +12,7 @@ export interface KeyedOperation extends Interval {
   readonly operation: KeyOperation;
   /** As text, without times; absent if nothing was answered. */
   readonly answer?: string;
-  /** The epoch that the answer tells of the claim. */
+  /** The claim's epoch in the answer. */
   readonly toldEpoch?: number | undefined;
   /** The epoch of the record that the answer shows. */
   readonly shownEpoch?: number | undefined;
@@ -23,7 +23,7 @@ export interface KeyedOperation extends Interval {
 /** What a history leaves of a key. */
 export interface KeyInHistory {
   readonly stored: KeyState | undefined;
-  /** What the epoch is larger than. It may be unknown itself: no answer has told it yet, where the one that made it got lost. */
+  /** What the epoch is larger than. It may be unknown too: it is in no answer yet, where the one that made it got lost. */
   readonly epochBefore: number;
 }
 
@@ -51,7 +51,7 @@ export const keyModel: SequentialModel<KeyInHistory, KeyedOperation> = {
   },
 };
 
-/** The same where an answer tells the epoch that no answer told before; `undefined` if it cannot be that. */
+/** The same where an answer has the epoch that was in no answer before; `undefined` if it cannot be that. */
 function withEpoch(before: KeyInHistory, epoch: number | undefined): KeyInHistory | undefined {
   const { stored, epochBefore } = before;
   if (epoch === undefined || stored?.epoch !== UNKNOWN_EPOCH) return before;
@@ -73,7 +73,7 @@ export function keyHistories(calls: readonly RecordedCall[]): Map<string, KeyedO
     for (const { key, operation, answer } of operationsOf(call, [...keys.values()])) {
       const history = histories.get(identity(key)) ?? [];
       const { client, calledAt, answeredAt, repeats } = call;
-      // A delete that was made again, and finds nothing left, tells the key: whether its own removal came or another's, nobody knows.
+      // A repeated delete that finds nothing returns the key: whether its own removal came or another's, is not known.
       const isGuess = operation.verb === "delete" && repeats > 0 && answer?.status === "removed";
       const known = answer !== undefined && answer.status !== "failed" && !isGuess;
       const unknown: KeyedOperation = { key, client, operation, calledAt, readOnly: false };
@@ -162,7 +162,7 @@ function textOf(answer: Parameters<typeof timeless>[0]): string {
   return text(timeless(answer));
 }
 
-/** The same text for the same fields, whatever their order. */
+/** The same text for the same fields, in any order. */
 function text(value: object): string {
   return JSON.stringify(value, (_, part: unknown) => {
     if (typeof part === "bigint") return `${part}n`;

@@ -1,7 +1,7 @@
 /** An operation on one object, from its call to its answer, by one clock. */
 export interface Interval {
   readonly calledAt: bigint;
-  /** Absent: nobody knows whether it happened. It may have, at any time after the call, or never. */
+  /** Absent: it is not known whether it happened. It may have, at any time after the call, or never. */
   readonly answeredAt?: bigint | undefined;
 }
 

@@ -6,9 +6,9 @@ import type { RecordingStore } from "./record-history.ts";
 
 /** What clients do at random. */
 export interface RandomClientsOptions {
-  /** Chooses what each client does; when they do it nobody chooses. */
+  /** Chooses what each client does, not when it does it. */
   readonly seed: number;
-  /** Of topics that nobody else works on: listings and deletes go by topic. */
+  /** Of topics that only these clients work on: listings and deletes go by topic. */
   readonly keys: readonly OffsetKey[];
   /** How many calls each client makes. */
   readonly callsEach: number;
@@ -110,7 +110,7 @@ class RandomClient {
       token,
       ...(epoch !== undefined && !random.once(4) && { epoch }),
       ...(random.once(12) && { release: true }),
-      // Without an epoch a record gets one that no answer tells.
+      // Without an epoch a record gets one that is in no answer.
       ...(epoch !== undefined && random.once(8) && { epoch, recreate: true, owner: this.#text }),
     };
     if (random.once(8)) return common;
@@ -124,7 +124,7 @@ class RandomClient {
     };
   }
 
-  /** Continues from what is stored, or is told to be. */
+  /** Continues from what is stored, or said to be. */
   #learn(keys: readonly OffsetKey[], outcomes: readonly (ClaimOutcome | CommitOutcome | FetchOutcome)[]): void {
     outcomes.forEach((outcome, index) => {
       if (outcome.status === "failed" && !outcome.error.retryable) throw outcome.error;

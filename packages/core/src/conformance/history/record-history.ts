@@ -12,7 +12,7 @@ export interface HistoryRecorder {
   /** The store's verbs for one client: they do what the store does, and are written down. */
   record(client: string, store: OffsetStore<unknown>): RecordingStore;
   /**
-   * To be called when the store tells in its event `retry` that it makes a call again: the one before may have been carried
+   * To be called when the store reports in its event `retry` that it repeats a call: the one before may have been carried
    * out all the same, or may be yet. Counts for those calls of the client and verb that are under way.
    */
   repeated(client: string, verb: string): void;

@@ -31,7 +31,7 @@ export interface CommandOptions {
 
 /**
  * Lists of commands. They shrink to fewer commands, fewer entries, plainer names and smaller positions: every command makes
- * sense whatever went before it, so that none needs another.
+ * sense after any others, so that none needs another.
  */
 export function commandLists({ maxCommands, slowClock }: CommandOptions): fc.Arbitrary<ModelCommand[]> {
   const verbs: readonly fc.WeightedArbitrary<object>[] = [
@@ -120,7 +120,7 @@ function plannedCommit(): fc.Arbitrary<PlannedCommit> {
 
 type Drawn = Omit<PlannedCommit, "key" | "token"> & { readonly required: Pick<PlannedCommit, "key" | "token"> };
 
-/** A record that is made without an epoch gets one that no answer tells: who makes one says which. */
+/** A record that is made without an epoch gets one that is in no answer: the caller says which. */
 function planned({ required, ...rest }: Drawn): PlannedCommit {
   return { ...required, ...rest, ...(rest.recreateFor !== undefined && { epochsAgo: rest.epochsAgo ?? 0 }) };
 }

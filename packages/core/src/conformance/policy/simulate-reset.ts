@@ -9,7 +9,7 @@ export const maxAttempts = 5;
 /** How a reset ended: at an offset within the log, or with the policy's refusal to choose. */
 export type ResetOutcome = { readonly nextOffset: bigint; readonly attempts: number } | "refused";
 
-/** What a policy is told. Frozen: a policy that writes to it fails. */
+/** What a policy gets. Frozen: a policy that writes to it fails. */
 export function contextOf(
   log: SimulatedLog,
   { reason, requested, lastOffsetFetched }: FailedFetch,

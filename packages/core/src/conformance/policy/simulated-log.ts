@@ -39,7 +39,7 @@ export interface FailedFetch {
   readonly lastOffsetFetched: bigint;
 }
 
-/** What a policy is told of as a start, where nothing was fetched yet. */
+/** What a policy gets as a start, where nothing was fetched yet. */
 export const noFetch: FailedFetch = Object.freeze({ reason: "start", requested: -1n, lastOffsetFetched: -1n });
 
 /**

@@ -10,6 +10,6 @@ export interface SourceConformanceCase {
   readonly title: string;
   /** What the log must be able to do for the case to be run. Absent: what every log can. */
   readonly needs?: readonly SourceAbility[];
-  /** Resolves if the log keeps it; otherwise rejects with an `AssertionError` that tells what was seen. */
+  /** Resolves if the log keeps it; otherwise rejects with an `AssertionError` that says what was seen. */
   run(opened: OpenedSource): Promise<void>;
 }

@@ -8,6 +8,6 @@ export interface ConformanceCase {
   readonly clause: string;
   /** A sentence that is true of a store that keeps the contract. */
   readonly title: string;
-  /** Resolves if the store keeps it; otherwise rejects with an `AssertionError` that tells what was seen. */
+  /** Resolves if the store keeps it; otherwise rejects with an `AssertionError` that says what was seen. */
   run(context: ConformanceContext): Promise<void>;
 }

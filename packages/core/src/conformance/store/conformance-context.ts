@@ -10,7 +10,7 @@ import type { OpenedStore, OpenStoreOptions, StoreHarness } from "./store-harnes
 
 /** What a case works with: a store of its own, more clients on demand, and the times that suit the store's clock. */
 export class ConformanceContext extends CaseClients<OpenedStore, OpenStoreOptions> {
-  /** Chooses where a case chooses at random; a failure tells it, and it can be given again. */
+  /** The seed of random choices; a failure's message has it, and it can be given again. */
   readonly seed: number;
   readonly #module: string | undefined;
 
@@ -40,7 +40,7 @@ export class ConformanceContext extends CaseClients<OpenedStore, OpenStoreOption
     return this.capabilities.durability !== "none";
   }
 
-  /** Milliseconds after which a record expires soon, in steps that the store's clock can tell. */
+  /** Milliseconds after which a record expires soon, in steps that the store's clock distinguishes. */
   get shortTtl(): number {
     return Math.max(25, 2 * this.capabilities.expiry.granularityMs);
   }

@@ -4,7 +4,7 @@ export const EVENTUALLY_DEADLINE_MS = 15_000;
 
 /**
  * Repeats a check until it is true, so that no case sleeps for a guessed time. Fails, naming `what`, after `deadlineMs`
- * (default {@link EVENTUALLY_DEADLINE_MS}). A check that gives an error is not true either, and the last such error is told.
+ * (default {@link EVENTUALLY_DEADLINE_MS}). A check that gives an error is not true; its last error is in the message.
  */
 export async function eventually(
   what: string,

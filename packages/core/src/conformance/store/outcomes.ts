@@ -17,7 +17,7 @@ import type {
 /** The stores that cases work on: what transaction they take does not matter to them. */
 export type AnyStore = OffsetStore<unknown>;
 
-/** A key, of consumer "c1", topic "orders", partition 0 unless told otherwise. */
+/** A key, of consumer "c1", topic "orders", partition 0 by default. */
 export function keyOf(parts: Partial<OffsetKey> = {}): OffsetKey {
   return { consumer: "c1", topic: "orders", partition: 0, ...parts };
 }
@@ -157,7 +157,7 @@ export async function worksOn(when: string, calls: () => Promise<unknown>): Prom
   }
 }
 
-/** An answer without the TTL that it tells: cases of their own look at that. */
+/** An answer without its TTL: that has cases of its own. */
 function withoutTtl(outcome: CommitOutcome): CommitOutcome {
   if (outcome.status !== "committed") return outcome;
   const { ttl: _, ...rest } = outcome;

@@ -10,7 +10,7 @@ import type { StoreHarness } from "./store-harness.ts";
 /** What the kit uses of a test runner: vitest's, jest's or `node:test`'s own two functions. */
 export interface ConformanceRunner {
   describe(name: string, define: () => void): unknown;
-  /** `timeout` in milliseconds; `node:test` has none unless told, and passes over it. */
+  /** `timeout` in milliseconds; `node:test` has none by default, and ignores it. */
   it(name: string, run: () => Promise<void>, timeout?: number): unknown;
 }
 
@@ -21,7 +21,7 @@ export interface TestOffsetStoreOptions {
    * the test fails, so that the list never outlives its reasons. An id that no case has, of stores or of drivers, is an error.
    */
   readonly knownDeviations?: Readonly<Record<string, string>>;
-  /** For cases that choose at random: the seed that a failure told. Default: another one each time. */
+  /** For cases that choose at random: the seed in a failure's message. Default: another one each time. */
   readonly seed?: number;
 }
 

@@ -124,7 +124,7 @@ export const batchCases: readonly DriverConformanceCase[] = [
         const { answers } = await write(driver, changes);
         const fits = capabilities.atomicBatch && size > 1 ? "skipped" : "written";
         for (const [index, answer] of answers.entries()) {
-          // What would have been a conflict too may be skipped: nobody looked at it any more.
+          // What would have been a conflict too may be skipped: it was not looked at any more.
           const isRight = index % 3 === 0 ? answer === "conflict" || answer === "skipped" : answer === fits;
           if (!isRight) wrong("write", `change ${index + 1} of ${size} is ${inspect(answer)}: ${inspect(answers)}`);
         }

@@ -106,7 +106,7 @@ export const connectionCases: readonly DriverConformanceCase[] = [
       const restore = await context.silence(opened);
       const late = change(key, { expected: [first.version], value: "late" });
       const writing = outcomeOf(driver.write([late], { signal: never() }));
-      // What is sent is under way by then, on a busy machine too: nobody tells when it is.
+      // What is sent is under way by then, on a busy machine too: no event says when it is.
       await new Promise((resolve) => setTimeout(resolve, 1_000));
       await restore();
       const outcome = await settled("write", writing);

@@ -84,7 +84,7 @@ async function count(driver: AnyDriver, keys: readonly ReturnType<typeof positio
       });
       const { answers } = await write(driver, changes);
       const failed = answers.find((answer) => typeof answer === "object");
-      // Two that wait for each other have met a conflict: whoever gives way has written nothing.
+      // Two that wait for each other have met a conflict: the one that gives way has written nothing.
       if (failed !== undefined) wrong("write", `a change in a race failed: ${inspect(failed)}`);
       open = open.filter((_, index) => answers[index] !== "written");
     }

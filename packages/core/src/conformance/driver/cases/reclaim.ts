@@ -30,7 +30,7 @@ export const reclaimCases: readonly DriverConformanceCase[] = [
     title: "what may be reclaimed later is there until then, whatever is written meanwhile",
     run: async (context) => {
       const { driver } = context;
-      // On a machine that stalls nobody looks in time, and nothing is proven: then once more, for longer.
+      // On a machine that stalls the look comes too late, and nothing is proven: then once more, for longer.
       for (let reclaimAfter = soon(context); ; reclaimAfter *= 2) {
         const key = positionKey({ topic: `after ${reclaimAfter}` });
         await put(driver, [change(key, { reclaimAfter })]);

@@ -64,7 +64,7 @@ async function readBoth(driver: AnyDriver, ...keys: readonly DriverKey[]): Promi
   wrong("read", `a key that the backend fails to give takes its whole call along: ${inspect(answer.error)}`);
 }
 
-/** A listing tells of it, or does not end as if it were complete. */
+/** A listing reports it, or does not end as if it were complete. */
 async function expectListedOrRejected(driver: AnyDriver, bad: DriverKey, fine: DriverKey): Promise<void> {
   const seen = new Map<string, ReadEntry>();
   let isComplete = true;

@@ -19,7 +19,7 @@ export const batchCases: readonly ConformanceCase[] = [
       );
       const ownerOf = (key: OffsetKey): string => `owner of ${formatKey(key)}`;
       const token = newToken();
-      // A quarter is missing, a quarter is somebody else's, a quarter ahead; the rest can be committed.
+      // A quarter is missing, a quarter is another's, a quarter ahead; the rest can be committed.
       const kindOf = new Map(inserted.map((key, index) => [key, index % 4]));
       const there = inserted.filter((key) => kindOf.get(key) !== 0);
       const missing = inserted.filter((key) => kindOf.get(key) === 0);

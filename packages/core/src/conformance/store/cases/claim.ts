@@ -82,7 +82,7 @@ export const claimCases: readonly ConformanceCase[] = [
       assert.deepEqual(position(await claim(store, key, token)), { nextOffset: 3n, metadata: "" });
       assert.deepEqual((await found(store, key)).claimedAt, first.claimedAt);
       await committed(store, key, token, 4n);
-      // Repeated after somebody else has claimed it is a newer claim like any other.
+      // Repeated after another has claimed, it is a newer claim like any other.
       const other = newToken();
       await claim(store, key, other);
       await claim(store, key, token);

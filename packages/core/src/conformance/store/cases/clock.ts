@@ -53,7 +53,7 @@ export const clockCases: readonly ConformanceCase[] = [
           assert.deepEqual(await wrong.delete({ expired: true }), [], `a living record was swept ${hasSkew}`);
           await claim(wrong, other, token, { ttl: TTL_MS });
           await committed(wrong, other, token, 3n);
-          // It carries the time of the commit along, which this client may not have been told.
+          // It carries the time of the commit along, which this client may not know yet.
           await committed(wrong, other, token);
           await committed(wrong, recreated, token, 4n, { recreate: true, owner: "again", ttl: TTL_MS });
           await reset(wrong, moved, 5n, { ttl: TTL_MS });
@@ -102,7 +102,7 @@ export const clockCases: readonly ConformanceCase[] = [
       await committed(holder, key, token, undefined, { ttl });
       const sentAt = Date.now();
       await untilExpired(context, [key], ttl);
-      // As if no time had passed: only a clock that cannot be set tells the holder that it has.
+      // As if no time had passed: only on a clock that cannot be set does the holder see that it has.
       const setRight = await context.setClientClock(sentAt - Date.now());
       try {
         const outcome = await commit(holder, key, token, 2n);

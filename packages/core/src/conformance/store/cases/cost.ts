@@ -18,7 +18,7 @@ export const costCases: readonly ConformanceCase[] = [
     title: `${PARTITIONS} commits among ${OTHERS} records of others cost what they cost among none`,
     run: async ({ store }) => {
       const token = newToken();
-      // Before all others by their names, and after them: whoever looks through all stops at neither.
+      // Before all others by their names, and after them: a look through all would include both.
       const groups = ["a", "~"].map((consumer) =>
         Array.from({ length: PARTITIONS }, (_, partition) => keyOf({ consumer, topic: consumer, partition })),
       );

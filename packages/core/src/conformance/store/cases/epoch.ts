@@ -21,7 +21,7 @@ import {
   rewound,
 } from "../outcomes.ts";
 
-/** A number that only grows, and tells one time of holding a key from every other. */
+/** A number that only grows: each time that a key is held has its own. */
 export const epochCases: readonly ConformanceCase[] = [
   {
     id: "epoch/grows",

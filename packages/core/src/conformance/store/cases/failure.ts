@@ -108,7 +108,7 @@ export const failureCases: readonly ConformanceCase[] = [
         "a new ttl must not overwrite what cannot be read",
       );
       assertCorrupt(expiries[0], bad);
-      // It may be a later version's: whether it has expired nobody can tell here.
+      // It may be a later version's: whether it has expired is not known here.
       assert.deepEqual(await store.delete({ expired: true }), [], "a sweep tells of a record that cannot be read");
       assert.equal(only(await store.fetch([bad])).status, "failed", "a sweep removed what cannot be read");
       assertCorrupt(only(await store.fetch([bad])), bad);

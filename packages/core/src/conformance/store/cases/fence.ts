@@ -84,7 +84,7 @@ export const fenceCases: readonly ConformanceCase[] = [
       const found100 = await claim(other, key, successor, { owner: "successor" });
       assert.equal(found100?.nextOffset, 100n);
       await committed(other, key, successor, 101n);
-      // Late by one process's pause: each would be legal had nobody taken over.
+      // Late by one process's pause: each would be legal without the takeover.
       for (const nextOffset of [100n, 101n, 500n]) {
         const outcome = await commit(store, key, zombie, nextOffset, { recreate: true, rewind: true });
         assert.deepEqual(outcome, { status: "fenced", reason: "superseded", owner: "successor" });

@@ -12,7 +12,7 @@ const MAX_ROUNDS = 20;
 const ENOUGH_MS = 3_000;
 const CALLS_EACH = 6;
 
-/** Whatever the order in which calls of several clients come about. */
+/** In any order of the calls of several clients. */
 export const historyCases: readonly ConformanceCase[] = [
   {
     id: "history/linearizable",

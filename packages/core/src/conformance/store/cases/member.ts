@@ -84,7 +84,7 @@ export const memberCases: readonly ConformanceCase[] = [
       assert.deepEqual(outcomes[1], { status: "held", record }, "the answer is not what is stored");
       assert.deepEqual(await found(store, holding), record, "a refused claim wrote something");
       await committed(store, holding, token, 6n);
-      // The same claim again, and one of the same member: nobody else holds the key.
+      // The same claim again, and one of the same member: no other holds the key.
       assert.equal(only(await store.claim([idle(holding, { token, member: "holder" })])).status, "claimed");
       assert.equal(only(await store.claim([idle(holding, { member: "holder" })])).status, "claimed");
       // Without the wish the newest claim wins.

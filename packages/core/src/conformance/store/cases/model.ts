@@ -6,7 +6,7 @@ import { SeededRandom } from "../seeded-random.ts";
 
 const COMMANDS = 200;
 
-/** Whatever the order of calls. `testStoreModel` asks the same more often, and finds the shortest list of calls that fails. */
+/** In any order of calls. `testStoreModel` asks the same more often, and finds the shortest list of calls that fails. */
 export const modelCases: readonly ConformanceCase[] = [
   {
     id: "model/random-commands",

@@ -49,7 +49,7 @@ export const sweepCases: readonly ConformanceCase[] = [
         [],
         "the sweep tells of what had not expired",
       );
-      // Some may be taken back beside the others' removal: told or not, none is left.
+      // Some may be taken back beside the others' removal: returned or not, none is left.
       const isTold = removed.length > 0 || context.capabilities.expiry.reclaim === "native";
       assert.ok(isTold, `a sweep of ${MANY} expired records tells of none`);
       // From all over what may be pages.
@@ -103,7 +103,7 @@ export const sweepCases: readonly ConformanceCase[] = [
       const { store, shortTtl, longTtl } = context;
       const { store: sweeper } = await context.openAnother();
       const keys = Array.from({ length: 40 }, (_, partition) => keyOf({ partition }));
-      // Nobody renews this one: once it is gone, so is the time that the others had at first.
+      // This one is not renewed: once it is gone, so is the time that the others had at first.
       const unrenewed = keyOf({ partition: keys.length });
       const token = newToken();
       await store.claim([...keys, unrenewed].map((key) => ({ key, token, owner: "o" })));

@@ -83,7 +83,7 @@ export const transactCases: readonly ConformanceCase[] = [
           { key: ahead, token, from: 5n, nextOffset: 10n },
           { status: "behind", record },
         ],
-        // Some of its results are stored: the position alone would not tell.
+        // Some of its results are stored: the position alone would not show it.
         [
           { key: ahead, token, from: 9n, nextOffset: 20n },
           { status: "behind", record },

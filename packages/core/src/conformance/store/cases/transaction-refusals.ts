@@ -200,7 +200,7 @@ export const transactionRefusalCases: readonly ConformanceCase[] = [
 ];
 
 /**
- * A transaction that is begun anew where it met another, as its caller would (contract 3.16d): a backend that takes back what
+ * A transaction, begun again where it met another, as its caller would (contract 3.16d): a backend that takes back what
  * has expired may do so at any time.
  */
 async function untilNoneMeets(

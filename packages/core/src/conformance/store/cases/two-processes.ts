@@ -13,7 +13,7 @@ export const twoProcessCases: readonly ConformanceCase[] = [
     title: "two processes that commit one key under one token, and two side by side, lose nothing of each other's",
     run: async (context) => {
       const peer = await context.startPeer();
-      // Where the harness does not say where it is, nobody else can open it; and what is in memory has no other process.
+      // Where the harness does not say where it is, no other process can open it; nor what is in memory.
       if (peer === undefined) return;
       const { store } = context;
       const token = newToken();
@@ -21,7 +21,7 @@ export const twoProcessCases: readonly ConformanceCase[] = [
       assert.ok(shared && mine && theirs);
       await store.claim([shared, mine, theirs].map((key) => ({ key, token, owner: "o" })));
       const steps = Array.from({ length: STEPS }, (_, step) => BigInt(step));
-      // Each has the higher one in turn: whoever reads first and writes later puts the lower one over it.
+      // Each has the higher one in turn: a read first and a write later would put the lower one over it.
       const turns = (own: bigint) => steps.map((step) => 2n * step + 1n + ((step + own) % 2n));
       const tasks = (own: bigint, key: typeof shared): PeerTask[] => [
         { key: shared, token, positions: turns(own) },

@@ -47,7 +47,7 @@ export const wholeBatchCases: readonly ConformanceCase[] = [
         const writer = (async () => {
           for (let round = 1; round <= 3 * ROUNDS; round += 1) await write(store, keys, round);
         })().finally(() => (writing = false));
-        // Whoever reads may fail first: then nobody waits for the writer any more.
+        // A reader may fail first: then the writer is not waited for any more.
         writer.catch(() => undefined);
         const seen: string[][] = [];
         while (writing) {

@@ -186,7 +186,7 @@ const NOTHING: KeyState = {
   updatedAt: 0,
 };
 
-/** The token stays: by it a late commit is told from one of a stranger, and a release can be repeated. */
+/** The token stays: it distinguishes a late commit from a stranger's, and a release can be repeated. */
 const LET_GO = { released: true, owner: undefined, member: undefined, claimedAt: undefined } as const;
 
 function fenced(state: KeyState | undefined, reason: FencedReason, owner?: string): KeyStep {
@@ -207,7 +207,7 @@ function shown(state: KeyState): ShownState {
   return Object.fromEntries(present) as unknown as ShownState;
 }
 
-/** A key as text, to tell it from others. */
+/** A key as text, to distinguish it from others. */
 export function identity({ consumer, topic, partition }: OffsetKey): string {
   return JSON.stringify([consumer, topic, partition]);
 }

@@ -8,7 +8,7 @@ export type Place = bigint | { readonly fromStored: number };
 export interface PlannedCommit {
   readonly key: OffsetKey;
   readonly token: string;
-  /** How many epochs ago the one began that is sent: 0 is the newest that any answer told. Absent: none is sent. */
+  /** How many epochs ago the one began that is sent: 0 is the newest that was in an answer. Absent: none is sent. */
   readonly epochsAgo?: number | undefined;
   readonly to?: Place | undefined;
   readonly metadata?: string | undefined;
@@ -32,7 +32,7 @@ export interface PlannedReset {
 }
 
 /**
- * One thing that a client does, as data. Every command makes sense whatever went before, so that any of them can be left
+ * One thing that a client does, as data. Every command makes sense after any others, so that any of them can be left
  * out when a failing list is made shorter.
  */
 export type ModelCommand = { readonly client: number } & (

@@ -11,13 +11,13 @@ export interface ObservedEpoch {
 /** Stands for an epoch that no claim has. */
 const NONE: ObservedEpoch = { name: 0, number: 0 };
 
-/** Which numbers a store gives to the epochs of the model. Which they are nobody can tell beforehand, but that they grow. */
+/** Which numbers a store gives to the epochs of the model. Which they are is not known beforehand, only that they grow. */
 export class ObservedEpochs {
   readonly #known = new Map<string, ObservedEpoch[]>();
   /** Since the record is there: one that is deleted and claimed within a step of the clock may get the same number again. */
   readonly #sinceThere = new Map<string, ObservedEpoch[]>();
 
-  /** Takes in what an answer tells. Fails if the epoch had another number before, or does not grow. */
+  /** Takes in an answer's epoch. Fails if it had another number before, or does not grow. */
   learn(key: OffsetKey, name: number, number: number): void {
     const epoch = { name, number };
     const known = listOf(this.#known, key);
@@ -40,7 +40,7 @@ export class ObservedEpochs {
     this.#sinceThere.delete(identity(key));
   }
 
-  /** One that an answer told: 0 is the newest, 1 the one before it. */
+  /** One that was in an answer: 0 is the newest, 1 the one before it. */
   told(key: OffsetKey, ago: number): ObservedEpoch {
     const known = listOf(this.#known, key).toSorted((left, right) => right.name - left.name);
     const { number } = known[Math.min(ago, known.length - 1)] ?? NONE;

@@ -59,7 +59,7 @@ function plannedCommit(key: OffsetKey, random: SeededRandom): PlannedCommit {
     token: random.pick(TOKENS),
     ...ttl(random),
     ...(random.once(6) && { release: true }),
-    // A record that is made without an epoch gets one that no answer tells.
+    // A record that is made without an epoch gets one that is in no answer.
     ...(random.once(4) ? { recreateFor: "recreated", ...epoch(random) } : random.once(2) && epoch(random)),
   };
   if (random.once(5)) return common;

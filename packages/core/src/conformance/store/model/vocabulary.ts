@@ -39,7 +39,7 @@ const MAX_OFFSET = 2n ** 63n - 1n;
 /** Positions where arithmetic goes wrong: as numbers, as text, as signed 64 bits. */
 export const ODD_OFFSETS = [0n, 9n, 10n, 99n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 53n + 1n, MAX_OFFSET - 1n, MAX_OFFSET];
 
-/** A position that is one, whatever was asked for. */
+/** The nearest offset that can be stored. */
 export function withinRange(offset: bigint): bigint {
   return offset < 0n ? 0n : offset > MAX_OFFSET ? MAX_OFFSET : offset;
 }
