@@ -59,7 +59,7 @@ export const galleryOfAnswers: readonly Exhibit[] = [
     spoil: ({ timeless }) => ({ reset: timeless.reset }),
   },
   {
-    fault: "a delete tells of what had expired",
+    fault: "a delete returns what had expired",
     caseId: "expiry/delete-not-removed",
     says: /deeply equal|deep-equal/,
     spoil: ({ timeless }) => ({ delete: timeless.delete }),
@@ -164,7 +164,7 @@ export const galleryOfAnswers: readonly Exhibit[] = [
     }),
   },
   {
-    fault: "deleting tells of keys that were not there",
+    fault: "a delete returns keys that were not there",
     caseId: "delete/removed-keys-only",
     says: /deeply equal|deep-equal/,
     spoil: ({ store }) => ({

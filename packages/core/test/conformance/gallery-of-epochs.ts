@@ -152,7 +152,7 @@ export const galleryOfEpochs: readonly Exhibit[] = [
   {
     fault: "a release only renews",
     caseId: "release/alone",
-    says: /somebody holds the claim/,
+    says: /the claim is still held/,
     spoil: committing((entry) => ({ ...entry, release: undefined })),
   },
   {

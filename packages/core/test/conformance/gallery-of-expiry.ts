@@ -96,7 +96,7 @@ export const galleryOfExpiry: readonly Exhibit[] = [
     }),
   },
   {
-    fault: "a commit tells the ttl that it was sent, not the one that is stored",
+    fault: "a commit returns the ttl that it was sent, not the one that is stored",
     caseId: "ttl/told-by-commit",
     says: /a commit without a ttl was answered with the ttl undefined; the record has 3600000/,
     spoil: ({ store }) => ({

@@ -29,7 +29,7 @@ export const galleryOfFailures: readonly Exhibit[] = [
   {
     fault: "a sweep removes what cannot be read",
     caseId: "failure/corrupt-is-not-overwritten",
-    says: /a sweep (tells of|removed)/,
+    says: /a sweep (returned|removed)/,
     spoil: ({ store }) => ({
       delete: async (selector, options) => {
         if (!("expired" in selector)) return store.delete(selector, options);
@@ -42,7 +42,7 @@ export const galleryOfFailures: readonly Exhibit[] = [
   {
     fault: "one record that cannot be read fails its whole batch",
     caseId: "failure/corrupt-fails-alone",
-    says: /an unreadable record must be told from an absent one/,
+    says: /an unreadable record must differ from an absent one/,
     spoil: ({ store }) => ({
       fetch: async (keys, options) => {
         const outcomes = await store.fetch(keys, options);

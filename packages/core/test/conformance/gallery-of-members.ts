@@ -44,7 +44,7 @@ export const galleryOfMembers: readonly Exhibit[] = [
     }),
   },
   {
-    fault: "what was found silent once stays so, whatever is heard of it",
+    fault: "a member that was found silent once stays so, also after heartbeats",
     caseId: "member/living",
     says: /robbed/,
     spoil: ({ store, shared }) => ({

@@ -64,7 +64,7 @@ export const galleryOfRecords: readonly Exhibit[] = [
   {
     fault: "a corrupt record is read as absent",
     caseId: "failure/corrupt-fails-alone",
-    says: /an unreadable record must be told from an absent one/,
+    says: /an unreadable record must differ from an absent one/,
     spoil: ({ store }) => ({
       fetch: async (keys, options) =>
         (await store.fetch(keys, options)).map((outcome) =>

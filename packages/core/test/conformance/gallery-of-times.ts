@@ -15,7 +15,7 @@ export const galleryOfTimes: readonly DriverExhibit[] = [
     }),
   },
   {
-    fault: "a read tells the time of the client",
+    fault: "a read returns the time of the client",
     caseId: "driver/not-the-clients-clock",
     says: /read is wrong: now is -?\d+ ms off/,
     surroundings: "remote",
@@ -24,7 +24,7 @@ export const galleryOfTimes: readonly DriverExhibit[] = [
     }),
   },
   {
-    fault: "a listing tells the time of the client",
+    fault: "a listing returns the time of the client",
     caseId: "driver/not-the-clients-clock",
     says: /list is wrong: now of a page is -?\d+ ms off/,
     surroundings: "remote",

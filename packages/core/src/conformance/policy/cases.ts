@@ -39,7 +39,7 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
   {
     id: "timestamp-answers",
     clause: "6.6",
-    title: "timestamp() answers at once with a whole number from -2 up, or refuses with OffsetOutOfRangeError",
+    title: "timestamp() returns a whole number from -2 up, not a promise, or refuses with OffsetOutOfRangeError",
     run(create) {
       const policy = create();
       for (const { log, failed } of situations) {
@@ -120,7 +120,7 @@ export const offsetResetPolicyCases: readonly OffsetResetPolicyCase[] = [
   {
     id: "partitions-apart",
     clause: "6.7",
-    title: "one policy serves many partitions: what it says of one does not depend on what it said of another",
+    title: "one policy serves many partitions: its answer for one does not depend on that for another",
     run(create) {
       const shared = create();
       for (const { log, failed } of situations) {

@@ -81,5 +81,5 @@ export async function aliveByRenewal(
     // By its message alone: the comparison with nothing would show the error's stack.
     assert.fail(`the record went away although it was renewed within its ttl: ${String(lost)}`);
   }
-  assert.fail(`no attempt renewed the record every ${ttl / 2} ms: the store answers too slowly to tell`);
+  assert.fail(`no attempt renewed the record every ${ttl / 2} ms: the store answers too slowly for this case`);
 }

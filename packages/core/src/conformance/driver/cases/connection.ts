@@ -177,7 +177,7 @@ export const connectionCases: readonly DriverConformanceCase[] = [
     id: "driver/classifies",
     clause: "4.7",
     verb: "classify",
-    title: "whatever it is given it says what kind of failure that is, in words",
+    title: "for any value it says what kind of failure that is, in words",
     run: async ({ driver }) => {
       const named = Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:1"), { code: "ECONNREFUSED" });
       for (const error of [new Error("of no known kind"), named, new TypeError(""), "text", undefined, null, {}]) {

@@ -27,7 +27,7 @@ export const reclaimCases: readonly DriverConformanceCase[] = [
     id: "driver/reclaims-not-early",
     clause: "4.4",
     verb: "write",
-    title: "what may be reclaimed later is there until then, whatever is written meanwhile",
+    title: "what may be reclaimed later is there until then, also where others are written meanwhile",
     run: async (context) => {
       const { driver } = context;
       // On a machine that stalls the look comes too late, and nothing is proven: then once more, for longer.

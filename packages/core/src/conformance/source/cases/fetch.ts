@@ -9,7 +9,7 @@ export const fetchCases: readonly SourceConformanceCase[] = [
   {
     id: "fetch/order",
     clause: "7.2",
-    title: "every record comes once, in the order of offsets, whatever the size of the fetches",
+    title: "every record comes once, in the order of offsets, with fetches of any size",
     async run(opened) {
       const { source } = opened;
       const topic = await opened.createTopic(1);
@@ -33,7 +33,7 @@ export const fetchCases: readonly SourceConformanceCase[] = [
   {
     id: "fetch/middle",
     clause: "7.2",
-    title: "a fetch begins at exactly the offset asked for, and tells the end of the log",
+    title: "a fetch begins at exactly the offset asked for, and gives the end of the log",
     async run(opened) {
       const { source } = opened;
       const topic = await opened.createTopic(1);

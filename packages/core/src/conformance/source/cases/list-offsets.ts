@@ -12,7 +12,7 @@ export const listOffsetsCases: readonly SourceConformanceCase[] = [
   {
     id: "list-offsets/ends",
     clause: "7.7",
-    title: "-2 tells the first offset that the log has, -1 the one after the last record",
+    title: "-2 gives the first offset of the log, -1 the one after the last record",
     async run(opened) {
       const { source } = opened;
       const topic = await opened.createTopic(1);
@@ -29,7 +29,7 @@ export const listOffsetsCases: readonly SourceConformanceCase[] = [
   {
     id: "list-offsets/time",
     clause: "7.7",
-    title: "a time tells the first record that is not older; later than all tells none",
+    title: "a time gives the first record that is not older; one later than all gives none",
     async run(opened) {
       const { source } = opened;
       const topic = await opened.createTopic(1);
@@ -72,7 +72,7 @@ export const listOffsetsCases: readonly SourceConformanceCase[] = [
   {
     id: "list-offsets/time-of-removed",
     clause: "7.7",
-    title: "a time never tells a record that was removed",
+    title: "a time never gives a record that was removed",
     needs: ["deleteRecords"],
     async run(opened) {
       const { source } = opened;

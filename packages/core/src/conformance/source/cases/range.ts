@@ -6,7 +6,7 @@ export const rangeCases: readonly SourceConformanceCase[] = [
   {
     id: "range/beyond",
     clause: "7.6",
-    title: "an offset beyond the end is out of range at once, and the error tells the log's bounds",
+    title: "an offset beyond the end is out of range immediately, and the error has the log's bounds",
     async run(opened) {
       const { source } = opened;
       const topic = await opened.createTopic(1);
@@ -28,7 +28,7 @@ export const rangeCases: readonly SourceConformanceCase[] = [
   {
     id: "range/below",
     clause: "7.6",
-    title: "an offset whose record was removed is out of range, and the error tells the log's bounds",
+    title: "an offset whose record was removed is out of range, and the error has the log's bounds",
     needs: ["deleteRecords"],
     async run(opened) {
       const { source } = opened;

@@ -7,7 +7,7 @@ export const topicCases: readonly SourceConformanceCase[] = [
   {
     id: "topic/partitions",
     clause: "7.1",
-    title: "partitions are numbered from 0 and told in ascending order",
+    title: "partitions are numbered from 0 and given in ascending order",
     async run(opened) {
       const { source } = opened;
       assert.deepEqual(await source.partitions(await opened.createTopic(1)), [0]);

@@ -23,7 +23,7 @@ export const waitCases: readonly SourceConformanceCase[] = [
   {
     id: "wait/expires",
     clause: "7.5",
-    title: "a fetch at the end of the log waits as long as it was told, then is empty",
+    title: "a fetch at the end of the log waits for its maxWait, then is empty",
     async run(opened) {
       const { source } = opened;
       const topic = await opened.createTopic(1);

@@ -11,7 +11,7 @@ export const batchCases: readonly ConformanceCase[] = [
   {
     id: "batch/answers-in-order",
     clause: "3.1e",
-    title: "each entry gets its own answer in whatever order keys are asked: inserted, sorted, backwards or mixed",
+    title: "each entry gets its own answer in any order of keys: inserted, sorted, backwards or mixed",
     run: async ({ store }) => {
       // Inserted in none of the orders in which a backend may keep them: of names, of partitions, of a hash.
       const inserted = Array.from({ length: 12 }, (_, index) =>

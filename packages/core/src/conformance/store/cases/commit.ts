@@ -47,7 +47,7 @@ export const commitCases: readonly ConformanceCase[] = [
   {
     id: "commit/zero-is-a-position",
     clause: "3.8a",
-    title: "0n is a position, told from none",
+    title: "0n is a position, distinct from none",
     run: async ({ store }) => {
       const [key, token] = [keyOf(), newToken()];
       await claim(store, key, token);

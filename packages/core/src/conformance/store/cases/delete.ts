@@ -41,7 +41,7 @@ export const deleteCases: readonly ConformanceCase[] = [
   {
     id: "delete/removed-keys-only",
     clause: "3.13a",
-    title: "delete tells the keys of the records that it removed, and again nothing",
+    title: "delete returns the keys of the records that it removed; a second delete returns none",
     run: async (context) => {
       const { store } = context;
       const [there, missing] = [keyOf({ partition: 0 }), keyOf({ partition: 1 })];
@@ -55,7 +55,7 @@ export const deleteCases: readonly ConformanceCase[] = [
   {
     id: "delete/many",
     clause: "3.13a",
-    title: "delete removes and tells 2,500 records of a topic, and 2,500 keys, in one call",
+    title: "delete removes 2,500 records of a topic, and 2,500 keys, in one call, and returns their keys",
     run: async ({ store }) => {
       const keys = Array.from({ length: 2_500 }, (_, index) =>
         keyOf({ consumer: `c${index % 2}`, partition: Math.floor(index / 2) }),

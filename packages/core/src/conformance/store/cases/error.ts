@@ -10,7 +10,7 @@ export const errorCases: readonly ConformanceCase[] = [
   {
     id: "error/of-the-store",
     clause: "3.19a",
-    title: "whatever a store fails with is an OffsetStoreError with one of eight codes",
+    title: "every failure of a store is an OffsetStoreError with one of eight codes",
     run: async (context) => {
       const errors = await provoke(context);
       for (const { verb, error } of errors) {
@@ -26,7 +26,7 @@ export const errorCases: readonly ConformanceCase[] = [
   {
     id: "error/tells-what-it-is-about",
     clause: "3.19c",
-    title: "an error tells the store, the operation and the keys, and its message names the key",
+    title: "an error has the store, the operation and the keys, and its message names the key",
     run: async (context) => {
       const { store } = context;
       for (const { verb, key, error } of await provoke(context)) {

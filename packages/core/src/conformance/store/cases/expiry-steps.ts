@@ -186,7 +186,7 @@ export const expiryStepCases: readonly ConformanceCase[] = [
         if (performance.now() - startedAt < ttl / 2) break;
         assert.ok(
           ttl < 10_000,
-          `${4 * keys.length} calls take longer than ${ttl / 2} ms: the store answers too slowly to tell`,
+          `${4 * keys.length} calls take longer than ${ttl / 2} ms: the store answers too slowly for this case`,
         );
       }
       await untilExpired(context, [left], 20_000);
@@ -231,7 +231,7 @@ export const expiryStepCases: readonly ConformanceCase[] = [
           assert.equal((await found(store, key)).nextOffset, 1n);
         },
         delete: async (store, key) => {
-          assert.deepEqual(await store.delete({ keys: [key] }), [], "delete tells of what has expired");
+          assert.deepEqual(await store.delete({ keys: [key] }), [], "delete returned what has expired");
         },
       };
       for (const [verb, call] of Object.entries(verbs)) {

@@ -77,7 +77,7 @@ export const expiryCases: readonly ConformanceCase[] = [
   {
     id: "expiry/delete-not-removed",
     clause: "3.5b",
-    title: "delete by key, consumer or topic does not tell of an expired record",
+    title: "delete by key, consumer or topic does not return an expired record",
     run: async (context) => {
       const { store } = context;
       await leaveExpired(context, keyOf());

@@ -25,7 +25,7 @@ export const failureCases: readonly ConformanceCase[] = [
       assert.deepEqual(
         fetches.map(({ status }) => status),
         ["found", "failed", "found"],
-        "an unreadable record must be told from an absent one",
+        "an unreadable record must differ from an absent one",
       );
       assertCorrupt(fetches[1], bad);
       const commits = await store.commit(keys.map((key) => ({ key, token, nextOffset: 6n, recreate: true })));
@@ -109,7 +109,7 @@ export const failureCases: readonly ConformanceCase[] = [
       );
       assertCorrupt(expiries[0], bad);
       // It may be a later version's: whether it has expired is not known here.
-      assert.deepEqual(await store.delete({ expired: true }), [], "a sweep tells of a record that cannot be read");
+      assert.deepEqual(await store.delete({ expired: true }), [], "a sweep returned a record that cannot be read");
       assert.equal(only(await store.fetch([bad])).status, "failed", "a sweep removed what cannot be read");
       assertCorrupt(only(await store.fetch([bad])), bad);
       await store.delete({ keys: [bad] });

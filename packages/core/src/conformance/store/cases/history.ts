@@ -17,7 +17,7 @@ export const historyCases: readonly ConformanceCase[] = [
   {
     id: "history/linearizable",
     clause: "3.1a",
-    title: `what ${CLIENTS} clients are answered that call every verb at once comes to the same as some order of the calls`,
+    title: `what ${CLIENTS} clients are answered that call every verb concurrently comes to the same as some order of the calls`,
     run: async (context) => {
       let recorder = createHistoryRecorder();
       const stores = await Promise.all(

@@ -23,7 +23,7 @@ export const lifecycleCases: readonly ConformanceCase[] = [
   {
     id: "lifecycle/close-twice",
     clause: "3.9c",
-    title: "close may be called twice and at once; every verb after it rejects with CLOSED",
+    title: "close may be called twice, also concurrently; every verb after it rejects with CLOSED",
     run: async (context) => {
       const { store } = await context.openAnother();
       await claim(store, keyOf(), newToken());
@@ -182,7 +182,7 @@ export const lifecycleCases: readonly ConformanceCase[] = [
   {
     id: "lifecycle/two-clients",
     clause: "3.15",
-    title: "what one client wrote, another reads at once",
+    title: "what one client wrote, another reads immediately",
     run: async (context) => {
       const { store: other } = await context.openAnother();
       const token = newToken();

@@ -38,7 +38,7 @@ export const memberCases: readonly ConformanceCase[] = [
         [7, 2 * LONG, 3],
         "the second heartbeat is not what is shown",
       );
-      assert.ok(second.heardAt > first.heardAt, "a heartbeat did not change when the member was heard of");
+      assert.ok(second.heardAt > first.heardAt, "a heartbeat did not change the member's heardAt");
       await store.leave(memberKey("m1"));
       assert.deepEqual(await names(other), ["m2"], "a member that left is shown, or another one is not");
       await store.leave(memberKey("m1"));
@@ -57,7 +57,7 @@ export const memberCases: readonly ConformanceCase[] = [
       assert.equal((await names(store)).length, 3);
       for await (const record of store.list()) assert.fail(`a member is listed as a position: ${inspect(record)}`);
       await claim(store, keyOf(), newToken());
-      assert.deepEqual(await store.delete({ consumer: "c1" }), [keyOf()], "a delete must tell positions alone");
+      assert.deepEqual(await store.delete({ consumer: "c1" }), [keyOf()], "a delete must return positions alone");
       assert.deepEqual(await names(store), ["m1"], "the members of a deleted consumer are there, or another's are not");
     },
   },
@@ -65,7 +65,7 @@ export const memberCases: readonly ConformanceCase[] = [
     id: "member/held",
     clause: "8.3",
     title:
-      "a claim of idle keys alone takes what is free and leaves a living holder its own, whatever its positions say",
+      "a claim of idle keys alone takes what is free and leaves a living holder its own, however old its positions are",
     run: async ({ store }) => {
       const [free, holding, released] = [keyOf(), keyOf({ partition: 1 }), keyOf({ partition: 2 })];
       await beat(store, "holder");
@@ -94,7 +94,7 @@ export const memberCases: readonly ConformanceCase[] = [
   {
     id: "member/silent",
     clause: "8.2",
-    title: "a holder that was not heard of for its own lease loses its keys, but not at the first look",
+    title: "a holder without a heartbeat for its own lease loses its keys, but not at the first look",
     run: async ({ store }) => {
       const key = keyOf();
       const token = newToken();
@@ -122,19 +122,19 @@ export const memberCases: readonly ConformanceCase[] = [
       assert.equal((await take(store, key)).status, "held");
       await beat(store, "holder", { lease: LONG });
       await untilClockTicks(store, SHORT);
-      assert.equal((await take(store, key)).status, "held", "a holder was robbed that has been heard of meanwhile");
+      assert.equal((await take(store, key)).status, "held", "a holder was robbed that has had a heartbeat meanwhile");
       assert.equal((await memberOf(store, "holder")).isLiving, true);
     },
   },
   {
     id: "member/ended",
     clause: "8.2",
-    title: "a holder whose process has ended, or that left, loses its keys at once; a process elsewhere says nothing",
+    title: "a holder whose process has ended, or that left, loses its keys immediately; a process on another machine proves nothing",
     run: async (context) => {
       const { store } = context;
       const key = keyOf();
       const own = thisProcess();
-      if (own === undefined) return context.notTried("a system that tells which process runs");
+      if (own === undefined) return context.notTried("a system that shows which process runs");
       const ended = { ...own, startTime: "1" };
       await beat(store, "here", { process: own });
       await claim(store, key, newToken(), { member: "here" });
@@ -174,7 +174,7 @@ export const memberCases: readonly ConformanceCase[] = [
   {
     id: "member/group",
     clause: "8.4",
-    title: "a group keeps what its first member said, for every client, and is no member",
+    title: "a group keeps the settings of its first member, for every client, and is no member",
     run: async (context) => {
       const { store } = context;
       const other = (await context.openAnother()).store;
@@ -187,7 +187,7 @@ export const memberCases: readonly ConformanceCase[] = [
         (index % 2 === 0 ? store : other).group({ ...group, topic: "new", partitions: index + 1 }),
       );
       const [first, ...rest] = await Promise.all(asked);
-      for (const answer of rest) assert.deepEqual(answer, first, "two that began at once were told different things");
+      for (const answer of rest) assert.deepEqual(answer, first, "two that began concurrently got different answers");
       await store.delete({ topic: "orders" });
       assert.deepEqual(await store.group({ ...group, partitions: 4 }), { partitions: 4 });
     },

@@ -114,7 +114,7 @@ export const positionCases: readonly ConformanceCase[] = [
   {
     id: "position/reset-from",
     clause: "3.2g",
-    title: "resetFrom tells where a position was before its last reset, why and when, until the next one",
+    title: "resetFrom says where a position was before its last reset, why and when, until the next one",
     run: async ({ store }) => {
       const [key, token] = [keyOf(), newToken()];
       const { epoch } = await claimed(store, key, token);
@@ -147,7 +147,7 @@ export const positionCases: readonly ConformanceCase[] = [
   {
     id: "position/reset-from-nothing",
     clause: "3.2g",
-    title: "a reset of a claim without a position tells of none, and one where nothing is of no reset at all",
+    title: "resetFrom has no offset after a reset of a claim without a position, and is absent where nothing was",
     run: async ({ store }) => {
       const [held, missing] = [keyOf(), keyOf({ partition: 1 })];
       await claim(store, held, newToken());
@@ -206,7 +206,7 @@ export const positionCases: readonly ConformanceCase[] = [
         await write();
         const { updatedAt } = await found(store, key);
         assert.ok(updatedAt instanceof Date, `after ${what} updatedAt is ${String(updatedAt)}`);
-        assert.ok(updatedAt.getTime() > last, `${what} is not told by updatedAt`);
+        assert.ok(updatedAt.getTime() > last, `${what} does not change updatedAt`);
         last = updatedAt.getTime();
       }
     },

@@ -104,7 +104,7 @@ export const raceCases: readonly ConformanceCase[] = [
         if (outcome.status === "committed") continue;
         assert.equal(outcome.status, "behind");
         const stored = "record" in outcome ? outcome.record.nextOffset : undefined;
-        assert.ok(stored !== undefined && stored > sent, `${sent} is said to be behind ${stored}`);
+        assert.ok(stored !== undefined && stored > sent, `${sent} is reported to be behind ${stored}`);
       }
       assert.equal((await found(context.store, key)).nextOffset, last, "the highest position was lost");
       assert.equal(results.flat().find(([sent]) => sent === last)?.[1].status, "committed");

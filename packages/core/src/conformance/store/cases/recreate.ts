@@ -93,7 +93,7 @@ export const recreateCases: readonly ConformanceCase[] = [
   {
     id: "recreate/race",
     clause: "3.11b",
-    title: "of eight commits that recreate one absent key at once exactly one is committed",
+    title: "of eight concurrent commits that recreate one absent key exactly one is committed",
     run: async (context) => {
       const { store } = await context.openAnother();
       for (let round = 0; round < 5; round += 1) {

@@ -33,7 +33,7 @@ export const releaseCases: readonly ConformanceCase[] = [
       const { owner, member, claimedAt, ...kept } = lasting(await found(store, key));
       assert.ok(owner === "holder" && member === "m1" && claimedAt !== undefined);
       await committed(store, key, token, undefined, { epoch, release: true });
-      assert.deepEqual(lasting(await found(store, key)), kept, "somebody holds the claim, or more is changed");
+      assert.deepEqual(lasting(await found(store, key)), kept, "the claim is still held, or more is changed");
       assert.deepEqual((await listed(store)).map(lasting), [kept]);
     },
   },
@@ -53,7 +53,7 @@ export const releaseCases: readonly ConformanceCase[] = [
       await committed(store, key, token, 11n, { release: true, metadata: "last" });
       const record = await found(store, key);
       assert.deepEqual(position(record), { nextOffset: 11n, metadata: "last" });
-      assert.deepEqual([record.owner, record.claimedAt], [undefined, undefined], "somebody holds the claim");
+      assert.deepEqual([record.owner, record.claimedAt], [undefined, undefined], "the claim is still held");
     },
   },
   {

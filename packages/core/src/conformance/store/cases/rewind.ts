@@ -7,7 +7,7 @@ export const rewindCases: readonly ConformanceCase[] = [
   {
     id: "rewind/goes-back",
     clause: "3.2b",
-    title: "a commit with rewind goes back, tells the epoch that begins with it, and stays the same claim",
+    title: "a commit with rewind goes back, returns the epoch that begins with it, and stays the same claim",
     run: async ({ store }) => {
       const [key, token] = [keyOf(), newToken()];
       const { epoch } = await claimed(store, key, token, { owner: "holder" });
@@ -17,7 +17,7 @@ export const rewindCases: readonly ConformanceCase[] = [
       assert.ok(next > epoch, `the epoch of a rewind is ${next}, and was ${epoch} before`);
       const record = await found(store, key);
       assert.deepEqual(position(record), { nextOffset: 3n, metadata: "recreated" });
-      assert.equal(record.epoch, next, "the record shows another epoch than the rewind told");
+      assert.equal(record.epoch, next, "the record has another epoch than the rewind returned");
       assert.deepEqual([record.owner, record.claimedAt], ["holder", claimedAt], "it is the same claim");
       await committed(store, key, token, 4n, { epoch: next });
     },
@@ -42,7 +42,7 @@ export const rewindCases: readonly ConformanceCase[] = [
   {
     id: "rewind/wrong-token",
     clause: "3.2b",
-    title: "a rewind under a token that does not hold is refused, whatever the epoch",
+    title: "a rewind under a token that does not hold is refused, under any epoch",
     run: async ({ store }) => {
       const [key, token, other] = [keyOf(), newToken(), newToken()];
       const { epoch } = await claimed(store, key, token, { owner: "holder" });

@@ -10,7 +10,7 @@ export const sweepCases: readonly ConformanceCase[] = [
   {
     id: "sweep/removes-expired-only",
     clause: "3.6a",
-    title: "delete({ expired: true }) removes expired records from the backend, tells only of such, and no other",
+    title: "delete({ expired: true }) removes expired records from the backend, returns their keys, and removes no other",
     run: async (context) => {
       const { store, longTtl } = context;
       const [mortal, immortal, dead] = [keyOf({ partition: 1 }), keyOf({ partition: 2 }), keyOf({ partition: 3 })];
@@ -20,7 +20,7 @@ export const sweepCases: readonly ConformanceCase[] = [
       const removed = await store.delete({ expired: true });
       // A backend that takes space back by itself may have done so already; then there was nothing left to remove.
       if (removed.length > 0 || context.capabilities.expiry.reclaim === "on-write") {
-        assert.deepEqual(identities(removed), identities([dead]), "the sweep tells other keys than those it removed");
+        assert.deepEqual(identities(removed), identities([dead]), "the sweep returned other keys than those it removed");
       }
       assert.notEqual(await context.peek(dead), true, "the expired record is still kept after the sweep");
       assert.notEqual(await context.peek(mortal), false, "the sweep removed a living record");
@@ -47,16 +47,16 @@ export const sweepCases: readonly ConformanceCase[] = [
       assert.deepEqual(
         removed.filter((name) => !expected.has(name)),
         [],
-        "the sweep tells of what had not expired",
+        "the sweep returned what had not expired",
       );
       // Some may be taken back beside the others' removal: returned or not, none is left.
       const isTold = removed.length > 0 || context.capabilities.expiry.reclaim === "native";
-      assert.ok(isTold, `a sweep of ${MANY} expired records tells of none`);
+      assert.ok(isTold, `a sweep of ${MANY} expired records returned none`);
       // From all over what may be pages.
       for (const key of keys.filter((_, index) => index % 100 === 0 || index === MANY - 1)) {
         assert.notEqual(await context.peek(key), true, `the sweep left ${JSON.stringify(key)}, which had expired`);
       }
-      assert.deepEqual(await store.delete({ expired: true }), [], "a sweep tells what one before it has removed");
+      assert.deepEqual(await store.delete({ expired: true }), [], "a sweep returned what one before it has removed");
       assert.deepEqual(identities(await listed(store)), identities(living));
     },
   },
