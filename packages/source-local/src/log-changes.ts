@@ -25,7 +25,7 @@ interface Waiter {
 }
 
 /**
- * Wakes fetches that wait at the log's end after writes. Those of this process wake them at once; others are noticed
+ * Wakes the fetches that wait at the log's end when records are written: in this process at once; others are noticed
  * by watching the -wal file, and by a slow look where a file system does not report changes. Nothing runs while no caller waits.
  */
 export class LogChanges {

@@ -110,7 +110,7 @@ async function beginInTurn(
     begun.resolve(transaction);
     await ended.promise;
   });
-  // The commit or the rollback fails with it.
+  // Before it has begun, the begin fails with it; afterwards the commit does.
   done.catch((error: unknown) => begun.reject(error));
   return {
     transaction: await begun.promise,

@@ -181,9 +181,9 @@ export class RedisDriver implements OffsetStoreDriver {
 
   /**
    * Writes while the slot moves and no command can name two of its keys: a key that is not there yet counts as on both nodes
-   * until the last one has moved. Versions are compared as ever, with each hash by itself. The index comes before, so that
-   * nothing is ever there that it does not name, and again after, because a listing may have come in between and taken the
-   * name out. Names of what is removed are left to the next listing: it may be created again.
+   * until the last one has moved. Versions are compared as ever, with each hash by itself. The index is written
+   * before, so that nothing is ever there that it does not name, and again after, because a look at the index may have come
+   * in between and taken the name out. Names of what is removed are left to the next look: the record may be created again.
    */
   async #writeSingly(
     changes: readonly Change[],

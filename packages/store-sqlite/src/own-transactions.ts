@@ -51,7 +51,7 @@ export class OwnTransactions {
     return this.#handle;
   }
 
-  /** The handle of a transaction that failed must not get into the next one. */
+  /** A caller that still uses the handle of a failed transaction must not write into the next one. */
   #close(handle: DatabaseSync): void {
     if (this.#handle === handle) this.#handle = undefined;
     if (handle.isOpen) handle.close();

@@ -81,7 +81,7 @@ function judge(
   if (found !== undefined && change.expected.includes(found.version)) return undefined;
   if (found !== undefined && written.has(found.version)) return false;
   const stored = found && parseRecordText(found.value, found.writtenAt);
-  // It was written since, under the same claim: an operator who made the record live longer, say.
+  // It was written since, under the same claim, for example by an operator who made the record live longer.
   if (stored?.claim.epoch === before.claim.epoch) return (stored.nextOffset ?? -1n) >= entry.nextOffset;
   const { key, token, epoch } = entry;
   const visible = visibleAt(stored, now);

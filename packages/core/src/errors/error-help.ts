@@ -4,7 +4,7 @@ const POINTER = new RegExp(`; see ${PAGE.replaceAll(".", "\\.")}#\\w+`, "gu");
 
 /** The address at which a code is explained. */
 export function helpUrlOf(code: string): string {
-  // Also for a code that is not in the list: making an error must not fail.
+  // The whole text is made lower case, not `code`: a store may give none, and making an error must not fail.
   return `${PAGE}#${code}`.toLowerCase();
 }
 

@@ -19,7 +19,7 @@ export class Renewals {
   readonly #suspects = new Set<HeldPartition>();
   #nextAt = Number.POSITIVE_INFINITY;
 
-  /** The signal ends what is being looked at; `onChanged` is called when the time to renew has changed. */
+  /** The signal ends what is being looked at; `onChanged` is called when the time to renew may have changed. */
   constructor(context: SessionContext, claims: Claims, signal: AbortSignal, onChanged: () => void) {
     this.#context = context;
     this.#claims = claims;

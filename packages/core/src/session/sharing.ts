@@ -258,7 +258,7 @@ export class Sharing {
         const numbers = taken.filter(({ isOver }) => !isOver).map(({ key }) => key.partition);
         if (numbers.length > 0) emit({ type: "assigned", topic, partitions: numbers });
       } catch (error) {
-        // An opening that fails closes, and that releases them.
+        // Where the caller aborted, the opening fails and closes the session, which releases them.
         if (signal?.aborted !== true) await this.#release(taken).catch(() => undefined);
         throw error;
       }

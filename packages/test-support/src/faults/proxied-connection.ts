@@ -20,11 +20,11 @@ export interface ConnectionSettings {
   readonly delayMs: () => number;
   /** Hears of each request before a byte of it continues. */
   readonly fateOf: (request: WireRequest) => RequestFate;
-  /** Of a request whose answer is cut within. */
+  /** The room that the answer to a request counts against, where it is cut within. */
   readonly roomOf: (request: WireRequest) => AnswerRoom;
   /** Called when the connection was cut at a request. */
   readonly onCut: (request: WireRequest) => void;
-  /** Called when the client closed the connection before the answer that was to be withheld. */
+  /** Called when the connection has ended, for any reason, before the answer that was to be withheld. */
   readonly onUncut: (request: WireRequest) => void;
   /** Called when the bytes are not those of the protocol. */
   readonly onUnreadable: (error: unknown) => void;
@@ -37,9 +37,9 @@ export class ProxiedConnection {
   readonly #server: Socket | undefined;
   readonly #settings: ConnectionSettings;
   #unanswered = 0;
-  /** The request whose answer is not let through; from its own moment on nothing is. */
-  #withheld: WireRequest | undefined;
-  /** The request in whose answer the connection is cut, or in a later one's. */
+  /** The requests whose answers are not let through; from the first one's moment on nothing is. */
+  readonly #withheld: WireRequest[] = [];
+  /** The last request whose answer counts against a room; the cut comes in that answer, or in a later one. */
   #within: { readonly request: WireRequest; readonly room: AnswerRoom } | undefined;
   #silenced: boolean;
 
@@ -48,9 +48,10 @@ export class ProxiedConnection {
     this.#settings = settings;
     this.#silenced = settings.silent();
     client.on("error", () => this.cut());
+    client.on("end", () => this.#giveUpCuts());
     client.on("close", () => {
       this.#server?.destroy();
-      if (this.#withheld !== undefined) settings.onUncut(this.#withheld);
+      this.#giveUpCuts();
       settings.onClose();
     });
     if (this.#silenced) {
@@ -75,6 +76,12 @@ export class ProxiedConnection {
     // A reset would wait for a connection that may never come about.
     if (this.#server?.connecting === true) this.#server.destroy();
     else this.#server?.resetAndDestroy();
+  }
+
+  /** No answer reaches a client that has left. */
+  #giveUpCuts(): void {
+    for (const request of this.#withheld.splice(0)) this.#settings.onUncut(request);
+    this.#within = undefined;
   }
 
   /** Reads one side no faster than the other takes it. */
@@ -103,6 +110,7 @@ export class ProxiedConnection {
       throw error;
     }
     for (const { bytes, request, unanswered = false } of pieces) {
+      if (this.#client.destroyed) return;
       if (request !== undefined) {
         const fate = fateOf(request);
         if (fate === "cut-before") {
@@ -111,7 +119,7 @@ export class ProxiedConnection {
           return;
         }
         if (!unanswered) this.#unanswered += 1;
-        if (fate === "cut-after") this.#withheld = request;
+        if (fate === "cut-after") this.#withheld.push(request);
         if (fate === "cut-within") this.#within = { request, room: this.#settings.roomOf(request) };
       }
       await write(server, bytes);
@@ -127,13 +135,12 @@ export class ProxiedConnection {
         onUnreadable(error);
         throw error;
       }
-      const withheld = this.#withheld;
-      if (withheld !== undefined) {
+      if (this.#withheld.length > 0) {
         // Answers to what was sent before it on the same connection are lost with its own.
         if (this.#unanswered > 0) return;
-        this.#withheld = undefined;
+        const lost = this.#withheld.splice(0);
         this.cut();
-        onCut(withheld);
+        for (const request of lost) onCut(request);
         return;
       }
     }

@@ -19,7 +19,10 @@ export interface TcpProxyOptions {
 
 /** Where to cut, and how it continues. */
 export interface CutOptions {
-  /** The first request for which this is true. Absent: the next one. */
+  /**
+   * The first request for which this is true. Absent: the next one. Within answers: every such request until the cut; what is
+   * planned later for the same requests waits for it.
+   */
   readonly match?: (request: WireRequest) => boolean;
   /** Whether everything is cut, and stays so until `restore()`. Default false: only the connection of the request is. */
   readonly stayCut?: boolean;
@@ -52,14 +55,14 @@ export interface TcpProxy extends AsyncDisposable {
   /** Cuts before a byte of the request reaches the server. Resolves when it happened. */
   cutBeforeRequest(options?: CutOptions): Promise<WireRequest>;
   /**
-   * Lets a request pass, waits for its answer, and cuts instead of handing it on. Where the client closes the connection
-   * before, the next such request is it. Resolves when it happened.
+   * Lets a request pass, waits for its answer, and cuts instead of handing it on. If the connection ends before, the next
+   * such request is cut instead. Resolves when it happened.
    */
   cutAfterRequest(options?: CutOptions): Promise<WireRequest>;
   /**
    * Lets requests pass, and so many bytes of what is answered from the first one on, on the connections of such requests
-   * together; then cuts that connection. An answer that is no longer than that passes whole, and the cut comes in a later
-   * one. Resolves when it happened.
+   * together; then cuts the connection on which the next byte would pass. An answer that is no longer than that passes
+   * whole, and the cut comes in a later one. Resolves when it happened.
    */
   cutWithinAnswer(bytes: number, options?: CutOptions): Promise<WireRequest>;
   /** Ends everything. Rejects if bytes came that are not those of the protocol. */

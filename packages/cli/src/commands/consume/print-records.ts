@@ -28,7 +28,7 @@ export interface PrintRecordsOptions {
 /**
  * Prints records until the consumer ends, the limit is reached, the reader has left, or a signal comes; then flushes and
  * closes the consumer. What is committed is what was printed: a position is never ahead of the output, not even by one
- * record of a piece, also when the process is killed.
+ * record of a piece, not even when the process is killed.
  *
  * @returns how many records were printed.
  */

@@ -156,7 +156,7 @@ function refuseUnknown(deviations: Readonly<Record<string, string>>, cases: read
   }
 }
 
-/** Runs the cases one by one until they are done, or it is to stop. */
+/** Runs the cases one by one until they are done, or until `stopped` resolves. */
 async function runAll(
   runner: CaseRunner,
   cases: readonly NamedCase[],

@@ -73,7 +73,7 @@ export function keyHistories(calls: readonly RecordedCall[]): Map<string, KeyedO
     for (const { key, operation, answer } of operationsOf(call, [...keys.values()])) {
       const history = histories.get(identity(key)) ?? [];
       const { client, calledAt, answeredAt, repeats } = call;
-      // A repeated delete that finds nothing returns the key: whether its own removal came or another's, is not known.
+      // A repeated delete that finds nothing returns the key: it is not known whether it or another call removed it.
       const isGuess = operation.verb === "delete" && repeats > 0 && answer?.status === "removed";
       const known = answer !== undefined && answer.status !== "failed" && !isGuess;
       const unknown: KeyedOperation = { key, client, operation, calledAt, readOnly: false };

@@ -16,7 +16,7 @@ export function textOf(record: LogRecord): string | null {
   return record.value && Buffer.from(record.value).toString();
 }
 
-/** A fetch from offset 0 of partition 0 that does not wait, with what is to be different. */
+/** A fetch from offset 0 of partition 0 that does not wait, with the given changes. */
 export function fetchOf(topic: string, changes: Partial<FetchRequest> = {}): FetchRequest {
   return { topic, partition: 0, offset: 0n, maxBytes: 1_048_576, maxWait: 0, ...changes };
 }

@@ -1,10 +1,10 @@
-/** Ends when the clock is right again for the last that asked. */
+/** Ends when the clock is right again after the last caller. */
 let lastTurn = Promise.resolve();
 
 /**
  * Sets this process's wall clock wrong: `Date.now()` and `new Date()` are off by so many milliseconds until what it gives is
- * called. Timers and `performance.now()` go by another clock, and are not. All else in the process sees it
- * too; another that wants to set it waits: of two concurrent ones the first that ends would leave the other's for good.
+ * called. Timers and `performance.now()` go by another clock, and are not. Meanwhile all else in the
+ * process sees it too; a second caller waits: of two at once the first that ends would leave the other's clock for good.
  */
 export async function setClientClock(skewMs: number): Promise<() => void> {
   const before = lastTurn;

@@ -111,7 +111,7 @@ export const batchCases: readonly DriverConformanceCase[] = [
     id: "driver/conflicts-in-order",
     clause: "4.2b",
     verb: "write",
-    title: "each change is answered for itself, in the order of the call, in any order of keys",
+    title: "each change is answered for itself, in the order asked, with keys in any order",
     run: async ({ driver, capabilities }) => {
       const size = Math.min(12, capabilities.maxBatch);
       const keys = keysOf(size);

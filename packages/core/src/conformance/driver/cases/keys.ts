@@ -25,7 +25,7 @@ export const keyCases: readonly DriverConformanceCase[] = [
     id: "driver/positions-and-members",
     clause: "4.6b",
     verb: "write",
-    title: "a position and a member never meet, with any names, and are listed apart",
+    title: "a position and a member never meet under any names, and are listed apart",
     run: async ({ driver }) => {
       const members = ["", "0", "1", "p0", "partition", "0/", "-0", "00"].map((member) => memberKey({ member }));
       const positions = [0, 1, 10].map((partition) => positionKey({ partition }));
@@ -100,7 +100,7 @@ export const keyCases: readonly DriverConformanceCase[] = [
     id: "driver/names-joined",
     clause: "4.6a",
     verb: "write",
-    title: 'consumer "a:b" with topic "c" and consumer "a" with topic "b:c" are two keys, with any separator',
+    title: 'consumer "a:b" with topic "c" and consumer "a" with topic "b:c" are two keys, no matter how names are joined',
     run: async ({ driver }) => {
       await keepApart(driver, JOINED);
       await keepApart(

@@ -112,7 +112,7 @@ export const listingCases: readonly DriverConformanceCase[] = [
     run: async (context) => {
       const [driver, other] = (await context.drivers(2)) as [AnyDriver, AnyDriver];
       const stay = manyKeys();
-      // Before the others in any order: a page that counts rows would pass over some when these go.
+      // Before the others in any order: a listing that pages by row number would skip some when these go.
       const go = Array.from({ length: 500 }, (_, partition) => positionKey({ consumer: "a", topic: "a", partition }));
       await put(
         driver,

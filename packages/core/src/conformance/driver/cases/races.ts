@@ -25,7 +25,7 @@ export const raceCases: readonly DriverConformanceCase[] = [
     id: "driver/one-of-many",
     clause: "4.2a",
     verb: "write",
-    title: "of concurrent changes that expect the same exactly one is written, over a version and where nothing is",
+    title: "of concurrent changes that expect the same version, or none, exactly one is written",
     run: async (context) => {
       const drivers = await context.drivers(CLIENTS);
       for (let round = 0; round < ROUNDS; round += 1) {

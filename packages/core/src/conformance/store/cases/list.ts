@@ -75,7 +75,7 @@ export const listCases: readonly ConformanceCase[] = [
       const { store } = context;
       const { store: other } = await context.openAnother();
       const stay = manyKeys(1_500);
-      // Before the others in any order: a page that counts rows would pass over some when these go.
+      // Before the others in any order: a listing that pages by row number would skip some when these go.
       const go = manyKeys(300, "a");
       await fill(store, [...go, ...stay]);
       const token = newToken();

@@ -65,7 +65,7 @@ export const memberCases: readonly ConformanceCase[] = [
     id: "member/held",
     clause: "8.3",
     title:
-      "a claim of idle keys alone takes what is free and leaves a living holder its own, however old its positions are",
+      "a claim of idle keys alone takes what is free and leaves a living holder its own",
     run: async ({ store }) => {
       const [free, holding, released] = [keyOf(), keyOf({ partition: 1 }), keyOf({ partition: 2 })];
       await beat(store, "holder");
@@ -129,7 +129,7 @@ export const memberCases: readonly ConformanceCase[] = [
   {
     id: "member/ended",
     clause: "8.2",
-    title: "a holder whose process has ended, or that left, loses its keys immediately; a process on another machine proves nothing",
+    title: "a holder whose process has ended, or that left, loses its keys immediately; one on another machine or in another container proves nothing",
     run: async (context) => {
       const { store } = context;
       const key = keyOf();
@@ -174,7 +174,7 @@ export const memberCases: readonly ConformanceCase[] = [
   {
     id: "member/group",
     clause: "8.4",
-    title: "a group keeps the settings of its first member, for every client, and is no member",
+    title: "a group keeps the number of partitions that its first member gave, for every client, and is no member",
     run: async (context) => {
       const { store } = context;
       const other = (await context.openAnother()).store;

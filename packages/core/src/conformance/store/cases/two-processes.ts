@@ -13,7 +13,7 @@ export const twoProcessCases: readonly ConformanceCase[] = [
     title: "two processes that commit one key under one token, and two side by side, lose nothing of each other's",
     run: async (context) => {
       const peer = await context.startPeer();
-      // Where the harness does not say where it is, no other process can open it; nor what is in memory.
+      // Without the harness's module no other process can open the store, and none sees a store in memory.
       if (peer === undefined) return;
       const { store } = context;
       const token = newToken();
