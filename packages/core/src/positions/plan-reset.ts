@@ -105,7 +105,7 @@ interface NamedPartitions {
   readonly withoutPosition: number;
 }
 
-/** The partitions that the consumer has a position on; for an undo all that it has a record of: `selectUndoable` separates those. */
+/** The partitions that the consumer has a position on; for an undo all that it has a record of, see `selectUndoable`. */
 function withPosition(request: Request, stored: StoredPositions): NamedPartitions {
   const isUndo = request.to === "undo";
   const wanted = new Map<string, readonly number[]>();

@@ -10,7 +10,7 @@ export interface SharingListener {
   readonly onRevoked: (partitions: readonly number[], reason: RevokedReason) => Promise<void> | void;
 }
 
-/** Calls a listener with what goes, and waits for it. What it throws becomes an uncaught exception, as with an event listener. */
+/** Calls a listener with what goes, and waits for it. What it throws is an uncaught exception, as of an event listener. */
 export async function tellRevoked(
   listener: SharingListener,
   partitions: readonly number[],

@@ -20,8 +20,8 @@ export interface TcpProxyOptions {
 /** Where to cut, and how it continues. */
 export interface CutOptions {
   /**
-   * The first request for which this is true. Absent: the next one. Within answers: every such request until the cut; what is
-   * planned later for the same requests waits for it.
+   * The first request for which this is true. Absent: the next one. Within answers: every such request until the cut; what
+   * is planned later for the same requests waits for it.
    */
   readonly match?: (request: WireRequest) => boolean;
   /** Whether everything is cut, and stays so until `restore()`. Default false: only the connection of the request is. */

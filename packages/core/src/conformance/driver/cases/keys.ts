@@ -100,7 +100,8 @@ export const keyCases: readonly DriverConformanceCase[] = [
     id: "driver/names-joined",
     clause: "4.6a",
     verb: "write",
-    title: 'consumer "a:b" with topic "c" and consumer "a" with topic "b:c" are two keys, no matter how names are joined',
+    title:
+      'consumer "a:b" with topic "c" and consumer "a" with topic "b:c" are two keys, no matter how names are joined',
     run: async ({ driver }) => {
       await keepApart(driver, JOINED);
       await keepApart(

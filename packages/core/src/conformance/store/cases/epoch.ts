@@ -186,7 +186,8 @@ export const epochCases: readonly ConformanceCase[] = [
   {
     id: "epoch/of-racing-claims",
     clause: "3.2e",
-    title: "of clients that claim a key concurrently each has an epoch of its own, and the largest is the one that holds",
+    title:
+      "of clients that claim a key concurrently each has an epoch of its own, and the largest is the one that holds",
     run: async (context) => {
       const stores = [context.store];
       for (let count = 0; count < 5; count += 1) stores.push((await context.openAnother()).store);

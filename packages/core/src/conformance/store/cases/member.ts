@@ -64,8 +64,7 @@ export const memberCases: readonly ConformanceCase[] = [
   {
     id: "member/held",
     clause: "8.3",
-    title:
-      "a claim of idle keys alone takes what is free and leaves a living holder its own",
+    title: "a claim of idle keys alone takes what is free and leaves a living holder its own",
     run: async ({ store }) => {
       const [free, holding, released] = [keyOf(), keyOf({ partition: 1 }), keyOf({ partition: 2 })];
       await beat(store, "holder");
@@ -129,7 +128,8 @@ export const memberCases: readonly ConformanceCase[] = [
   {
     id: "member/ended",
     clause: "8.2",
-    title: "a holder whose process has ended, or that left, loses its keys immediately; one on another machine or in another container proves nothing",
+    title:
+      "a holder whose process has ended, or that left, loses its keys immediately; one on another machine or in another container proves nothing",
     run: async (context) => {
       const { store } = context;
       const key = keyOf();

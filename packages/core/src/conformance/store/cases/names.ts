@@ -29,7 +29,8 @@ export const namesCases: readonly ConformanceCase[] = [
   {
     id: "names/no-collision-when-joined",
     clause: "3.7b",
-    title: 'consumer "a:b" with topic "c" and consumer "a" with topic "b:c" are two keys, no matter how names are joined',
+    title:
+      'consumer "a:b" with topic "c" and consumer "a" with topic "b:c" are two keys, no matter how names are joined',
     run: ({ store }) => keepApart(store, JOINED),
   },
   {

@@ -10,7 +10,8 @@ export const sweepCases: readonly ConformanceCase[] = [
   {
     id: "sweep/removes-expired-only",
     clause: "3.6a",
-    title: "delete({ expired: true }) removes expired records from the backend, returns their keys, and removes no other",
+    title:
+      "delete({ expired: true }) removes expired records from the backend, returns their keys, and removes no other",
     run: async (context) => {
       const { store, longTtl } = context;
       const [mortal, immortal, dead] = [keyOf({ partition: 1 }), keyOf({ partition: 2 }), keyOf({ partition: 3 })];
@@ -20,7 +21,11 @@ export const sweepCases: readonly ConformanceCase[] = [
       const removed = await store.delete({ expired: true });
       // A backend that takes space back by itself may have done so already; then there was nothing left to remove.
       if (removed.length > 0 || context.capabilities.expiry.reclaim === "on-write") {
-        assert.deepEqual(identities(removed), identities([dead]), "the sweep returned other keys than those it removed");
+        assert.deepEqual(
+          identities(removed),
+          identities([dead]),
+          "the sweep returned other keys than those it removed",
+        );
       }
       assert.notEqual(await context.peek(dead), true, "the expired record is still kept after the sweep");
       assert.notEqual(await context.peek(mortal), false, "the sweep removed a living record");
