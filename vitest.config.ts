@@ -18,8 +18,8 @@ export default defineConfig({
     // The cases of the kit spend most of their time waiting for a server's clock.
     maxConcurrency: 5,
     // What hangs fails; what is slow on a busy machine does not.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     // A second, the default, is short where many files share two slow cores.
     expect: { poll: { timeout: 60_000 } },
     // A process for each file takes a tenth of the whole run: to start it, and to load everything in it.

@@ -18,7 +18,6 @@ await ("missing" in kafka
 function declareKills(broker: RunningServer, postgres: RunningServer): void {
   it.each(["drizzle", "kysely"])(
     `%s and PostgreSQL, exactly once: killed ${KILLS} times, the table has each record once`,
-    { timeout: 180_000 },
     async (name) => {
       const bench = await openBench(broker, 2);
       const { url, client } = await ownDatabase(postgres.url);

@@ -7,11 +7,9 @@ import { type ClientExamples, startAtLeastOnce, surroundingsOf } from "./fixture
 import { describeWithServers } from "./fixtures/describe-with-servers.ts";
 import { ExampleProcess } from "./fixtures/example-process.ts";
 
-const options = { timeout: 180_000 };
-
 async function declareFailureTests(examples: ClientExamples): Promise<void> {
   await describeWithServers((servers) => {
-    it("a record that the work throws at comes again, and none is passed over", options, async () => {
+    it("a record that the work throws at comes again, and none is passed over", async () => {
       const bench = await openBench(servers.kafka);
       const store = await openPositions(servers.redis.url, bench.consumer);
       await bench.produce(10);
@@ -36,25 +34,21 @@ async function declareFailureTests(examples: ClientExamples): Promise<void> {
       expect(mended.offsetsOf(0)).toEqual([5, 6, 7, 8, 9]);
     });
 
-    it(
-      "stops where the policy refuses to go on, and leaves the position for somebody to look at",
-      options,
-      async () => {
-        const bench = await openBench(servers.kafka);
-        const store = await openPositions(servers.redis.url, bench.consumer);
-        await bench.produce(10);
-        await bench.log.deleteRecords(bench.topic, 0, 5n);
-        await store.reset([{ key: { consumer: bench.consumer, topic: bench.topic, partition: 0 }, nextOffset: 2n }]);
-        const env = { ...examples.env, POLICY: "none" };
-        const refusing = startAtLeastOnce(servers, { ...examples, env }, bench);
-        expect(await refusing.ended()).toBe(1);
-        expect(refusing.errors).toContain("OffsetOutOfRangeError");
-        expect(refusing.records).toEqual([]);
-        expect(await storedPositions(store, bench)).toEqual([2]);
-      },
-    );
+    it("stops where the policy refuses to go on, and leaves the position for somebody to look at", async () => {
+      const bench = await openBench(servers.kafka);
+      const store = await openPositions(servers.redis.url, bench.consumer);
+      await bench.produce(10);
+      await bench.log.deleteRecords(bench.topic, 0, 5n);
+      await store.reset([{ key: { consumer: bench.consumer, topic: bench.topic, partition: 0 }, nextOffset: 2n }]);
+      const env = { ...examples.env, POLICY: "none" };
+      const refusing = startAtLeastOnce(servers, { ...examples, env }, bench);
+      expect(await refusing.ended()).toBe(1);
+      expect(refusing.errors).toContain("OffsetOutOfRangeError");
+      expect(refusing.records).toEqual([]);
+      expect(await storedPositions(store, bench)).toEqual([2]);
+    });
 
-    it("goes on at a time where the policy names one", options, async () => {
+    it("goes on at a time where the policy names one", async () => {
       const bench = await openBench(servers.kafka);
       const store = await openPositions(servers.redis.url, bench.consumer);
       const { log, topic, consumer } = bench;
@@ -83,7 +77,7 @@ async function declareFailureTests(examples: ClientExamples): Promise<void> {
       expect(await storedPositions(store, bench)).toEqual([10]);
     });
 
-    it("goes on behind transactions and values of nothing", options, async () => {
+    it("goes on behind transactions and values of nothing", async () => {
       const bench = await openBench(servers.kafka);
       const store = await openPositions(servers.redis.url, bench.consumer);
       const { log, topic } = bench;

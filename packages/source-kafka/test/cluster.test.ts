@@ -73,5 +73,5 @@ describe("three brokers", () => {
       written.map((_, partition) => ({ partition, timestamp: -1 })),
     );
     expect(ends.map(({ offset }) => offset)).toEqual(written.map(({ length }) => BigInt(length)));
-  }, 240_000);
+  });
 });

@@ -37,4 +37,4 @@ it("leaves a leader that is cut off from the controllers, and goes on answering,
   const { records } = await fetchFrom(reader, topic, { offset: 1n, mark: read.mark, maxWait: 60_000 });
   expect(textsOf(records)).toEqual(["after"]);
   expect(await kafkaLeadersOf(former?.url ?? "", topic)).toEqual([1]);
-}, 240_000);
+});

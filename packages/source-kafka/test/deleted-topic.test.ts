@@ -39,6 +39,32 @@ function textOf({ value: record }: IteratorResult<LogRecord, void>): string {
   return record === undefined ? "the end" : `${record.offset} ${Buffer.from(record.value ?? []).toString()}`;
 }
 
+/** Holds back what a consumer asks of its log, however long a broker takes to make a topic again. */
+class Gate {
+  #isOpen = Promise.resolve();
+  open = (): void => undefined;
+
+  before(log: KafkaLog): LogSource {
+    return {
+      ...log,
+      fetch: async (request) => {
+        await this.#isOpen;
+        return log.fetch(request);
+      },
+      listOffsets: async (...question) => {
+        await this.#isOpen;
+        return log.listOffsets(...question);
+      },
+    };
+  }
+
+  shut(): void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#isOpen = promise;
+    this.open = resolve;
+  }
+}
+
 async function closed(consumer: Consumer): Promise<void> {
   await consumer.close();
 }
@@ -62,11 +88,14 @@ await describeWithServer("kafka", (server) => {
     ["longer", ["1", "2", "3", "4", "5"]],
   ])("a consumer whose topic is made again, %s than before, begins there anew", async (_, values) => {
     const log = await openLog(server);
-    const { topic, consumer, events, records, next, store } = await consumeThree(log);
+    const gate = new Gate();
+    const { topic, consumer, events, records, next, store } = await consumeThree(log, undefined, gate.before(log));
     const other = await openLog(server);
+    gate.shut();
     await other.admin.deleteTopic(topic);
     await other.admin.createTopic(topic, { partitions: 1 });
     await other.producer.produce(topic, 0, texts(...values));
+    gate.open();
     const [first, ...rest] = values.map((value, offset) => `${offset} ${value}`);
     expect(textOf(await next)).toBe(first);
     expect(await valuesOf(records, rest.length)).toEqual(rest);
@@ -83,22 +112,15 @@ await describeWithServer("kafka", (server) => {
 
   it("counts all of the new topic as skipped where the policy goes to its end", async () => {
     const log = await openLog(server);
-    let written = Promise.resolve();
-    const { topic, events, next } = await consumeThree(log, "latest", {
-      ...log,
-      async listOffsets(...question) {
-        // The reset asks where the new topic ends, and has to find its records there.
-        await written;
-        return log.listOffsets(...question);
-      },
-    });
+    // The reset asks where the new topic ends, and has to find its records there.
+    const gate = new Gate();
+    const { topic, events, next } = await consumeThree(log, "latest", gate.before(log));
     const other = await openLog(server);
-    const writing = Promise.withResolvers<void>();
-    written = writing.promise;
+    gate.shut();
     await other.admin.deleteTopic(topic);
     await other.admin.createTopic(topic, { partitions: 1 });
     await other.producer.produce(topic, 0, texts("1", "2", "3", "4", "5"));
-    writing.resolve();
+    gate.open();
     await vi.waitUntil(() => events.some(({ type }) => type === "reset"), { timeout: 30_000 });
     expect(events.filter(({ type }) => type === "reset")).toMatchObject([{ from: 3n, to: 5n, skipped: 5n }]);
     await other.producer.produce(topic, 0, texts("6"));

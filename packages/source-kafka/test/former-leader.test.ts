@@ -38,7 +38,7 @@ it("leaves a broker that came back as a follower, and does not wait for what tha
     offset = (await fetchFrom(reader, topic, { offset, maxWait: 1_000, signal })).nextOffset;
   }
   expect(offset).toBe(BigInt(RECORDS + 1));
-}, 180_000);
+});
 
 /** Lets copies that are out of sync come on by 1 MiB every ten seconds or so. */
 async function slowDownFollowers(server: { readonly urls: readonly string[] }, topic: string): Promise<void> {

@@ -30,7 +30,7 @@ it("reads offsets beyond 2^53 exactly", async ({ skip }) => {
     earliest: FAR,
     latest: FAR + 3n,
   });
-}, 180_000);
+});
 
 /** Gives a partition of one batch another first offset: that of its file's name, and of the batch. Its checksum leaves that out. */
 function moveLogTo(offset: bigint, folder: string): void {

@@ -51,4 +51,4 @@ it("goes on where a broker wants the credentials again and again, and leaves not
     },
   );
   expect(stdout).toBe("closed\n");
-}, 150_000);
+});

@@ -69,7 +69,7 @@ it("settings beside the URL give certificates, passwords and tokens, from files 
     code: "PERMISSION_DENIED",
     message: expect.stringMatching(/token command .* failed \(3\): log in first/) as unknown,
   });
-}, 180_000);
+});
 
 describe("settings beside a Kafka log's URL", () => {
   it.each<[string, Settings, RegExp]>([

@@ -79,30 +79,26 @@ await describeWithTransactions((mongo) => {
       expect([await results.countDocuments(), await positionNow()]).toEqual([0, undefined]);
     });
 
-    it(
-      `writes once what it commits, though the answer to the commit is lost ${LOST_ANSWERS} times`,
-      { timeout: 180_000 },
-      async () => {
-        const { hostname, port } = new URL(mongo.url);
-        await using proxy = await openTcpProxy({ host: hostname, port: Number(port), protocol: "mongo" });
-        const through = new URL(mongo.url);
-        through.host = `127.0.0.1:${proxy.port}`;
-        through.searchParams.set("directConnection", "true");
-        await using own = await MongoClient.connect(through.href);
-        const { store, key, results, insert, positionNow } = await setUp("lost", own);
-        await store.transact({ key, token: "t", from: 0n, nextOffset: 1n }, (session) => insert(session));
-        for (let from = 1; from <= LOST_ANSWERS; from += 1) {
-          const match = ({ name }: { readonly name: string }): boolean => name === "commitTransaction";
-          const lost = from % 4 === 0 ? proxy.cutBeforeRequest({ match }) : proxy.cutAfterRequest({ match });
-          const entry = { key, token: "t", from: BigInt(from), nextOffset: BigInt(from + 1) };
-          await store.transact(entry, (session) => insert(session, from));
-          await lost;
-        }
-        const offsets = (await results.find().toArray()).map(({ offset }) => offset).toSorted((a, b) => a - b);
-        expect(offsets).toEqual(Array.from({ length: LOST_ANSWERS + 1 }, (_, offset) => offset));
-        expect(await positionNow()).toBe(BigInt(LOST_ANSWERS + 1));
-      },
-    );
+    it(`writes once what it commits, though the answer to the commit is lost ${LOST_ANSWERS} times`, async () => {
+      const { hostname, port } = new URL(mongo.url);
+      await using proxy = await openTcpProxy({ host: hostname, port: Number(port), protocol: "mongo" });
+      const through = new URL(mongo.url);
+      through.host = `127.0.0.1:${proxy.port}`;
+      through.searchParams.set("directConnection", "true");
+      await using own = await MongoClient.connect(through.href);
+      const { store, key, results, insert, positionNow } = await setUp("lost", own);
+      await store.transact({ key, token: "t", from: 0n, nextOffset: 1n }, (session) => insert(session));
+      for (let from = 1; from <= LOST_ANSWERS; from += 1) {
+        const match = ({ name }: { readonly name: string }): boolean => name === "commitTransaction";
+        const lost = from % 4 === 0 ? proxy.cutBeforeRequest({ match }) : proxy.cutAfterRequest({ match });
+        const entry = { key, token: "t", from: BigInt(from), nextOffset: BigInt(from + 1) };
+        await store.transact(entry, (session) => insert(session, from));
+        await lost;
+      }
+      const offsets = (await results.find().toArray()).map(({ offset }) => offset).toSorted((a, b) => a - b);
+      expect(offsets).toEqual(Array.from({ length: LOST_ANSWERS + 1 }, (_, offset) => offset));
+      expect(await positionNow()).toBe(BigInt(LOST_ANSWERS + 1));
+    });
   });
 });
 

@@ -103,10 +103,10 @@ await describeWithServer("mongo", ({ url }) => {
       expect(await store.delete({ topic: "t1" })).toHaveLength(ofTopic.length);
     });
 
-    it("goes away by the server's own sweep, or at least is seen by nobody", { timeout: 100_000 }, async () => {
+    it("goes away by the server's own sweep, or at least is seen by nobody", async () => {
       const { store, documents, id } = await openStore(url);
       await store.claim([{ key, token: "t", owner: "o", ttl: 1 }]);
-      const endsAt = performance.now() + 75_000;
+      const endsAt = performance.now() + 200_000;
       while ((await documents.findOne({ _id: id })) !== null) {
         expect(await store.fetch([key])).toEqual([{ status: "absent" }]);
         expect(performance.now(), "the TTL index did not remove it").toBeLessThan(endsAt);

@@ -113,7 +113,7 @@ await describeWithServer("postgres", ({ url }) => {
   it("lets others have the rows of one that stands still, after its idle timeout, and then writes nothing", async () => {
     const events: OffsetStoreEvent[] = [];
     const { store, schema, insert, countResults, namespace } = await setUp({
-      transactionIdleTimeout: 2_000,
+      transactionIdleTimeout: 5_000,
       onEvent: (event) => events.push(event),
     });
     const { store: other } = await openStore({ url, schema, namespace });

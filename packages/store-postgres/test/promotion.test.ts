@@ -32,7 +32,7 @@ it("goes on with the standby that is promoted in its primary's place: nothing is
   await setUp.query("CREATE TABLE results (number integer)");
   await setUp.end();
 
-  await using store = await openPostgresStore({ url: url.href, timeout: 2_000 });
+  await using store = await openPostgresStore({ url: url.href, timeout: 10_000 });
   const transact = store.transact?.bind(store);
   if (transact === undefined) throw new Error("a store with a url begins transactions");
   await store.claim([{ key, token: "t", owner: "o" }]);

@@ -55,8 +55,8 @@ await describeWithServer("redis", (server) => {
         changes.push(randomInt(10) === 0 && before !== undefined ? { ...change, value: undefined } : change);
       }
       if (changes.length === 0) continue;
-      expect((await write(changes)).changes).toBeUndefined();
       const now = Date.now();
+      expect((await write(changes)).changes).toBeUndefined();
       for (const { key, value, version: written, reclaimAfter } of changes) {
         const { partition } = key as { partition: number };
         if (value === undefined) stored.delete(partition);
@@ -82,7 +82,7 @@ await describeWithServer("redis", (server) => {
     expect(await client.pTTL(hash)).toBe(-1);
     const second = first.map((change, at) => put(change.key, change.version, [60_000, 600_000, 1_000][at]));
     await write(second);
-    expect(await client.pTTL(hash)).toBeGreaterThan(599_000);
+    expect(await client.pTTL(hash)).toBeGreaterThan(500_000);
     expect(await client.pTTL(hash)).toBeLessThan(605_000);
     // A part of them, for longer and for less: the latest counts.
     const third = second.slice(0, 2).map((change) => put(change.key, change.version, 3_600_000));

@@ -59,10 +59,10 @@ describe("a listing of a large group", () => {
       await master?.kill();
       // A Sentinel that promotes a replica closes all connections to it.
       const role = () => ask(replica, ["ROLE"]).catch(() => "");
-      await vi.waitUntil(async () => String(await role()).startsWith("master"), { timeout: 30_000 });
+      await vi.waitUntil(async () => String(await role()).startsWith("master"), { timeout: 90_000 });
       // The Sentinels, and the client, know it a moment later.
       const read = () => store.fetch([{ consumer: "lister", topic, partition: 0 }]).catch(() => []);
-      await vi.waitUntil(async () => (await read()).length > 0, { timeout: 30_000 });
+      await vi.waitUntil(async () => (await read()).length > 0, { timeout: 90_000 });
     });
     expect(times).toEqual(ONCE_EACH);
   });

@@ -112,7 +112,7 @@ await describeWithServer("minio", ({ s3 }) => {
 
   it("a time-out shorter than the clock's step makes no new record count as written late", async () => {
     const place = await placeOn(s3);
-    const store = await place.open({ timeout: 900 });
+    const store = await untilAnswered(() => place.open({ timeout: 900 }));
     for (let partition = 0; partition < 5; partition += 1) {
       const each = { ...key, partition };
       const token = `t${partition}`;

@@ -16,35 +16,31 @@ await describeWithServer("minio", ({ s3 }) => {
     expect(await Array.fromAsync(store.list())).toEqual([]);
   });
 
-  it.each([1, 100, 10_000])(
-    "flushes %i partitions with one PUT and no GET",
-    async (count) => {
-      const place = await placeOn(s3);
-      const store = await place.open({ prefix: "p" });
-      const path = `/${place.bucket}/p/tidemark/c1/orders/offsets.ndjson`;
-      const keys = Array.from({ length: count }, (_, partition) => ({ ...key, partition }));
-      const token = crypto.randomUUID();
-      place.proxy.requests.length = 0;
-      await store.claim(keys.map((each) => ({ key: each, token, owner: "o", ttl: 60_000 })));
-      // The last one for the time of the claim, which later writes carry along.
-      expect(place.proxy.requests.splice(0)).toEqual([`GET ${path}`, `PUT ${path}`, `GET ${path}`]);
-      for (let nextOffset = 1n; nextOffset <= 3n; nextOffset += 1n) {
-        const outcomes = await store.commit(keys.map((each) => ({ key: each, token, nextOffset })));
-        expect(outcomes.every(({ status }) => status === "committed")).toBe(true);
-      }
-      // Some of them, too.
-      await store.commit(keys.slice(0, 3).map((each) => ({ key: each, token, nextOffset: 4n })));
-      expect(place.proxy.requests.splice(0)).toEqual(Array.from({ length: 4 }, () => `PUT ${path}`));
-      await store.fetch(keys);
-      expect(place.proxy.requests.splice(0)).toEqual([`GET ${path}`]);
-      // A refusal is never answered from memory.
-      await store.claim(keys.map((each) => ({ key: each, token: crypto.randomUUID(), owner: "next" })));
-      expect(place.proxy.requests.splice(0)).toEqual([`GET ${path}`, `PUT ${path}`, `GET ${path}`]);
-      await store.commit(keys.map((each) => ({ key: each, token, nextOffset: 9n })));
-      expect(place.proxy.requests.splice(0)).toEqual([`GET ${path}`]);
-    },
-    30_000,
-  );
+  it.each([1, 100, 10_000])("flushes %i partitions with one PUT and no GET", async (count) => {
+    const place = await placeOn(s3);
+    const store = await place.open({ prefix: "p" });
+    const path = `/${place.bucket}/p/tidemark/c1/orders/offsets.ndjson`;
+    const keys = Array.from({ length: count }, (_, partition) => ({ ...key, partition }));
+    const token = crypto.randomUUID();
+    place.proxy.requests.length = 0;
+    await store.claim(keys.map((each) => ({ key: each, token, owner: "o", ttl: 60_000 })));
+    // The last one for the time of the claim, which later writes carry along.
+    expect(place.proxy.requests.splice(0)).toEqual([`GET ${path}`, `PUT ${path}`, `GET ${path}`]);
+    for (let nextOffset = 1n; nextOffset <= 3n; nextOffset += 1n) {
+      const outcomes = await store.commit(keys.map((each) => ({ key: each, token, nextOffset })));
+      expect(outcomes.every(({ status }) => status === "committed")).toBe(true);
+    }
+    // Some of them, too.
+    await store.commit(keys.slice(0, 3).map((each) => ({ key: each, token, nextOffset: 4n })));
+    expect(place.proxy.requests.splice(0)).toEqual(Array.from({ length: 4 }, () => `PUT ${path}`));
+    await store.fetch(keys);
+    expect(place.proxy.requests.splice(0)).toEqual([`GET ${path}`]);
+    // A refusal is never answered from memory.
+    await store.claim(keys.map((each) => ({ key: each, token: crypto.randomUUID(), owner: "next" })));
+    expect(place.proxy.requests.splice(0)).toEqual([`GET ${path}`, `PUT ${path}`, `GET ${path}`]);
+    await store.commit(keys.map((each) => ({ key: each, token, nextOffset: 9n })));
+    expect(place.proxy.requests.splice(0)).toEqual([`GET ${path}`]);
+  });
 
   it("flushes with PUT, GET and PUT after another process has written the same object", async () => {
     const place = await placeOn(s3);

@@ -43,10 +43,11 @@ describe("a transaction of the store's own", () => {
   });
 
   it("waits for the file, and not longer than the store's time-out", async () => {
-    const { store, reader, transact } = await setUp();
+    const { store, file, reader, transact } = await setUp();
     reader.exec("BEGIN IMMEDIATE");
     await expect(transact(entry, () => undefined)).rejects.toMatchObject({ code: "TIMEOUT", operation: "transact" });
-    const waiting = transact(entry, () => undefined);
+    const { store: patient } = await openStore({ file });
+    const waiting = patient.transact?.(entry, () => undefined);
     setTimeout(() => reader.exec("ROLLBACK"), 20);
     await waiting;
     expect(await store.fetch([key])).toMatchObject([{ record: { nextOffset: 6n } }]);

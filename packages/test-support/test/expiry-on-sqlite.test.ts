@@ -67,11 +67,11 @@ async function until(isSo: () => Promise<boolean> | boolean): Promise<void> {
 describe.concurrent("a TTL, on SQLite", () => {
   test("a position expires by the store's clock, is never listed again, and reading begins by start", () =>
     withBench(10, async ({ source, store }) => {
-      const options = { source, store, topic: key.topic, consumer: key.consumer, ttl: 2_000 };
+      const options = { source, store, topic: key.topic, consumer: key.consumer, ttl: 5_000 };
       const first = await createConsumer(options);
       expect(await take(first, 4)).toEqual([0n, 1n, 2n, 3n]);
       await first.close();
-      expect(await list(store)).toMatchObject([{ nextOffset: 3n, ttl: 2_000 }]);
+      expect(await list(store)).toMatchObject([{ nextOffset: 3n, ttl: 5_000 }]);
       await until(async () => (await list(store)).length === 0);
       expect(await store.fetch([key])).toEqual([{ status: "absent" }]);
       const second = await createConsumer({ ...options, start: { fromEnd: 2 } });

@@ -124,7 +124,6 @@ function requireEnds(pair: readonly End[], skip: (note: string) => never): void 
 
 test.for(pairs.map(({ source, target }) => ({ from: source.name, to: target.name, source, target })))(
   "nothing is lost from $from to $to and back",
-  { timeout: 180_000 },
   async ({ source, target }, { skip }) => {
     requireEnds([source, target], skip);
     await using workspace = await createWorkspace({ ...source.environment, ...target.environment });

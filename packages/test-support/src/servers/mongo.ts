@@ -73,7 +73,7 @@ export async function mongoVersion(url: string): Promise<string> {
 }
 
 async function askMongo(url: string, command: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> {
-  const client = new MongoClient(url, { serverSelectionTimeoutMS: 2_000, connectTimeoutMS: 2_000 });
+  const client = new MongoClient(url, { serverSelectionTimeoutMS: 10_000, connectTimeoutMS: 10_000 });
   try {
     return await client.db("admin").command(command);
   } finally {

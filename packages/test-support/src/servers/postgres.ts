@@ -174,7 +174,7 @@ export async function postgresVersion(url: string): Promise<string> {
 
 /** The column `answer` of a statement's first row, as text. */
 export async function askPostgres(connectionString: string, statement: string): Promise<string> {
-  const client = new Client({ connectionString, connectionTimeoutMillis: 2_000 });
+  const client = new Client({ connectionString, connectionTimeoutMillis: 10_000 });
   client.on("error", () => undefined);
   try {
     await client.connect();

@@ -2,7 +2,7 @@ import { createClient } from "redis";
 
 /** Asks a Redis server one question, on a connection of its own. */
 export async function askRedis(url: string, ...words: string[]): Promise<string> {
-  const client = createClient({ url, RESP: 2, socket: { reconnectStrategy: false, connectTimeout: 2_000 } });
+  const client = createClient({ url, RESP: 2, socket: { reconnectStrategy: false, connectTimeout: 10_000 } });
   // Errors reject the calls below; without a listener they would end the process too.
   client.on("error", () => undefined);
   try {

@@ -17,18 +17,16 @@ export interface ShortCampaign {
 
 /** Declares the test of one store: the first rounds of a fixed seed, some of each kind. */
 export function testShortCampaign(store: CampaignStoreName, wanted: ShortCampaign): void {
-  it(
-    `crash campaign on ${store}: nothing lost, nothing taken back, repeats only of what was not flushed`,
-    { timeout: 300_000 },
-    async ({ skip }) => {
-      const figures = await runCampaign({ store, plans: choose(store, wanted) });
-      if (!("missing" in figures)) return expectWell(figures, wanted);
-      if (serversAreRequired()) requireServer(figures);
-      // Whoever lends the shared ones says at the end of the run which of them were missing.
-      await sharedServer(figures.name);
-      return skip(figures.missing);
-    },
-  );
+  it(`crash campaign on ${store}: nothing lost, nothing taken back, repeats only of what was not flushed`, async ({
+    skip,
+  }) => {
+    const figures = await runCampaign({ store, plans: choose(store, wanted) });
+    if (!("missing" in figures)) return expectWell(figures, wanted);
+    if (serversAreRequired()) requireServer(figures);
+    // Whoever lends the shared ones says at the end of the run which of them were missing.
+    await sharedServer(figures.name);
+    return skip(figures.missing);
+  });
 }
 
 function expectWell(figures: CampaignFigures, wanted: ShortCampaign): void {

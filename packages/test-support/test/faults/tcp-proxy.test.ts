@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { openTcpProxy, type TcpProxy, type TcpProxyOptions } from "@tidemark/test-support/faults";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 
 interface Bench {
   readonly proxy: TcpProxy;
@@ -406,9 +406,9 @@ describe("requests of Kafka's protocol", () => {
     const happened = proxy.cutAfterRequest();
     const left = await dial(proxy);
     left.write(metadata, "latin1");
-    await vi.waitFor(() => expect(received()).toBe(metadata));
+    await expect.poll(received).toBe(metadata);
     left.destroy();
-    await vi.waitFor(() => expect(proxy.connections).toBe(0));
+    await expect.poll(() => proxy.connections).toBe(0);
     const client = await dial(proxy);
     client.write(fetch, "latin1");
     expect(await untilClosed(client)).toBe("");

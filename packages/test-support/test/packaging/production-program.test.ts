@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,7 +23,12 @@ await describeWithServer(missing === "postgres" ? "postgres" : "kafka", () => {
       await symlink(join(rootFolder, "node_modules"), join(folder, "node_modules"));
       await writeFile(join(folder, "package.json"), '{ "type": "module" }');
       // As a service runs it.
-      const program = surroundings.adapt(sample?.text ?? "").replace(/^ +untilEnd: true,.*\n/m, "");
+      // Other tests use the server, and the names of the page.
+      const suffix = randomBytes(4).toString("hex");
+      const named = (sample?.text ?? "")
+        .replaceAll("orders", `orders${suffix}`)
+        .replaceAll("mailer", `mailer${suffix}`);
+      const program = surroundings.adapt(named).replace(/^ +untilEnd: true,.*\n/m, "");
       expect(program).not.toContain("untilEnd");
       await writeFile(join(folder, "mailer.ts"), program);
       const child = spawn(process.execPath, ["--conditions=@tidemark/source", "mailer.ts"], {

@@ -25,7 +25,7 @@ const [twice = "", look = "", table = "", slow = "", kill = ""] = [
 const POSTGRES = "postgres://postgres@127.0.0.1:5432/postgres";
 
 await describeWithServer(missing === "postgres" ? "postgres" : "kafka", () => {
-  test("section 4 of docs/quick-start.md, followed", { timeout: 240_000 }, async () => {
+  test("section 4 of docs/quick-start.md, followed", async () => {
     const folder = await mkdtemp(join(tmpdir(), "tidemark-quick-start-"));
     const surroundings = await sampleSurroundings(servers);
     // Other tests use the server, and the names of the page: these are as long.

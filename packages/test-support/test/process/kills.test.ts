@@ -103,4 +103,4 @@ test("process(), killed again and again with a slow record in a thousand: nothin
   for (const outcome of await store.fetch(keys)) {
     expect(outcome).toMatchObject({ record: { nextOffset: BigInt(RECORDS) } });
   }
-}, 240_000);
+});

@@ -17,7 +17,7 @@ export default defineConfig({
     ],
     maxWorkers: 2,
     // Nothing is timed: a slow machine installs slowly.
-    testTimeout: 120_000,
+    testTimeout: 300_000,
     hookTimeout: 300_000,
   },
 });

@@ -101,6 +101,7 @@ describe("a launcher that is killed", () => {
       const pids = JSON.parse(line.toString()) as number[];
       const starts = pids.map(processStart);
       assert.ok(starts.length > 0 && starts.every(Boolean));
+      assert.equal(foldersOf(launcher.pid).length, 1);
       const gone = once(launcher, "exit");
       launcher.kill("SIGKILL");
       await gone;
@@ -112,7 +113,6 @@ describe("a launcher that is killed", () => {
           ),
         30_000,
       );
-      assert.equal(foldersOf(launcher.pid).length, 1);
       await (await launchOrSkip(name, skip)).stop();
       assert.deepEqual(foldersOf(launcher.pid), []);
     },

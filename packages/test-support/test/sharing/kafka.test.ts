@@ -14,4 +14,4 @@ it("members of one name on a topic of Kafka that start, stop, are killed, frozen
   }
   expect(result.violations, `seed ${seed}, journals in ${result.folder}`).toEqual([]);
   expect(result.records).toBeGreaterThan(100);
-}, 180_000);
+});

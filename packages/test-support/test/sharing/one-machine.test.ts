@@ -58,6 +58,7 @@ test("threads of one process are members each; one that ends is found silent, th
   const assigned = (): number =>
     second.heard.filter(({ type }) => type === "assigned").flatMap(({ partitions = [] }) => partitions).length;
   await eventually(() => assigned() === 2);
+  await eventually(() => first.heard.some(({ type }) => type === "revoked"));
   expect(first.heard.filter(({ type }) => type === "revoked")).toEqual([{ type: "revoked", reason: "rebalanced" }]);
   await first.worker.terminate();
   await eventually(() => assigned() === 4);

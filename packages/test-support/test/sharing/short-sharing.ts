@@ -8,7 +8,7 @@ import { runSharing, type SharingOptions } from "../../src/sharing-campaign/run-
 export function testTransactions(store: SharingOptions["store"]): void {
   it(
     `transact on ${store} by members that are killed, frozen and cut off: every result is there once (contract 5.27a, 8.5)`,
-    { timeout: 180_000 * TEST_EFFORT },
+    { timeout: 300_000 * TEST_EFFORT },
     async ({ skip }) => {
       const seed = randomInt(2 ** 31);
       const result = await runSharing({
@@ -33,7 +33,7 @@ export function testTransactions(store: SharingOptions["store"]): void {
 export function testShortSharing(store: SharingOptions["store"]): void {
   it(
     `members of one name on ${store} that start, stop, are killed, frozen and cut off: nothing lost, nobody robbed (contract 8.5, 8.6, 8.7)`,
-    { timeout: 180_000 * TEST_EFFORT },
+    { timeout: 300_000 * TEST_EFFORT },
     async ({ skip }) => {
       const seed = randomInt(2 ** 31);
       const result = await runSharing({ store, seed, rounds: 6 * TEST_EFFORT, partitions: 12, members: 3 });

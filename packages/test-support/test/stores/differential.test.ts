@@ -6,7 +6,7 @@ import { harnessOf } from "./store-harness.ts";
 
 // One model, six stores compared with it, and so with each other.
 await describeEachStore(testedStores, (tested, openBackend) => {
-  it("answers random commands as the model of the contract does", { timeout: 60_000 * TEST_EFFORT }, async () => {
+  it("answers random commands as the model of the contract does", { timeout: 300_000 * TEST_EFFORT }, async () => {
     const backend = await openBackend();
     try {
       // Half the time of S3 is opening clients: there the lists are longer.

@@ -24,7 +24,7 @@ const CLIENTS = 8;
 const CALLS_EACH = 6;
 const HARMS_A_ROUND = 3;
 /** A search for an order that is given up takes half a minute on a busy machine. */
-const LIMIT = { timeout: 240_000 * TEST_EFFORT };
+const LIMIT = { timeout: 300_000 * TEST_EFFORT };
 
 await describeEachStore(testedStores, ({ name }, openBackend) => {
   const rounds = TEST_EFFORT * (name === "s3" ? 8 : 25);

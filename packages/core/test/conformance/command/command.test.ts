@@ -40,20 +40,16 @@ const NO_FENCE = `
   store.commit = async (...args) => (await commit(...args)).map((outcome) =>
     outcome.status === "fenced" ? { status: "committed" } : outcome);`;
 
-test(
-  "a store that keeps the contract passes every case, and the report has a row for each section",
-  { timeout: 180_000 },
-  async () => {
-    await using folder = await folderWith(memoryModule({}));
-    const { code, stdout, stderr } = await folder.run(["./my-store.js"]);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    const count = driverConformanceCases.length + storeConformanceCases.length;
-    const [, passed, of, without] =
-      /^my memory: (\d+) of (\d+) passed, (\d+) not promised$/.exec(stdout.trimEnd().split("\n").at(-1) ?? "") ?? [];
-    expect({ of: Number(of), sum: Number(passed) + Number(without) }).toEqual({ of: count, sum: count });
-    for (const [section, about] of Object.entries(contractSections)) expect(stdout).toContain(`\n${section} ${about} `);
-  },
-);
+test("a store that keeps the contract passes every case, and the report has a row for each section", async () => {
+  await using folder = await folderWith(memoryModule({}));
+  const { code, stdout, stderr } = await folder.run(["./my-store.js"]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  const count = driverConformanceCases.length + storeConformanceCases.length;
+  const [, passed, of, without] =
+    /^my memory: (\d+) of (\d+) passed, (\d+) not promised$/.exec(stdout.trimEnd().split("\n").at(-1) ?? "") ?? [];
+  expect({ of: Number(of), sum: Number(passed) + Number(without) }).toEqual({ of: count, sum: count });
+  for (const [section, about] of Object.entries(contractSections)) expect(stdout).toContain(`\n${section} ${about} `);
+});
 
 test("a case that has nothing to look at has not passed: what the store does not promise, or the harness cannot bring about", async () => {
   await using folder = await folderWith(`

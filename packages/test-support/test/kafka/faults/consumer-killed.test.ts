@@ -28,108 +28,106 @@ interface Side {
 }
 
 await describeWithServer("redis", (redis) => {
-  it(
-    "consumers that are killed with their broker, beside it, and while it is down, lose nothing and repeat what was not flushed",
-    { timeout: 300_000 },
-    async ({ skip }) => {
-      const server = await launchOrSkip("kafka", skip);
-      onTestFinished(() => server.stop());
-      const folder = await mkdtemp(join(tmpdir(), "tidemark-kafka-kill-"));
-      onTestFinished(() => rm(folder, { recursive: true }));
-      const topic = `faults-${randomUUID()}`;
-      const namespace = `test-${randomUUID()}`;
-      const file = join(folder, "offsets.db");
-      const log = await openKafkaLog({ brokers: [new URL(server.url).host], timeout: 60_000 });
-      onTestFinished(() => log.close());
-      await log.admin.createTopic(topic, { partitions: PARTITIONS });
-      const sideOf = (consumer: string, storeUrl: string, store: OffsetStore<unknown>): Side => {
-        onTestFinished(async () => {
-          await store.delete({ consumer });
-          await store.close();
-        });
-        return {
-          consumer,
-          store,
-          seen: Array.from({ length: PARTITIONS }, () => new Map<bigint, string>()),
-          repeats: 0,
-          start: (run) =>
-            startKillableConsumer({
-              logUrl: server.url,
-              ...{ storeUrl, namespace, topic, consumer },
-              flushIntervalMs: FLUSH_INTERVAL_MS,
-              processedFile: join(folder, `${consumer}-${run}`),
-            }),
-        };
-      };
-      const sides = [
-        sideOf("on-sqlite", `sqlite:${file}`, await openSqliteStore({ file, namespace })),
-        sideOf("on-redis", redis.url, await openRedisStore({ url: redis.url, namespace, onEvent: () => undefined })),
-      ];
-      const writer = startWriter(log, topic, PARTITIONS);
-      let runs = 0;
-      /** Runs both consumers until something has happened to them, and looks at what they did and stored. */
-      const run = async (happens: (consumers: readonly KillableConsumer[]) => Promise<void>): Promise<void> => {
-        const before = await Promise.all(sides.map((side) => positionsOf(side, topic)));
-        const consumers = sides.map((side) => side.start(runs));
-        runs += 1;
-        await Promise.all(consumers.map(({ begun }) => begun));
-        await happens(consumers);
-        for (const [index, side] of sides.entries()) {
-          const after = await positionsOf(side, topic);
-          expectRun(side, consumers[index]?.processed() ?? [], before[index] ?? [], after);
-        }
-      };
-      const kill = async (consumers: readonly KillableConsumer[]): Promise<void> => {
-        await Promise.all(consumers.map((consumer) => consumer.kill()));
-      };
-
-      // Until kills fell in the middle of something: between two flushes, with records worked on.
-      do {
-        await run(async (consumers) => {
-          await pause(Math.random() * MAX_LIFE_MS);
-          await kill(consumers);
-        });
-      } while (sides.some(({ repeats }) => repeats === 0));
-      await run(async (consumers) => {
-        await Promise.all([server.kill(), pause(Math.random() * MAX_LIFE_MS).then(() => kill(consumers))]);
-        await server.restart();
+  it("consumers that are killed with their broker, beside it, and while it is down, lose nothing and repeat what was not flushed", async ({
+    skip,
+  }) => {
+    const server = await launchOrSkip("kafka", skip);
+    onTestFinished(() => server.stop());
+    const folder = await mkdtemp(join(tmpdir(), "tidemark-kafka-kill-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const topic = `faults-${randomUUID()}`;
+    const namespace = `test-${randomUUID()}`;
+    const file = join(folder, "offsets.db");
+    const log = await openKafkaLog({ brokers: [new URL(server.url).host], timeout: 180_000 });
+    onTestFinished(() => log.close());
+    await log.admin.createTopic(topic, { partitions: PARTITIONS });
+    const sideOf = (consumer: string, storeUrl: string, store: OffsetStore<unknown>): Side => {
+      onTestFinished(async () => {
+        await store.delete({ consumer });
+        await store.close();
       });
+      return {
+        consumer,
+        store,
+        seen: Array.from({ length: PARTITIONS }, () => new Map<bigint, string>()),
+        repeats: 0,
+        start: (run) =>
+          startKillableConsumer({
+            logUrl: server.url,
+            ...{ storeUrl, namespace, topic, consumer },
+            flushIntervalMs: FLUSH_INTERVAL_MS,
+            processedFile: join(folder, `${consumer}-${run}`),
+          }),
+      };
+    };
+    const sides = [
+      sideOf("on-sqlite", `sqlite:${file}`, await openSqliteStore({ file, namespace })),
+      sideOf("on-redis", redis.url, await openRedisStore({ url: redis.url, namespace, onEvent: () => undefined })),
+    ];
+    const writer = startWriter(log, topic, PARTITIONS);
+    let runs = 0;
+    /** Runs both consumers until something has happened to them, and looks at what they did and stored. */
+    const run = async (happens: (consumers: readonly KillableConsumer[]) => Promise<void>): Promise<void> => {
+      const before = await Promise.all(sides.map((side) => positionsOf(side, topic)));
+      const consumers = sides.map((side) => side.start(runs));
+      runs += 1;
+      await Promise.all(consumers.map(({ begun }) => begun));
+      await happens(consumers);
+      for (const [index, side] of sides.entries()) {
+        const after = await positionsOf(side, topic);
+        expectRun(side, consumers[index]?.processed() ?? [], before[index] ?? [], after);
+      }
+    };
+    const kill = async (consumers: readonly KillableConsumer[]): Promise<void> => {
+      await Promise.all(consumers.map((consumer) => consumer.kill()));
+    };
+
+    // Until kills fell in the middle of something: between two flushes, with records worked on.
+    do {
       await run(async (consumers) => {
-        const counts = consumers.map((consumer) => consumer.processed().length);
-        await server.kill();
-        await server.restart();
-        await vi.waitUntil(
-          () => consumers.every((consumer, index) => consumer.processed().length > (counts[index] ?? 0) + 50),
-          { timeout: 60_000 },
-        );
+        await pause(Math.random() * MAX_LIFE_MS);
         await kill(consumers);
       });
-      // A broker that never answers holds nobody back who wants to leave.
-      await run(async (consumers) => {
-        server.pause();
-        const ends = await Promise.all(consumers.map((consumer) => consumer.close()));
-        server.resume();
-        expect(ends).toEqual(consumers.map(() => ({ code: 0, signal: null })));
-      });
-      await run(async (consumers) => {
-        await writer.stop();
-        const total = writer.acknowledged.reduce((sum, { size }) => sum + size, 0);
-        await vi.waitUntil(
-          () =>
-            consumers.every((consumer, index) => {
-              const all = sides[index]?.seen.map((values) => new Set(values.keys())) ?? [];
-              for (const { partition, offset } of consumer.processed()) all[partition]?.add(offset);
-              return all.reduce((sum, { size }) => sum + size, 0) >= total;
-            }),
-          { timeout: 60_000, interval: 100 },
-        );
-        const ends = await Promise.all(consumers.map((consumer) => consumer.close()));
-        expect(ends).toEqual(consumers.map(() => ({ code: 0, signal: null })));
-      });
-      expect(writer.unanswered).toBe(0);
-      for (const { seen } of sides) expect(seen).toEqual(writer.acknowledged);
-    },
-  );
+    } while (sides.some(({ repeats }) => repeats === 0));
+    await run(async (consumers) => {
+      await Promise.all([server.kill(), pause(Math.random() * MAX_LIFE_MS).then(() => kill(consumers))]);
+      await server.restart();
+    });
+    await run(async (consumers) => {
+      const counts = consumers.map((consumer) => consumer.processed().length);
+      await server.kill();
+      await server.restart();
+      await vi.waitUntil(
+        () => consumers.every((consumer, index) => consumer.processed().length > (counts[index] ?? 0) + 50),
+        { timeout: 120_000 },
+      );
+      await kill(consumers);
+    });
+    // A broker that never answers holds nobody back who wants to leave.
+    await run(async (consumers) => {
+      server.pause();
+      const ends = await Promise.all(consumers.map((consumer) => consumer.close()));
+      server.resume();
+      expect(ends).toEqual(consumers.map(() => ({ code: 0, signal: null })));
+    });
+    await run(async (consumers) => {
+      await writer.stop();
+      const total = writer.acknowledged.reduce((sum, { size }) => sum + size, 0);
+      await vi.waitUntil(
+        () =>
+          consumers.every((consumer, index) => {
+            const all = sides[index]?.seen.map((values) => new Set(values.keys())) ?? [];
+            for (const { partition, offset } of consumer.processed()) all[partition]?.add(offset);
+            return all.reduce((sum, { size }) => sum + size, 0) >= total;
+          }),
+        { timeout: 120_000, interval: 100 },
+      );
+      const ends = await Promise.all(consumers.map((consumer) => consumer.close()));
+      expect(ends).toEqual(consumers.map(() => ({ code: 0, signal: null })));
+    });
+    expect(writer.unanswered).toBe(0);
+    for (const { seen } of sides) expect(seen).toEqual(writer.acknowledged);
+  });
 });
 
 async function positionsOf({ store, consumer }: Side, topic: string): Promise<bigint[]> {

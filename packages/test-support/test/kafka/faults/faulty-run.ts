@@ -5,6 +5,7 @@ import type { OwnServer } from "@tidemark/test-support/servers";
 import type { StoreBackend } from "@tidemark/test-support/stores";
 import { expect } from "vitest";
 import { type AcknowledgedWriter, startWriter } from "./acknowledged-writer.ts";
+import { inTime } from "./in-time.ts";
 import { startConsumer, type WatchedConsumer } from "./watched-consumer.ts";
 
 // What a fault is followed by has to be read before the next one comes.
@@ -28,7 +29,7 @@ export interface FaultyRunOptions {
   readonly partitions: number;
   /** Whoever reads, each with a log and a store of its own. */
   readonly consumers: readonly { readonly backend: StoreBackend; readonly log: Omit<KafkaLogOptions, "brokers"> }[];
-  /** The writer's time-out in milliseconds; default 60,000. What is not acknowledged within it is left alone. */
+  /** The writer's time-out in milliseconds; default 180,000. What is not acknowledged within it is left alone. */
   readonly writersTimeout?: number;
   /** What happens; the run ends when it resolves and everything is read. */
   readonly faults: (run: FaultyRun) => Promise<void>;
@@ -40,14 +41,14 @@ export interface FaultyRunOptions {
  * ended; the stored position never went back and ends behind the last record; no position was ever out of range.
  */
 export async function runUnderFaults(options: FaultyRunOptions): Promise<FaultyRun> {
-  const { server, partitions, writersTimeout = 60_000, faults } = options;
+  const { server, partitions, writersTimeout = 180_000, faults } = options;
   const brokers = server.urls.map((url) => new URL(url).host);
   const topic = `faults-${randomUUID()}`;
   {
     await using patient = await openKafkaLog({ brokers });
     await patient.admin.createTopic(topic, { partitions });
   }
-  await using log = await openKafkaLog({ brokers, timeout: writersTimeout });
+  await using log = await inTime(() => openKafkaLog({ brokers, timeout: writersTimeout }));
   const consumers = await Promise.all(
     options.consumers.map((wanted, index) =>
       startConsumer({

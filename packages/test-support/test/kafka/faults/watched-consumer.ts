@@ -1,14 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
-import {
-  type Consumer,
-  type ConsumerEvent,
-  type ConsumerOptions,
-  createConsumer,
-  LogSourceError,
-  type LogSourceErrorCode,
-} from "@tidemark/core";
+import { type ConsumerEvent, createConsumer, LogSourceError, type LogSourceErrorCode } from "@tidemark/core";
 import { type KafkaLogOptions, openKafkaLog } from "@tidemark/source-kafka";
 import type { StoreBackend } from "@tidemark/test-support/stores";
+import { inTime } from "./in-time.ts";
 import { watchPositions } from "./watched-positions.ts";
 
 const LOOK_EVERY_MS = 10;
@@ -43,20 +37,22 @@ export interface WatchedConsumer {
 /** Begins to read, from the beginning, with a log and a store of its own; each offset must be above the one before. */
 export async function startConsumer(options: WatchedConsumerOptions): Promise<WatchedConsumer> {
   const { name, backend, topic, partitions } = options;
-  const log = await openKafkaLog(options.log);
+  const log = await inTime(() => openKafkaLog(options.log));
   const store = await backend.open();
   const watchersStore = await backend.open();
   const events: ConsumerEvent[] = [];
-  const consumer = await createInTime({
-    source: log,
-    store,
-    consumer: name,
-    topic,
-    start: "earliest",
-    resetPolicy: "none",
-    flushInterval: 20,
-    onEvent: (event) => void events.push(event),
-  });
+  const consumer = await inTime(() =>
+    createConsumer({
+      source: log,
+      store,
+      consumer: name,
+      topic,
+      start: "earliest",
+      resetPolicy: "none",
+      flushInterval: 20,
+      onEvent: (event) => void events.push(event),
+    }),
+  );
   const watched = watchPositions(watchersStore, name, topic, partitions);
   const delivered = Array.from({ length: partitions }, () => new Map<bigint, string>());
   const last = delivered.map(() => -1n);
@@ -100,15 +96,4 @@ export async function startConsumer(options: WatchedConsumerOptions): Promise<Wa
       await reading;
     },
   };
-}
-
-/** Creates a consumer; again, five times at most, while its log, whose time-out is short, does not answer in time. */
-async function createInTime(options: ConsumerOptions, attempts = 5): Promise<Consumer> {
-  try {
-    return await createConsumer(options);
-  } catch (error) {
-    const isLate = error instanceof LogSourceError && error.code === "TIMEOUT";
-    if (!isLate || attempts === 1) throw error;
-    return createInTime(options, attempts - 1);
-  }
 }

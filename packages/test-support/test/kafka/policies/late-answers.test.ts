@@ -31,7 +31,7 @@ await describeWithServer("kafka", (server) => {
     const { consumer, resets } = await openConsumer({ source: observed.source, topic }, watched);
     const first = consumer[Symbol.asyncIterator]();
     const waiting = first.next();
-    await vi.waitUntil(() => observed.lookups.length === 1, { timeout: 20_000 });
+    await vi.waitUntil(() => observed.lookups.length === 1, { timeout: 60_000 });
     await first.return?.();
     expect(await waiting).toEqual({ done: true, value: undefined });
     expect(consumer.position(0)).toBe(1n);
@@ -55,12 +55,13 @@ await describeWithServer("kafka", (server) => {
       watched,
     );
     const seen = take(consumer, 6);
-    await vi.waitUntil(() => observed.lookups.length === 1, { timeout: 20_000 });
+    // Both in one lookup, unless the machine stood still between the two refusals.
+    await vi.waitUntil(() => observed.lookups.flat().includes(0), { timeout: 60_000 });
     await watched.store.reset([{ key: { consumer: CONSUMER, topic, partition: 0 }, nextOffset: 8n }]);
-    await vi.waitUntil(() => events.some(({ type }) => type === "fenced"), { timeout: 20_000 });
+    await vi.waitUntil(() => events.some(({ type }) => type === "fenced"), { timeout: 60_000 });
     late.resolve();
     expect(await seen).toEqual([4n, 5n, 6n, 7n, 8n, 9n]);
-    expect(observed.lookups).toEqual([[0, 1]]);
+    expect(observed.lookups.flat().toSorted((a, b) => a - b)).toEqual([0, 1]);
     expect(resets()).toMatchObject([{ partition: 1 }]);
     expect(consumer.partitions).toEqual([1]);
     await consumer.close();
@@ -76,7 +77,7 @@ await describeWithServer("kafka", (server) => {
     await watched.put(topic, 1n);
     const { consumer, resets } = await openConsumer({ source: observed.source, topic }, watched);
     const ended = take(consumer, 1);
-    await vi.waitUntil(() => observed.lookups.length === 1, { timeout: 20_000 });
+    await vi.waitUntil(() => observed.lookups.length === 1, { timeout: 60_000 });
     await consumer.close();
     expect(await ended).toEqual([]);
     late.resolve();

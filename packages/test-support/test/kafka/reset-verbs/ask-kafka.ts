@@ -22,7 +22,8 @@ export interface KafkaGroups extends AsyncDisposable {
 
 /** Opens them. `folder`: where the files of plans lie. */
 export function openKafkaGroups(tools: KafkaTools, broker: string, folder: string): KafkaGroups {
-  const client = { clientId: "tidemark-test", bootstrapBrokers: [broker] };
+  // The broker makes its topic of groups when it is first asked: that takes it longer than three attempts.
+  const client = { clientId: "tidemark-test", bootstrapBrokers: [broker], retries: 30 };
   const admin = new Admin(client);
   return {
     async write(groupId, positions) {
@@ -44,7 +45,8 @@ export function openKafkaGroups(tools: KafkaTools, broker: string, folder: strin
     async runTool(args) {
       const { code, stdout, stderr } = await tools.run(
         TOOL,
-        ["--bootstrap-server", broker, "--reset-offsets", ...args],
+        // Its own five seconds are short for a program that has just begun, on a busy machine.
+        ["--bootstrap-server", broker, "--timeout", "60000", "--reset-offsets", ...args],
         folder,
       );
       // It exits with 0 for most of what it could not do, and says it where the plan would be.

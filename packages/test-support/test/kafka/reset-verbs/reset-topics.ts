@@ -46,6 +46,8 @@ export async function makeResetTopics(log: KafkaLog, broker: string): Promise<Re
     bootstrapBrokers: [broker],
     idempotent: true,
     transactionalId: prefix,
+    // The broker makes its topic of transactions when it is first asked.
+    retries: 30,
     // Also how long the transaction may stay open.
     timeout: 600_000,
   });

@@ -37,7 +37,7 @@ export interface Killed<Transaction> {
 export function killTransacts<Transaction>({ kind, url, placeIn, open }: Killed<Transaction>): void {
   it(
     `killed ${LIVES} times in the middle of transact() on batches of ${BATCH}: each record is written once, with its position (contract 5.27a)`,
-    { timeout: 120_000 * TEST_EFFORT },
+    { timeout: 300_000 * TEST_EFFORT },
     async () => {
       const folder = mkdtempSync(join(tmpdir(), "tidemark-transact-"));
       onTestFinished(() => rmSync(folder, { recursive: true, force: true }));

@@ -99,7 +99,7 @@ export function defineRecovery(on: Declare): void {
 
   on("a store whose server is killed says so, and works when it is back", async ({ server, store }) => {
     const token = newToken();
-    await positioned(store, token, 5n);
+    await repeatedly(() => positioned(store, token, 5n));
     await server.kill();
     await expectOutage(store, token);
     await server.restart();
