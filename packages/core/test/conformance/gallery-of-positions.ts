@@ -97,7 +97,7 @@ export const galleryOfPositions: readonly Exhibit[] = [
   {
     fault: "the last write is taken for the last commit",
     caseId: "position/last-write",
-    says: /a repeated claim does not change updatedAt|a renewal does not change updatedAt/,
+    says: /a repeated claim did not change updatedAt|a renewal did not change updatedAt/,
     spoil: showing((record) => ({ ...record, updatedAt: record.committedAt ?? record.claimedAt ?? record.updatedAt })),
   },
 ];

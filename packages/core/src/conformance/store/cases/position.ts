@@ -206,7 +206,7 @@ export const positionCases: readonly ConformanceCase[] = [
         await write();
         const { updatedAt } = await found(store, key);
         assert.ok(updatedAt instanceof Date, `after ${what} updatedAt is ${String(updatedAt)}`);
-        assert.ok(updatedAt.getTime() > last, `${what} does not change updatedAt`);
+        assert.ok(updatedAt.getTime() > last, `${what} did not change updatedAt`);
         last = updatedAt.getTime();
       }
     },
