@@ -49,7 +49,7 @@ const GUIDE: readonly { readonly text: string; readonly pages: readonly (readonl
         ["packages/store-s3", "S3"],
         ["packages/store-memory", "Memory"],
         ["costs", "What calls cost"],
-        ["sizes", "What a package weighs"],
+        ["sizes", "Package sizes"],
         ["benchmarks", "Benchmarks"],
       ],
     },

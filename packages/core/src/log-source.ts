@@ -82,7 +82,7 @@ export interface TopicConfig {
   readonly consumerTtl?: number | null;
   /** Records older than this many milliseconds are deleted. `null`: none are. Default: as Kafka's brokers; none in the local log. */
   readonly retentionMs?: number | null;
-  /** The oldest records of a partition are deleted while it holds more bytes than this. `null`: none are. Default: the same. */
+  /** The oldest records of a partition are deleted while it holds more bytes than this. `null`: none are. Default: as Kafka's brokers; none in the local log. */
   readonly retentionBytes?: number | null;
 }
 

@@ -85,7 +85,7 @@ export interface TransactEntry extends Pick<
 /** Writes results in a transaction. */
 export interface TransactionBody<Transaction> {
   (transaction: Transaction): unknown;
-  /** As every function has it. With it TypeScript takes a store of any kind of transaction for a store. */
+  /** Every function has it; it lets TypeScript accept a store of any transaction type. */
   readonly length: number;
 }
 
@@ -215,8 +215,8 @@ export type DeleteSelector = { readonly keys: readonly OffsetKey[] } | { readonl
 /** What a store can do, as plain frozen data; the conformance kit reads only this. */
 export interface StoreCapabilities {
   /**
-   * Whether what one call of up to `maxBatch` entries writes, others see all of or nothing of, also if the writer dies in
-   * the middle. (A refused entry leaves the others alone in any case.)
+   * Whether other clients see all or nothing of what one call of up to `maxBatch` entries writes, even if the writer dies in
+   * the middle. (A refused entry never affects the others.)
    */
   readonly atomicBatch: boolean;
   /** Whether `commit` takes a caller's transaction. */
@@ -239,8 +239,8 @@ export interface StoreCapabilities {
 }
 
 /**
- * Stores the positions of consumers: seven verbs of a running system and `expire`, in batches, one answer per entry in
- * the order of the entries (contract, section 3); and the members that share a topic (section 8).
+ * Stores the positions of consumers. Calls take batches, with one answer per entry, in order (contract, section 3). It also
+ * stores the members that share a topic (section 8).
  *
  * Wrong arguments are a `TypeError` or `RangeError` before any I/O. A failure of the whole call rejects with an
  * `OffsetStoreError`; of one entry it is that entry's `failed` outcome. Every call ends within the store's `timeout`.

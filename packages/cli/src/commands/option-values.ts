@@ -35,7 +35,7 @@ export function collectName(text: string, previous: readonly string[] | undefine
 export function once<Value>(parse: (text: string) => Value): (text: string, previous: Value | undefined) => Value {
   return (text, previous) => {
     if (previous === undefined) return parse(text);
-    throw new InvalidArgumentError("It was given twice: this command takes one, run it once for each.");
+    throw new InvalidArgumentError("It was given twice: this command takes one. Run it again for each further value.");
   };
 }
 

@@ -35,7 +35,7 @@ export const metricFamilies: readonly MetricFamily[] = [
     ({ topic, partition }, { name }, monitor) => monitor.rateOf(name, topic, partition),
   ),
   ofPositions(
-    "tidemark_position_heard_timestamp_seconds",
+    "tidemark_position_activity_timestamp_seconds",
     "When the position or its holder's heartbeat was last written.",
     ({ heardAtMs }) => heardAtMs / 1000,
   ),
@@ -79,7 +79,7 @@ export const metricFamilies: readonly MetricFamily[] = [
     numberOf(totalLag(consumer)),
   ),
   ofConsumers(
-    "tidemark_consumer_oldest_heard_timestamp_seconds",
+    "tidemark_consumer_oldest_activity_timestamp_seconds",
     "The oldest time of the last write or heartbeat, of the positions with something to read.",
     (consumer) => secondsOf(oldestHeardAtMs(consumer)),
   ),

@@ -70,7 +70,7 @@ function documentFile(): PageFile {
 <p id="failure" role="alert" hidden></p>
 <ul id="warnings" hidden></ul>
 <div class="tools"><input id="filter" type="search" placeholder="Filter by consumer or topic" aria-label="Filter by consumer or topic"><p id="sum"></p></div>
-<div id="headings" class="line headings" aria-hidden="true"><span>Consumer</span><span class="number">Lag</span><span class="number">Records/s</span><span class="number">Members</span><span class="number">Partitions</span><span class="number">Oldest heard</span></div>
+<div id="headings" class="line headings" aria-hidden="true"><span>Consumer</span><span class="number">Lag</span><span class="number">Records/s</span><span class="number">Members</span><span class="number">Partitions</span><span class="number">Oldest activity</span></div>
 <div id="consumers"></div>
 <p id="nothing" hidden></p>
 </main>

@@ -32,15 +32,15 @@ test("/metrics tells position, end, lag, holder and times of each position, and 
   expect(of("tidemark_log_end_offset", { topic: "orders", partition: "0" })).toBe(5);
   expect(of("tidemark_position_lag_records", billing)).toBe(2);
   expect(of("tidemark_position_expiry_timestamp_seconds", billing)).toBeGreaterThan(before + 86_000);
-  expect(of("tidemark_position_heard_timestamp_seconds", billing)).toBeGreaterThan(before - 100);
+  expect(of("tidemark_position_activity_timestamp_seconds", billing)).toBeGreaterThan(before - 100);
   const ofReader = { consumer: "reader", topic: "orders", partition: "0" };
   expect(of("tidemark_position_holder", { ...ofReader, owner: `${hostname()}:${reader.pid}` })).toBe(1);
   expect(of("tidemark_consumer_members", { consumer: "reader" })).toBe(1);
   expect(of("tidemark_consumer_members", { consumer: "billing" })).toBe(0);
   expect(of("tidemark_consumer_lag_records", { consumer: "billing" })).toBe(2);
   expect(of("tidemark_consumer_partitions", { consumer: "billing" })).toBe(1);
-  expect(of("tidemark_consumer_oldest_heard_timestamp_seconds", { consumer: "billing" })).toBe(
-    of("tidemark_position_heard_timestamp_seconds", billing),
+  expect(of("tidemark_consumer_oldest_activity_timestamp_seconds", { consumer: "billing" })).toBe(
+    of("tidemark_position_activity_timestamp_seconds", billing),
   );
   expect(of("tidemark_monitor_store_up", {})).toBe(1);
   // Any string is a legal name.

@@ -93,7 +93,10 @@ export interface ConsumerOptions<Transaction = never> {
   readonly owner?: string | undefined;
   /** Milliseconds after which an idle consumer checks its claims, and renews those with a TTL. Default: the smaller of 30,000 and a third of the TTL. */
   readonly renewInterval?: number | undefined;
-  /** Milliseconds for which reading continues while positions cannot be written. Default 60,000. */
+  /**
+   * Milliseconds for which reading continues while positions cannot be written. With `balanced` and `standby` it also waits
+   * from the end of the lease on. Default 60,000.
+   */
   readonly maxUnflushedAge?: number | undefined;
   /**
    * What becomes of partitions that another process of the same name holds: `balanced` divides them among all that run,

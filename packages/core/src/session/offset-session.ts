@@ -87,8 +87,9 @@ export interface OffsetSessionOptions<Transaction = never> {
    */
   readonly sharing?: SharingMode | undefined;
   /**
-   * Milliseconds without a heartbeat after which others claim the partitions of this session, 1,000 to 600,000. It
-   * sends a heartbeat every third of that. Default 10,000, a store may need more (S3: 60,000), and at most the `ttl`.
+   * Milliseconds without a heartbeat after which others claim the partitions of this session, from 1,000 (S3: 3,000) to
+   * 600,000. It sends a heartbeat every third of that. Default 10,000 (S3: 60,000), or the `ttl` if that is shorter and
+   * `sharing` is not `takeover`.
    */
   readonly lease?: number | undefined;
   /** A name that this session alone has at a time, a StatefulSet's pod for example: a new session of it takes over at once. */
@@ -116,7 +117,7 @@ export interface OffsetSessionOptions<Transaction = never> {
   readonly onFenced?: "stop" | "continue" | undefined;
   /** Is called with what could not be written, lost claims, and recovery. Without it, what needs your attention is a process warning. */
   readonly onEvent?: ((event: OffsetSessionEvent) => void) | undefined;
-  /** Ends opening. */
+  /** Aborts opening, which then rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -364,7 +364,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     const held = this.held(partition);
     if (held !== undefined || this.#claims.isFormer(partition)) return held;
     throw new RangeError(
-      `partition ${partition} of topic ${JSON.stringify(this.topic)} is not claimed by this session, which holds ${this.partitions.join(", ")}`,
+      `partition ${partition} of topic ${JSON.stringify(this.topic)} is not claimed by this session, which holds ${this.partitions.join(", ") || "none"}`,
     );
   }
 

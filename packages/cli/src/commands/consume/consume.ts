@@ -67,7 +67,7 @@ export function addConsumeCommand(program: Command): void {
       `
 Positions for --start: 42 (an offset), beginning, end, beginning+10, end-10, 2026-01-31T08:00:00Z, or a policy.
 Policies: earliest, latest, last-offset, nearest, none, by_duration:PT1H, at_timestamp:2026-01-31T08:00:00Z, or a module ./my-policy.js.
-Ctrl-C stores the position of what was printed and exits with 0; pressed twice it leaves at once.
+Ctrl-C stores the position of what was printed and exits with 0; pressed twice it exits at once, without storing it.
 ${examples(
   "consume orders",
   "consume orders --consumer billing --all --ttl 24h",

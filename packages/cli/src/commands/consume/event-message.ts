@@ -34,7 +34,7 @@ export function eventMessage(event: ConsumerEvent, { start, verbose }: EventMess
     case "recreated":
       return `${keyText(event.key)}: expired while the store could not be reached, and was written again`;
     case "acknowledgements-full":
-      return `${keyText(event.key)}: waits for record ${event.waitingFor}: too many records beyond it are done to store them all`;
+      return `${keyText(event.key)}: waits for record ${event.waitingFor}: the records done after it no longer fit into the store (1 KiB)`;
     case "stalled":
       return `positions could not be stored for ${event.unflushedForMs} ms: waiting for the store`;
     case "recovered":

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { MemberRecord, OffsetKey, OffsetStore } from "@tidemark/core";
 import { CommandFailure } from "../../failure/command-failure.ts";
+import { counted } from "../../text/visible-text.ts";
 
 const LOOK_EVERY_MS = 250;
 
@@ -43,7 +44,7 @@ export async function waitForHolder(
 
 function held(consumer: string, topic: string, { owner, held: count }: MemberRecord): CommandFailure {
   return new CommandFailure(
-    `HELD: ${nameOf(consumer, topic)} runs in ${owner}, which holds ${count} partitions; stop it, divide the partitions with --share, take them with --takeover, or use another name`,
+    `HELD: ${nameOf(consumer, topic)} runs in ${owner}, which holds ${counted(count, "partition")}; stop it, divide the partitions with --share, take them with --takeover, or use another name`,
   );
 }
 

@@ -40,7 +40,7 @@ ${examples("consumer list", "consumer list --partitions --topic orders", "consum
       const context = await contextOf(command);
       if (options.watch !== true) return await list(context, options);
       if (context.settings.output !== "table") {
-        throw new UsageError("--watch is for people: for programs, tidemark monitor serves /metrics");
+        throw new UsageError("--watch works only with table output; programs can read /metrics of tidemark monitor");
       }
       await watch(context, options);
     });

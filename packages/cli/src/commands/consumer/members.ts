@@ -7,7 +7,7 @@ import { examples } from "../examples.ts";
 import { once, parseName } from "../option-values.ts";
 import { placeLookedAt } from "./place-looked-at.ts";
 
-const HEADINGS = ["CONSUMER", "TOPIC", "MEMBER", "MODE", "HOLDS", "LEASE", "LAST HEARD OF", "STATE", "OWNER"];
+const HEADINGS = ["CONSUMER", "TOPIC", "MEMBER", "MODE", "HOLDS", "LEASE", "LAST HEARTBEAT", "STATE", "OWNER"];
 
 /** `tidemark consumer members`. */
 export function addConsumerMembersCommand(consumer: Command): void {

@@ -5,7 +5,7 @@ const HEADER_FIELDS = ["name", "value"];
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /**
- * Reads a record as `consume -O json` writes it. Where it was, topic, partition and offset, is passed over: it is written again.
+ * Reads a record as `consume -O json` writes it. Its topic, partition and offset are ignored: it is written anew.
  *
  * @throws RangeError that says what is wrong with the line.
  */

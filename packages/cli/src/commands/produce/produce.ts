@@ -34,7 +34,7 @@ export function addProduceCommand(program: Command): void {
       "after",
       `
 With --json, value null is a tombstone, and bytes that are not text are { "base64": "…" }. Headers are [{ "name": …, "value": … }].
-Where a record was (topic, partition, offset) is passed over, so that what consume writes can be written to another topic.
+topic, partition and offset in the input are ignored, so that the output of consume can be written to another topic.
 ${examples(
   "produce orders < orders.txt",
   "produce orders --partition 1",

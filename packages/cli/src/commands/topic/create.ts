@@ -36,7 +36,7 @@ export function addTopicCreateCommand(topic: Command): void {
     )
     .option(
       "--retention-bytes <bytes>",
-      'the oldest records of a partition are deleted beyond this, or "none" (default: the same)',
+      'the oldest records of a partition are deleted beyond this, or "none" (default: Kafka: the brokers\' setting; local: none)',
       parseByteLimit,
     )
     .addHelpText(

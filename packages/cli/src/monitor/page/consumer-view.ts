@@ -24,7 +24,7 @@ export function createConsumerView(name: string): ConsumerView {
   const summary = element.appendChild(document.createElement("summary"));
   summary.className = "line";
   const title = cell(summary, "name");
-  const cells = ["Lag", "Records/s", "Members", "Partitions", "Oldest heard"].map((label) => {
+  const cells = ["Lag", "Records/s", "Members", "Partitions", "Oldest activity"].map((label) => {
     const made = cell(summary, "number");
     made.dataset["label"] = label;
     return made;

@@ -69,14 +69,15 @@ const everywhere: readonly RequestedPartition[] = [
 
 const TRANSACTION =
   "Records of an open transaction are not yet visible to consumers that read committed ones: a position behind them would skip them.";
-const NEGATIVE_OFFSET = "There is no negative offset: a slip of the finger, and not the beginning.";
-const OVERFLOW = "Kafka's sum overflows, and a shift forward ends at the beginning.";
-const NO_MILLISECONDS = "A date of ISO 8601 is understood without its milliseconds.";
-const SHORT_DURATION = "A duration is understood as everywhere in the command, too.";
-const BEFORE_THE_EPOCH = "No record is older than the epoch: everything is younger than that.";
-const NEGATIVE_DURATION = "A moment in the future is a slip of the sign, and not the end.";
-const NOTHING_THERE = "A request that finds nothing to do fails: the name may be mistyped.";
-const FENCED = "The store fences the session that runs: it stops by itself, and nothing that it writes later lands.";
+const NEGATIVE_OFFSET = "A negative offset is refused as a typing error; Kafka's tool goes to the beginning.";
+const OVERFLOW = "Kafka's tool overflows and goes to the beginning; Tidemark stops at the end.";
+const NO_MILLISECONDS = "An ISO 8601 date needs no milliseconds.";
+const SHORT_DURATION = "Durations such as `1h`, which the other options take, work here too.";
+const BEFORE_THE_EPOCH = "The start lies before 1970, so all records are included.";
+const NEGATIVE_DURATION = "A negative duration is refused as a typing error; Kafka's tool goes to the end.";
+const NOTHING_THERE = "A request that finds nothing to do fails: the name may be misspelt.";
+const FENCED =
+  "The reset fences the running session: its later writes are refused. It continues at the new position, or stops with `takeover`.";
 
 /** The table: what both tools are asked. */
 export const resetRequests: readonly ResetRequest[] = [
