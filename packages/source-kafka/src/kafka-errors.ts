@@ -62,7 +62,12 @@ export class BrokerRefusal extends Error {
 
   /** Whether the same question may be answered a moment later, perhaps by another broker. */
   get passing(): boolean {
-    return PASSING.has(this.id);
+    return PASSING.has(this.id) || this.#isOfFencedBrokers;
+  }
+
+  /** A new topic has no place while no broker's heartbeat has come: after a start, or after the machine stood still. */
+  get #isOfFencedBrokers(): boolean {
+    return this.id === "INVALID_REPLICATION_FACTOR" && this.message.includes("currently fenced");
   }
 
   get authorization(): boolean {

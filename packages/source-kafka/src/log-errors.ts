@@ -89,6 +89,7 @@ function refused(error: BrokerRefusal, call: LogCall): LogSourceError {
 
 function codeOf(error: BrokerRefusal): LogSourceErrorCode {
   if (error.authorization) return "PERMISSION_DENIED";
+  if (error.passing && error.id !== "REQUEST_TIMED_OUT") return "UNAVAILABLE";
   switch (error.id) {
     case "TOPIC_ALREADY_EXISTS":
       return "TOPIC_EXISTS";
@@ -109,7 +110,7 @@ function codeOf(error: BrokerRefusal): LogSourceErrorCode {
     case "UNSUPPORTED_FOR_MESSAGE_FORMAT":
       return "UNSUPPORTED";
     default:
-      return error.passing || error.id === "NOT_ENOUGH_REPLICAS_AFTER_APPEND" ? "UNAVAILABLE" : "UNKNOWN";
+      return error.id === "NOT_ENOUGH_REPLICAS_AFTER_APPEND" ? "UNAVAILABLE" : "UNKNOWN";
   }
 }
 

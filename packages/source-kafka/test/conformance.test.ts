@@ -5,7 +5,7 @@ import { testLogSource } from "@tidemark/core/conformance";
 import { openKafkaLog } from "@tidemark/source-kafka";
 import { describeWithServer, type RunningServer } from "@tidemark/test-support/servers";
 import { describe, it, vi } from "vitest";
-import { brokersOf, topicName } from "./fixtures/kafka-test-client.ts";
+import { brokersOf, PATIENT, topicName } from "./fixtures/kafka-test-client.ts";
 
 /** Fills offsets with a transaction that is aborted: its records, and the marker behind them, are not for readers. */
 async function leaveGap(
@@ -45,8 +45,8 @@ await describeWithServer("kafka", (server) => {
       // A broker gives offsets in order: a gap as large as 2^53 cannot be made. See int64.test.ts.
       can: ["admin", "marks", "deleteRecords", "advanceTo"],
       async open() {
-        const source = await openKafkaLog({ brokers: brokersOf(server) });
-        const other = await openKafkaLog({ brokers: brokersOf(server) });
+        const source = await openKafkaLog({ brokers: brokersOf(server), ...PATIENT });
+        const other = await openKafkaLog({ brokers: brokersOf(server), ...PATIENT });
         return {
           source,
           async createTopic(partitions) {

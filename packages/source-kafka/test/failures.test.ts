@@ -14,10 +14,7 @@ async function listen(server: Server): Promise<string> {
 
 describe("brokers that are none", () => {
   it("says that nobody listens", async () => {
-    const server = createServer();
-    const address = await listen(server);
-    server.close();
-    await once(server, "close");
+    const address = "127.0.0.1:1";
     await expect(openKafkaLog({ brokers: [address] })).rejects.toMatchObject({
       name: "LogSourceError",
       code: "UNAVAILABLE",
@@ -44,11 +41,8 @@ describe("brokers that are none", () => {
   });
 
   it("goes on to the next broker", async () => {
-    const closed = createServer();
-    const address = await listen(closed);
-    closed.close();
     const silent = await listen(createServer((socket) => void socket.on("error", () => undefined)));
-    await expect(openKafkaLog({ brokers: [address, silent], connectTimeout: 200 })).rejects.toMatchObject({
+    await expect(openKafkaLog({ brokers: ["127.0.0.1:1", silent], connectTimeout: 200 })).rejects.toMatchObject({
       name: "LogSourceError",
     });
   });

@@ -2,6 +2,10 @@ import { Admin, ConfigResourceTypes, ConfigSources } from "@platformatic/kafka";
 import { describeWithServer } from "@tidemark/test-support/servers";
 import { expect, it } from "vitest";
 import { brokersOf, makeConfiguredTopic, openLog, topicName } from "./fixtures/kafka-test-client.ts";
+import { openOlderBrokerForTest } from "./fixtures/older-broker.ts";
+
+const CREATE_TOPICS = 19;
+const INVALID_REPLICATION_FACTOR = 38;
 
 await describeWithServer("kafka", (server) => {
   it("keeps the time to live of consumers for every client, and for this topic only", async () => {
@@ -66,5 +70,30 @@ await describeWithServer("kafka", (server) => {
     const listed = (await log.admin.listTopics()).map(({ name }) => name);
     expect(listed).toEqual(expect.arrayContaining(names));
     expect(listed).toEqual(listed.toSorted());
+  });
+
+  it("asks again for a new topic while the broker's heartbeats are late, as after the machine stood still", async () => {
+    const topic = `${topicName()}-whose-name-has-room-for-the-other-reason`;
+    await (await openLog(server)).admin.createTopic(topic, { partitions: 1 });
+    // The controller refuses in this form while all brokers are fenced; here what it refuses is another thing.
+    const reason = `Topic '${topic}' already exists.`;
+    const fenced = "Unable to replicate the partition 1 time(s): All brokers are currently fenced.".padEnd(
+      reason.length,
+    );
+    let refusals = 0;
+    const broker = await openOlderBrokerForTest(server, { 3: 12, 18: 0, [CREATE_TOPICS]: 4 }, (request, answer) => {
+      if (request !== CREATE_TOPICS) return answer;
+      refusals += 1;
+      if (refusals > 2) return answer;
+      const at = answer.indexOf(reason);
+      const changed = Buffer.from(answer);
+      changed.write(fenced, at);
+      // The code stands before the text's length.
+      changed.writeInt16BE(INVALID_REPLICATION_FACTOR, at - 4);
+      return changed;
+    });
+    const log = await openLog(broker);
+    await expect(log.admin.createTopic(topic, { partitions: 1 })).rejects.toMatchObject({ code: "TOPIC_EXISTS" });
+    expect(refusals).toBe(3);
   });
 });

@@ -144,18 +144,22 @@ describe("a lock that another process holds", () => {
   it("ends a write with TIMEOUT without stopping the event loop; reads go on", async () => {
     const { log, file } = await temporaryLog({ timeout: 3_000 });
     await log.admin.createTopic(topic, { partitions: 1 });
+    const patient = await openLocalLog({ file, timeout: 120_000 });
+    onTestFinished(() => patient.close());
     const other = new DatabaseSync(file);
     onTestFinished(() => other.close());
     other.exec("BEGIN IMMEDIATE");
     let turns = 0;
     const counting = setInterval(() => (turns += 1), 5);
-    const writing = log.producer.produce(topic, 0, texts("a"));
+    const waiting = patient.producer.produce(topic, 0, texts("a"));
+    const writing = log.producer.produce(topic, 0, texts("b"));
     expect(await readTexts(log, topic)).toEqual([]);
     await expect(writing).rejects.toMatchObject({ code: "TIMEOUT", retryable: true });
+    await expect.poll(() => turns).toBeGreaterThan(5);
     clearInterval(counting);
-    expect(turns).toBeGreaterThan(5);
     other.exec("ROLLBACK");
-    expect(await log.producer.produce(topic, 0, texts("a"))).toBe(0n);
+    expect(await waiting).toBe(0n);
+    expect(await readTexts(log, topic)).toEqual(["a"]);
   });
 
   it("lets a waiting write go on when the lock is free, be aborted, and end with CLOSED", async () => {

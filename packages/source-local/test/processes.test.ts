@@ -74,21 +74,29 @@ describe("a fetch that waits for another process", () => {
     await log.admin.createTopic(topic, { partitions: 1 });
     const writer = forkLogProcess({ do: "write-on-message", file, topic });
     await nextReport(writer);
-    const latencies: number[] = [];
-    for (let offset = 0n; offset < 10n; offset += 1n) {
-      const waiting = log.fetch({ topic, partition: 0, offset, maxBytes: 100, maxWait: 10_000 });
+    let offset = 0n;
+    const latency = async (): Promise<number> => {
+      const waiting = log.fetch({ topic, partition: 0, offset, maxBytes: 100, maxWait: 60_000 });
       const told = nextReport(writer);
       writer.send("write");
       const { records } = await waiting;
       const seenAtMs = Date.now();
       expect(records).toHaveLength(1);
+      offset += 1n;
       const written = await told;
-      if ("atMs" in written) latencies.push(seenAtMs - written.atMs);
-    }
+      return "atMs" in written ? seenAtMs - written.atMs : Number.POSITIVE_INFINITY;
+    };
+    // Where the log only looks every 250 ms, a round is this fast three times in ten thousand. A busy machine gets more rounds.
+    const isFast = async (): Promise<boolean> => {
+      const latencies: number[] = [];
+      for (let count = 0; count < 10; count += 1) latencies.push(await latency());
+      return latencies.filter((milliseconds) => milliseconds < 60).length >= 8;
+    };
+    let rounds = 1;
+    while (!(await isFast()) && rounds < 20) rounds += 1;
+    expect(rounds).toBeLessThan(20);
     writer.disconnect();
     await once(writer, "exit");
-    // The slow look alone would take 125 ms on average; a busy machine may delay single ones.
-    expect(latencies.toSorted((a, b) => a - b)[5]).toBeLessThan(100);
   });
 
   it("costs next to no processor time", async () => {

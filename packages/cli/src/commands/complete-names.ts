@@ -2,9 +2,7 @@ import { existsSync } from "node:fs";
 import type { Argument, Complete, Option, RootCommand } from "@bomb.sh/tab";
 import type { Command } from "commander";
 import { contextOf, type CommandContext } from "../context/command-context.ts";
-
-/** The user waits for it after pressing the tab key. */
-const PATIENCE_MS = 5_000;
+import { withPatience } from "../context/with-patience.ts";
 
 /** What a shell takes as one word without quotes: anything else, typed by a completion, could be a command. */
 const PLAIN_WORD = /^[\p{L}\p{N}_.@%+=,][\p{L}\p{N}_.@%+=,:/-]*$/u;
@@ -71,8 +69,10 @@ async function namesOf(kind: Kind, words: readonly string[], program: Command): 
     // Those of the program itself: where the store is, and the log.
     program.parseOptions([...words]);
     const context = await contextOf(program);
-    const signal = AbortSignal.timeout(PATIENCE_MS);
-    const names = await (kind === "topic" ? topicsOf(context, signal) : consumersOf(context, signal));
+    // The user waits for it after pressing the tab key.
+    const names = await withPatience((signal) =>
+      kind === "topic" ? topicsOf(context, signal) : consumersOf(context, signal),
+    );
     return [...names].filter((name) => PLAIN_WORD.test(name)).sort();
   } catch {
     return [];

@@ -1,7 +1,5 @@
 import type { LogSource } from "@tidemark/core";
-
-/** After a typing error the message is all that is waited for. */
-const PATIENCE_MS = 5000;
+import { withPatience } from "../context/with-patience.ts";
 
 /**
  * Asks the log about topics. Where there is none of a name and one of nearly the same, the failure names that one: after
@@ -26,7 +24,7 @@ export async function withNearTopic<Answer>(log: LogSource, ask: () => Promise<A
 async function nearTopic(log: LogSource, topic: string): Promise<string | undefined> {
   const { closestMatch } = await import("leven");
   try {
-    const topics = (await log.admin?.listTopics({ signal: AbortSignal.timeout(PATIENCE_MS) })) ?? [];
+    const topics = await withPatience(async (signal) => (await log.admin?.listTopics({ signal })) ?? []);
     const names = topics.flatMap(({ name, internal }) => (internal ? [] : [name]));
     const longest = Math.max(1, Math.floor(topic.length / 3));
     const other = names.find((name) => name.toLowerCase() === topic.toLowerCase());

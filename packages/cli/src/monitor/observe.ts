@@ -1,7 +1,8 @@
 import type { LogSource, MemberRecord, OffsetKey, OffsetRecord, OffsetStore } from "@tidemark/core";
 import { failureLines } from "../commands/consumer/log-ends.ts";
 import { comparePositions } from "../commands/consumer/position-order.ts";
-import { readLogEnds, withPatience } from "../commands/consumer/read-log-ends.ts";
+import { readLogEnds } from "../commands/consumer/read-log-ends.ts";
+import { withPatience } from "../context/with-patience.ts";
 import { messageOf } from "../failure/report-failure.ts";
 
 /** One position as one look found it. */

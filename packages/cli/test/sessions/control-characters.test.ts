@@ -1,10 +1,7 @@
 import { parse } from "yaml";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { startAtTerminal } from "../support/terminal.ts";
 import { createWorkspace } from "../support/workspace.ts";
-
-// Many commands in one test: on a busy machine each takes seconds.
-vi.setConfig({ testTimeout: 180_000 });
 
 // The first begins a command of the terminal, as Escape does; the second turns around what follows; a bell; an old Mac's line.
 const ODD = "a\u009b2Jb\u202ec\u0007d\re\u001b[31m";

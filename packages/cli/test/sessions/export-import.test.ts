@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { openSqliteStore } from "@tidemark/store-sqlite";
 import { expect, test } from "vitest";
-import { createWorkspace, eventually, numberedLines, type Workspace } from "../support/workspace.ts";
+import { createWorkspace, eventually, numberedLines, untilStored, type Workspace } from "../support/workspace.ts";
 
 const ODD_POSITIONS = [
   { consumer: "c1", topic: "t", partition: 0, nextOffset: "0", metadata: "", ttl: null },
@@ -202,9 +202,11 @@ test("a consumer that runs on the target and is ahead is not disturbed by the sa
   await importInto(workspace, input, "--execute");
   const reader = workspace.start(["consume", "t", "-c", "c1", "--flush", "0"]);
   expect(await reader.lines(3)).toEqual(["3", "4", "5"]);
+  await untilStored(workspace, 5);
   expect((await importInto(workspace, input, "--execute")).stderr).toContain("1 ahead of the input and kept");
   await out("produce t", numberedLines(6, 6));
   await reader.lines(4);
+  await untilStored(workspace, 6);
   const fenced = await importInto(workspace, input, "--execute", "--overwrite");
   expect(fenced.stderr).toContain(`:${reader.pid}" held 1 of these positions: if it still runs`);
   await out("produce t", numberedLines(7, 7));

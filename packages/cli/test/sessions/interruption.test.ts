@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { expect, test } from "vitest";
-import { createWorkspace, eventually, numberedLines, type Workspace } from "../support/workspace.ts";
+import { createWorkspace, eventually, numberedLines, untilStored, type Workspace } from "../support/workspace.ts";
 
 const FIRST_START = 'topic "t" partition "0": consumer "c1" has no position yet; starts at 0\n';
 
@@ -61,7 +61,7 @@ test("a reader that has seen enough is no failure: what was written is committed
 
 test("kill -9 never leaves the position ahead of what was printed, and the next one misses nothing", async () => {
   await using workspace = await createWorkspace();
-  const total = 60_000;
+  const total = 200_000;
   await workspace.out("topic create t");
   await workspace.out("produce t", numberedLines(1, total));
   let printedUpTo = 0;
@@ -88,6 +88,7 @@ test("of two processes with one name the newer takes over if it is told to, and 
   await workspace.out("produce t", numberedLines(1, 3));
   const older = workspace.start(["consume", "t", "-c", "c1", "--flush", "100"]);
   await older.lines(3);
+  await untilStored(workspace, 3);
   const newer = workspace.start(["consume", "t", "-c", "c1", "--flush", "100", "--verbose", "--takeover"]);
   await newer.said("continues at");
   await workspace.out("produce t", numberedLines(4, 6));

@@ -191,3 +191,35 @@ test("the log has its own time for each topic: many that are slow one by one all
   expect({ count: positions.length, without }).toEqual({ count: 81, without: ["hangs"] });
   expect(listed.stderr).toBe('warning: no lag is shown on topic "hangs": the log did not answer within 5 s\n');
 });
+
+test("a process that stood still takes the log's answer, which came meanwhile, and does not give up on it", async () => {
+  await using workspace = await createWorkspace();
+  await install(
+    workspace,
+    "tidemark-log-slow",
+    `import { readFile } from "node:fs/promises";
+    export const logUrl = {
+      schemes: ["slow"],
+      usage: "slow:",
+      open: async () => ({
+        name: "slow",
+        partitions: async () => {
+          const answer = readFile(import.meta.filename);
+          // Timers run first when it goes on: longer than the log is waited for.
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5_500);
+          await answer;
+          return [0];
+        },
+        listOffsets: async (topic, entries) => entries.map(({ partition }) => ({ partition, offset: 9n })),
+        fetch: async () => { throw new Error("nobody reads"); },
+        close: async () => {},
+        [Symbol.asyncDispose]: async () => {},
+      }),
+    };`,
+  );
+  const line = JSON.stringify({ consumer: "c", topic: "t", partition: 0, nextOffset: "2" });
+  await workspace.out("consumer import - --execute", `${line}\n`);
+  const listed = await workspace.run(["consumer", "list", "--partitions", "--log", "slow:"]);
+  expect(listed).toMatchObject({ code: 0, stderr: "" });
+  expect(listed.stdout).toMatch(/^c +t +0 +2 +7 /m);
+});

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { openSqliteStore } from "@tidemark/store-sqlite";
 import { expect, test } from "vitest";
-import { createWorkspace, numberedLines, type Workspace } from "../support/workspace.ts";
+import { createWorkspace, numberedLines, untilStored, type Workspace } from "../support/workspace.ts";
 
 const PLAN = "nothing was written: this is a plan; add --execute to write it\n";
 
@@ -148,6 +148,7 @@ test("a running consumer goes on from the new position", async () => {
   await out("produce t", numberedLines(1, 5));
   const reader = workspace.start(["consume", "t", "-c", "c1", "--flush", "20"]);
   await reader.lines(5);
+  await untilStored(workspace, 5);
   const { code, stderr } = await run("consumer reset c1 -t t --to-offset 2 --execute".split(" "));
   expect(code).toBe(0);
   expect(stderr).toContain(`"${hostname()}:${reader.pid}" held 1 of these positions: if it still runs`);

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { cells, createWorkspace, eventually, numberedLines } from "../support/workspace.ts";
+import { cells, createWorkspace, eventually, numberedLines, untilStored } from "../support/workspace.ts";
 
 const args = (line: string): string[] => line.split(" ");
 
@@ -9,8 +9,9 @@ test("a name that runs is not joined unasked: HELD names who has it, --takeover 
   const { out, run, start } = workspace;
   await out("topic create orders --partitions 2");
   await out("produce orders", "a\n");
-  const first = start(args("consume orders -c c1 --all"));
+  const first = start(args("consume orders -c c1 --all --flush 50"));
   await first.lines(1);
+  await untilStored(workspace, 1);
   const second = await run(args("consume orders -c c1 --all --until-end"));
   expect(second.code).toBe(1);
   expect(second.stderr).toMatch(/HELD: consumer "c1" on topic "orders" runs in .*, which holds 2 partitions; stop it/);

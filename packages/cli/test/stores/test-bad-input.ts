@@ -16,21 +16,18 @@ export interface BadInput {
   readonly message: RegExp;
 }
 
-/** How long a store may take to say that it is not there, beyond what any command takes: its time-out is ten seconds. */
-const PATIENCE_MS = 15_000;
-/** A busy machine may need longer than the rest of the tests are given. */
-const TEST_TIMEOUT_MS = 90_000;
+/** How long a store may take to say that it is not there: its time-out is ten seconds, and a busy machine may add to it. */
+const PATIENCE_MS = 60_000;
 
 /** Declares a test for each: exit code, one line, no secret, no stack, within the time-out. */
 export function testBadInput(cases: readonly BadInput[]): void {
   describe.each(["consumer list", "consume t -c c1 --until-end"])("%s", (command) => {
-    test.concurrent.each(cases)("$what", { timeout: TEST_TIMEOUT_MS }, async ({ url, environment, code, message }) => {
+    test.concurrent.each(cases)("$what", async ({ url, environment, code, message }) => {
       await using workspace = await createStoreWorkspace({ url, ...(environment !== undefined && { environment }) });
-      const startedAt = performance.now();
       await workspace.out("topic create t");
-      const ordinaryMs = performance.now() - startedAt;
+      const startedAt = performance.now();
       const finished = await workspace.run(command.split(" "));
-      expect(performance.now() - startedAt - 3 * ordinaryMs).toBeLessThan(PATIENCE_MS);
+      expect(performance.now() - startedAt).toBeLessThan(PATIENCE_MS);
       expect(failureLine(finished)).toMatch(message);
       expect(finished).toMatchObject({ code, stdout: "" });
     });
@@ -55,10 +52,4 @@ export async function startSilentServer(): Promise<SilentServer> {
     port,
     [Symbol.asyncDispose]: () => new Promise((resolve) => server.close(() => resolve())),
   };
-}
-
-/** A port of the loopback that nobody listens on. */
-export async function closedPort(): Promise<number> {
-  await using server = await startSilentServer();
-  return server.port;
 }

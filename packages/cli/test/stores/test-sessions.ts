@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { describe, expect, test } from "vitest";
-import { cells, eventually, numberedLines, type Workspace } from "../support/workspace.ts";
+import { cells, eventually, numberedLines, untilStored, type Workspace } from "../support/workspace.ts";
 import { createStoreWorkspace, type StoreFixture } from "./store-fixture.ts";
 
 interface Position {
@@ -87,6 +87,7 @@ export function testSessions(fixture: StoreFixture): void {
       await workspace.out("produce t", numberedLines(1, 3));
       const older = workspace.start(["consume", "t", "-c", "c1", "--flush", "50"]);
       await older.lines(3);
+      await untilStored(workspace, 3);
       const newer = workspace.start(["consume", "t", "-c", "c1", "--flush", "50", "--verbose", "--takeover"]);
       await newer.said("continues at");
       await workspace.out("produce t", numberedLines(4, 6));
@@ -105,6 +106,7 @@ export function testSessions(fixture: StoreFixture): void {
       await workspace.out("produce t", numberedLines(1, 3));
       const reader = workspace.start(["consume", "t", "-c", "c1", "--flush", "20"]);
       await reader.lines(3);
+      await untilStored(workspace, 3);
       expect(await workspace.out("consumer delete c1")).toBe('consumer "c1" on topic "t" partition "0" deleted\n');
       await workspace.out("produce t", numberedLines(4, 6));
       await reader.said('topic "t" partition "0": the position was deleted or has expired; starting over');

@@ -208,6 +208,14 @@ export async function eventually<Found>(look: () => Promise<Found | undefined>, 
   }
 }
 
+/** Resolves when a position of the store is this one: a line that a reader prints is stored a flush later. */
+export async function untilStored({ out }: Workspace, nextOffset: number): Promise<void> {
+  await eventually(async () => {
+    const positions = JSON.parse(await out("consumer list --partitions -O json")) as { readonly nextOffset?: string }[];
+    return positions.some((position) => position.nextOffset === String(nextOffset)) ? true : undefined;
+  }, `the position ${nextOffset}`);
+}
+
 /** The numbers from one to another, each on a line. */
 export function numberedLines(first: number, last: number): string {
   return Array.from({ length: last - first + 1 }, (_, index) => `${first + index}\n`).join("");

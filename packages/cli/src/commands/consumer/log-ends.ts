@@ -1,8 +1,9 @@
 import type { LogSource } from "@tidemark/core";
 import type { CommandContext } from "../../context/command-context.ts";
+import { withPatience } from "../../context/with-patience.ts";
 import { messageOf } from "../../failure/report-failure.ts";
 import { UsageError } from "../../failure/usage-error.ts";
-import { readLogEnds, withPatience } from "./read-log-ends.ts";
+import { readLogEnds } from "./read-log-ends.ts";
 
 /** How many topics a warning names. */
 const MOST_NAMED = 5;

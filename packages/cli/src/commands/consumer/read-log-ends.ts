@@ -1,7 +1,5 @@
 import type { LogSource } from "@tidemark/core";
-
-/** How long the log may take over one topic: what is stored must be shown all the same. */
-const PATIENCE_MS = 5000;
+import { withPatience } from "../../context/with-patience.ts";
 
 /** So many topics are asked about at once. */
 const AT_ONCE = 20;
@@ -30,25 +28,6 @@ export async function readLogEnds(log: LogSource, topics: Iterable<string>): Pro
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   return { ends, failures };
-}
-
-/** Gives up after a while, also on a log that does not listen to its signal. */
-export async function withPatience<Answer>(ask: (signal: AbortSignal) => Promise<Answer>): Promise<Answer> {
-  const controller = new AbortController();
-  const { promise: gaveUp, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    const error = new Error(`the log did not answer within ${PATIENCE_MS / 1000} s`);
-    reject(error);
-    controller.abort(error);
-  }, PATIENCE_MS);
-  const answer = ask(controller.signal);
-  // It may still fail after the wait has ended.
-  answer.catch(() => {});
-  try {
-    return await Promise.race([answer, gaveUp]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 async function endsOf(log: LogSource, topic: string, signal: AbortSignal): Promise<ReadonlyMap<number, bigint>> {
