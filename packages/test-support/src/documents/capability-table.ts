@@ -20,14 +20,14 @@ const DURABILITY: Readonly<Record<StoreCapabilities["durability"], string>> = {
 /** Says what a store declares of itself as a Markdown table, one column per variant. */
 export function capabilityTable(variants: readonly StoreVariant[]): string {
   const rows: readonly (readonly [string, (capabilities: StoreCapabilities) => string])[] = [
-    ["`atomicBatch`", ({ atomicBatch }) => (atomicBatch ? "yes" : "no: each key by itself")],
+    ["`atomicBatch`", ({ atomicBatch }) => (atomicBatch ? "yes" : "no: each key separately")],
     ["`maxBatch`", ({ maxBatch }) => `${maxBatch.toLocaleString("en-US")} entries a request`],
     ["`transactions`", ({ transactions }) => (transactions ? "yes" : "no: `UNSUPPORTED`")],
     ["`durability`", ({ durability }) => DURABILITY[durability]],
     [
       "`expiry`",
       ({ expiry }) =>
-        `in steps of ${expiry.granularityMs} ms; space comes back ${expiry.reclaim === "native" ? "by itself" : "with later writes"}`,
+        `in steps of ${expiry.granularityMs} ms; space is freed ${expiry.reclaim === "native" ? "automatically" : "by later writes"}`,
     ],
   ];
   const lease = ({ leaseMs = DEFAULT_LEASE_MS }: StoreCapabilities): string =>
