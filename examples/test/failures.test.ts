@@ -86,6 +86,8 @@ async function declareFailureTests(examples: ClientExamples): Promise<void> {
         bootstrapBrokers: servers.kafka.urls.map((url) => new URL(url).host),
         idempotent: true,
         transactionalId: randomUUID(),
+        // The broker makes its own topic of transactions with the first one.
+        ...{ retries: 30, timeout: 120_000 },
       });
       onTestFinished(() => producer.close(true));
       const inTransaction = async (end: "commit" | "abort", ...values: string[]) => {

@@ -19,6 +19,10 @@ interface Measured {
   readonly complaints: readonly string[];
 }
 
+/** VitePress mounts after the page is loaded: a tap before that is lost. */
+export const VUE_IS_THERE =
+  "document.querySelector('#app') === null || document.querySelector('#app').__vue_app__ !== undefined";
+
 const SMALLEST_TEXT_PX = 16;
 /** In tables and code, which are wide. */
 const SMALLEST_DENSE_TEXT_PX = 14;
@@ -96,7 +100,7 @@ async function visit(page: Page, url: string, siteUrl: string): Promise<Visit> {
   });
   await page.goto(url, { waitUntil: "load" });
   // Vue takes the page over a moment later, and says then what it finds wrong.
-  await page.waitForFunction("document.querySelector('#app') === null || document.querySelector('#app').__vue_app__");
+  await page.waitForFunction(VUE_IS_THERE);
   const measured = await page.evaluate<Measured>(MEASURE);
   page.removeAllListeners();
   return {

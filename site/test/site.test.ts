@@ -9,7 +9,7 @@ import { listPages } from "../src/pages.ts";
 import { rootFolder, sitePath } from "../src/repository.ts";
 import { TEST_EFFORT } from "@tidemark/test-support";
 import { describeWithBrowser } from "@tidemark/test-support/browser";
-import { brokenLinks, crawl } from "./crawl.ts";
+import { brokenLinks, crawl, VUE_IS_THERE } from "./crawl.ts";
 import { complaintAboutLink } from "./external-links.ts";
 import { serveFolder, type ServedFolder } from "./serve-folder.ts";
 
@@ -104,6 +104,7 @@ await describeWithBrowser("the site", (launch) => {
     const context = await browser.newContext(PHONE);
     const page = await context.newPage();
     await page.goto(site.url);
+    await page.waitForFunction(VUE_IS_THERE);
     await page.locator(".VPNavBarHamburger").tap();
     await page.locator(".VPNavScreen").getByRole("link", { name: "Guide" }).tap();
     await page.waitForURL(`${site.url}quick-start`);
@@ -118,6 +119,7 @@ await describeWithBrowser("the site", (launch) => {
     const context = await browser.newContext(PHONE);
     const page = await context.newPage();
     await page.goto(site.url);
+    await page.waitForFunction(VUE_IS_THERE);
     await page.getByRole("button", { name: "Search" }).tap();
     await page.getByRole("searchbox").fill("fencing");
     const result = page.locator(".VPLocalSearchBox .result").first();

@@ -17,7 +17,6 @@ await sharePartitions({
   topic,
   consumer,
   partitions: partitions.split(",").map(Number),
-  lease: Number(process.env["LEASE_MS"] ?? 10_000),
   flushInterval: Number(process.env["FLUSH_MS"] ?? 3_000),
   signal: stop.signal,
   read: (session, signal) => readPartitions({ brokers, session, signal, start: "earliest", resetPolicy: "nearest" }),

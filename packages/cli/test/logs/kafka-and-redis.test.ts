@@ -26,7 +26,11 @@ await describeWithServer("redis", (redis) => {
 
     async function deleteRecords(topic: string, before: bigint): Promise<void> {
       requireServer(kafka);
-      await using log = await openKafkaLog({ brokers: [new URL(kafka.url).host] });
+      await using log = await openKafkaLog({
+        brokers: [new URL(kafka.url).host],
+        timeout: 60_000,
+        connectTimeout: 60_000,
+      });
       await log.deleteRecords(topic, 0, before);
     }
 

@@ -36,7 +36,8 @@ export class PartitionLosses {
     const { claims, flusher, sharing } = this.#parts;
     const { key } = held;
     const error = new OffsetFencedError({ key, reason, owner, cause });
-    if (held.isOver) return error;
+    // It may have been lost while the body waited for a flush.
+    if (held.isOver) return sharing === undefined ? error : lostWithin(error);
     flusher.drop(held);
     if (sharing !== undefined) {
       emit({ type: "revoked", topic, partitions: [key.partition], reason, owner });

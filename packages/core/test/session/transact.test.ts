@@ -14,12 +14,22 @@ interface SessionOptions {
 /** A session of a store whose next COMMIT happens, and whose connection is gone then. */
 async function openSession({ ttl, sharing = "standby" }: SessionOptions = {}) {
   const sound = new SoundDriver({ rows: new Rows(), capabilities: { transactions: true } });
-  const state = { losesCommit: false, restore: async (): Promise<void> => undefined };
+  const state = {
+    losesCommit: false,
+    restore: async (): Promise<void> => undefined,
+    /** What the next write waits for. */
+    gate: undefined as (() => Promise<void>) | undefined,
+  };
   const driver: OffsetStoreDriver<SoundTransaction> = {
     name: sound.name,
     capabilities: sound.capabilities,
     read: (...call) => sound.read(...call),
-    write: (...call) => sound.write(...call),
+    write: async (...call) => {
+      const { gate } = state;
+      state.gate = undefined;
+      await gate?.();
+      return sound.write(...call);
+    },
     list: (filter) => sound.list(filter),
     classify: (error) => sound.classify(error),
     close: () => sound.close(),
@@ -145,5 +155,25 @@ test("what is acknowledged while the body runs is stored after it, and nothing o
   expect(session.position(0)).toBe(3n);
   await session.flush();
   expect(await stored()).toBe(3n);
+  await session.close();
+});
+
+test("a claim that is found lost by the flush before the body is NOT_HELD too, and nothing is stored (contract 5.27d)", async () => {
+  const { store, session, state, records, stored } = await openSession();
+  const reached = Promise.withResolvers<void>();
+  const opened = Promise.withResolvers<void>();
+  state.gate = () => {
+    reached.resolve();
+    return opened.promise;
+  };
+  session.commit(records[0]);
+  const flushed = session.flush();
+  await reached.promise;
+  const transacted = session.transact(records.slice(1, 3), () => undefined);
+  await store.claim([{ key, token: "another's", owner: "another" }]);
+  opened.resolve();
+  await expect(transacted).rejects.toMatchObject({ code: "NOT_HELD" });
+  await flushed;
+  expect(await stored()).toBe(0n);
   await session.close();
 });

@@ -53,7 +53,7 @@ export async function startLocalRegistry(folder: string): Promise<LocalRegistry>
     child.kill("SIGKILL");
     await exited;
   };
-  const deadline = AbortSignal.timeout(30_000);
+  const deadline = AbortSignal.timeout(120_000);
   while (!(await answers(url))) {
     if (child.exitCode !== null || deadline.aborted) {
       await close();

@@ -64,6 +64,5 @@ export function releaseEnvironment(): NodeJS.ProcessEnv {
     npm_config_audit: "false",
     npm_config_fund: "false",
     npm_config_update_notifier: "false",
-    npm_config_fetch_retries: "1",
   };
 }

@@ -41,7 +41,7 @@ export async function launchCeph(scope: ServerScope): Promise<OwnServer> {
   const monitor = start("ceph-mon", "-i", "a");
   const osdId = randomUUID();
   try {
-    await run("ceph", "--connect-timeout", "20", "osd", "new", osdId, "0");
+    await run("ceph", "--connect-timeout", "120", "osd", "new", osdId, "0");
   } catch (error) {
     // It waited for a monitor that is not there.
     throw monitor.running ? error : new ServerStartError("Ceph's monitor ended at its start", monitor.output);
@@ -70,7 +70,7 @@ function path(name: string): string {
 }
 
 async function runOnce(name: string, args: readonly string[], env: Record<string, string>): Promise<string> {
-  const options = { env: { ...process.env, ...env }, timeout: 60_000, killSignal: "SIGKILL" } as const;
+  const options = { env: { ...process.env, ...env }, timeout: 180_000, killSignal: "SIGKILL" } as const;
   try {
     return (await promisify(execFile)(path(name), [...args], options)).stdout;
   } catch (error) {

@@ -5,6 +5,10 @@ import { createServer } from "node:net";
 // a server's port while it is down, and a client that dials such a port can even end up connected to itself.
 const FIRST_PORT = 12_000;
 const END_PORT = 32_000;
+// Workers start servers at the same time, and some take seconds from here to their port: each worker has ports of its own.
+const SLICES = 8;
+const SLICE_LENGTH = (END_PORT - FIRST_PORT) / SLICES;
+const given = new Set<number>();
 
 /**
  * Finds loopback ports that nobody listens on.
@@ -12,12 +16,16 @@ const END_PORT = 32_000;
  * Somebody may take one before the caller does: whoever starts a server has to try again with other ports.
  */
 export async function freePorts(count: number): Promise<number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) {
-    const port = randomInt(FIRST_PORT, END_PORT);
-    if (!ports.has(port) && (await isFree(port))) ports.add(port);
+  const first = FIRST_PORT + (Number(process.env["VITEST_POOL_ID"] ?? 0) % SLICES) * SLICE_LENGTH;
+  const ports: number[] = [];
+  while (ports.length < count) {
+    if (given.size > SLICE_LENGTH / 2) given.clear();
+    const port = randomInt(first, first + SLICE_LENGTH);
+    if (given.has(port)) continue;
+    given.add(port);
+    if (await isFree(port)) ports.push(port);
   }
-  return [...ports];
+  return ports;
 }
 
 function isFree(port: number): Promise<boolean> {

@@ -90,7 +90,11 @@ export async function startBroker(
   const inside = join(program.java.inside(scope.folder), name);
   writeFileSync(
     join(folder, "server.properties"),
-    propertiesOf(index, ports, { "log.dirs": join(inside, "log"), ...extras.properties }),
+    propertiesOf(index, ports, {
+      "log.dirs": join(inside, "log"),
+      "broker.session.timeout.ms": scope.isLent ? 60_000 : 3_000,
+      ...extras.properties,
+    }),
   );
   const properties = join(inside, "server.properties");
   const java = (...args: string[]) => program.java.command(scope.folder, args);
@@ -159,7 +163,6 @@ function propertiesOf(index: number, ports: readonly BrokerPorts[], settings: Se
     "log.segment.delete.delay.ms": 100,
     "log.cleaner.backoff.ms": 200,
     "broker.heartbeat.interval.ms": 500,
-    "broker.session.timeout.ms": 3_000,
     "num.network.threads": 2,
     "num.io.threads": 4,
     "num.recovery.threads.per.data.dir": 1,

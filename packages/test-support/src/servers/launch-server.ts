@@ -13,11 +13,15 @@ const ATTEMPTS = 5;
  *
  * @throws ServerStartError if it is installed, but does not start.
  */
-export async function launchServer(name: ServerName): Promise<OwnServer | MissingServer> {
+export function launchServer(name: ServerName): Promise<OwnServer | MissingServer> {
+  return launchIn(name, () => new ServerScope());
+}
+
+async function launchIn(name: ServerName, createScope: () => ServerScope): Promise<OwnServer | MissingServer> {
   const launch = serverDefinitions[name].find();
   if (typeof launch === "string") return missingServer(name, launch);
   for (let attempt = 1; ; attempt++) {
-    const scope = new ServerScope();
+    const scope = createScope();
     try {
       return await launch(scope);
     } catch (error) {
@@ -33,7 +37,7 @@ export async function launchServer(name: ServerName): Promise<OwnServer | Missin
 export async function findOrLaunchServer(name: ServerName): Promise<RunningServer | OwnServer | MissingServer> {
   const { urlVariable, describe } = serverDefinitions[name];
   const url = process.env[urlVariable];
-  if (url === undefined) return launchServer(name);
+  if (url === undefined) return launchIn(name, () => new ServerScope({ isLent: true }));
   try {
     return await describe(url);
   } catch (error) {

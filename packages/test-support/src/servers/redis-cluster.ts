@@ -19,7 +19,8 @@ export async function launchRedisCluster(program: ServerProgram, scope: ServerSc
         role: "master",
         port: ports[index] ?? 0,
         args: [
-          ...["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "2000"],
+          ...["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf"],
+          ...["--cluster-node-timeout", scope.isLent ? "15000" : "2000"],
           ...["--cluster-port", String(ports[MASTERS + index])],
         ],
       }),

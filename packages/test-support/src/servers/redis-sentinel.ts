@@ -56,7 +56,7 @@ function startSentinel(
       "bind 127.0.0.1",
       `dir ${inside}`,
       `sentinel monitor mymaster 127.0.0.1 ${masterPort} 2`,
-      "sentinel down-after-milliseconds mymaster 1000",
+      `sentinel down-after-milliseconds mymaster ${scope.isLent ? 30_000 : 1_000}`,
       "sentinel failover-timeout mymaster 3000",
       "",
     ].join("\n"),

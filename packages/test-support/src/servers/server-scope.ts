@@ -6,9 +6,12 @@ const scopes = new Set<ServerScope>();
 /** The folder and the processes of one server: they go together. */
 export class ServerScope {
   readonly folder = makeServerFolder();
+  /** Whether tests only use the server, and never kill it: what stands still for a while must not count as dead then. */
+  readonly isLent: boolean;
   readonly #processes = new Set<ServerProcess>();
 
-  constructor() {
+  constructor({ isLent = false }: { readonly isLent?: boolean } = {}) {
+    this.isLent = isLent;
     if (scopes.size === 0) process.on("exit", leaveNothing);
     scopes.add(this);
   }

@@ -47,18 +47,28 @@ export interface SharingFigures {
   readonly violations: readonly string[];
 }
 
+/** A member that writes nothing for this long stood still, as if it was frozen: it writes ten times as often that it is there. */
+const STANDSTILL_MS = 500;
+
 /**
  * Reads what all members wrote down. A record may be worked on twice only if the first to do so was disturbed in or before it,
- * or shortly after, or closed with it in hand, or if the second had it in hand when it was frozen; two may work on one partition only if the first of them was disturbed; nobody undisturbed is robbed.
+ * or shortly after, or closed with it in hand, or if the second had it in hand when it was frozen; a member whose process stood still counts as disturbed. Two may work on one partition only if the first of them was disturbed; nobody undisturbed is robbed.
  */
 export function checkSharing(
-  lives: readonly MemberLife[],
+  planned: readonly MemberLife[],
   {
     produced,
     unflushedMs,
     leaseMs,
   }: { readonly produced: readonly number[]; readonly unflushedMs: number; readonly leaseMs: number },
 ): SharingFigures {
+  const journals = planned.map(({ journalFile }) =>
+    existsSync(journalFile) ? readFileSync(journalFile, "utf8").split("\n") : [],
+  );
+  const lives = planned.map((life, index) => ({
+    ...life,
+    disturbedAt: Math.min(life.disturbedAt, standstillIn(journals[index] ?? [])),
+  }));
   const violations: string[] = [];
   const works: Work[] = [];
   let assigned = 0;
@@ -68,8 +78,7 @@ export function checkSharing(
   for (const [life, { journalFile, disturbedAt }] of lives.entries()) {
     let open: Work | undefined;
     const held = new Map<string, Hold>();
-    const lines = existsSync(journalFile) ? readFileSync(journalFile, "utf8").split("\n") : [];
-    for (const line of lines) {
+    for (const line of journals[life] ?? []) {
       const [what, at = "", first = "", second = ""] = line.split(" ");
       if (what === "begin") {
         for (const hold of held.values()) hold.workedAt = Number(at);
@@ -154,6 +163,18 @@ export function checkSharing(
       `members ${former.life} and ${work.life} worked on partition ${work.partition} at once: ${former.offset}, ${work.offset}`,
     );
   }
+}
+
+/** When the process first stood still by itself; infinite: never. */
+function standstillIn(lines: readonly string[]): number {
+  let before = Number.POSITIVE_INFINITY;
+  for (const line of lines) {
+    const at = Number(line.split(" ")[1] ?? Number.NaN);
+    if (Number.isNaN(at)) continue;
+    if (at - before >= STANDSTILL_MS) return before;
+    before = at;
+  }
+  return Number.POSITIVE_INFINITY;
 }
 
 /** The longest time that a partition was without a member that works. */

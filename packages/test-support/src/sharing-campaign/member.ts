@@ -33,6 +33,7 @@ export interface MemberTask {
 }
 
 const RETRY_MS = 50;
+const ALIVE_EVERY_MS = 100;
 
 const task = JSON.parse(process.argv[2] ?? "{}") as MemberTask;
 const trueNow = Date.now;
@@ -42,6 +43,9 @@ const note = (...words: readonly (string | number | bigint)[]): void =>
 const stopping = new AbortController();
 process.on("disconnect", () => process.exit(1));
 process.on("message", (message) => (message === "stop" ? stopping.abort() : undefined));
+
+// A process that stands still does not know of it: what reads this file sees it by the gap.
+setInterval(() => note("alive", trueNow()), ALIVE_EVERY_MS).unref();
 
 const source = await openTestedLog(task.log);
 // As an operator's supervisor does it: what does not start is started again.

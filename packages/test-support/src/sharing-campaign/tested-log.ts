@@ -13,5 +13,5 @@ export async function openTestedLog(
   log: { readonly file: string } | { readonly brokers: readonly string[] },
 ): Promise<TestedLog> {
   if ("file" in log) return openLocalLog({ file: log.file, synchronous: "normal" });
-  return openKafkaLog({ brokers: [...log.brokers] });
+  return openKafkaLog({ brokers: [...log.brokers], timeout: 60_000, connectTimeout: 60_000 });
 }

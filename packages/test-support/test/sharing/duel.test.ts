@@ -20,7 +20,7 @@ it.each([2, 3])("%i processes under one name handle each record once (contract 8
   expect(violations).toEqual([]);
   // Whoever ends does so with at most one record in hand.
   expect(repeats).toBeLessThanOrEqual(members);
-  expect(records).toBeGreaterThan(100);
+  expect(records).toBeGreaterThan(20);
 });
 
 it("takeover destroys the others' work, and the check says so", async () => {

@@ -207,9 +207,9 @@ test.each([
 ])("a store that %s fails its case, and the others run all the same", async (_, spoil) => {
   await using folder = await folderWith(memoryModule({ spoil }));
   const cases = ["commit/forward", "delete/empty-selector"].flatMap((id) => ["--case", id]);
-  const { code, stdout } = await folder.run(["./my-store.js", ...cases, "--timeout", "3000"]);
+  const { code, stdout } = await folder.run(["./my-store.js", ...cases, "--timeout", "15000"]);
   expect(code).toBe(1);
-  expect(stdout).toContain("not done within 3000 ms");
+  expect(stdout).toContain("not done within 15000 ms");
   expect(stdout).toContain("my memory: 1 of 2 failed\n");
 });
 

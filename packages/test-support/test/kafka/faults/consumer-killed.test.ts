@@ -38,7 +38,7 @@ await describeWithServer("redis", (redis) => {
     const topic = `faults-${randomUUID()}`;
     const namespace = `test-${randomUUID()}`;
     const file = join(folder, "offsets.db");
-    const log = await openKafkaLog({ brokers: [new URL(server.url).host], timeout: 180_000 });
+    const log = await openKafkaLog({ brokers: [new URL(server.url).host], timeout: 180_000, connectTimeout: 60_000 });
     onTestFinished(() => log.close());
     await log.admin.createTopic(topic, { partitions: PARTITIONS });
     const sideOf = (consumer: string, storeUrl: string, store: OffsetStore<unknown>): Side => {

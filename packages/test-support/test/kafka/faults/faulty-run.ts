@@ -45,7 +45,7 @@ export async function runUnderFaults(options: FaultyRunOptions): Promise<FaultyR
   const brokers = server.urls.map((url) => new URL(url).host);
   const topic = `faults-${randomUUID()}`;
   {
-    await using patient = await openKafkaLog({ brokers });
+    await using patient = await openKafkaLog({ brokers, timeout: 60_000, connectTimeout: 60_000 });
     await patient.admin.createTopic(topic, { partitions });
   }
   await using log = await inTime(() => openKafkaLog({ brokers, timeout: writersTimeout }));

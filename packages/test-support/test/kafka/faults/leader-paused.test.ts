@@ -1,4 +1,4 @@
-import { describeWithServer, launchOrSkip } from "@tidemark/test-support/servers";
+import { describeWithServer, launchOrSkip, untilKafkaIsInSync } from "@tidemark/test-support/servers";
 import { it, onTestFinished } from "vitest";
 import { runUnderFaults } from "./faulty-run.ts";
 import { openBackends } from "./open-backends.ts";
@@ -15,6 +15,7 @@ await describeWithServer("redis", () => {
       writersTimeout: 2_000,
       async faults(run) {
         for (const node of server.nodes.slice(0, 2)) {
+          await untilKafkaIsInSync(server.urls, run.topic);
           node.pause();
           // Whoever led is silent, not gone: the others have to take over.
           await run.untilAllGoOn();

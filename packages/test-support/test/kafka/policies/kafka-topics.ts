@@ -13,7 +13,7 @@ export function brokersOf(server: Server): string[] {
 
 /** Opens a log of its own: what one test does with it no other sees. */
 export function openLog(server: Server, isolation?: "read_committed" | "read_uncommitted"): Promise<KafkaLog> {
-  return openKafkaLog({ brokers: brokersOf(server), isolation });
+  return openKafkaLog({ brokers: brokersOf(server), isolation, timeout: 60_000, connectTimeout: 60_000 });
 }
 
 /** A name that no other test uses. */
@@ -54,7 +54,7 @@ async function makeNamedTopic(
   await admin.close();
   // The controller answers before the brokers have heard of it.
   await vi.waitUntil(async () => (await log.partitions(topic).catch(() => [])).length === partitions, {
-    timeout: 10_000,
+    timeout: 60_000,
   });
 }
 

@@ -20,7 +20,7 @@ await describeWithKafkaTools((server, tools) => {
     folder = await mkdtemp(join(tmpdir(), "tidemark-plans-"));
     cleanup.defer(() => rm(folder, { recursive: true, force: true }));
     const broker = new URL(server.url).host;
-    const log = cleanup.use(await openKafkaLog({ brokers: [broker] }));
+    const log = cleanup.use(await openKafkaLog({ brokers: [broker], timeout: 60_000, connectTimeout: 60_000 }));
     await log.admin.createTopic(topic, { partitions: 2, retentionMs: null });
     for (const partition of [0, 1]) {
       await log.producer.produce(
