@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { testOffsetStore, testOffsetStoreDriver } from "@tidemark/core/conformance";
+import { untilAnswered } from "@tidemark/test-support/stores";
 import { describeWithTransactions } from "@tidemark/test-support/transaction-gateway";
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -78,7 +79,7 @@ await describeWithTransactions(({ url, version, behind }) => {
     it("keeps others from its record until it ends: a claim then waits no longer than its timeout", async () => {
       const key = keyOf("locked");
       await using store = await openMongoStore({ client, database });
-      await using hasty = await openMongoStore({ url, database, timeout: 3_000 });
+      await using hasty = await untilAnswered(() => openMongoStore({ url, database, timeout: 3_000 }));
       await store.claim([{ key, token: "t", owner: "o" }]);
       const session = client.startSession();
       session.startTransaction();

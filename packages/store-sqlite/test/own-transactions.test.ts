@@ -4,8 +4,8 @@ import { key, openHandle, openStore } from "./open-store.ts";
 
 const entry = { key, token: "t", from: 5n, nextOffset: 6n };
 
-async function setUp() {
-  const { store, file } = await openStore({ timeout: 1_000 });
+async function setUp(timeout = 30_000) {
+  const { store, file } = await openStore({ timeout });
   await store.claim([{ key, token: "t", owner: "o" }]);
   await store.commit([{ key, token: "t", nextOffset: 5n }]);
   const reader = openHandle(file);
@@ -43,7 +43,7 @@ describe("a transaction of the store's own", () => {
   });
 
   it("waits for the file, and not longer than the store's time-out", async () => {
-    const { store, file, reader, transact } = await setUp();
+    const { store, file, reader, transact } = await setUp(2_000);
     reader.exec("BEGIN IMMEDIATE");
     await expect(transact(entry, () => undefined)).rejects.toMatchObject({ code: "TIMEOUT", operation: "transact" });
     const { store: patient } = await openStore({ file });

@@ -1,5 +1,6 @@
 import { type ConsumerEvent, createConsumer, openOffsetSession, type OffsetStore } from "@tidemark/core";
 import { createMemorySource } from "@tidemark/test-support";
+import { untilAnswered } from "@tidemark/test-support/stores";
 import { expect, onTestFinished } from "vitest";
 import { type Declare, key, newToken, positioned, repeatedly, stored } from "./bench.ts";
 import { expectOutage } from "./expect-outage.ts";
@@ -11,14 +12,16 @@ export function defineRecovery(on: Declare): void {
     async (bench) => {
       const { proxy, store, direct, atWrite } = bench;
       const events: string[] = [];
-      const session = await openOffsetSession({
-        store,
-        consumer: key.consumer,
-        topic: key.topic,
-        partitions: [0, 1],
-        flushInterval: 10,
-        onEvent: ({ type }) => events.push(type),
-      });
+      const session = await untilAnswered(() =>
+        openOffsetSession({
+          store,
+          consumer: key.consumer,
+          topic: key.topic,
+          partitions: [0, 1],
+          flushInterval: 10,
+          onEvent: ({ type }) => events.push(type),
+        }),
+      );
       const watch = watchPosition(direct);
       let next = 0n;
       const work = async (): Promise<void> => {
@@ -92,7 +95,7 @@ export function defineRecovery(on: Declare): void {
     await iterator.return?.();
     await consumer.close();
     // Another one goes on from there.
-    await using again = await createConsumer(options);
+    await using again = await untilAnswered(() => createConsumer(options));
     const first = await again[Symbol.asyncIterator]().next();
     expect(first.value).toMatchObject({ offset: 2_499n });
   });
