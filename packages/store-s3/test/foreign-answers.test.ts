@@ -54,8 +54,8 @@ await describeWithServer("minio", ({ s3 }) => {
 
   it("a listing that breaks off between two pages is no complete one", async () => {
     const place = await placeOn(s3);
-    const store = await place.open({ timeout: 30_000 });
-    const filler = await place.openDirect({ timeout: 30_000 });
+    const store = await place.open({ timeout: 300_000 });
+    const filler = await place.openDirect({ timeout: 300_000 });
     const keys = Array.from({ length: 1_010 }, (_, index) => ({ ...key, consumer: `c${index}` }));
     await filler.claim(keys.map((each) => ({ key: each, token: "t", owner: "o" })));
     place.proxy.intercept = ({ method, query }) =>

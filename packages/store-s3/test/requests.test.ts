@@ -89,9 +89,9 @@ await describeWithServer("minio", ({ s3 }) => {
 
   it("lists a page of keys at a time and reads each object once; a consumer's topic without listing", async () => {
     const place = await placeOn(s3);
-    const store = await place.open({ timeout: 30_000 });
+    const store = await place.open({ timeout: 300_000 });
     const consumers = Array.from({ length: 1_050 }, (_, index) => `c${index}`);
-    const filler = await place.openDirect({ timeout: 30_000 });
+    const filler = await place.openDirect({ timeout: 300_000 });
     const keys = consumers.map((consumer) => ({ ...key, consumer }));
     await filler.claim(keys.map((each) => ({ key: each, token: "t", owner: "o" })));
     place.proxy.requests.length = 0;
