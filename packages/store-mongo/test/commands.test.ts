@@ -9,7 +9,7 @@ await describeWithServer("mongo", ({ url }) => {
   /** A store, and what it sends while something is done. */
   async function watchedStore() {
     const client = openClient(url, { monitorCommands: true });
-    const { store } = await openStore(url, { client });
+    const { store } = await openStore(url, { client, timeout: 60_000 });
     const commandsOf = async (work: () => Promise<unknown>): Promise<string[]> => {
       const names: string[] = [];
       const onStarted = ({ commandName }: CommandStartedEvent): void => void names.push(commandName);

@@ -21,7 +21,7 @@ export interface S3HarnessOptions {
   readonly admin: S3Client;
 }
 
-const BUSY_TIMEOUT_MS = 25_000;
+const BUSY_TIMEOUT_MS = 60_000;
 const PREFIX = "kit";
 
 /** The kit's harness on a server: each client reaches it through a connection with faults to order. */
