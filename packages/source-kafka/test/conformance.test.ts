@@ -3,9 +3,9 @@ import { Producer } from "@platformatic/kafka";
 import type { LogSource } from "@tidemark/core";
 import { testLogSource } from "@tidemark/core/conformance";
 import { openKafkaLog } from "@tidemark/source-kafka";
-import { describeWithServer, type RunningServer } from "@tidemark/test-support/servers";
+import { describeWithServer, type RunningServer, PATIENT_KAFKA } from "@tidemark/test-support/servers";
 import { describe, it, vi } from "vitest";
-import { brokersOf, PATIENT, topicName } from "./fixtures/kafka-test-client.ts";
+import { brokersOf, topicName } from "./fixtures/kafka-test-client.ts";
 
 /** Fills offsets with a transaction that is aborted: its records, and the marker behind them, are not for readers. */
 async function leaveGap(
@@ -45,8 +45,8 @@ await describeWithServer("kafka", (server) => {
       // A broker gives offsets in order: a gap as large as 2^53 cannot be made. See int64.test.ts.
       can: ["admin", "marks", "deleteRecords", "advanceTo"],
       async open() {
-        const source = await openKafkaLog({ brokers: brokersOf(server), ...PATIENT });
-        const other = await openKafkaLog({ brokers: brokersOf(server), ...PATIENT });
+        const source = await openKafkaLog({ brokers: brokersOf(server), ...PATIENT_KAFKA });
+        const other = await openKafkaLog({ brokers: brokersOf(server), ...PATIENT_KAFKA });
         return {
           source,
           async createTopic(partitions) {

@@ -1,18 +1,9 @@
 import { OffsetOutOfRangeError } from "@tidemark/core";
 import { testLogSource } from "@tidemark/core/conformance";
 import { openKafkaLog } from "@tidemark/source-kafka";
-import { describeWithServer } from "@tidemark/test-support/servers";
+import { describeWithServer, PATIENT_KAFKA } from "@tidemark/test-support/servers";
 import { describe, expect, it } from "vitest";
-import {
-  brokersOf,
-  fetchFrom,
-  makeTopic,
-  openLog,
-  PATIENT,
-  texts,
-  textsOf,
-  topicName,
-} from "./fixtures/kafka-test-client.ts";
+import { brokersOf, fetchFrom, makeTopic, openLog, texts, textsOf, topicName } from "./fixtures/kafka-test-client.ts";
 import { type KnownVersions, openOlderBroker, openOlderBrokerForTest } from "./fixtures/older-broker.ts";
 
 // What Azure Event Hubs has told its clients since 2018: at times less, here the least of each.
@@ -51,7 +42,7 @@ await describeWithServer("kafka", (server) => {
       can: ["admin", "deleteRecords"],
       async open() {
         const broker = await openOlderBroker(server, LEAST);
-        const source = await openKafkaLog({ brokers: brokersOf(broker), ...PATIENT });
+        const source = await openKafkaLog({ brokers: brokersOf(broker), ...PATIENT_KAFKA });
         return {
           source,
           async createTopic(partitions) {
@@ -94,7 +85,7 @@ await describeWithServer("kafka", (server) => {
 
   it("says of a broker that knows no usable Metadata what it has to be", async () => {
     const broker = await openOlderBrokerForTest(server, { ...EVENT_HUBS, 3: 3 });
-    await expect(openKafkaLog({ brokers: brokersOf(broker), ...PATIENT })).rejects.toMatchObject({
+    await expect(openKafkaLog({ brokers: brokersOf(broker), ...PATIENT_KAFKA })).rejects.toMatchObject({
       code: "UNSUPPORTED",
       message: expect.stringContaining("older than 4") as unknown,
     });

@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { describeWithServer } from "@tidemark/test-support/servers";
+import { describeWithServer, PATIENT_KAFKA } from "@tidemark/test-support/servers";
 import { expect, it } from "vitest";
-import { brokersOf, makeProducer, makeTopic, openLog, PATIENT } from "./fixtures/kafka-test-client.ts";
+import { brokersOf, makeProducer, makeTopic, openLog } from "./fixtures/kafka-test-client.ts";
 
 const PARTITIONS = 100;
 const RECORDS_PER_BATCH = 10_000;
@@ -27,7 +27,7 @@ await describeWithServer("kafka", (server) => {
       const script = `
         import { createConsumer } from "@tidemark/core";
         import { openKafkaLog } from "@tidemark/source-kafka";
-        const source = await openKafkaLog(${JSON.stringify({ brokers: brokersOf(server), ...PATIENT })});
+        const source = await openKafkaLog(${JSON.stringify({ brokers: brokersOf(server), ...PATIENT_KAFKA })});
         const consumer = await createConsumer({ source, topic: ${JSON.stringify(topic)}, start: "earliest" });
         const seen = new Set();
         for await (const { partition } of consumer) {

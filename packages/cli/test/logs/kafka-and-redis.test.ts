@@ -3,7 +3,13 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openKafkaLog } from "@tidemark/source-kafka";
 import { openRedisStore } from "@tidemark/store-redis";
-import { describeWithServer, requireServer, serversAreRequired, sharedServer } from "@tidemark/test-support/servers";
+import {
+  describeWithServer,
+  requireServer,
+  serversAreRequired,
+  sharedServer,
+  PATIENT_KAFKA,
+} from "@tidemark/test-support/servers";
 import { describe, expect, it } from "vitest";
 import { createWorkspace, eventually, type Workspace } from "../support/workspace.ts";
 
@@ -26,11 +32,7 @@ await describeWithServer("redis", (redis) => {
 
     async function deleteRecords(topic: string, before: bigint): Promise<void> {
       requireServer(kafka);
-      await using log = await openKafkaLog({
-        brokers: [new URL(kafka.url).host],
-        timeout: 60_000,
-        connectTimeout: 60_000,
-      });
+      await using log = await openKafkaLog({ brokers: [new URL(kafka.url).host], ...PATIENT_KAFKA });
       await log.deleteRecords(topic, 0, before);
     }
 

@@ -6,6 +6,7 @@ export { kafkaLeadersOf, untilKafkaIsInSync } from "./kafka-placements.ts";
 export { freePorts } from "./free-port.ts";
 export { launchOrSkip, sharedOrSkip } from "./launch-or-skip.ts";
 export { launchServer } from "./launch-server.ts";
+export { PATIENT_KAFKA } from "./patient-kafka.ts";
 export { requireServer, serversAreRequired } from "./require-server.ts";
 export type {
   MissingServer,

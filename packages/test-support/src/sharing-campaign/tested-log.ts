@@ -1,6 +1,7 @@
 import type { LogAdmin, LogProducer, LogSource } from "@tidemark/core";
 import { openKafkaLog } from "@tidemark/source-kafka";
 import { openLocalLog } from "@tidemark/source-local";
+import { PATIENT_KAFKA } from "../servers/patient-kafka.ts";
 
 /** A log that is read and written to. */
 export interface TestedLog extends LogSource {
@@ -13,5 +14,5 @@ export async function openTestedLog(
   log: { readonly file: string } | { readonly brokers: readonly string[] },
 ): Promise<TestedLog> {
   if ("file" in log) return openLocalLog({ file: log.file, synchronous: "normal" });
-  return openKafkaLog({ brokers: [...log.brokers], timeout: 60_000, connectTimeout: 60_000 });
+  return openKafkaLog({ brokers: [...log.brokers], ...PATIENT_KAFKA });
 }

@@ -5,8 +5,18 @@ import { createLagPlot, type LagPlot } from "./lag-plot.ts";
 /** More would make the page slow; the ones with most lag are shown. */
 const MOST_ROWS = 1000;
 
-const HEADINGS = ["Topic", "Partition", "Position", "Log end", "Lag", "Records/s", "Holder", "Heard", "Time to live"];
-const NUMBERS = new Set(["Partition", "Position", "Log end", "Lag", "Records/s", "Heard", "Time to live"]);
+const HEADINGS = [
+  "Topic",
+  "Partition",
+  "Position",
+  "Log end",
+  "Lag",
+  "Records/s",
+  "Holder",
+  "Last activity",
+  "Time to live",
+];
+const NUMBERS = new Set(["Partition", "Position", "Log end", "Lag", "Records/s", "Last activity", "Time to live"]);
 
 /** A consumer's line on the page, which opens to its partitions. */
 export interface ConsumerView {

@@ -1,3 +1,4 @@
+import { PATIENT_KAFKA } from "@tidemark/test-support/servers";
 import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
 import { type KafkaLogOptions, openKafkaLog } from "@tidemark/source-kafka";
@@ -45,7 +46,7 @@ export async function runUnderFaults(options: FaultyRunOptions): Promise<FaultyR
   const brokers = server.urls.map((url) => new URL(url).host);
   const topic = `faults-${randomUUID()}`;
   {
-    await using patient = await openKafkaLog({ brokers, timeout: 60_000, connectTimeout: 60_000 });
+    await using patient = await openKafkaLog({ brokers, ...PATIENT_KAFKA });
     await patient.admin.createTopic(topic, { partitions });
   }
   await using log = await inTime(() => openKafkaLog({ brokers, timeout: writersTimeout }));

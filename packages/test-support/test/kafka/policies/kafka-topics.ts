@@ -1,3 +1,4 @@
+import { PATIENT_KAFKA } from "@tidemark/test-support/servers";
 import { randomUUID } from "node:crypto";
 import { Admin } from "@platformatic/kafka";
 import type { RecordInput } from "@tidemark/core";
@@ -13,7 +14,7 @@ export function brokersOf(server: Server): string[] {
 
 /** Opens a log of its own: what one test does with it no other sees. */
 export function openLog(server: Server, isolation?: "read_committed" | "read_uncommitted"): Promise<KafkaLog> {
-  return openKafkaLog({ brokers: brokersOf(server), isolation, timeout: 60_000, connectTimeout: 60_000 });
+  return openKafkaLog({ brokers: brokersOf(server), isolation, ...PATIENT_KAFKA });
 }
 
 /** A name that no other test uses. */

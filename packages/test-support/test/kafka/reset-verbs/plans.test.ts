@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openKafkaLog } from "@tidemark/source-kafka";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { describeWithKafkaTools } from "@tidemark/test-support/servers";
+import { describeWithKafkaTools, PATIENT_KAFKA } from "@tidemark/test-support/servers";
 import { type KafkaGroups, openKafkaGroups } from "./ask-kafka.ts";
 import { openTidemarkPositions, type TidemarkPositions } from "./ask-tidemark.ts";
 import { placeOf } from "./tool-answer.ts";
@@ -20,7 +20,7 @@ await describeWithKafkaTools((server, tools) => {
     folder = await mkdtemp(join(tmpdir(), "tidemark-plans-"));
     cleanup.defer(() => rm(folder, { recursive: true, force: true }));
     const broker = new URL(server.url).host;
-    const log = cleanup.use(await openKafkaLog({ brokers: [broker], timeout: 60_000, connectTimeout: 60_000 }));
+    const log = cleanup.use(await openKafkaLog({ brokers: [broker], ...PATIENT_KAFKA }));
     await log.admin.createTopic(topic, { partitions: 2, retentionMs: null });
     for (const partition of [0, 1]) {
       await log.producer.produce(

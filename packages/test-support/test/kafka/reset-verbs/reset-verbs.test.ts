@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { openKafkaLog } from "@tidemark/source-kafka";
 import { expectGenerated } from "@tidemark/test-support/documents";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { describeWithKafkaTools } from "@tidemark/test-support/servers";
+import { describeWithKafkaTools, PATIENT_KAFKA } from "@tidemark/test-support/servers";
 import { askKafka, openKafkaGroups } from "./ask-kafka.ts";
 import { askTidemark, openTidemarkPositions } from "./ask-tidemark.ts";
 import { inTurns } from "./in-turns.ts";
@@ -30,7 +30,7 @@ await describeWithKafkaTools((server, tools) => {
     const folder = await mkdtemp(join(tmpdir(), "tidemark-reset-verbs-"));
     cleanup.defer(() => rm(folder, { recursive: true, force: true }));
     const broker = new URL(server.url).host;
-    const log = cleanup.use(await openKafkaLog({ brokers: [broker], timeout: 60_000, connectTimeout: 60_000 }));
+    const log = cleanup.use(await openKafkaLog({ brokers: [broker], ...PATIENT_KAFKA }));
     topics = cleanup.use(await makeResetTopics(log, broker));
     const groups = cleanup.use(openKafkaGroups(tools, broker, folder));
     const positions = cleanup.use(await openTidemarkPositions(folder, server.url));
