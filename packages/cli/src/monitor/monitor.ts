@@ -10,9 +10,9 @@ export interface MonitorOptions {
   /** Called until it has opened the log; then the same one is asked. */
   readonly openLog: () => Promise<LogSource>;
   readonly intervalMs: number;
-  /** Hears of the first failure of the store in a row, and of its end (`undefined`). */
   /** Called after each look. */
   readonly onObserved?: (() => void) | undefined;
+  /** Called at the first failure of the store in a row, and at its end (`undefined`). */
   readonly onStoreFailure: (error: Error | undefined) => void;
 }
 
@@ -42,7 +42,17 @@ export async function startMonitor(options: MonitorOptions): Promise<Monitor> {
   const histories = createLagHistories();
   const controller = new AbortController();
   let log: LogSource | undefined;
-  const openLog = async (): Promise<LogSource> => (log ??= await options.openLog());
+  // A look waits for it only so long; the next one waits for the same.
+  let opening: Promise<LogSource> | undefined;
+  const openLog = async (): Promise<LogSource> => {
+    opening ??= options.openLog();
+    try {
+      return (log = await opening);
+    } catch (error) {
+      opening = undefined;
+      throw error;
+    }
+  };
   let listings = 0;
   const look = async (): Promise<Observation> => {
     listings += 1;
@@ -80,6 +90,7 @@ export async function startMonitor(options: MonitorOptions): Promise<Monitor> {
       clearInterval(timer);
       controller.abort();
       await looking;
+      if (log === undefined) void opening?.then((late) => late.close()).catch(() => undefined);
       await log?.close();
     },
   };

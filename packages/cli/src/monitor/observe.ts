@@ -57,6 +57,7 @@ export async function observe(
   // Members first: a process that takes a position in between is not known yet, not one that has ended.
   const members = await listMembers(store, signal);
   const positions = await listPositions(store, members, signal, warnings);
+  // After the store, so that no position lies beyond the log's end.
   try {
     const log = await withPatience(openLog);
     const { ends, failures } = await readLogEnds(log, topicsOf(positions));
@@ -77,7 +78,7 @@ export async function observe(
   return { atMs: startedMs, tookMs: Date.now() - startedMs, consumers, warnings };
 }
 
-/** The log is asked after the store, so that no position lies beyond its end. */
+/** Filled in by and by. */
 type FoundPosition = { -readonly [Field in keyof ObservedPosition]: ObservedPosition[Field] };
 
 /** Only what is shown is kept of each record, and one text of each name, however many records have it. */
