@@ -44,15 +44,27 @@ export interface SharingFigures {
   readonly longestUnheldLeases: number;
   /** Where that was: the partition, the two members, and when the former worked last. */
   readonly longestUnheld: string;
+  /** How often a process stood still by itself: what it did then proves nothing. */
+  readonly standstills: number;
   readonly violations: readonly string[];
 }
 
-/** A member that writes nothing for this long stood still, as if it was frozen: it writes ten times as often that it is there. */
-const STANDSTILL_MS = 500;
+/**
+ * A member that writes nothing for this part of its lease stood still, as if it was frozen: it writes far more often that it is
+ * there. What that cost it shows within so many leases.
+ */
+const STANDSTILL_LEASES = 0.5;
+const AFTERMATH_LEASES = 3;
+
+/** A time in which a process stood still by itself, and in which it finds out what that cost it. */
+interface Standstill {
+  readonly from: number;
+  readonly to: number;
+}
 
 /**
  * Reads what all members wrote down. A record may be worked on twice only if the first to do so was disturbed in or before it,
- * or shortly after, or closed with it in hand, or if the second had it in hand when it was frozen; a member whose process stood still counts as disturbed. Two may work on one partition only if the first of them was disturbed; nobody undisturbed is robbed.
+ * or shortly after, or closed with it in hand, or if the second had it in hand when it was frozen. One whose process stood still counts as disturbed for that time and three leases. Two may work on one partition only if the first of them was disturbed; nobody undisturbed is robbed.
  */
 export function checkSharing(
   planned: readonly MemberLife[],
@@ -65,17 +77,19 @@ export function checkSharing(
   const journals = planned.map(({ journalFile }) =>
     existsSync(journalFile) ? readFileSync(journalFile, "utf8").split("\n") : [],
   );
-  const lives = planned.map((life, index) => ({
-    ...life,
-    disturbedAt: Math.min(life.disturbedAt, standstillIn(journals[index] ?? [])),
-  }));
+  const lives = planned.map((life, index) => ({ ...life, standstills: standstillsIn(journals[index] ?? [], leaseMs) }));
+  // Whether something had happened to a member by the end of a time, or it stood still in it.
+  const isDisturbed = (life: number, from: number, to: number): boolean => {
+    const { disturbedAt = 0, standstills = [] } = lives[life] ?? {};
+    return disturbedAt <= to || standstills.some((one) => one.from <= to && from <= one.to);
+  };
   const violations: string[] = [];
   const works: Work[] = [];
   let assigned = 0;
   const holds: Hold[] = [];
   // When each life's lease became longer.
   const leases = lives.map(() => [{ at: 0, leaseMs }]);
-  for (const [life, { journalFile, disturbedAt }] of lives.entries()) {
+  for (const [life, { journalFile }] of lives.entries()) {
     let open: Work | undefined;
     const held = new Map<string, Hold>();
     for (const line of journals[life] ?? []) {
@@ -99,7 +113,7 @@ export function checkSharing(
       }
       if (what === "revoked") for (const partition of first.split(",")) held.delete(partition);
       if (what === "over" || what === "failed") held.clear();
-      if (what === "revoked" && second !== "rebalanced" && Number(at) < disturbedAt) {
+      if (what === "revoked" && second !== "rebalanced" && !isDisturbed(life, Number(at), Number(at))) {
         violations.push(
           `member ${life} was robbed of ${first} (${second}) and nothing had happened to it: ${journalFile}`,
         );
@@ -129,12 +143,12 @@ export function checkSharing(
         continue;
       }
       repeats += 1;
-      const { disturbedAt = 0 } = lives[earlier.life] ?? {};
       // It had looked at the clock and not begun yet, when it was frozen.
       if (inHandAtThaw.has(work)) continue;
       // Whoever closes while a record is in hand commits all but that one (contract 5.1).
       if (lastOf.get(earlier.life) === earlier) continue;
-      if ((earlier.endedAt ?? earlier.begunAt) + unflushedMs < disturbedAt) {
+      const endedAt = earlier.endedAt ?? earlier.begunAt;
+      if (!isDisturbed(earlier.life, endedAt, endedAt + unflushedMs)) {
         violations.push(
           `${partition}/${work.offset} was worked on by member ${earlier.life} in peace, and again by ${work.life}`,
         );
@@ -151,30 +165,32 @@ export function checkSharing(
   );
   return {
     ...{ records: works.length - repeats, repeats, assigned, ...unheld },
+    standstills: lives.reduce((sum, { standstills }) => sum + standstills.length, 0),
     violations: violations.slice(0, 20),
   };
 
   function checkApart(former: Work, work: Work): void {
-    const { disturbedAt = 0 } = lives[former.life] ?? {};
     const endedAt = former.endedAt ?? Number.POSITIVE_INFINITY;
     // The clock's step, and what lies between the end of the work and the writing down of it.
-    if (endedAt <= work.begunAt + 1 || disturbedAt < endedAt) return;
+    if (endedAt <= work.begunAt + 1 || isDisturbed(former.life, former.begunAt, endedAt)) return;
     violations.push(
       `members ${former.life} and ${work.life} worked on partition ${work.partition} at once: ${former.offset}, ${work.offset}`,
     );
   }
 }
 
-/** When the process first stood still by itself; infinite: never. */
-function standstillIn(lines: readonly string[]): number {
+/** When the process stood still by itself. */
+function standstillsIn(lines: readonly string[], leaseMs: number): Standstill[] {
+  const standstills: Standstill[] = [];
   let before = Number.POSITIVE_INFINITY;
   for (const line of lines) {
     const at = Number(line.split(" ")[1] ?? Number.NaN);
     if (Number.isNaN(at)) continue;
-    if (at - before >= STANDSTILL_MS) return before;
+    if (at - before >= STANDSTILL_LEASES * leaseMs)
+      standstills.push({ from: before, to: at + AFTERMATH_LEASES * leaseMs });
     before = at;
   }
-  return Number.POSITIVE_INFINITY;
+  return standstills;
 }
 
 /** The longest time that a partition was without a member that works. */
