@@ -109,8 +109,10 @@ function codeOf(error: BrokerRefusal): LogSourceErrorCode {
     case "UNSUPPORTED_VERSION":
     case "UNSUPPORTED_FOR_MESSAGE_FORMAT":
       return "UNSUPPORTED";
+    case "NOT_ENOUGH_REPLICAS_AFTER_APPEND":
+      return "UNAVAILABLE";
     default:
-      return error.id === "NOT_ENOUGH_REPLICAS_AFTER_APPEND" ? "UNAVAILABLE" : "UNKNOWN";
+      return "UNKNOWN";
   }
 }
 

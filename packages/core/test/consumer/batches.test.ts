@@ -125,10 +125,13 @@ test("linger: at the end of the log a batch is handed out at once, and what wait
     // Only what was handed out is delivered.
     if (seen.length === 1) expect(new Set([consumer.position(0), consumer.position(1)])).toEqual(new Set([0n, 2n]));
   }
-  expect(seen).toEqual([
-    [0, [0n, 1n], 2n],
-    [1, [0n, 1n], 2n],
-  ]);
+  expect(seen).toHaveLength(2);
+  expect(seen).toEqual(
+    expect.arrayContaining([
+      [0, [0n, 1n], 2n],
+      [1, [0n, 1n], 2n],
+    ]),
+  );
 });
 
 test("what an earlier process acknowledged is left out of batches (contract 5.14)", async () => {

@@ -64,14 +64,15 @@ test("a lookup that is not answered holds up no partition that is refused later 
 });
 
 test("a partition for which the policy answers nonsense holds up no other of the same lookup (contract 6.4)", async () => {
-  const source = await ordersLog(3, 2);
+  // One record each: a turn of more ends after 100 ms, and a busy machine may stand still for longer.
+  const source = await ordersLog(1, 2);
   const store = await storeAt(90n, [0, 1]);
   let asked = 0;
   const resetPolicy: OffsetResetPolicy = {
     name: "mine",
     timestamp: ({ partition }) => (partition === 0 ? -1 : -2),
     adjustOffset: (_last, next) => {
-      // The answers tell the partitions apart: 3, the end, is for partition 0.
+      // The answers tell the partitions apart: 1, the end, is for partition 0.
       if (next === 0n) return next;
       asked += 1;
       return next + 1n;
@@ -86,8 +87,8 @@ test("a partition for which the policy answers nonsense holds up no other of the
       seen.push(`${partition}/${offset}`);
     }
   };
-  await expect(loop()).rejects.toMatchObject({ name: "OffsetOutOfRangeError", partition: 0, requested: 4n });
-  expect(seen).toEqual(["1/0", "1/1", "1/2"]);
+  await expect(loop()).rejects.toMatchObject({ name: "OffsetOutOfRangeError", partition: 0, requested: 2n });
+  expect(seen).toEqual(["1/0"]);
   expect([askedAtFirst, asked]).toEqual([1, 5]);
 });
 

@@ -177,7 +177,8 @@ test.each(["auto", "manual"] as const)(
 );
 
 test("none: the error carries what was asked for and what the log has; the other partitions go on (contract 5.8, 6.6)", async () => {
-  const source = await ordersLog(3, 2);
+  // One record each: a turn of more ends after 100 ms, and a busy machine may stand still for longer.
+  const source = await ordersLog(1, 2);
   const store = await storeAt(90n, [1]);
   await using consumer = await createConsumer({ ...options, source, store, start: "earliest", resetPolicy: none() });
   const seen: string[] = [];
@@ -188,9 +189,9 @@ test("none: the error carries what was asked for and what the log has; the other
     name: "OffsetOutOfRangeError",
     partition: 1,
     requested: 90n,
-    latest: 3n,
+    latest: 1n,
   });
-  expect(seen).toEqual(["0/0", "0/1", "0/2"]);
+  expect(seen).toEqual(["0/0"]);
 });
 
 test("untilEnd ends on a log that was made anew and is shorter (contract 6.5)", async () => {
