@@ -1,7 +1,6 @@
 import { withinDeadline } from "../driver/deadline.ts";
 import { Sent } from "../driver/sent.ts";
 import { ConsumerStateError } from "../errors/consumer-state-error.ts";
-import type { OffsetFencedError } from "../errors/offset-fenced-error.ts";
 import { OffsetStoreError } from "../errors/offset-store-error.ts";
 import { formatKey, type OffsetKey } from "../key.ts";
 import type { CallOptions, OffsetStore, TransactEntry, TransactionBody } from "../offset-store.ts";
@@ -42,23 +41,28 @@ export async function runOwnTransaction<Transaction>(
   if (held.isUncertain) await readAgain(store, held, options);
   const { position = 0n } = held;
   if (position >= nextOffset) return;
-  if (held.era !== era) throw notHeld(held.key, from);
+  refuseFormer(held, era, from);
   if (position > from) throw notNext(held.key, from);
   held.isInOwnTransaction = true;
   try {
     await flusher.idle();
+    refuseFormer(held, era, from);
     const sent = new Sent();
     const write = held.writeWithin(nextOffset);
+    held.isUncertain = true;
     const answer = await store.transact({ ...(write.entry as Omit<TransactEntry, "from">), from }, body, options);
+    held.isUncertain = false;
     // Lost or reset meanwhile: what is stored is of before.
     if (held.era === era) held.passedWithin(nextOffset);
     held.written(write, answer, sent);
-  } catch (error) {
-    held.isUncertain = true;
-    throw error;
   } finally {
     held.isInOwnTransaction = false;
   }
+}
+
+/** What the session knows already needs no body to be run: its results would be another's by now. */
+function refuseFormer(held: HeldPartition, era: object, from: bigint): void {
+  if (held.isOver || held.era !== era) throw notHeld(held.key, from);
 }
 
 /** The unknown outcome of an earlier transaction, which the record shows. */
@@ -123,11 +127,13 @@ export function refuseSecond({ key, transaction }: HeldPartition): void {
   throw new ConsumerStateError(message, { code: "NOT_NEXT" });
 }
 
-/** What a write in a transaction rejects with if a partition of a group was lost in the meantime: the session continues. */
-export function lostWithin(cause: OffsetFencedError): ConsumerStateError {
-  const { key, owner } = cause;
-  const who = owner === undefined ? "" : ` (${JSON.stringify(owner)} holds it now)`;
-  const message = `${formatKey(key)} was lost while the transaction was open${who}: the transaction was rolled back; continue with the next record`;
+/**
+ * What a write in a transaction rejects with if a partition of a group was lost in the meantime: the session continues. The store says
+ * what became of the transaction.
+ */
+export function lostWithin(key: OffsetKey, cause: unknown): ConsumerStateError {
+  const why = cause instanceof Error ? `: ${cause.message}` : "";
+  const message = `${formatKey(key)} was lost while the transaction was open${why}; continue with the next record`;
   return new ConsumerStateError(message, { code: "NOT_HELD", cause });
 }
 

@@ -36,17 +36,18 @@ export class PartitionLosses {
     const { claims, flusher, sharing } = this.#parts;
     const { key } = held;
     const error = new OffsetFencedError({ key, reason, owner, cause });
-    // It may have been lost while the body waited for a flush.
-    if (held.isOver) return sharing === undefined ? error : lostWithin(error);
+    const rejection = sharing === undefined ? error : lostWithin(key, cause);
+    // It may have been lost in another way while the transaction was open.
+    if (held.isOver) return rejection;
     flusher.drop(held);
     if (sharing !== undefined) {
       emit({ type: "revoked", topic, partitions: [key.partition], reason, owner });
       void this.#lost(held, error, sharing);
-      return lostWithin(error);
+      return rejection;
     }
     if (options.onFenced === "stop" || claims.held.size === 0) this.#end(error);
     emit({ type: "fenced", key, reason, owner });
-    return error;
+    return rejection;
   }
 
   /** A newer session of the same `instance` has begun: this one is over, with all that it holds. */

@@ -333,13 +333,19 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     }
   }
 
-  /** Waits for a transaction; where the store refuses it because the claim is lost, its caller has to get that error. */
+  /**
+   * Waits for a transaction; where it is refused because the claim is lost, its caller has to get that error, or the one that ended
+   * the session.
+   */
   async #heard(held: HeldPartition, writing: Promise<void>): Promise<void> {
     try {
       await writing;
     } catch (error) {
-      if (!(error instanceof OffsetStoreError) || error.refusal?.status !== "fenced") throw error;
-      throw this.#losses.fence(held, error.refusal, error);
+      const refusal =
+        error instanceof OffsetStoreError && error.refusal?.status === "fenced" ? error.refusal : undefined;
+      const isLost = refusal !== undefined || (error instanceof ConsumerStateError && error.code === "NOT_HELD");
+      if (isLost && this.fenced !== undefined) throw this.fenced;
+      throw refusal === undefined ? error : this.#losses.fence(held, refusal, error);
     }
   }
 

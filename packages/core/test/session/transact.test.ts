@@ -3,19 +3,23 @@ import { createOffsetStore, type OffsetStoreDriver } from "@tidemark/core/driver
 import { expect, onTestFinished, test } from "vitest";
 import { ConnectionReset, Rows, type SoundTransaction } from "../conformance/sound-backend.ts";
 import { SoundDriver } from "../conformance/sound-driver.ts";
+import { eventually } from "./eventually.ts";
 
 const key = { consumer: "c", topic: "t", partition: 0 };
 
 interface SessionOptions {
   readonly ttl?: number;
   readonly sharing?: SharingMode;
+  readonly instance?: string;
 }
 
 /** A session of a store whose next COMMIT happens, and whose connection is gone then. */
-async function openSession({ ttl, sharing = "standby" }: SessionOptions = {}) {
+async function openSession({ ttl, sharing = "standby", instance }: SessionOptions = {}) {
   const sound = new SoundDriver({ rows: new Rows(), capabilities: { transactions: true } });
   const state = {
     losesCommit: false,
+    /** What happens after the next COMMIT, whose answer is lost then. */
+    afterCommit: undefined as (() => Promise<unknown>) | undefined,
     restore: async (): Promise<void> => undefined,
     /** What the next write waits for. */
     gate: undefined as (() => Promise<void>) | undefined,
@@ -36,6 +40,15 @@ async function openSession({ ttl, sharing = "standby" }: SessionOptions = {}) {
     begin: async () => {
       const own = await sound.begin?.();
       if (own === undefined) throw new Error("no transactions");
+      const { afterCommit } = state;
+      if (afterCommit !== undefined) {
+        const commitAndLose = async (): Promise<void> => {
+          await own.commit();
+          await afterCommit();
+          throw new ConnectionReset();
+        };
+        return { ...own, commit: commitAndLose };
+      }
       if (!state.losesCommit) return own;
       const commit = async (): Promise<void> => {
         await own.commit();
@@ -47,7 +60,7 @@ async function openSession({ ttl, sharing = "standby" }: SessionOptions = {}) {
     },
   };
   const store = createOffsetStore(driver, { timeout: 150 });
-  const options = { store, consumer: key.consumer, topic: key.topic, partitions: [0], ttl, sharing };
+  const options = { store, consumer: key.consumer, topic: key.topic, partitions: [0], ttl, sharing, instance };
   const session = await openOffsetSession({ ...options, onEvent: () => undefined });
   session.startAt(0, 0n);
   await session.flush();
@@ -57,7 +70,7 @@ async function openSession({ ttl, sharing = "standby" }: SessionOptions = {}) {
     const [outcome] = await store.fetch([key]);
     return outcome?.status === "found" ? outcome.record.nextOffset : undefined;
   };
-  return { sound, store, session, state, records, stored };
+  return { sound, store, session, options, state, records, stored };
 }
 
 /** Sets the clock of this process, not that of the backend, forward by the TTL. */
@@ -158,22 +171,71 @@ test("what is acknowledged while the body runs is stored after it, and nothing o
   await session.close();
 });
 
-test("a claim that is found lost by the flush before the body is NOT_HELD too, and nothing is stored (contract 5.27d)", async () => {
+test.each([["standby"], ["takeover"]] as const)(
+  "%s: a claim that is found lost by the flush before the body begins no body, and nothing is stored (contract 5.27d)",
+  async (sharing) => {
+    const { store, session, state, records, stored } = await openSession({ sharing });
+    const reached = Promise.withResolvers<void>();
+    const opened = Promise.withResolvers<void>();
+    state.gate = () => {
+      reached.resolve();
+      return opened.promise;
+    };
+    session.commit(records[0]);
+    const flushed = session.flush();
+    await reached.promise;
+    let isRun = false;
+    const transacted = session.transact(records.slice(1, 3), () => void (isRun = true));
+    await store.claim([{ key, token: "another's", owner: "another" }]);
+    opened.resolve();
+    if (sharing === "standby") {
+      await expect(transacted).rejects.toMatchObject({ code: "NOT_HELD" });
+      await flushed;
+    } else {
+      await expect(transacted).rejects.toMatchObject({ name: "OffsetFencedError", owner: "another" });
+      await expect(transacted).rejects.toBe(session.fenced);
+      await expect(flushed).rejects.toBe(session.fenced);
+    }
+    expect([isRun, await stored()]).toEqual([false, 0n]);
+    await session.close().catch(() => undefined);
+  },
+);
+
+test("a claim that is lost before it is known whether the transaction was committed is NOT_HELD, and the error does not say that it was rolled back (contract 3.16h)", async () => {
   const { store, session, state, records, stored } = await openSession();
-  const reached = Promise.withResolvers<void>();
-  const opened = Promise.withResolvers<void>();
-  state.gate = () => {
-    reached.resolve();
-    return opened.promise;
-  };
-  session.commit(records[0]);
-  const flushed = session.flush();
-  await reached.promise;
-  const transacted = session.transact(records.slice(1, 3), () => undefined);
-  await store.claim([{ key, token: "another's", owner: "another" }]);
-  opened.resolve();
-  await expect(transacted).rejects.toMatchObject({ code: "NOT_HELD" });
-  await flushed;
+  state.afterCommit = () => store.claim([{ key, token: "other", owner: "newer" }]);
+  const error: unknown = await session.transact(records, () => undefined).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: "NOT_HELD", message: expect.stringMatching(/not known whether/u) });
+  expect(error).not.toMatchObject({ message: expect.stringMatching(/rolled back/u) });
+  expect(await stored()).toBe(6n);
+  await session.close();
+});
+
+test("a claim that is lost before commitWithin is NOT_HELD, and the error says that the caller has to roll back (contract 5.15)", async () => {
+  const { sound, store, session, records, stored } = await openSession();
+  await store.claim([{ key, token: "other", owner: "newer" }]);
+  const own = await sound.begin?.();
+  if (own === undefined || records[0] === undefined) throw new Error("no transactions");
+  const error: unknown = await session.commitWithin(own.transaction, records[0]).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({
+    code: "NOT_HELD",
+    message: expect.stringMatching(/"newer".*; roll the transaction back/u),
+  });
+  await own.rollback();
   expect(await stored()).toBe(0n);
   await session.close();
+});
+
+test("a session that a newer one of its instance has ended rejects with that, whatever its transaction waited for (contract 8.10)", async () => {
+  const { session, options, records, stored } = await openSession({ instance: "one" });
+  let newer: Awaited<ReturnType<typeof openOffsetSession>> | undefined;
+  const transacted = session.transact(records, async () => {
+    newer = await openOffsetSession(options);
+    await eventually(() => session.fenced !== undefined);
+  });
+  await expect(transacted).rejects.toMatchObject({ name: "OffsetFencedError" });
+  await expect(transacted).rejects.toBe(session.fenced);
+  expect(await stored()).toBe(0n);
+  await newer?.close();
+  await session.close().catch(() => undefined);
 });
