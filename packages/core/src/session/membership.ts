@@ -36,6 +36,8 @@ export class Membership {
   #acknowledged: Sent | undefined;
   #isDoubtful = false;
   #isChecking = false;
+  // When it was sure again after others could doubt it, by the monotonic clock.
+  #sureAgainAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #sure: PromiseWithResolvers<void> | undefined;
   #refusal: OffsetStoreError | undefined;
@@ -77,6 +79,14 @@ export class Membership {
     if (now === undefined || !this.#isShared) return this.isSure;
     if (this.#isDoubtful || this.#acknowledged === undefined) return false;
     return now - this.#acknowledged.at < this.#acknowledgedLeaseMs;
+  }
+
+  /**
+   * Whether it may claim: it is sure, and has been for a lease. The store may have been away so long that positions and members
+   * are gone: the others come back within a lease, too, and write theirs again.
+   */
+  get mayClaim(): boolean {
+    return this.isSure && performance.now() - this.#sureAgainAt >= this.#leaseMs;
   }
 
   /** Why no heartbeat will be taken, where the lease is over and the store refuses for good. */
@@ -239,6 +249,7 @@ export class Membership {
         if (!(error instanceof OffsetStoreError) || !isFinal(error)) throw error;
       });
       this.#isDoubtful = false;
+      this.#sureAgainAt = performance.now();
     } finally {
       this.#isChecking = false;
     }

@@ -88,8 +88,8 @@ export interface OffsetSessionOptions<Transaction = never> {
   readonly sharing?: SharingMode | undefined;
   /**
    * Milliseconds without a heartbeat after which others claim the partitions of this session, from 1,000 (S3: 3,000) to
-   * 600,000. It sends a heartbeat every third of that. Default 10,000 (S3: 60,000), or the `ttl` if that is shorter and
-   * `sharing` is not `takeover`.
+   * 600,000. It sends a heartbeat every third of that. Default 10,000 (S3: 60,000), or a third of the `ttl` if that is
+   * shorter and `sharing` is not `takeover`.
    */
   readonly lease?: number | undefined;
   /** A name that this session alone has at a time, a StatefulSet's pod for example: a new session of it takes over at once. */

@@ -1,8 +1,8 @@
 import type { Claims } from "./claims.ts";
 import type { HeldPartition } from "./held-partition.ts";
 import type { SessionContext } from "./session-context.ts";
+import { renewIntervalOf } from "./session-options.ts";
 
-const DEFAULT_INTERVAL_MS = 30_000;
 // Renewals that are due within this part of their interval go along: few calls, however many partitions there are.
 const EARLY = 0.1;
 
@@ -88,6 +88,6 @@ export class Renewals {
   }
 
   #intervalOf({ ttl }: HeldPartition): number {
-    return this.#context.options.renewInterval ?? Math.min(DEFAULT_INTERVAL_MS, (ttl ?? Number.POSITIVE_INFINITY) / 3);
+    return renewIntervalOf(ttl, this.#context.options.renewInterval);
   }
 }

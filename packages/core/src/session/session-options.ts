@@ -6,6 +6,7 @@ import type { OffsetSessionOptions } from "./offset-session.ts";
 
 const DEFAULT_FLUSH_INTERVAL_MS = 3_000;
 const DEFAULT_MAX_UNFLUSHED_AGE_MS = 60_000;
+const DEFAULT_RENEW_INTERVAL_MS = 30_000;
 const DEFAULT_LEASE_MS = 10_000;
 const MIN_LEASE_MS = 1_000;
 const MAX_LEASE_MS = 600_000;
@@ -75,30 +76,41 @@ export function resolveSessionOptions(
   }
   if (instance !== undefined) validateName("instance", instance);
   validateDuration("revokeTimeout", revokeTimeout, 0);
-  const leaseMs = resolveLease(options.lease, store, sharing === "takeover" ? undefined : ttl);
+  const longest = typeof ttl === "number" && sharing !== "takeover" ? longestLease(ttl, renewInterval) : undefined;
+  const leaseMs = resolveLease(options.lease, store, longest);
   return {
     ...{ flushInterval, ttl, owner, renewInterval, maxUnflushedAge, onFenced },
     ...{ sharing, leaseMs, instance, revokeTimeout },
   };
 }
 
-/** Where a position expires before its holder counts as silent, others take what a living member holds. */
+/** Milliseconds after which an idle claim is checked. */
+export function renewIntervalOf(ttl: number | undefined, renewInterval: number | undefined): number {
+  return renewInterval ?? Math.min(DEFAULT_RENEW_INTERVAL_MS, (ttl ?? Number.POSITIVE_INFINITY) / 3);
+}
+
+/**
+ * With this lease others claim a partition before its position expires: at the latest two leases after the last heartbeat, and
+ * the last renewal may be a `renewInterval` older.
+ */
+function longestLease(ttl: number, renewInterval: number | undefined): { readonly ms: number; readonly ttl: number } {
+  return { ms: Math.floor((ttl - renewIntervalOf(ttl, renewInterval)) / 2), ttl };
+}
+
 function resolveLease(
   lease: unknown,
   store: Pick<OffsetStore, "capabilities"> | undefined,
-  ttl: number | null | undefined,
+  longest: { readonly ms: number; readonly ttl: number } | undefined,
 ): number {
   const least = Math.max(MIN_LEASE_MS, (store?.capabilities.expiry.granularityMs ?? 0) * STEPS_PER_LEASE);
-  if (lease === undefined) {
-    const usual = store?.capabilities.leaseMs ?? DEFAULT_LEASE_MS;
-    return typeof ttl === "number" ? Math.min(usual, Math.max(ttl, least)) : usual;
-  }
+  const most = Math.max(least, longest?.ms ?? MAX_LEASE_MS);
+  if (lease === undefined) return Math.min(store?.capabilities.leaseMs ?? DEFAULT_LEASE_MS, most);
   validateDuration("lease", lease, 0);
   if (lease < least || lease > MAX_LEASE_MS)
     throw new RangeError(`lease must be from ${least} to ${MAX_LEASE_MS} ms, not ${lease}`);
-  if (typeof ttl === "number" && lease > ttl) {
+  if (longest !== undefined && lease > most) {
     throw new RangeError(
-      `lease must not be longer than the ttl of ${ttl} ms, not ${lease}: positions would expire while their holder lives`,
+      `lease must be at most ${most} ms with a ttl of ${longest.ttl} ms, not ${lease}: positions would expire before others claim them`,
     );
   }
   return lease;

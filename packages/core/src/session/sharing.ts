@@ -116,9 +116,9 @@ export class Sharing {
   }
 
   #onTimer(): void {
-    // Who may be taken for silent claims nothing.
-    const look = this.#membership.isSure ? this.#exclusive(() => this.#look(this.#ended.signal)) : Promise.resolve();
-    look.catch((error: unknown) => this.#failed(error)).finally(() => this.#next());
+    this.#exclusive(() => this.#look(this.#ended.signal))
+      .catch((error: unknown) => this.#failed(error))
+      .finally(() => this.#next());
   }
 
   /** The next look: at once where one was asked for meanwhile. */
@@ -150,6 +150,7 @@ export class Sharing {
   }
 
   async #look(signal: AbortSignal | undefined): Promise<void> {
+    if (!this.#membership.mayClaim) return;
     if (this.#isStandby) return this.#lookInStandby(signal);
     const { member } = this.#context;
     const living = await livingMembers(this.#context, signal);

@@ -110,10 +110,16 @@ test("whoever closes waits for its handlers, and others have meanwhile what none
   expect(group.handled.toSorted()).toEqual(all(5, 5).toSorted());
 });
 
-test("a lease that nobody gave is not longer than the TTL: a position does not expire while its holder lives (contract 8.5)", async () => {
+test.each([
+  [{ ttl: 6_000 }, 2_000],
+  [{ ttl: 500 }, 1_000],
+  [{ ttl: 6_000, renewInterval: 1_000 }, 2_500],
+  [{ ttl: 3_600_000 }, 10_000],
+  [{ ttl: 6_000, sharing: "takeover" }, 10_000],
+] as const)("with %j and no lease given the lease is %s ms (contract 8.5)", async (options, lease) => {
   await using group = new Group(await ordersLog(0, 1));
-  await group.join({ ttl: 5_000, lease: undefined });
-  expect(await Array.fromAsync(group.store.members())).toMatchObject([{ lease: 5_000 }]);
+  await group.join({ ...options, lease: undefined });
+  expect(await Array.fromAsync(group.store.members())).toMatchObject([{ lease }]);
 });
 
 test("standby: waits for the holder, says so once, and goes on behind it (contract 8.6)", async () => {
@@ -198,6 +204,37 @@ test("an outage of the store for longer than the lease moves nothing, and nothin
   expect([first.consumer.partitions, second.consumer.partitions]).toEqual(before);
   expect([...first.events.of("revoked"), ...second.events.of("revoked")]).toHaveLength(moves);
 });
+
+test.concurrent.each([
+  ["members expire", undefined],
+  ["members and positions expire", 4 * LEASE_MS],
+] as const)(
+  "an outage in which %s moves nothing: who is back first waits for the others (contract 5.6, 8.2)",
+  async (_case, ttl) => {
+    const source = await ordersLog(3, 4);
+    await using group = new Group(source);
+    const first = await group.join({ ttl });
+    const second = await group.join({ ttl });
+    await eventually(() => second.consumer.partitions.length === 2 && group.handled.length === 12, SETTLED_MS);
+    await eventually(() => first.consumer.partitions.length === 2);
+    const before = [first.consumer.partitions, second.consumer.partitions];
+    const moves = [...first.events.of("revoked"), ...second.events.of("revoked")].length;
+    for (const { member } of group.members) member.isCut = true;
+    const members = async (): Promise<unknown[]> => Array.fromAsync(group.store.members());
+    await eventually(async () => (await members()).length === 0, SETTLED_MS);
+    expect(await Array.fromAsync(group.store.list())).toHaveLength(ttl === undefined ? 4 : 0);
+    first.member.isCut = false;
+    await eventually(async () => (await members()).length > 0, SETTLED_MS);
+    // Longer than between two polls.
+    await pause(LEASE_MS / 2);
+    second.member.isCut = false;
+    for (const partition of [0, 1, 2, 3]) await produce(source, 3, partition);
+    await eventually(() => group.handled.length >= 24, SETTLED_MS);
+    expect(group.handled.toSorted()).toEqual(all(4, 6).toSorted());
+    expect([first.consumer.partitions, second.consumer.partitions]).toEqual(before);
+    expect([...first.events.of("revoked"), ...second.events.of("revoked")]).toHaveLength(moves);
+  },
+);
 
 test("a store that takes no heartbeats for good ends the loop with its error when the lease is over (contract 8.5)", async () => {
   await using group = new Group(await ordersLog(3, 1));
@@ -348,7 +385,8 @@ test.each([
   [{ sharing: "each" }, /sharing must be/],
   [{ lease: 999 }, /lease must be from 1000/],
   [{ lease: 600_001 }, /lease must be from 1000 to 600000/],
-  [{ lease: 5_000, ttl: 4_000 }, /lease must not be longer than the ttl of 4000 ms/],
+  [{ lease: 4_001, ttl: 12_000 }, /lease must be at most 4000 ms with a ttl of 12000 ms, not 4001/],
+  [{ lease: 1_500, ttl: 3_000, renewInterval: 500 }, /lease must be at most 1250 ms/],
   [{ lease: "10 s" }, /lease must be a number/],
   [{ instance: "" }, /instance/],
   [{ revokeTimeout: -1 }, /revokeTimeout/],

@@ -1,6 +1,7 @@
 import { openOffsetSession, type OffsetSessionEvent } from "@tidemark/core";
-import { createMemoryBackend } from "@tidemark/store-memory";
+import { createMemoryBackend, createMemoryStore } from "@tidemark/store-memory";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { openMemberStore } from "../consumer/group.ts";
 import { EventLog } from "./eventually.ts";
 import { createFaultyStore, fail, hang, storedOffset } from "./faulty-store.ts";
 
@@ -207,3 +208,26 @@ test("whoever took over while the record was gone is not pushed aside (contract 
   await expect(session.close()).rejects.toMatchObject({ reason: "superseded", owner: "the other" });
   expect(other.fenced).toBeUndefined();
 });
+
+test.each([{ ttl: 3_000 }, { ttl: 30_000 }, { ttl: 60_000, renewInterval: 50_000 }])(
+  "with %j others claim what a dead member held before it expires (contract 8.5)",
+  async (life) => {
+    // Wherever between two renewals and two heartbeats it dies.
+    for (let diesAfterMs = 0; diesAfterMs < life.ttl; diesAfterMs += life.ttl / 50) {
+      const backend = createMemoryBackend();
+      const dead = openMemberStore(backend);
+      const first = await openOffsetSession({ ...options, ...life, store: dead.store, onEvent: () => undefined });
+      first.commit({ partition: 0, offset: 4n });
+      await first.flush();
+      const opening = openOffsetSession({ ...options, ...life, store: createMemoryStore({ backend }) });
+      await vi.advanceTimersByTimeAsync(diesAfterMs);
+      dead.isCut = true;
+      await vi.advanceTimersByTimeAsync(2 * life.ttl);
+      const second = await opening;
+      expect(second.position(0), `dies after ${diesAfterMs} ms`).toBe(5n);
+      await second.close();
+      dead.isCut = false;
+      await first.close();
+    }
+  },
+);
