@@ -25,6 +25,21 @@ export async function heldByItself(
   });
 }
 
+/** Those of some partitions whose record is there and names no other member: free, whoever has expired. */
+export async function releasedPartitions(
+  context: SessionContext,
+  partitions: readonly number[],
+  signal: AbortSignal | undefined,
+): Promise<number[]> {
+  const outcomes = await fetched(context, partitions, signal);
+  return partitions.filter((_partition, index) => {
+    const outcome = outcomes[index];
+    if (outcome?.status !== "found") return false;
+    const { member } = outcome.record;
+    return member === undefined || member === context.member;
+  });
+}
+
 /** Those of some partitions that are not held, as far as can be seen: the claim itself decides. */
 export async function freePartitions(
   context: SessionContext,

@@ -36,7 +36,9 @@ export class Membership {
   #acknowledged: Sent | undefined;
   #isDoubtful = false;
   #isChecking = false;
-  // When it was sure again after others could doubt it, by the monotonic clock.
+  // The longest time without an acknowledged heartbeat since it was sure.
+  #gapMs = 0;
+  // When it was sure again after the others' records could have expired, by the monotonic clock.
   #sureAgainAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #sure: PromiseWithResolvers<void> | undefined;
@@ -82,8 +84,8 @@ export class Membership {
   }
 
   /**
-   * Whether it may claim: it is sure, and has been for a lease. The store may have been away so long that positions and members
-   * are gone: the others come back within a lease, too, and write theirs again.
+   * Whether it may claim what no record shows to be free. Not within a lease after an outage in which members, or positions, may have
+   * expired: the others come back in that time, too, and write theirs again.
    */
   get mayClaim(): boolean {
     return this.isSure && performance.now() - this.#sureAgainAt >= this.#leaseMs;
@@ -165,6 +167,12 @@ export class Membership {
     return this.#acknowledged?.elapsedMs ?? Number.POSITIVE_INFINITY;
   }
 
+  /** After so long without heartbeats records of members like this one may have expired, or positions. */
+  get #expiryMs(): number {
+    const { leaseMs, ttl } = this.#context.options;
+    return Math.min(leaseMs * RECLAIMED_AFTER_LEASES, ttl ?? Number.POSITIVE_INFINITY);
+  }
+
   #schedule(ms: number): void {
     clearTimeout(this.#timer);
     if (this.#ended.signal.aborted) return;
@@ -216,7 +224,10 @@ export class Membership {
     await store.heartbeat(entry, { signal });
     if (this.#acknowledged !== undefined && sent.at <= this.#acknowledged.at) return;
     // The first heartbeat of all cannot be late.
-    if (this.#acknowledged !== undefined && this.#elapsedMs >= this.#acknowledgedLeaseMs) this.#isDoubtful = true;
+    if (this.#acknowledged !== undefined && this.#elapsedMs >= this.#acknowledgedLeaseMs) {
+      this.#isDoubtful = true;
+      this.#gapMs = Math.max(this.#gapMs, this.#elapsedMs);
+    }
     this.#acknowledgedLeaseMs = lease;
     this.#refusal = undefined;
     this.#acknowledged = sent;
@@ -249,7 +260,8 @@ export class Membership {
         if (!(error instanceof OffsetStoreError) || !isFinal(error)) throw error;
       });
       this.#isDoubtful = false;
-      this.#sureAgainAt = performance.now();
+      if (this.#gapMs >= this.#expiryMs) this.#sureAgainAt = performance.now();
+      this.#gapMs = 0;
     } finally {
       this.#isChecking = false;
     }

@@ -36,9 +36,10 @@ export class PartitionLosses {
     const { claims, flusher, sharing } = this.#parts;
     const { key } = held;
     const error = new OffsetFencedError({ key, reason, owner, cause });
-    const rejection = sharing === undefined ? error : lostWithin(key, cause);
-    // It may have been lost in another way while the transaction was open.
-    if (held.isOver) return rejection;
+    const isOver = flusher.fenced !== undefined;
+    const rejection = sharing === undefined || isOver ? error : lostWithin(key, cause);
+    // It may have been lost in another way while the transaction was open, or with all others.
+    if (held.isOver || (sharing !== undefined && isOver)) return rejection;
     flusher.drop(held);
     if (sharing !== undefined) {
       emit({ type: "revoked", topic, partitions: [key.partition], reason, owner });

@@ -90,11 +90,11 @@ export function renewIntervalOf(ttl: number | undefined, renewInterval: number |
 }
 
 /**
- * With this lease others claim a partition before its position expires: at the latest two leases after the last heartbeat, and
- * the last renewal may be a `renewInterval` older.
+ * With such a lease others claim a partition before its position expires: at the latest two leases after the last heartbeat, and the
+ * last renewal may be a `renewInterval` older.
  */
 function longestLease(ttl: number, renewInterval: number | undefined): { readonly ms: number; readonly ttl: number } {
-  return { ms: Math.floor((ttl - renewIntervalOf(ttl, renewInterval)) / 2), ttl };
+  return { ms: Math.floor(Math.min(ttl / 3, (ttl - renewIntervalOf(ttl, renewInterval)) / 2)), ttl };
 }
 
 function resolveLease(

@@ -4,7 +4,7 @@ import { keepingAwake } from "../keeping-awake.ts";
 import type { HeldOutcome } from "../offset-store.ts";
 import type { Claims } from "./claims.ts";
 import { dueShare } from "./due-share.ts";
-import { freePartitions, heldByItself, livingMembers } from "./free-partitions.ts";
+import { freePartitions, heldByItself, livingMembers, releasedPartitions } from "./free-partitions.ts";
 import type { HeldPartition } from "./held-partition.ts";
 import type { Membership } from "./membership.ts";
 import { transactionsOver } from "./own-transaction.ts";
@@ -116,9 +116,9 @@ export class Sharing {
   }
 
   #onTimer(): void {
-    this.#exclusive(() => this.#look(this.#ended.signal))
-      .catch((error: unknown) => this.#failed(error))
-      .finally(() => this.#next());
+    // Who may be taken for silent claims nothing.
+    const look = this.#membership.isSure ? this.#exclusive(() => this.#look(this.#ended.signal)) : Promise.resolve();
+    look.catch((error: unknown) => this.#failed(error)).finally(() => this.#next());
   }
 
   /** The next look: at once where one was asked for meanwhile. */
@@ -150,7 +150,6 @@ export class Sharing {
   }
 
   async #look(signal: AbortSignal | undefined): Promise<void> {
-    if (!this.#membership.mayClaim) return;
     if (this.#isStandby) return this.#lookInStandby(signal);
     const { member } = this.#context;
     const living = await livingMembers(this.#context, signal);
@@ -242,7 +241,8 @@ export class Sharing {
     return first.map(({ partition }) => partition);
   }
 
-  async #claim(partitions: readonly number[], signal: AbortSignal | undefined): Promise<void> {
+  async #claim(wanted: readonly number[], signal: AbortSignal | undefined): Promise<void> {
+    const partitions = this.#membership.mayClaim ? wanted : await releasedPartitions(this.#context, wanted, signal);
     if (partitions.length === 0) return;
     const { topic, emit } = this.#context;
     const ifIdleFor = this.#membership.leaseMs;

@@ -343,9 +343,9 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     } catch (error) {
       const refusal =
         error instanceof OffsetStoreError && error.refusal?.status === "fenced" ? error.refusal : undefined;
-      const isLost = refusal !== undefined || (error instanceof ConsumerStateError && error.code === "NOT_HELD");
-      if (isLost && this.fenced !== undefined) throw this.fenced;
-      throw refusal === undefined ? error : this.#losses.fence(held, refusal, error);
+      if (refusal !== undefined) throw this.#losses.fence(held, refusal, error);
+      const isFormer = error instanceof ConsumerStateError && error.code === "NOT_HELD";
+      throw isFormer ? (this.fenced ?? error) : error;
     }
   }
 

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import {
   type CommitEntry,
   type Consumer,
@@ -113,7 +114,8 @@ test("whoever closes waits for its handlers, and others have meanwhile what none
 test.each([
   [{ ttl: 6_000 }, 2_000],
   [{ ttl: 500 }, 1_000],
-  [{ ttl: 6_000, renewInterval: 1_000 }, 2_500],
+  [{ ttl: 6_000, renewInterval: 3_000 }, 1_500],
+  [{ ttl: 29_999 }, 9_999],
   [{ ttl: 3_600_000 }, 10_000],
   [{ ttl: 6_000, sharing: "takeover" }, 10_000],
 ] as const)("with %j and no lease given the lease is %s ms (contract 8.5)", async (options, lease) => {
@@ -235,6 +237,30 @@ test.concurrent.each([
     expect([...first.events.of("revoked"), ...second.events.of("revoked")]).toHaveLength(moves);
   },
 );
+
+test("standby: a member that waits takes no position that has expired in an outage, but lets its holder write it again (contract 5.6, 8.5)", async () => {
+  const source = await ordersLog(3, 2);
+  await using group = new Group(source);
+  const options = { partitions: [0, 1], sharing: "standby", ttl: 3 * LEASE_MS } as const;
+  const holder = await group.join(options);
+  await eventually(() => holder.handled.length === 6);
+  const waiting = await group.join(options);
+  await holder.consumer.flush();
+  for (const { member } of group.members) member.isCut = true;
+  await eventually(async () => (await Array.fromAsync(group.store.list())).length === 0, SETTLED_MS);
+  const heartbeats = async (): Promise<(Date | undefined)[]> =>
+    (await Array.fromAsync(group.store.members())).map(({ heardAt }) => heardAt);
+  const before = (await heartbeats()).map(String);
+  waiting.member.isCut = false;
+  await eventually(async () => !isDeepStrictEqual((await heartbeats()).map(String), before), SETTLED_MS);
+  // Longer than between two polls.
+  await pause(LEASE_MS / 2);
+  holder.member.isCut = false;
+  await eventually(() => holder.events.of("recreated").length === 2, SETTLED_MS);
+  for (const partition of [0, 1]) await produce(source, 3, partition);
+  await eventually(() => holder.handled.length === 12, SETTLED_MS);
+  expect([holder.consumer.partitions, waiting.handled]).toEqual([[0, 1], []]);
+});
 
 test("a store that takes no heartbeats for good ends the loop with its error when the lease is over (contract 8.5)", async () => {
   await using group = new Group(await ordersLog(3, 1));
@@ -386,7 +412,7 @@ test.each([
   [{ lease: 999 }, /lease must be from 1000/],
   [{ lease: 600_001 }, /lease must be from 1000 to 600000/],
   [{ lease: 4_001, ttl: 12_000 }, /lease must be at most 4000 ms with a ttl of 12000 ms, not 4001/],
-  [{ lease: 1_500, ttl: 3_000, renewInterval: 500 }, /lease must be at most 1250 ms/],
+  [{ lease: 2_000, ttl: 6_000, renewInterval: 3_000 }, /lease must be at most 1500 ms/],
   [{ lease: "10 s" }, /lease must be a number/],
   [{ instance: "" }, /instance/],
   [{ revokeTimeout: -1 }, /revokeTimeout/],

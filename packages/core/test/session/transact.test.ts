@@ -233,8 +233,8 @@ test("a session that a newer one of its instance has ended rejects with that, wh
     newer = await openOffsetSession(options);
     await eventually(() => session.fenced !== undefined);
   });
-  await expect(transacted).rejects.toMatchObject({ name: "OffsetFencedError" });
-  await expect(transacted).rejects.toBe(session.fenced);
+  await expect(transacted).rejects.toMatchObject({ name: "OffsetFencedError", key, reason: "superseded" });
+  await expect(transacted).rejects.toMatchObject({ cause: { message: expect.stringMatching(/rolled back/u) } });
   expect(await stored()).toBe(0n);
   await newer?.close();
   await session.close().catch(() => undefined);

@@ -51,10 +51,11 @@ export interface SharingFigures {
 
 /**
  * A member that writes nothing for this part of its lease stood still, as if it was frozen: it writes far more often that it is
- * there. What that cost it shows within so many leases.
+ * there. What that cost it shows within so many leases, as long as its own is by then, and some calls that time out after 2 s.
  */
 const STANDSTILL_LEASES = 0.5;
 const AFTERMATH_LEASES = 3;
+const AFTERMATH_MS = 5_000;
 
 /** A time in which a process stood still by itself, and in which it finds out what that cost it. */
 interface Standstill {
@@ -64,7 +65,7 @@ interface Standstill {
 
 /**
  * Reads what all members wrote down. A record may be worked on twice only if the first to do so was disturbed in or before it,
- * or shortly after, or closed with it in hand, or if the second had it in hand when it was frozen. One whose process stood still counts as disturbed for that time and three leases. Two may work on one partition only if the first of them was disturbed; nobody undisturbed is robbed.
+ * or shortly after, or closed with it in hand, or if the second had it in hand when it was frozen. One whose process stood still counts as disturbed for that time, and for a while after it. Two may work on one partition only if the first of them was disturbed; nobody undisturbed is robbed.
  */
 export function checkSharing(
   planned: readonly MemberLife[],
@@ -165,7 +166,8 @@ export function checkSharing(
   );
   return {
     ...{ records: works.length - repeats, repeats, assigned, ...unheld },
-    standstills: lives.reduce((sum, { standstills }) => sum + standstills.length, 0),
+    standstills: lives.flatMap(({ standstills, disturbedAt }) => standstills.filter(({ from }) => from < disturbedAt))
+      .length,
     violations: violations.slice(0, 20),
   };
 
@@ -179,15 +181,18 @@ export function checkSharing(
   }
 }
 
-/** When the process stood still by itself. */
+/** When the process stood still. */
 function standstillsIn(lines: readonly string[], leaseMs: number): Standstill[] {
   const standstills: Standstill[] = [];
   let before = Number.POSITIVE_INFINITY;
+  let longestMs = leaseMs;
   for (const line of lines) {
-    const at = Number(line.split(" ")[1] ?? Number.NaN);
+    const [what, time = Number.NaN, lengthened] = line.split(" ");
+    const at = Number(time);
     if (Number.isNaN(at)) continue;
+    if (what === "extended") longestMs = Math.max(longestMs, Number(lengthened));
     if (at - before >= STANDSTILL_LEASES * leaseMs)
-      standstills.push({ from: before, to: at + AFTERMATH_LEASES * leaseMs });
+      standstills.push({ from: before, to: at + AFTERMATH_LEASES * longestMs + AFTERMATH_MS });
     before = at;
   }
   return standstills;
