@@ -34,6 +34,7 @@ export async function releasedPartitions(
   const outcomes = await fetched(context, partitions, signal);
   return partitions.filter((_partition, index) => {
     const outcome = outcomes[index];
+    if (outcome?.status === "failed") throw outcome.error;
     if (outcome?.status !== "found") return false;
     const { member } = outcome.record;
     return member === undefined || member === context.member;

@@ -8,6 +8,7 @@ import type { Claims } from "./claims.ts";
 import type { PositionFlusher } from "./position-flusher.ts";
 import type { SessionContext } from "./session-context.ts";
 import { isFinal, unknownError } from "./session-listener.ts";
+import { renewIntervalOf } from "./session-options.ts";
 
 /** A heartbeat is sent so often in a lease; one without an answer is sent again after half of that. */
 const HEARTBEATS_PER_LEASE = 3;
@@ -167,10 +168,14 @@ export class Membership {
     return this.#acknowledged?.elapsedMs ?? Number.POSITIVE_INFINITY;
   }
 
-  /** After so long without heartbeats records of members like this one may have expired, or positions. */
+  /**
+   * After so long without heartbeats records of members like this one may have expired, or positions: those of the others are older
+   * than its own last heartbeat, and it looks some time after it is back.
+   */
   get #expiryMs(): number {
-    const { leaseMs, ttl } = this.#context.options;
-    return Math.min(leaseMs * RECLAIMED_AFTER_LEASES, ttl ?? Number.POSITIVE_INFINITY);
+    const { leaseMs, ttl, renewInterval } = this.#context.options;
+    const positionsMs = typeof ttl === "number" ? ttl - renewIntervalOf(ttl, renewInterval) : Number.POSITIVE_INFINITY;
+    return Math.min(leaseMs * RECLAIMED_AFTER_LEASES, positionsMs) - leaseMs;
   }
 
   #schedule(ms: number): void {

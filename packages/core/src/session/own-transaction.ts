@@ -41,12 +41,12 @@ export async function runOwnTransaction<Transaction>(
   if (held.isUncertain) await readAgain(store, held, options);
   const { position = 0n } = held;
   if (position >= nextOffset) return;
-  refuseFormer(held, era, from);
+  refuseFormer(flusher, held, era, from);
   if (position > from) throw notNext(held.key, from);
   held.isInOwnTransaction = true;
   try {
     await flusher.idle();
-    refuseFormer(held, era, from);
+    refuseFormer(flusher, held, era, from);
     const sent = new Sent();
     const write = held.writeWithin(nextOffset);
     held.isUncertain = true;
@@ -61,8 +61,8 @@ export async function runOwnTransaction<Transaction>(
 }
 
 /** What the session knows already needs no body to be run: its results would be another's by now. */
-function refuseFormer(held: HeldPartition, era: object, from: bigint): void {
-  if (held.isOver || held.era !== era) throw notHeld(held.key, from);
+function refuseFormer(flusher: PositionFlusher, held: HeldPartition, era: object, from: bigint): void {
+  if (flusher.fenced !== undefined || held.isOver || held.era !== era) throw notHeld(held.key, from);
 }
 
 /** The unknown outcome of an earlier transaction, which the record shows. */

@@ -13,8 +13,8 @@ import {
 import { ConsumerStateError } from "../errors/consumer-state-error.ts";
 import type { OffsetFencedError } from "../errors/offset-fenced-error.ts";
 import { OffsetStoreError } from "../errors/offset-store-error.ts";
-import type { OffsetKey } from "../key.ts";
-import type { CallOptions, OffsetStore, TransactionBody } from "../offset-store.ts";
+import { formatKey, type OffsetKey } from "../key.ts";
+import type { CallOptions, FencedOutcome, OffsetStore, TransactionBody } from "../offset-store.ts";
 import { rollBack, writeInCallersTransaction } from "./callers-transaction.ts";
 import { Claims } from "./claims.ts";
 import type { HeldPartition } from "./held-partition.ts";
@@ -341,8 +341,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     try {
       await writing;
     } catch (error) {
-      const refusal =
-        error instanceof OffsetStoreError && error.refusal?.status === "fenced" ? error.refusal : undefined;
+      const refusal = refusalOf(error, held.key);
       if (refusal !== undefined) throw this.#losses.fence(held, refusal, error);
       const isFormer = error instanceof ConsumerStateError && error.code === "NOT_HELD";
       throw isFormer ? (this.fenced ?? error) : error;
@@ -400,4 +399,10 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       });
     }
   }
+}
+
+/** Why the store refused a position of this key because its claim is lost. A body may have written others, and throw what it likes. */
+function refusalOf(error: unknown, key: OffsetKey): FencedOutcome | undefined {
+  if (!(error instanceof OffsetStoreError) || error.refusal?.status !== "fenced") return undefined;
+  return error.keys.some((one) => formatKey(one) === formatKey(key)) ? error.refusal : undefined;
 }

@@ -1,5 +1,4 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { isDeepStrictEqual } from "node:util";
 import {
   type CommitEntry,
   type Consumer,
@@ -205,61 +204,6 @@ test("an outage of the store for longer than the lease moves nothing, and nothin
   expect(group.handled.toSorted()).toEqual(all(4, 6).toSorted());
   expect([first.consumer.partitions, second.consumer.partitions]).toEqual(before);
   expect([...first.events.of("revoked"), ...second.events.of("revoked")]).toHaveLength(moves);
-});
-
-test.concurrent.each([
-  ["members expire", undefined],
-  ["members and positions expire", 4 * LEASE_MS],
-] as const)(
-  "an outage in which %s moves nothing: who is back first waits for the others (contract 5.6, 8.2)",
-  async (_case, ttl) => {
-    const source = await ordersLog(3, 4);
-    await using group = new Group(source);
-    const first = await group.join({ ttl });
-    const second = await group.join({ ttl });
-    await eventually(() => second.consumer.partitions.length === 2 && group.handled.length === 12, SETTLED_MS);
-    await eventually(() => first.consumer.partitions.length === 2);
-    const before = [first.consumer.partitions, second.consumer.partitions];
-    const moves = [...first.events.of("revoked"), ...second.events.of("revoked")].length;
-    for (const { member } of group.members) member.isCut = true;
-    const members = async (): Promise<unknown[]> => Array.fromAsync(group.store.members());
-    await eventually(async () => (await members()).length === 0, SETTLED_MS);
-    expect(await Array.fromAsync(group.store.list())).toHaveLength(ttl === undefined ? 4 : 0);
-    first.member.isCut = false;
-    await eventually(async () => (await members()).length > 0, SETTLED_MS);
-    // Longer than between two polls.
-    await pause(LEASE_MS / 2);
-    second.member.isCut = false;
-    for (const partition of [0, 1, 2, 3]) await produce(source, 3, partition);
-    await eventually(() => group.handled.length >= 24, SETTLED_MS);
-    expect(group.handled.toSorted()).toEqual(all(4, 6).toSorted());
-    expect([first.consumer.partitions, second.consumer.partitions]).toEqual(before);
-    expect([...first.events.of("revoked"), ...second.events.of("revoked")]).toHaveLength(moves);
-  },
-);
-
-test("standby: a member that waits takes no position that has expired in an outage, but lets its holder write it again (contract 5.6, 8.5)", async () => {
-  const source = await ordersLog(3, 2);
-  await using group = new Group(source);
-  const options = { partitions: [0, 1], sharing: "standby", ttl: 3 * LEASE_MS } as const;
-  const holder = await group.join(options);
-  await eventually(() => holder.handled.length === 6);
-  const waiting = await group.join(options);
-  await holder.consumer.flush();
-  for (const { member } of group.members) member.isCut = true;
-  await eventually(async () => (await Array.fromAsync(group.store.list())).length === 0, SETTLED_MS);
-  const heartbeats = async (): Promise<(Date | undefined)[]> =>
-    (await Array.fromAsync(group.store.members())).map(({ heardAt }) => heardAt);
-  const before = (await heartbeats()).map(String);
-  waiting.member.isCut = false;
-  await eventually(async () => !isDeepStrictEqual((await heartbeats()).map(String), before), SETTLED_MS);
-  // Longer than between two polls.
-  await pause(LEASE_MS / 2);
-  holder.member.isCut = false;
-  await eventually(() => holder.events.of("recreated").length === 2, SETTLED_MS);
-  for (const partition of [0, 1]) await produce(source, 3, partition);
-  await eventually(() => holder.handled.length === 12, SETTLED_MS);
-  expect([holder.consumer.partitions, waiting.handled]).toEqual([[0, 1], []]);
 });
 
 test("a store that takes no heartbeats for good ends the loop with its error when the lease is over (contract 8.5)", async () => {

@@ -1,4 +1,4 @@
-import { openOffsetSession, type SharingMode } from "@tidemark/core";
+import { OffsetStoreError, openOffsetSession, type SharingMode } from "@tidemark/core";
 import { createOffsetStore, type OffsetStoreDriver } from "@tidemark/core/driver";
 import { expect, onTestFinished, test } from "vitest";
 import { ConnectionReset, Rows, type SoundTransaction } from "../conformance/sound-backend.ts";
@@ -238,4 +238,21 @@ test("a session that a newer one of its instance has ended rejects with that, wh
   expect(await stored()).toBe(0n);
   await newer?.close();
   await session.close().catch(() => undefined);
+});
+
+test("what a body throws of another key is no loss of its own partition (contract 3.16f)", async () => {
+  const { session, records, stored } = await openSession();
+  const other = { ...key, partition: 7 };
+  const refused = new OffsetStoreError("refused", {
+    ...{ code: "CONFLICT", operation: "commit", store: "sound", keys: [other] },
+    refusal: { status: "fenced", reason: "superseded" },
+  });
+  const body = (): never => {
+    throw refused;
+  };
+  await expect(session.transact(records, body)).rejects.toBe(refused);
+  expect(session.partitions).toEqual([0]);
+  await session.transact(records, () => undefined);
+  expect(await stored()).toBe(6n);
+  await session.close();
 });
