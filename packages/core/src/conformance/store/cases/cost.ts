@@ -8,7 +8,8 @@ const ROUNDS = 25;
 /** What a commit may take more: nothing that grows with the number of records stays below it. */
 const FACTOR = 5;
 const SLACK_MS = 2;
-const MORE_ATTEMPTS = 3;
+/** How long a moment is waited for in which the machine is as idle as it was among none. */
+const PATIENCE_MS = 60_000;
 
 /** What calls cost. */
 export const costCases: readonly ConformanceCase[] = [
@@ -24,26 +25,28 @@ export const costCases: readonly ConformanceCase[] = [
       );
       for (const keys of groups) await store.claim(keys.map((key) => ({ key, token, owner: "o" })));
       let nextOffset = 0n;
-      const costs = async (): Promise<number[]> => {
-        const least = groups.map(() => Number.POSITIVE_INFINITY);
+      /** What each group takes, in ascending order. All share one backend, so that they come one after the other. */
+      const costs = async (): Promise<number[][]> => {
+        const taken: number[][] = groups.map(() => []);
         for (let round = 0; round < ROUNDS; round += 1) {
           nextOffset += 1n;
           for (const [index, keys] of groups.entries()) {
             const entries = keys.map((key) => ({ key, token, nextOffset }));
-            least[index] = Math.min(least[index] ?? 0, await durationMs(() => store.commit(entries)));
+            taken[index]?.push(await durationMs(() => store.commit(entries)));
           }
         }
-        return least;
+        return taken.map((all) => all.toSorted((a, b) => a - b));
       };
-      // The least of many: a busy machine makes none faster. All share one backend, so that they come one after the other.
-      const among0 = await costs();
+      // On a busy machine a lucky round is no measure of what is usual there; and it makes none faster: the least of many is no accident.
+      const among0 = (await costs()).map((taken) => taken[Math.floor(ROUNDS / 2)] ?? 0);
       await fill(store, token);
-      let amongMany = await costs();
+      let amongMany = (await costs()).map(([least = 0]) => least);
       const isTooSlow = (): boolean => amongMany.some((many, index) => many > FACTOR * (among0[index] ?? 0) + SLACK_MS);
       // What became busy only now is measured for longer: a store that looks through all never comes below.
-      for (let more = 0; more < MORE_ATTEMPTS && isTooSlow(); more += 1) {
+      const endsAt = performance.now() + PATIENCE_MS;
+      while (isTooSlow() && performance.now() < endsAt) {
         const again = await costs();
-        amongMany = amongMany.map((many, index) => Math.min(many, again[index] ?? many));
+        amongMany = amongMany.map((many, index) => Math.min(many, again[index]?.[0] ?? many));
       }
       for (const [index, keys] of groups.entries()) {
         const [none, many] = [among0[index] ?? 0, amongMany[index] ?? 0];
