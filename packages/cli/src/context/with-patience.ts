@@ -16,7 +16,7 @@ export async function withPatience<Answer>(ask: (signal: AbortSignal) => Promise
     reject(error);
     controller.abort(error);
   }, STEP_MS);
-  const answer = (async () => ask(controller.signal))();
+  const answer = ask(controller.signal);
   // It may still fail after the wait has ended.
   answer.catch(() => {});
   try {

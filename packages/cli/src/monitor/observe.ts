@@ -78,7 +78,7 @@ export async function observe(
   return { atMs: startedMs, tookMs: Date.now() - startedMs, consumers, warnings };
 }
 
-/** Filled in by and by. */
+/** A position while it is being put together. */
 type FoundPosition = { -readonly [Field in keyof ObservedPosition]: ObservedPosition[Field] };
 
 /** Only what is shown is kept of each record, and one text of each name, however many records have it. */

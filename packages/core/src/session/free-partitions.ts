@@ -18,11 +18,12 @@ export async function heldByItself(
   partitions: readonly number[],
   signal: AbortSignal | undefined,
 ): Promise<number[]> {
-  const outcomes = await fetched(context, partitions, signal);
-  return partitions.filter((_partition, index) => {
-    const outcome = outcomes[index];
-    return outcome?.status === "found" && outcome.record.member === context.member;
-  });
+  return those(
+    context,
+    partitions,
+    signal,
+    (outcome) => outcome?.status === "found" && outcome.record.member === context.member,
+  );
 }
 
 /** Those of some partitions whose record is there and names no other member: free, whoever has expired. */
@@ -31,13 +32,9 @@ export async function releasedPartitions(
   partitions: readonly number[],
   signal: AbortSignal | undefined,
 ): Promise<number[]> {
-  const outcomes = await fetched(context, partitions, signal);
-  return partitions.filter((_partition, index) => {
-    const outcome = outcomes[index];
+  return those(context, partitions, signal, (outcome) => {
     if (outcome?.status === "failed") throw outcome.error;
-    if (outcome?.status !== "found") return false;
-    const { member } = outcome.record;
-    return member === undefined || member === context.member;
+    return outcome?.status === "found" && [undefined, context.member].includes(outcome.record.member);
   });
 }
 
@@ -52,9 +49,7 @@ export async function freePartitions(
 ): Promise<number[]> {
   const others = new Map(living.map(({ member, mode }) => [member, mode]));
   others.delete(context.member);
-  const outcomes = await fetched(context, partitions, signal);
-  return partitions.filter((_partition, index) => {
-    const outcome = outcomes[index];
+  return those(context, partitions, signal, (outcome) => {
     if (outcome?.status === "failed") throw outcome.error;
     if (outcome?.status !== "found" || outcome.record.member === undefined) return true;
     const mode = others.get(outcome.record.member);
@@ -64,14 +59,15 @@ export async function freePartitions(
   });
 }
 
-async function fetched(
+/** Those of some partitions of which this is true of what is stored. */
+async function those(
   { store, consumer, topic }: SessionContext,
   partitions: readonly number[],
   signal: AbortSignal | undefined,
-): Promise<readonly FetchOutcome[]> {
+  isIt: (outcome: FetchOutcome | undefined) => boolean,
+): Promise<number[]> {
   if (partitions.length === 0) return [];
-  return store.fetch(
-    partitions.map((partition) => ({ consumer, topic, partition })),
-    { signal },
-  );
+  const keys = partitions.map((partition) => ({ consumer, topic, partition }));
+  const outcomes = await store.fetch(keys, { signal });
+  return partitions.filter((_partition, index) => isIt(outcomes[index]));
 }

@@ -62,7 +62,8 @@ export async function runOwnTransaction<Transaction>(
 
 /** What the session knows already needs no body to be run: its results would be another's by now. */
 function refuseFormer(flusher: PositionFlusher, held: HeldPartition, era: object, from: bigint): void {
-  if (flusher.fenced !== undefined || held.isOver || held.era !== era) throw notHeld(held.key, from);
+  if (flusher.fenced !== undefined) throw flusher.fenced;
+  if (held.isOver || held.era !== era) throw notHeld(held.key, from);
 }
 
 /** The unknown outcome of an earlier transaction, which the record shows. */
@@ -131,9 +132,8 @@ export function refuseSecond({ key, transaction }: HeldPartition): void {
  * What a write in a transaction rejects with if a partition of a group was lost in the meantime: the session continues. The store says
  * what became of the transaction.
  */
-export function lostWithin(key: OffsetKey, cause: unknown): ConsumerStateError {
-  const why = cause instanceof Error ? `: ${cause.message}` : "";
-  const message = `${formatKey(key)} was lost while the transaction was open${why}; continue with the next record`;
+export function lostWithin(key: OffsetKey, cause: OffsetStoreError): ConsumerStateError {
+  const message = `${formatKey(key)} was lost while the transaction was open: ${cause.message}; continue with the next record`;
   return new ConsumerStateError(message, { code: "NOT_HELD", cause });
 }
 

@@ -1,4 +1,6 @@
 import { OffsetFencedError } from "../errors/offset-fenced-error.ts";
+import { OffsetStoreError } from "../errors/offset-store-error.ts";
+import { formatKey } from "../key.ts";
 import type { MemberRecord } from "../member.ts";
 import type { FencedOutcome } from "../offset-store.ts";
 import type { Claims } from "./claims.ts";
@@ -30,25 +32,36 @@ export class PartitionLosses {
     this.#parts = parts;
   }
 
-  /** The claim of a partition does not hold any more. Gives what a write in a transaction rejects with. */
-  fence(held: HeldPartition, { reason, owner }: FencedOutcome, cause?: unknown): Error {
+  /**
+   * What the caller of a transaction has to get in place of an error: the loss of the partition, where the store refused its
+   * position for that; `undefined` for all other errors. A body may have written other positions, and throw what it likes.
+   */
+  lossOf(held: HeldPartition, error: unknown): Error | undefined {
+    if (!(error instanceof OffsetStoreError) || error.refusal?.status !== "fenced") return undefined;
+    if (!error.keys.some((key) => formatKey(key) === formatKey(held.key))) return undefined;
+    const { flusher, sharing } = this.#parts;
+    const continues = sharing !== undefined && flusher.fenced === undefined;
+    const fenced = this.fence(held, error.refusal, error);
+    return continues ? lostWithin(held.key, error) : fenced;
+  }
+
+  /** The claim of a partition does not hold any more. */
+  fence(held: HeldPartition, { reason, owner }: FencedOutcome, cause?: OffsetStoreError): OffsetFencedError {
     const { topic, options, emit } = this.#context;
     const { claims, flusher, sharing } = this.#parts;
     const { key } = held;
     const error = new OffsetFencedError({ key, reason, owner, cause });
-    const isOver = flusher.fenced !== undefined;
-    const rejection = sharing === undefined || isOver ? error : lostWithin(key, cause);
-    // It may have been lost in another way while the transaction was open, or with all others.
-    if (held.isOver || (sharing !== undefined && isOver)) return rejection;
+    // It may have been lost in another way while a transaction was open, or with all others.
+    if (held.isOver || (sharing !== undefined && flusher.fenced !== undefined)) return error;
     flusher.drop(held);
     if (sharing !== undefined) {
       emit({ type: "revoked", topic, partitions: [key.partition], reason, owner });
       void this.#lost(held, error, sharing);
-      return rejection;
+      return error;
     }
     if (options.onFenced === "stop" || claims.held.size === 0) this.#end(error);
     emit({ type: "fenced", key, reason, owner });
-    return rejection;
+    return error;
   }
 
   /** A newer session of the same `instance` has begun: this one is over, with all that it holds. */

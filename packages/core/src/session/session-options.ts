@@ -76,8 +76,7 @@ export function resolveSessionOptions(
   }
   if (instance !== undefined) validateName("instance", instance);
   validateDuration("revokeTimeout", revokeTimeout, 0);
-  const longest = typeof ttl === "number" && sharing !== "takeover" ? longestLease(ttl, renewInterval) : undefined;
-  const leaseMs = resolveLease(options.lease, store, longest);
+  const leaseMs = resolveLease(options.lease, store, sharing === "takeover" ? undefined : ttl, renewInterval);
   return {
     ...{ flushInterval, ttl, owner, renewInterval, maxUnflushedAge, onFenced },
     ...{ sharing, leaseMs, instance, revokeTimeout },
@@ -89,31 +88,33 @@ export function renewIntervalOf(ttl: number | undefined, renewInterval: number |
   return renewInterval ?? Math.min(DEFAULT_RENEW_INTERVAL_MS, (ttl ?? Number.POSITIVE_INFINITY) / 3);
 }
 
-/**
- * With such a lease others claim a partition before its position expires: at the latest two leases after the last heartbeat, and the
- * last renewal may be a `renewInterval` older.
- */
-function longestLease(ttl: number, renewInterval: number | undefined): { readonly ms: number; readonly ttl: number } {
-  return { ms: Math.floor(Math.min(ttl / 3, (ttl - renewIntervalOf(ttl, renewInterval)) / 2)), ttl };
-}
-
 function resolveLease(
   lease: unknown,
   store: Pick<OffsetStore, "capabilities"> | undefined,
-  longest: { readonly ms: number; readonly ttl: number } | undefined,
+  ttl: number | null | undefined,
+  renewInterval: number | undefined,
 ): number {
   const least = Math.max(MIN_LEASE_MS, (store?.capabilities.expiry.granularityMs ?? 0) * STEPS_PER_LEASE);
-  const most = Math.max(least, longest?.ms ?? MAX_LEASE_MS);
+  const longest = typeof ttl === "number" ? longestLeaseMs(ttl, renewInterval) : MAX_LEASE_MS;
+  const most = Math.max(least, Math.min(longest, MAX_LEASE_MS));
   if (lease === undefined) return Math.min(store?.capabilities.leaseMs ?? DEFAULT_LEASE_MS, most);
   validateDuration("lease", lease, 0);
   if (lease < least || lease > MAX_LEASE_MS)
     throw new RangeError(`lease must be from ${least} to ${MAX_LEASE_MS} ms, not ${lease}`);
-  if (longest !== undefined && lease > most) {
+  if (lease > most) {
     throw new RangeError(
-      `lease must be at most ${most} ms with a ttl of ${longest.ttl} ms, not ${lease}: positions would expire before others claim them`,
+      `lease must be at most ${most} ms with a ttl of ${ttl} ms, not ${lease}: positions would expire before others claim them`,
     );
   }
   return lease;
+}
+
+/**
+ * With a lease up to this others claim a partition before its position expires: at the latest two leases after the last heartbeat,
+ * and the last renewal may be a `renewInterval` older.
+ */
+function longestLeaseMs(ttl: number, renewInterval: number | undefined): number {
+  return Math.floor(Math.min(ttl / 3, (ttl - renewIntervalOf(ttl, renewInterval)) / 2));
 }
 
 /** Checks that an option is a store. */

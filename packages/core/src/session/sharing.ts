@@ -189,7 +189,7 @@ export class Sharing {
     const { held } = this.#claims;
     await this.#claim([lowest], signal);
     if (held.has(lowest)) return this.#claim(others, signal);
-    // Nobody may hold it: it was not asked for.
+    // It was not claimed: perhaps no other member holds it.
     if (!this.#membership.mayClaim) return;
     const higher = [...held.values()].filter(({ key }) => key.partition > lowest);
     if (higher.length > 0) this.#giveUp(higher);

@@ -12,9 +12,9 @@ import {
 } from "../driver/validation.ts";
 import { ConsumerStateError } from "../errors/consumer-state-error.ts";
 import type { OffsetFencedError } from "../errors/offset-fenced-error.ts";
-import { OffsetStoreError } from "../errors/offset-store-error.ts";
-import { formatKey, type OffsetKey } from "../key.ts";
-import type { CallOptions, FencedOutcome, OffsetStore, TransactionBody } from "../offset-store.ts";
+import type { OffsetStoreError } from "../errors/offset-store-error.ts";
+import type { OffsetKey } from "../key.ts";
+import type { CallOptions, OffsetStore, TransactionBody } from "../offset-store.ts";
 import { rollBack, writeInCallersTransaction } from "./callers-transaction.ts";
 import { Claims } from "./claims.ts";
 import type { HeldPartition } from "./held-partition.ts";
@@ -333,18 +333,13 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     }
   }
 
-  /**
-   * Waits for a transaction; where it is refused because the claim is lost, its caller has to get that error, or the one that ended
-   * the session.
-   */
+  /** Waits for a transaction; where the store refuses it because the claim is lost, its caller has to get that error. */
   async #heard(held: HeldPartition, writing: Promise<void>): Promise<void> {
     try {
       await writing;
     } catch (error) {
-      const refusal = refusalOf(error, held.key);
-      if (refusal !== undefined) throw this.#losses.fence(held, refusal, error);
-      const isFormer = error instanceof ConsumerStateError && error.code === "NOT_HELD";
-      throw isFormer ? (this.fenced ?? error) : error;
+      const loss = this.#losses.lossOf(held, error);
+      throw loss === undefined ? error : loss;
     }
   }
 
@@ -399,10 +394,4 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       });
     }
   }
-}
-
-/** Why the store refused a position of this key because its claim is lost. A body may have written others, and throw what it likes. */
-function refusalOf(error: unknown, key: OffsetKey): FencedOutcome | undefined {
-  if (!(error instanceof OffsetStoreError) || error.refusal?.status !== "fenced") return undefined;
-  return error.keys.some((one) => formatKey(one) === formatKey(key)) ? error.refusal : undefined;
 }

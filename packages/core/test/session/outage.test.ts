@@ -31,10 +31,21 @@ class Member {
   readonly own: MemberStore;
   readonly opening: ReturnType<typeof openOffsetSession>;
 
+  /** What its next poll waits for, before it asks who the members are. */
+  gate: Promise<void> | undefined;
+
   constructor(backend: MemoryBackend, options: Options) {
     this.own = openMemberStore(backend);
+    const { store: own } = this.own;
+    const members: typeof own.members = async function* (this: Member, ...call: Parameters<typeof own.members>) {
+      await this.gate;
+      yield* own.members(...call);
+    }.bind(this);
+    const store = new Proxy(own, {
+      get: (target, property): unknown => (property === "members" ? members : Reflect.get(target, property, target)),
+    });
     this.opening = openOffsetSession({
-      ...{ store: this.own.store, consumer: "c1", topic: "orders", partitions: PARTITIONS, lease: LEASE_MS },
+      ...{ store, consumer: "c1", topic: "orders", partitions: PARTITIONS, lease: LEASE_MS },
       ...{ onEvent: this.events.hear, onAssigned: () => undefined },
       ...options,
     });
@@ -124,3 +135,59 @@ test.each(cases)(
       }
   },
 );
+
+test("a member that was away for longer than ten leases gets its share as soon as others release it (contract 8.5, 8.7)", async () => {
+  const backend = createMemoryBackend();
+  const [first, second] = [new Member(backend, { sharing: "balanced" }), new Member(backend, { sharing: "balanced" })];
+  await vi.advanceTimersByTimeAsync(10 * LEASE_MS);
+  const sessions = [await first.opening, await second.opening];
+  first.own.isCut = true;
+  await vi.advanceTimersByTimeAsync(11 * LEASE_MS);
+  expect(sessions[1]?.partitions).toEqual(PARTITIONS);
+  first.own.isCut = false;
+  // A heartbeat, the other's poll and its own: all within the lease in which it claims nothing that is not released.
+  await vi.advanceTimersByTimeAsync(0.95 * LEASE_MS);
+  expect(sessions.map(({ partitions }) => partitions.length)).toEqual([2, 2]);
+  await first.close();
+  await second.close();
+});
+
+test("in standby nothing is given up for a partition that may not be claimed yet (contract 8.5, 8.6)", async () => {
+  const backend = createMemoryBackend();
+  const member = new Member(backend, { sharing: "standby", partitions: [2, 3] });
+  const session = await member.opening;
+  member.own.isCut = true;
+  await vi.advanceTimersByTimeAsync(11 * LEASE_MS);
+  member.own.isCut = false;
+  await vi.advanceTimersByTimeAsync(0.3 * LEASE_MS);
+  const claimed = session.claim([0]);
+  await vi.advanceTimersByTimeAsync(0.6 * LEASE_MS);
+  expect(session.partitions).toEqual([2, 3]);
+  await vi.advanceTimersByTimeAsync(LEASE_MS);
+  await claimed;
+  expect(session.partitions).toEqual([0, 2, 3]);
+  expect(member.events.of("revoked")).toEqual([]);
+  await member.close();
+});
+
+test("a poll that was interrupted by an outage claims nothing of what has expired in it (contract 8.5)", async () => {
+  const backend = createMemoryBackend();
+  const life = { sharing: "balanced", ttl: 3_000 } as const;
+  const [first, second] = [new Member(backend, life), new Member(backend, life)];
+  await vi.advanceTimersByTimeAsync(10 * LEASE_MS);
+  const sessions = [await first.opening, await second.opening];
+  const before = sessions.map(({ partitions }) => partitions);
+  const moves = second.events.of("revoked").length;
+  const gate = Promise.withResolvers<void>();
+  first.gate = gate.promise;
+  await vi.advanceTimersByTimeAsync(0.5 * LEASE_MS);
+  for (const { own } of [first, second]) own.isCut = true;
+  await vi.advanceTimersByTimeAsync(11 * LEASE_MS);
+  for (const { own } of [first, second]) own.isCut = false;
+  gate.resolve();
+  await vi.advanceTimersByTimeAsync(6 * LEASE_MS);
+  expect(sessions.map(({ partitions }) => partitions)).toEqual(before);
+  expect(second.events.of("revoked")).toHaveLength(moves);
+  await first.close();
+  await second.close();
+});

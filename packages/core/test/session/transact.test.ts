@@ -11,10 +11,11 @@ interface SessionOptions {
   readonly ttl?: number;
   readonly sharing?: SharingMode;
   readonly instance?: string;
+  readonly partitions?: readonly number[];
 }
 
 /** A session of a store whose next COMMIT happens, and whose connection is gone then. */
-async function openSession({ ttl, sharing = "standby", instance }: SessionOptions = {}) {
+async function openSession({ ttl, sharing = "standby", instance, partitions = [0] }: SessionOptions = {}) {
   const sound = new SoundDriver({ rows: new Rows(), capabilities: { transactions: true } });
   const state = {
     losesCommit: false,
@@ -60,7 +61,7 @@ async function openSession({ ttl, sharing = "standby", instance }: SessionOption
     },
   };
   const store = createOffsetStore(driver, { timeout: 150 });
-  const options = { store, consumer: key.consumer, topic: key.topic, partitions: [0], ttl, sharing, instance };
+  const options = { store, consumer: key.consumer, topic: key.topic, partitions, ttl, sharing, instance };
   const session = await openOffsetSession({ ...options, onEvent: () => undefined });
   session.startAt(0, 0n);
   await session.flush();
@@ -255,4 +256,31 @@ test("what a body throws of another key is no loss of its own partition (contrac
   await session.transact(records, () => undefined);
   expect(await stored()).toBe(6n);
   await session.close();
+});
+
+test("a body is not begun for one partition when another's loss has just ended the session (contract 5.4)", async () => {
+  const { store, session, state, records } = await openSession({ sharing: "takeover", partitions: [0, 1] });
+  session.startAt(1, 0n);
+  await session.flush();
+  const record = { partition: 1, offset: 0n };
+  session.deliver(record);
+  const reached = Promise.withResolvers<void>();
+  const opened = Promise.withResolvers<void>();
+  state.gate = () => {
+    reached.resolve();
+    return opened.promise;
+  };
+  session.commit(records[0]);
+  const flushed = session.flush();
+  await reached.promise;
+  let isRun = false;
+  const transacted = session.transact(record, () => void (isRun = true));
+  await store.claim([{ key, token: "another's", owner: "another" }]);
+  opened.resolve();
+  await expect(transacted).rejects.toMatchObject({ name: "OffsetFencedError" });
+  await expect(transacted).rejects.toBe(session.fenced);
+  await expect(flushed).rejects.toBe(session.fenced);
+  expect(isRun).toBe(false);
+  expect(session.fenced).toMatchObject({ key: { partition: 0 } });
+  await session.close().catch(() => undefined);
 });
