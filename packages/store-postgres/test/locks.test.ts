@@ -60,6 +60,31 @@ await describeWithServer("postgres", ({ url }) => {
     expect(await countRows(url, namespace)).toBe(64);
   });
 
+  it("writes a heartbeat when the member's row is free again", async () => {
+    const { store, namespace } = await openStore({ url, timeout: 60_000 });
+    const member = { key: { consumer: key.consumer, topic: key.topic, member: "m" }, owner: "o" };
+    const beat = (held: number) => store.heartbeat({ ...member, mode: "balanced", lease: 60_000, held });
+    await beat(0);
+    const holder = await openClient(url);
+    await holder.query("BEGIN");
+    await holder.query("SELECT FROM tidemark_offsets WHERE namespace = $1 FOR UPDATE", [namespace]);
+    const beating = beat(7);
+    // One attempt gives up after a moment: the second one shows that it is made again.
+    const attempts = new Set<unknown>();
+    const waiting = `SELECT query_start::text FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))`;
+    const looker = await openClient(url);
+    const { rows } = await holder.query("SELECT pg_backend_pid() AS pid");
+    await expect
+      .poll(async () => {
+        for (const row of (await looker.query(waiting, [rows[0]?.["pid"]])).rows) attempts.add(row["query_start"]);
+        return attempts.size;
+      })
+      .toBeGreaterThan(1);
+    await holder.query("ROLLBACK");
+    await beating;
+    expect(await Array.fromAsync(store.members())).toMatchObject([{ member: "m", held: 7 }]);
+  });
+
   it("claims what a frozen transaction is not creating", async () => {
     const keys = keysOf(20);
     const { store, namespace } = await openStore({ url, timeout: 4_000 });

@@ -122,9 +122,10 @@ export class MemberCalls<Transaction> {
   }
 
   async #write(operation: OffsetStoreOperation, change: Omit<Change, "version">, options: CallOptions): Promise<void> {
-    await this.#bounded(operation, change.key, options, (call) =>
-      this.#isWritten({ ...change, version: newVersion() }, call),
-    );
+    await this.#bounded(operation, change.key, options, async (call, retries) => {
+      // Also a change that expects anything may be refused: where another call has locked its row (contract 4.2b).
+      while (!(await this.#isWritten({ ...change, version: newVersion() }, call))) await retries.afterConflict();
+    });
   }
 
   async #isWritten(change: Change, call: BoundedCall<Transaction>): Promise<boolean> {

@@ -145,6 +145,23 @@ describe("members", () => {
     await assert.rejects(store.claim([idle()], { signal: controller.signal }), /enough/);
   });
 
+  it("writes a heartbeat again, and a leave, where a driver could not because of a lock (contract 4.2b, 8.1)", async () => {
+    let locked = 0;
+    const { store, other } = open((driver) => ({
+      write: async (changes, context) => {
+        locked -= 1;
+        return locked < 0 ? driver.write(changes, context) : { changes: changes.map(() => "conflict" as const) };
+      },
+    }));
+    const held = async () => (await Array.fromAsync(other.members(GROUP))).map((member) => member.held);
+    locked = 3;
+    await beat(store, { lease: 60_000, held: 7 });
+    assert.deepEqual(await held(), [7]);
+    locked = 3;
+    await store.leave(HOLDER);
+    assert.deepEqual(await held(), []);
+  });
+
   it("ends in time where nothing is answered, and names the member (contract 3.9a)", async () => {
     const { store, connection } = open();
     const restore = connection.break("silent");
