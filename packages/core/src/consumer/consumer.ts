@@ -212,7 +212,7 @@ export interface Consumer<Transaction = never> extends AsyncIterable<LogRecord, 
    * Works on the records with a handler, several at once, and acknowledges each when its handler is done, with `auto`
    * and `manual` alike. Resolves at the end (`untilEnd`, `close()`); rejects with what stopped it: an error for which
    * `onError` returns `stop`, a failure of the log or the store, the reason of an abort. Except for an abort it waits
-   * for running handlers, up to `revokeTimeout`, and flushes what is done. One way of reading at a time.
+   * for running handlers, up to `revokeTimeout`, and flushes what is done before it settles. One way of reading at a time.
    */
   process(handler: RecordHandler, options?: ProcessOptions): Promise<void>;
   /**

@@ -52,7 +52,8 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
           onRevoked: (numbers, reason) => this.#partitions.onRevoked(numbers, reason),
         })
       : undefined;
-    this.#context = { source, store, options, session, emit, signal, closed: this.#closed.signal };
+    const closing = (): Promise<void> | undefined => this.#closing;
+    this.#context = { source, store, options, session, emit, signal, closed: this.#closed.signal, closing };
     this.#inHand = new InHand(this.#context);
     this.#partitions = new TrackedPartitions(this.#context, this.#inHand);
     this.#delivery = new RecordDelivery(this.#context, this.#partitions, this.#inHand);
@@ -189,7 +190,12 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
     const processor = new RecordProcessor(reading, handler, resolved, this.#delivery);
     this.#inHand.processor = processor;
     this.#processing = this.#process(reading, processor).finally(() => (this.#processing = undefined));
-    await this.#processing;
+    await this.#processing.catch(async (error: unknown) => {
+      // The caller has to get the failure itself.
+      await this.#delivery.closed().catch(() => undefined);
+      throw error;
+    });
+    await this.#delivery.closed();
   }
 
   async #process(reading: Reading, processor: RecordProcessor): Promise<void> {

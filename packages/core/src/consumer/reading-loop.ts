@@ -8,6 +8,8 @@ export interface LoopOwner {
   before(hasPrevious: boolean): void;
   /** The loop is over, by its end or because it was left: flushes. */
   left(): Promise<void>;
+  /** Resolves when the closing that ended the loop, if one did, has stored what is committed; rejects if it could not. */
+  closed(): Promise<void>;
 }
 
 /** What a loop hands out: records, or batches of them. */
@@ -107,6 +109,7 @@ export class ReadingLoop<Item extends { readonly partition: number }> implements
   /** A failure that ended the reading while something else was waited for. */
   async #afterEnd(): Promise<IteratorResult<Item, void>> {
     await this.#source.takeNext();
+    await this.#owner.closed();
     return { done: true, value: undefined };
   }
 
@@ -123,7 +126,7 @@ export class ReadingLoop<Item extends { readonly partition: number }> implements
   async #leave(): Promise<void> {
     if (this.#hasLeft) return;
     this.#hasLeft = true;
-    if (this.reading.isOver) return;
+    if (this.reading.isOver) return this.#owner.closed();
     this.reading.end();
     await this.#owner.left();
   }

@@ -1,3 +1,4 @@
+import { abortable } from "../abortable.ts";
 import { deliverChannel, publishDelivery } from "../diagnostics/channels.ts";
 import type { DiagnosticsOrigin } from "../diagnostics/messages.ts";
 import { backoffMs, delay } from "../driver/deadline.ts";
@@ -165,6 +166,11 @@ export class RecordDelivery<Transaction> implements ReadingOwner, LoopOwner, Pro
     // A caller that aborts does not wait for a store that may never answer.
     if (session === undefined || closed.aborted || signal?.aborted === true) return;
     if (session.fenced === undefined) await session.flush({ signal });
+  }
+
+  async closed(): Promise<void> {
+    const closing = this.#context.closing();
+    if (closing !== undefined) await abortable(closing, this.#context.signal);
   }
 
   #handOutAll(partition: ConsumedPartition, taken: readonly LogRecord[]): readonly LogRecord[] {

@@ -1,5 +1,6 @@
-import { createConsumer, type ConsumerEvent } from "@tidemark/core";
-import { expect, test } from "vitest";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Consumer, createConsumer, type ConsumerEvent } from "@tidemark/core";
+import { describe, expect, test } from "vitest";
 import { EventLog, eventually } from "../session/eventually.ts";
 import { createFaultyStore, fail, storedOffset } from "../session/faulty-store.ts";
 import { key, ordersLog, take } from "./orders.ts";
@@ -133,4 +134,88 @@ test("fenced: the loop that waits for a record rejects with it (contract 5.4)", 
   await faulty.inner.reset([{ key, nextOffset: 0n }]);
   await expect(loop).rejects.toMatchObject({ name: "OffsetFencedError", reason: "reset", key });
   await consumer.close();
+});
+
+/** The ways of reading two records, which do not end by themselves. */
+const readings: Record<string, (consumer: Consumer, seen: (count: number) => void) => Promise<void>> = {
+  async "for await"(consumer, seen) {
+    let count = 0;
+    for await (const record of consumer) seen((count += record.offset >= 0n ? 1 : 0));
+  },
+  async batches(consumer, seen) {
+    for await (const { records } of consumer.batches({ maxRecords: 1 })) seen(records.length + Number(records[0]?.offset));
+  },
+  async process(consumer, seen) {
+    let count = 0;
+    await consumer.process(() => seen((count += 1)));
+  },
+};
+
+describe.each(Object.entries(readings))("%s that close() ends", (way, read) => {
+  const stored = way === "process" ? 2n : 1n;
+
+  test("ends when what is committed is stored: a program may exit after it (contract 5.2, 5.26)", async () => {
+    const faulty = createFaultyStore();
+    faulty.commitFault = async (entries, apply) => {
+      await delay(20);
+      return apply(entries);
+    };
+    const consumer = await createConsumer({ ...options, source: await ordersLog(2), store: faulty.store });
+    let closing: Promise<void> | undefined;
+    await read(consumer, (count) => {
+      if (count === 2) closing = consumer.close();
+    });
+    expect(await storedOffset(faulty.inner, key)).toBe(stored);
+    await closing;
+  });
+
+  test("rejects if that cannot be stored (contract 5.2, 5.26)", async () => {
+    const faulty = createFaultyStore();
+    const consumer = await createConsumer({ ...options, source: await ordersLog(2), store: faulty.store });
+    faulty.commitFault = fail;
+    let closing: Promise<void> | undefined;
+    const reading = read(consumer, (count) => {
+      if (count === 2) closing = consumer.close();
+    });
+    await expect(reading).rejects.toMatchObject({ name: "OffsetStoreError", code: "UNAVAILABLE" });
+    await expect(closing).rejects.toMatchObject({ name: "OffsetStoreError", code: "UNAVAILABLE" });
+  });
+
+  test("does not wait for it once the caller aborts (contract 5.26)", async () => {
+    const faulty = createFaultyStore();
+    const abort = new AbortController();
+    const release = Promise.withResolvers<void>();
+    const source = await ordersLog(2);
+    const consumer = await createConsumer({ ...options, source, store: faulty.store, signal: abort.signal });
+    faulty.commitFault = async (entries, apply) => {
+      abort.abort(new Error("enough"));
+      await release.promise;
+      return apply(entries);
+    };
+    let closing: Promise<void> | undefined;
+    const reading = read(consumer, (count) => {
+      if (count === 2) closing = consumer.close();
+    });
+    await expect(reading).rejects.toThrow("enough");
+    release.resolve();
+    await closing;
+  });
+});
+
+test("process() whose handler fails while close() waits for it rejects with that, when what is done is stored (contract 5.26)", async () => {
+  const faulty = createFaultyStore();
+  faulty.commitFault = async (entries, apply) => {
+    await delay(20);
+    return apply(entries);
+  };
+  const consumer = await createConsumer({ ...options, source: await ordersLog(2), store: faulty.store });
+  let closing: Promise<void> | undefined;
+  const processing = consumer.process(({ offset }) => {
+    if (offset === 0n) return;
+    closing = consumer.close();
+    throw new Error("mine");
+  });
+  await expect(processing).rejects.toThrow("mine");
+  expect(await storedOffset(faulty.inner, key)).toBe(1n);
+  await closing;
 });
