@@ -51,6 +51,11 @@ export class ConsumedPartition {
     return this.#index < this.#records.length;
   }
 
+  /** Where the next record that is not taken lies, as far as is known. */
+  get takenTo(): bigint {
+    return this.#records[this.#index]?.offset ?? this.nextFetch;
+  }
+
   /** Whether everything up to the end that was asked for is handed out. */
   get isFinished(): boolean {
     if (this.endOffset === undefined || this.#isBeyondEnd || this.refused !== undefined) return false;

@@ -29,7 +29,7 @@ export class Lanes {
   readonly #maxBytes: number;
   readonly #byKey = new Map<string, Lane>();
   readonly #ready: Lane[] = [];
-  readonly #byPartition = new Map<ConsumedPartition, number>();
+  readonly #byPartition = new Map<ConsumedPartition, { count: number; bytes: number }>();
   #count = 0;
   #bytes = 0;
 
@@ -45,20 +45,40 @@ export class Lanes {
 
   /** Whether no more may be added. */
   get isFull(): boolean {
-    return this.#count >= MAX_OUTSTANDING || this.#bytes >= this.#maxBytes;
+    return this.#count >= MAX_OUTSTANDING;
   }
 
-  /** Whether one more record of a partition may be added, where so many are read. */
+  /** Whether one more record of a partition may be added, where so many are read. One of each always may (contract 5.22). */
   hasRoom(partition: ConsumedPartition, partitions: number): boolean {
-    // Room is kept for one partition more than have something now.
-    const sharing = Math.min(partitions, this.#byPartition.size + 1);
-    return (this.#byPartition.get(partition) ?? 0) < Math.ceil(MAX_OUTSTANDING / Math.max(1, sharing));
+    const own = this.#byPartition.get(partition);
+    if (own === undefined) return true;
+    return (
+      this.#mayGrow(own.count, this.#count, MAX_OUTSTANDING, partitions) &&
+      this.#mayGrow(own.bytes, this.#bytes, this.#maxBytes, partitions)
+    );
+  }
+
+  /**
+   * Half of all that there may be is divided evenly, and kept for partitions that have nothing now: one whose records wait, for
+   * a retry perhaps, holds up no other. The other half is anybody's.
+   */
+  #mayGrow(own: number, all: number, most: number, partitions: number): boolean {
+    const kept = Math.floor(most / 2 / partitions);
+    if (own < kept) return true;
+    const others = Math.max(0, partitions - this.#byPartition.size);
+    return (partitions === 1 || own < most / 2) && all + others * kept < most;
   }
 
   add(task: Task): void {
     this.#count += 1;
-    this.#bytes += bytesOf(task.record);
-    this.#byPartition.set(task.partition, (this.#byPartition.get(task.partition) ?? 0) + 1);
+    const bytes = bytesOf(task.record);
+    this.#bytes += bytes;
+    const own = this.#byPartition.get(task.partition);
+    if (own === undefined) this.#byPartition.set(task.partition, { count: 1, bytes });
+    else {
+      own.count += 1;
+      own.bytes += bytes;
+    }
     const key = this.#keyOf(task.record);
     const lane = key === undefined ? undefined : this.#byKey.get(key);
     if (lane !== undefined) {
@@ -85,11 +105,15 @@ export class Lanes {
     const task = lane.tasks.shift();
     if (task === undefined) return;
     const { partition, record } = task;
-    const left = (this.#byPartition.get(partition) ?? 1) - 1;
-    if (left === 0) this.#byPartition.delete(partition);
-    else this.#byPartition.set(partition, left);
+    const bytes = bytesOf(record);
+    const own = this.#byPartition.get(partition);
+    if (own !== undefined) {
+      own.count -= 1;
+      own.bytes -= bytes;
+      if (own.count === 0) this.#byPartition.delete(partition);
+    }
     this.#count -= 1;
-    this.#bytes -= bytesOf(record);
+    this.#bytes -= bytes;
     if (lane.tasks.length > 0) this.#ready.push(lane);
     else if (lane.key !== undefined) this.#byKey.delete(lane.key);
   }

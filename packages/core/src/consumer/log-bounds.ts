@@ -5,6 +5,7 @@ import {
   type ListOffsetsEntry,
   type LogSource,
 } from "../log-source.ts";
+import { validateName } from "../driver/validation.ts";
 import type { CallOptions } from "../offset-store.ts";
 
 /** Looks up the bounds of partitions: all that choosing a position needs of a log. */
@@ -89,5 +90,6 @@ function pointOf(listed: ListedOffset | undefined, partition: number): LogPoint 
       `listOffsets returned no bounds for partition ${partition}: an offset must be a bigint, not ${typeof listed?.offset}`,
     );
   }
+  if (listed.mark !== undefined) validateName("mark", listed.mark);
   return { offset: listed.offset, mark: listed.mark };
 }

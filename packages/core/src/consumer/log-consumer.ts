@@ -88,9 +88,10 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
     const inHand = this.#inHand.loop?.inHand;
     const last = inHand === undefined ? undefined : lastOf(inHand);
     // Of an `auto` consumer all but what is in hand is committed already, and a copy of it means the same.
-    const isInHand = record?.partition === last?.partition && record?.offset === last?.offset;
-    if (this.strategy === "auto" && record !== undefined && isInHand) session.commit(undefined, options);
-    else session.commit(record, options);
+    const isInHand = record === undefined || (record.partition === last?.partition && record.offset === last.offset);
+    if (this.strategy !== "auto" || last === undefined || !isInHand) session.commit(record, options);
+    // Lost meanwhile, it is another's.
+    else if (session.held(last.partition)?.delivered !== undefined) session.commit(last, options);
     this.#inHand.reading?.resumeAll();
     this.#inHand.check();
   }
@@ -190,11 +191,13 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
     const processor = new RecordProcessor(reading, handler, resolved, this.#delivery);
     this.#inHand.processor = processor;
     this.#processing = this.#process(reading, processor).finally(() => (this.#processing = undefined));
-    await this.#processing.catch(async (error: unknown) => {
+    try {
+      await this.#processing;
+    } catch (error) {
       // The caller has to get the failure itself.
       await this.#delivery.closed().catch(() => undefined);
       throw error;
-    });
+    }
     await this.#delivery.closed();
   }
 
@@ -207,14 +210,14 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
       reading.end();
       if (signal?.aborted === true) throw signal.reason;
       // The caller has to get the failure itself.
-      await this.#delivery.left().catch(() => undefined);
-      if (reading.signal.aborted && error === reading.signal.reason) return;
+      await this.#delivery.flush().catch(() => undefined);
+      if (error === reading.signal.reason) return;
       throw error;
     } finally {
       reading.end();
       this.#delivery.endProcessing(processor);
     }
-    await this.#delivery.left();
+    await this.#delivery.flush();
   }
 
   /** While handlers are waited for, others have what none works on. What cannot be released now is when the session closes. */

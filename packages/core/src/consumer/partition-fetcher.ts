@@ -124,7 +124,10 @@ export class PartitionFetcher {
     const retryInMs = Math.round(backoffMs(partition.failures, RETRY_BASE_MS, RETRY_MAX_MS));
     partition.failures += 1;
     emit({ type: "fetch-failed", topic, partition: partition.number, error, retryInMs });
-    this.#later(retryInMs, () => this.fetch(partition));
+    this.#later(retryInMs, () => {
+      // One that went to another meanwhile holds nothing of the budget any more.
+      if (this.#owner.partitions.has(partition)) this.fetch(partition);
+    });
   }
 
   #later(milliseconds: number, then: () => void): void {

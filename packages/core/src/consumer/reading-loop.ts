@@ -6,10 +6,8 @@ export interface LoopOwner {
   open(reading: Reading): Promise<void>;
   /** The caller has come back for the next: commits what it had, if it had any (strategy `auto`); throws if it may not continue. */
   before(hasPrevious: boolean): void;
-  /** The loop is over, by its end or because it was left: flushes. */
+  /** The loop is over, by its end or because it was left: flushes, or waits for the closing that ended it to do so. */
   left(): Promise<void>;
-  /** Resolves when the closing that ended the loop, if one did, has stored what is committed; rejects if it could not. */
-  closed(): Promise<void>;
 }
 
 /** What a loop hands out: records, or batches of them. */
@@ -99,18 +97,20 @@ export class ReadingLoop<Item extends { readonly partition: number }> implements
       return item === undefined ? await this.return() : { done: false, value: item };
     } catch (error) {
       const { aborted, reason } = this.reading.signal;
-      if (!aborted) return this.#leaveWith(error);
       // What the end of the reading interrupts is no failure; what ended it is.
-      if (error === reason) return this.#afterEnd();
-      throw error;
+      if (aborted && error === reason) return this.#afterEnd();
+      return this.#leaveWith(error);
     }
   }
 
   /** A failure that ended the reading while something else was waited for. */
   async #afterEnd(): Promise<IteratorResult<Item, void>> {
-    await this.#source.takeNext();
-    await this.#owner.closed();
-    return { done: true, value: undefined };
+    try {
+      await this.#source.takeNext();
+    } catch (error) {
+      return this.#leaveWith(error);
+    }
+    return this.return();
   }
 
   /** An iterator that rejects is not asked to return: what is committed is flushed here. If that fails too, it is an event. */
@@ -126,7 +126,6 @@ export class ReadingLoop<Item extends { readonly partition: number }> implements
   async #leave(): Promise<void> {
     if (this.#hasLeft) return;
     this.#hasLeft = true;
-    if (this.reading.isOver) return this.#owner.closed();
     this.reading.end();
     await this.#owner.left();
   }

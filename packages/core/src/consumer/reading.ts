@@ -23,7 +23,7 @@ export interface ReadingOwner {
   handsOut(partition: ConsumedPartition, record: LogRecord): boolean;
   /** Whether more of the partition may be handed out before some of it is done. */
   hasRoom(partition: ConsumedPartition): boolean;
-  /** The log has no record before `partition.nextFetch` that was not handed out. */
+  /** The log has no record before `partition.takenTo` that was not handed out. */
   caughtUp(partition: ConsumedPartition): void;
   /** The position no longer exists. Resolves when reading may continue at the choice. */
   moved(
@@ -117,7 +117,8 @@ export class Reading implements FetcherOwner {
 
   /** A partition is not the consumer's any more. */
   drop(partition: ConsumedPartition): void {
-    this.#finish(partition);
+    // One that is still to be added was not read to anywhere.
+    if (this.partitions.has(partition)) this.#finish(partition);
     if (this.#failed === partition) this.#failed = [...this.partitions].find(({ error }) => error !== undefined);
   }
 
@@ -250,7 +251,7 @@ export class Reading implements FetcherOwner {
   }
 
   #finish(partition: ConsumedPartition): void {
-    if (!partition.isFilled && partition.error === undefined) this.#owner.caughtUp(partition);
+    if (partition.error === undefined) this.#owner.caughtUp(partition);
     this.partitions.delete(partition);
     this.#filled.delete(partition);
     this.#aside.delete(partition);

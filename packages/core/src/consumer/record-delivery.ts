@@ -112,8 +112,8 @@ export class RecordDelivery<Transaction> implements ReadingOwner, LoopOwner, Pro
     return { partition: number, records, nextOffset, epoch: progress.epoch };
   }
 
-  caughtUp({ progress, nextFetch, isHeldBack }: ConsumedPartition): void {
-    if (!isHeldBack && !progress.isOver) progress.passOver(nextFetch);
+  caughtUp({ progress, takenTo, isHeldBack }: ConsumedPartition): void {
+    if (!isHeldBack && !progress.isOver) progress.passOver(takenTo);
   }
 
   async moved(
@@ -127,6 +127,7 @@ export class RecordDelivery<Transaction> implements ReadingOwner, LoopOwner, Pro
     const { nextOffset, mark } = choice;
     if (session === undefined) progress.resetTo(nextOffset, reason, mark);
     else session.resetTo(number, nextOffset, reason, { mark });
+    this.#inHand.processor?.moved(partition);
     const { topic, resetPolicy } = options;
     emit(resetEvent({ topic, partition: number, policy: resetPolicy.name, reason, from, choice }));
     await this.#untilSettled(partition, signal);
@@ -161,6 +162,12 @@ export class RecordDelivery<Transaction> implements ReadingOwner, LoopOwner, Pro
   }
 
   async left(): Promise<void> {
+    await this.flush();
+    await this.closed();
+  }
+
+  /** Nothing is worked on any more: what is committed is stored, unless the consumer is being closed, which does that. */
+  async flush(): Promise<void> {
     this.#inHand.check();
     const { session, signal, closed } = this.#context;
     // A caller that aborts does not wait for a store that may never answer.
@@ -168,9 +175,11 @@ export class RecordDelivery<Transaction> implements ReadingOwner, LoopOwner, Pro
     if (session.fenced === undefined) await session.flush({ signal });
   }
 
+  /** Resolves when the closing that is under way, if one is, has stored what is committed; rejects if it could not. */
   async closed(): Promise<void> {
-    const closing = this.#context.closing();
-    if (closing !== undefined) await abortable(closing, this.#context.signal);
+    const { signal, closing } = this.#context;
+    const under = closing();
+    if (under !== undefined) await abortable(under, signal);
   }
 
   #handOutAll(partition: ConsumedPartition, taken: readonly LogRecord[]): readonly LogRecord[] {

@@ -52,7 +52,7 @@ export class RecordProcessor {
   readonly #owner: ProcessorOwner;
   readonly #handlers = new AbortController();
   readonly #lanes: Lanes;
-  readonly #retries = new Set<NodeJS.Timeout>();
+  readonly #retries = new Map<Lane, NodeJS.Timeout>();
   #running = 0;
   #failure: { readonly error: unknown } | undefined;
   #isStopping = false;
@@ -89,6 +89,15 @@ export class RecordProcessor {
     return this.#workingOn.has(partition);
   }
 
+  /** A partition was lost, or reset: what waits for a retry of it holds up nothing that comes after. */
+  moved(partition: ConsumedPartition): void {
+    for (const [lane, timer] of this.#retries) {
+      if (lane.tasks[0]?.partition !== partition) continue;
+      clearTimeout(timer);
+      this.#again(lane);
+    }
+  }
+
   /** Works until the reading ends, an error stops it, or the signal aborts it. Rejects with what stopped it. */
   async run(signal: AbortSignal | undefined): Promise<void> {
     const onAbort = (): void => {
@@ -113,7 +122,7 @@ export class RecordProcessor {
       this.#reading.signal.removeEventListener("abort", onEnd);
       this.#isStopping = true;
       clearTimeout(this.#stopTimer);
-      for (const timer of this.#retries) clearTimeout(timer);
+      for (const timer of this.#retries.values()) clearTimeout(timer);
     }
     if (this.#failure !== undefined) throw this.#failure.error;
   }
@@ -239,13 +248,17 @@ export class RecordProcessor {
 
   #retryLater(lane: Lane, task: Task, retryInMs: number): void {
     task.attempt += 1;
-    const timer = setTimeout(() => {
-      this.#retries.delete(timer);
-      this.#lanes.again(lane);
-      this.#dispatch();
-      this.#settle();
-    }, retryInMs);
-    this.#retries.add(timer);
+    this.#retries.set(
+      lane,
+      setTimeout(() => this.#again(lane), retryInMs),
+    );
+  }
+
+  #again(lane: Lane): void {
+    this.#retries.delete(lane);
+    this.#lanes.again(lane);
+    this.#dispatch();
+    this.#settle();
   }
 
   /** The caller gets the first reason to stop. */

@@ -1,3 +1,5 @@
+import { MAX_TIMER_MS } from "../max-timer.ts";
+
 /** Does something every so often, never twice at once, without keeping the process alive. Gives the function that ends it. */
 export function refreshEvery(
   intervalMs: number,
@@ -13,7 +15,7 @@ export function refreshEvery(
       .finally(() => {
         isRefreshing = false;
       });
-  }, intervalMs);
+  }, Math.min(MAX_TIMER_MS, intervalMs));
   timer.unref();
   return () => clearInterval(timer);
 }

@@ -223,7 +223,9 @@ export class TrackedPartitions<Transaction> implements PartitionSupply {
   #drop(number: number): void {
     const partition = this.#partitions.get(number);
     this.#partitions.delete(number);
-    if (partition !== undefined) this.#inHand.reading?.drop(partition);
+    if (partition === undefined) return;
+    this.#inHand.reading?.drop(partition);
+    this.#inHand.processor?.moved(partition);
   }
 
   /** How many partitions the topic had when the first of the group began: later ones are read from their beginning (contract 8.4). */

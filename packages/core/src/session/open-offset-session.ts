@@ -46,7 +46,9 @@ export async function openOffsetSession<Transaction = never>(
   try {
     await session.begin(wanted, { signal });
   } catch (error) {
-    await session.close();
+    // The caller has to get the failure itself, and at once if it aborts.
+    const closed = session.close().catch(() => undefined);
+    if (signal?.aborted !== true) await closed;
     throw error;
   }
   return session;

@@ -172,8 +172,11 @@ export class PartitionProgress {
       this.#committed = nextOffset;
       this.#committedIsRecord = false;
     }
-    // Nothing is left of them to be committed.
-    if (this.delivered !== undefined && this.delivered < nextOffset) this.delivered = undefined;
+    // Nothing is left of them to be committed, but what the log has no records for after them.
+    if (this.delivered !== undefined && this.delivered < nextOffset) {
+      this.delivered = undefined;
+      if (this.#passedTo !== undefined) this.passOver(this.#passedTo);
+    }
     this.#settle();
   }
 

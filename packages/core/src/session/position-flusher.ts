@@ -9,10 +9,10 @@ import { Renewals } from "./renewals.ts";
 import type { SessionContext } from "./session-context.ts";
 import { isFinal } from "./session-listener.ts";
 import { StallWatch } from "./stall-watch.ts";
+import { MAX_TIMER_MS } from "../max-timer.ts";
 
 const RETRY_BASE_MS = 100;
 const RETRY_MAX_MS = 5_000;
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Writes what is committed and renews what is idle: by time, one write in flight, again after a failure with growing
@@ -227,8 +227,8 @@ export class PositionFlusher {
     clearTimeout(this.#timer);
     this.#timerAt = Number.POSITIVE_INFINITY;
     this.stall.watch(this.#oldest());
-    this.#inFlight = this.#writes.send(new Set([...this.#dirty, ...others])).then((failure) => {
-      this.#inFlight = undefined;
+    const sending = this.#writes.send(new Set([...this.#dirty, ...others])).finally(() => (this.#inFlight = undefined));
+    this.#inFlight = sending.then((failure) => {
       if (!this.#isStopped) this.#ended(failure);
       if (failure !== undefined) throw failure;
     });

@@ -125,8 +125,9 @@ export class PositionWrites {
         return undefined;
     }
     this.#listener.settled(partition);
+    // What was committed since it was sent comes too late: the claim has ended.
     const isOver = partition.isReleasing && entry.release === true && outcome.status === "committed";
-    if (isOver && !partition.isDirty) this.#listener.released(partition);
+    if (isOver) this.#listener.released(partition);
     else if (mayRepeat && ((write.isRepeated && partition.isDirty) || partition.isReleasing)) return partition.write();
     return undefined;
   }

@@ -3,6 +3,7 @@ import { validateChoice, validateMethods, validateName, validatePartition, valid
 import type { SharingMode } from "../member.ts";
 import type { OffsetStore } from "../offset-store.ts";
 import type { OffsetSessionOptions } from "./offset-session.ts";
+import { MAX_TIMER_MS } from "../max-timer.ts";
 
 const DEFAULT_FLUSH_INTERVAL_MS = 3_000;
 const DEFAULT_MAX_UNFLUSHED_AGE_MS = 60_000;
@@ -13,7 +14,6 @@ const MAX_LEASE_MS = 600_000;
 // The store's clock has to distinguish a heartbeat from the one before.
 const STEPS_PER_LEASE = 3;
 const DEFAULT_REVOKE_TIMEOUT_MS = 60_000;
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** The options that a session and a consumer share. */
 export const SHARED_OPTION_NAMES = [

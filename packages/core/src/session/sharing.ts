@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { abortable } from "../abortable.ts";
 import { withinDeadline } from "../driver/deadline.ts";
 import { keepingAwake } from "../keeping-awake.ts";
@@ -204,25 +205,41 @@ export class Sharing {
   /** Beside the looks: what is in hand may take a while, and meanwhile others may fall silent. */
   #giveUp(partitions: readonly HeldPartition[]): void {
     for (const partition of partitions) this.#leaving.add(partition);
-    this.#release(partitions)
+    this.#untilReleased(partitions)
       .catch((error: unknown) => this.#failed(error))
       .finally(() => {
         for (const partition of partitions) this.#leaving.delete(partition);
       });
   }
 
+  /** Gives up until it is written: what could not be is still held. */
+  async #untilReleased(partitions: readonly HeldPartition[]): Promise<void> {
+    const { signal } = this.#ended;
+    await this.#release(partitions).catch((error: unknown) => this.#failed(error));
+    while (!signal.aborted && partitions.some(({ isOver }) => !isOver)) {
+      await pause(this.#membership.leaseMs / LOOKS_PER_LEASE, undefined, { ref: false, signal });
+      await this.#end(partitions).catch((error: unknown) => this.#failed(error));
+    }
+  }
+
   /** What is in hand is waited for, then partitions are flushed and released in one write. */
   async #release(partitions: readonly HeldPartition[]): Promise<void> {
-    const { topic, options, emit } = this.#context;
     const { signal } = this.#ended;
     const numbers = partitions.map(({ key }) => key.partition);
     const quiet = tellRevoked(this.#listener, numbers, "rebalanced");
-    await withinDeadline(options.revokeTimeout, signal, () => quiet).catch(() => undefined);
+    await withinDeadline(this.#context.options.revokeTimeout, signal, () => quiet).catch(() => undefined);
     // `close` releases all of them.
     if (signal.aborted) return;
     await transactionsOver(partitions);
+    await this.#end(partitions);
+  }
+
+  async #end(partitions: readonly HeldPartition[]): Promise<void> {
+    const { topic, emit } = this.#context;
     const held = partitions.filter(({ isOver }) => !isOver);
     if (held.length > 0) await this.#flusher.release(held);
+    if (held.some(({ isOver }) => !isOver)) return;
+    const numbers = partitions.map(({ key }) => key.partition);
     emit({ type: "revoked", topic, partitions: numbers, reason: "rebalanced", owner: undefined });
   }
 

@@ -1,8 +1,8 @@
 import { abortable } from "../abortable.ts";
 import { keepingAwake } from "../keeping-awake.ts";
 import type { OffsetSessionEvent } from "./offset-session.ts";
+import { MAX_TIMER_MS } from "../max-timer.ts";
 
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Says when what is committed has been waiting for too long for a store that hangs or fails. */
 export class StallWatch {
