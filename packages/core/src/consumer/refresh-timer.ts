@@ -7,15 +7,18 @@ export function refreshEvery(
   onError: (error: Error) => void,
 ): () => void {
   let isRefreshing = false;
-  const timer = setInterval(() => {
-    if (isRefreshing) return;
-    isRefreshing = true;
-    refresh()
-      .catch((error: unknown) => onError(error instanceof Error ? error : new Error(String(error), { cause: error })))
-      .finally(() => {
-        isRefreshing = false;
-      });
-  }, Math.min(MAX_TIMER_MS, intervalMs));
+  const timer = setInterval(
+    () => {
+      if (isRefreshing) return;
+      isRefreshing = true;
+      refresh()
+        .catch((error: unknown) => onError(error instanceof Error ? error : new Error(String(error), { cause: error })))
+        .finally(() => {
+          isRefreshing = false;
+        });
+    },
+    Math.min(MAX_TIMER_MS, intervalMs),
+  );
   timer.unref();
   return () => clearInterval(timer);
 }

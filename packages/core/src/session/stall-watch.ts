@@ -3,7 +3,6 @@ import { keepingAwake } from "../keeping-awake.ts";
 import type { OffsetSessionEvent } from "./offset-session.ts";
 import { MAX_TIMER_MS } from "../max-timer.ts";
 
-
 /** Says when what is committed has been waiting for too long for a store that hangs or fails. */
 export class StallWatch {
   readonly #maxUnflushedAge: number;

@@ -160,7 +160,9 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
   async #take(partitions: readonly number[], signal: AbortSignal | undefined, waits: boolean): Promise<void> {
     if (this.#sharing !== undefined) return this.#sharing.share(partitions, signal, waits);
     // A release that failed is done first: what it holds would count as claimed, and end.
-    const leaving = partitions.flatMap((partition) => this.held(partition) ?? []).filter(({ isReleasing }) => isReleasing);
+    const leaving = partitions
+      .flatMap((partition) => this.held(partition) ?? [])
+      .filter(({ isReleasing }) => isReleasing);
     if (leaving.length > 0) await this.#settled(this.#flusher.release(leaving), { signal });
     const wanted = partitions.filter((partition) => !this.#claims.held.has(partition));
     const { taken, failure } = await this.#claims.take(wanted, { signal });

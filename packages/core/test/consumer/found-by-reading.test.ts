@@ -166,36 +166,45 @@ test("a partition that was lost is not fetched again when the pause after a fail
   await loop;
 });
 
-test.each([2, 4])("large records that wait for a retry in all but one of %s partitions do not hold up that one (contract 5.26)", async (partitions) => {
-  const source = createMemorySource();
-  await source.admin.createTopic("orders", { partitions });
-  const records = Array.from({ length: 100 }, () => ({ value: randomBytes(10_000) }));
-  for (let partition = 0; partition < partitions; partition += 1) {
-    await source.producer.produce("orders", partition, records);
-  }
-  const last = partitions - 1;
-  const ended = new AbortController();
-  await using consumer = await createConsumer({
-    ...{ ...options, source, store: createMemoryStore(), start: "earliest", signal: ended.signal },
-    maxBufferedBytes: 1_000_000,
-  });
-  const done: bigint[] = [];
-  const processing = consumer.process(
-    ({ partition, offset }) => {
-      if (partition !== last) throw new Error("not yet");
-      done.push(offset);
-      if (done.length === 100) ended.abort(new Error("enough"));
-    },
-    { concurrency: 1, order: "partition", onError: () => "retry" },
-  );
-  await expect(processing).rejects.toThrow("enough");
-  expect(done.length).toBe(100);
-});
+test.each([2, 4])(
+  "large records that wait for a retry in all but one of %s partitions do not hold up that one (contract 5.26)",
+  async (partitions) => {
+    const source = createMemorySource();
+    await source.admin.createTopic("orders", { partitions });
+    const records = Array.from({ length: 100 }, () => ({ value: randomBytes(10_000) }));
+    for (let partition = 0; partition < partitions; partition += 1) {
+      await source.producer.produce("orders", partition, records);
+    }
+    const last = partitions - 1;
+    const ended = new AbortController();
+    await using consumer = await createConsumer({
+      ...{ ...options, source, store: createMemoryStore(), start: "earliest", signal: ended.signal },
+      maxBufferedBytes: 1_000_000,
+    });
+    const done: bigint[] = [];
+    const processing = consumer.process(
+      ({ partition, offset }) => {
+        if (partition !== last) throw new Error("not yet");
+        done.push(offset);
+        if (done.length === 100) ended.abort(new Error("enough"));
+      },
+      { concurrency: 1, order: "partition", onError: () => "retry" },
+    );
+    await expect(processing).rejects.toThrow("enough");
+    expect(done.length).toBe(100);
+  },
+);
 
 test("what waits for a retry does not hold up the records that come after a reset (contract 5.26)", async () => {
   const source = await ordersLog(3);
   const store = createMemoryStore();
-  await using consumer = await createConsumer({ ...options, source, store, start: "earliest", resetPolicy: "earliest" });
+  await using consumer = await createConsumer({
+    ...options,
+    source,
+    store,
+    start: "earliest",
+    resetPolicy: "earliest",
+  });
   const handled: string[] = [];
   const waiting = Promise.withResolvers<void>();
   // No retry comes by itself from now on.

@@ -143,7 +143,8 @@ const readings: Record<string, (consumer: Consumer, seen: (count: number) => voi
     for await (const record of consumer) seen((count += record.offset >= 0n ? 1 : 0));
   },
   async batches(consumer, seen) {
-    for await (const { records } of consumer.batches({ maxRecords: 1 })) seen(records.length + Number(records[0]?.offset));
+    for await (const { records } of consumer.batches({ maxRecords: 1 }))
+      seen(records.length + Number(records[0]?.offset));
   },
   async process(consumer, seen) {
     let count = 0;

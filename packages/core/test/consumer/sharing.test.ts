@@ -5,11 +5,13 @@ import {
   type ConsumerEvent,
   createConsumer,
   OffsetFencedError,
+  OffsetOutOfRangeError,
   openOffsetSession,
 } from "@tidemark/core";
 import { createMemoryBackend, createMemoryStore } from "@tidemark/store-memory";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { EventLog, eventually } from "../session/eventually.ts";
+import { storedOffset } from "../session/faulty-store.ts";
 import { Group, LEASE_MS, openMemberStore } from "./group.ts";
 import { ordersLog, produce } from "./orders.ts";
 
@@ -77,6 +79,46 @@ test("a release that fails is tried again: a living member keeps nothing that it
   expect(second.consumer.partitions).toEqual([]);
   first.member.refusesCommits = false;
   await eventually(() => second.consumer.partitions.length === 1, SETTLED_MS);
+});
+
+test("revoked says that a partition is given up when that is written, and once (contract 8.7)", async () => {
+  const source = await ordersLog(10, 2);
+  await using group = new Group(source);
+  // The position that cannot be written, and none to be written at all.
+  for (const flushInterval of [600_000, 10]) {
+    const one = await group.join({ consumer: `c${flushInterval}`, flushInterval });
+    await eventually(() => one.handled.length === 20);
+    if (flushInterval === 10) await one.consumer.flush();
+    one.member.refusesCommits = true;
+    await group.store.heartbeat({
+      ...{ key: { consumer: `c${flushInterval}`, topic: "orders", member: "other" }, mode: "balanced" },
+      ...{ lease: 600_000, owner: "other", held: 0 },
+    });
+    const failures = one.events.of("flush-failed").length;
+    await eventually(() => one.events.of("flush-failed").length > failures + 3);
+    expect(one.events.of("revoked")).toEqual([]);
+    one.member.refusesCommits = false;
+    await one.events.first("revoked");
+    // Looks at who lives come and go.
+    const looks = Date.now() + LEASE_MS;
+    await eventually(() => Date.now() > looks);
+    expect(one.events.of("revoked")).toHaveLength(1);
+    await one.consumer.close();
+  }
+});
+
+test("a loop that ends because a start does not exist in a partition that came has flushed (contract 5.2, 5.16)", async () => {
+  const source = await ordersLog(10, 2);
+  await using group = new Group(source);
+  const other = { consumer: "c1", topic: "orders", member: "other" };
+  await group.store.heartbeat({ key: other, mode: "balanced", lease: 600_000, owner: "other", held: 0 });
+  const one = await group.join({ start: 5n, resetPolicy: "none", flushInterval: 600_000 });
+  await eventually(() => one.handled.length === 5);
+  const [read = -1] = one.consumer.partitions;
+  source.deleteRecords("orders", 1 - read, 8n);
+  await group.store.leave(other);
+  await expect(one.running).rejects.toBeInstanceOf(OffsetOutOfRangeError);
+  expect(await storedOffset(group.store, { consumer: "c1", topic: "orders", partition: read })).toBe(10n);
 });
 
 test("whoever has nothing to read waits, and takes over at once from a member that closes (contract 8.6)", async () => {

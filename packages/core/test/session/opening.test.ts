@@ -1,7 +1,7 @@
 import type { ClaimEntry } from "@tidemark/core";
 import { openOffsetSession } from "@tidemark/core";
 import { expect, test } from "vitest";
-import { createFaultyStore, storedOffset } from "./faulty-store.ts";
+import { createFaultyStore, fail, hang, storedOffset } from "./faulty-store.ts";
 
 const keyOf = (partition: number) => ({ consumer: "c1", topic: "orders", partition });
 
@@ -69,4 +69,32 @@ test("what is committed as soon as a partition is held is flushed, also before c
   await claiming;
   await session.flush();
   expect(await storedOffset(faulty.inner, keyOf(1))).toBe(5n);
+});
+
+test("an opening that onAssigned fails rejects with that, also if what it began cannot be written (contract 5.13)", async () => {
+  const faulty = createFaultyStore();
+  faulty.commitFault = fail;
+  const opening = openOffsetSession({
+    ...{ consumer: "c1", topic: "orders", partitions: [0], sharing: "standby", store: faulty.store },
+    onAssigned: (_numbers, { session }) => {
+      session.startAt(0, 5n);
+      throw new Error("mine");
+    },
+  });
+  await expect(opening).rejects.toThrow("mine");
+});
+
+test("an opening that is aborted rejects at once, also if the store does not answer (contract 5.10)", async () => {
+  const faulty = createFaultyStore({ timeout: 600_000 });
+  const abort = new AbortController();
+  faulty.commitFault = hang;
+  const opening = openOffsetSession({
+    ...{ consumer: "c1", topic: "orders", partitions: [0], sharing: "standby", store: faulty.store },
+    signal: abort.signal,
+    onAssigned: (_numbers, { session }) => {
+      session.startAt(0, 5n);
+      abort.abort(new Error("enough"));
+    },
+  });
+  await expect(opening).rejects.toThrow("enough");
 });

@@ -77,3 +77,40 @@ test("closing a session whose claim was taken over and that had nothing to say r
   other.commit({ partition: 0, offset: 1n });
   await other.flush();
 });
+
+test("takeover: what is committed while a release is written comes too late, and costs no other partition (contract 5.2)", async () => {
+  const faulty = createFaultyStore();
+  const events = new EventLog<OffsetSessionEvent>();
+  const more = { sharing: "takeover", flushInterval: 600_000, onEvent: events.hear } as const;
+  await using session = await openOffsetSession({ ...options, ...more, store: faulty.store });
+  session.commit({ partition: 0, offset: 4n });
+  faulty.commitFault = async (entries, apply) => {
+    faulty.commitFault = undefined;
+    const outcomes = await apply(entries);
+    session.commit({ partition: 0, offset: 7n });
+    return outcomes;
+  };
+  await session.release([0]);
+  expect(session.partitions).toEqual([1, 2]);
+  expect(await storedOffset(faulty.inner, keyOf(0))).toBe(5n);
+  session.commit({ partition: 1, offset: 1n });
+  await session.flush();
+  expect(await storedOffset(faulty.inner, keyOf(1))).toBe(2n);
+  expect(events.all).toEqual([]);
+});
+
+test("takeover: claim() of what an earlier release() could not write ends that first, and claims it (contract 5.2)", async () => {
+  const faulty = createFaultyStore();
+  const more = { sharing: "takeover", flushInterval: 600_000 } as const;
+  await using session = await openOffsetSession({ ...options, ...more, store: faulty.store });
+  session.commit({ partition: 0, offset: 4n });
+  faulty.commitFault = fail;
+  await expect(session.release([0])).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  await expect(session.claim([0])).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  faulty.commitFault = undefined;
+  await session.claim([0]);
+  expect(session.position(0)).toBe(5n);
+  session.commit({ partition: 0, offset: 7n });
+  await session.flush();
+  expect(await storedOffset(faulty.inner, keyOf(0))).toBe(8n);
+});

@@ -119,7 +119,11 @@ export const sweepCases: readonly ConformanceCase[] = [
 ];
 
 /** Renews records at the moment of their expiry while another sweeps; whether a sweep had seen one of them before it was renewed. */
-async function renewWhileSwept(context: ConformanceContext, sweeper: OffsetStore<never>, round: number): Promise<boolean> {
+async function renewWhileSwept(
+  context: ConformanceContext,
+  sweeper: OffsetStore<never>,
+  round: number,
+): Promise<boolean> {
   const { store, longTtl } = context;
   const ttl = context.shortTtl * 2 ** round;
   const keys = Array.from({ length: 40 }, (_, partition) => keyOf({ topic: `orders-${round}`, partition }));
