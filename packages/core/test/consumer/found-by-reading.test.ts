@@ -19,10 +19,12 @@ const options = { topic: "orders", consumer: "c1" };
 /** The verbs of a log, of which a test replaces the one that it is about. */
 function passing(source: MemorySource): LogSource {
   return {
+    name: "memory",
     partitions: (topic, more) => source.partitions(topic, more),
     fetch: (request) => source.fetch(request),
     listOffsets: (topic, entries, more) => source.listOffsets(topic, entries, more),
     close: () => source.close(),
+    [Symbol.asyncDispose]: () => source.close(),
   };
 }
 
@@ -66,11 +68,12 @@ test("what a group agreed on is renewed every third of the TTL, also where that 
       return typeof member === "function" ? (member.bind(target) as unknown) : member;
     },
   });
-  await using _consumer = await createConsumer({
+  await using consumer = await createConsumer({
     ...{ ...options, source: await ordersLog(1), store },
     ttl: 90 * 24 * 60 * 60 * 1_000,
   });
   await delay(100);
+  expect(consumer.isStalled).toBe(false);
   expect(calls).toBe(1);
 });
 

@@ -5,13 +5,11 @@ import {
   type ConsumerEvent,
   createConsumer,
   OffsetFencedError,
-  OffsetOutOfRangeError,
   openOffsetSession,
 } from "@tidemark/core";
 import { createMemoryBackend, createMemoryStore } from "@tidemark/store-memory";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { EventLog, eventually } from "../session/eventually.ts";
-import { storedOffset } from "../session/faulty-store.ts";
 import { Group, LEASE_MS, openMemberStore } from "./group.ts";
 import { ordersLog, produce } from "./orders.ts";
 
@@ -105,20 +103,6 @@ test("revoked says that a partition is given up when that is written, and once (
     expect(one.events.of("revoked")).toHaveLength(1);
     await one.consumer.close();
   }
-});
-
-test("a loop that ends because a start does not exist in a partition that came has flushed (contract 5.2, 5.16)", async () => {
-  const source = await ordersLog(10, 2);
-  await using group = new Group(source);
-  const other = { consumer: "c1", topic: "orders", member: "other" };
-  await group.store.heartbeat({ key: other, mode: "balanced", lease: 600_000, owner: "other", held: 0 });
-  const one = await group.join({ start: 5n, resetPolicy: "none", flushInterval: 600_000 });
-  await eventually(() => one.handled.length === 5);
-  const [read = -1] = one.consumer.partitions;
-  source.deleteRecords("orders", 1 - read, 8n);
-  await group.store.leave(other);
-  await expect(one.running).rejects.toBeInstanceOf(OffsetOutOfRangeError);
-  expect(await storedOffset(group.store, { consumer: "c1", topic: "orders", partition: read })).toBe(10n);
 });
 
 test("whoever has nothing to read waits, and takes over at once from a member that closes (contract 8.6)", async () => {
