@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { openPostgresStore } from "@tidemark/store-postgres";
 import { describeWithServer, type RunningServer, sharedServer } from "@tidemark/test-support/servers";
@@ -16,9 +16,13 @@ await ("missing" in kafka
   : describeWithServer("postgres", (postgres) => declareKills(kafka, postgres)));
 
 function declareKills(broker: RunningServer, postgres: RunningServer): void {
-  it.each(["drizzle", "kysely"])(
+  it.each([
+    ["Drizzle", "postgres/exactly-once-drizzle"],
+    ["Kysely", "postgres/exactly-once-kysely"],
+    ["kafkajs", "kafkajs/exactly-once-postgres"],
+  ])(
     `%s and PostgreSQL, exactly once: killed ${KILLS} times, the table has each record once`,
-    async (name) => {
+    async (_name, program) => {
       const bench = await openBench(broker, 2);
       const { url, client } = await ownDatabase(postgres.url);
       await using store = await openPostgresStore({ url });
@@ -35,9 +39,10 @@ function declareKills(broker: RunningServer, postgres: RunningServer): void {
       const counts = async () => [(await written(0)).length, (await written(1)).length];
       const run = () =>
         new ExampleProcess(
-          `src/postgres/exactly-once-${name}.ts`,
+          `src/${program}.ts`,
           [bench.topic, bench.consumer],
-          { BROKERS: broker.urls.map((each) => new URL(each).host).join(","), POSTGRES_URL: url },
+          // kafkajs begins at once in a group of a new name.
+          { BROKERS: broker.urls.map((each) => new URL(each).host).join(","), POSTGRES_URL: url, GROUP: randomUUID() },
           [],
         );
       const moved = async (before: readonly number[]) =>

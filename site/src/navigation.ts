@@ -44,6 +44,7 @@ const GUIDE: readonly { readonly text: string; readonly pages: readonly (readonl
       pages: [
         ["packages/store-sqlite", "SQLite"],
         ["packages/store-postgres", "PostgreSQL"],
+        ["postgresql", "PostgreSQL in operation"],
         ["packages/store-redis", "Redis, Valkey"],
         ["packages/store-mongo", "MongoDB"],
         ["packages/store-s3", "S3"],

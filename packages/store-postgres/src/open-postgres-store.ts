@@ -39,7 +39,7 @@ export interface PostgresStoreClientOptions extends PostgresStoreSettings {
   readonly client: PostgresClient;
   /**
    * Where `transact` takes connections from, one for each transaction: another `Pool` of pg, anything with `reserve()`, or the
-   * same PGlite. Without it, `transact` is `UNSUPPORTED`.
+   * same PGlite. Only with `client`: without it, `transact` is `UNSUPPORTED` there. With `url` the store has a pool of its own.
    */
   readonly pool?: PostgresPool | undefined;
   readonly url?: undefined;

@@ -21,13 +21,15 @@ interface Alerts {
 }
 
 await describeWithProgram("prometheus", "prometheus", (prometheus) => {
-  it("fires the alert of the docs for a consumer that is behind, and not for one that is not", async () => {
+  it("fires the alerts of the docs for a consumer that is behind, and for one of which the log says nothing", async () => {
     await using workspace = await createWorkspace();
     const { out, folder } = workspace;
     await out("topic create orders");
     await out("produce orders", numberedLines(1, 12_000));
     await out("consume orders -c behind -n 1");
     await out("consume orders -c ahead -n 11999");
+    const position = { consumer: "unknown", topic: "elsewhere", partition: 0, nextOffset: "1" };
+    await out("consumer import - --execute", JSON.stringify(position));
     const { url } = await startMonitorCommand(workspace, ["--interval", "200ms"]);
     const [port] = await freePorts(1);
     const rules = /```yaml rules\n([^]*?)```/.exec(await readFile(PAGE, "utf8"))?.[1] ?? "";
@@ -52,15 +54,19 @@ await describeWithProgram("prometheus", "prometheus", (prometheus) => {
     );
     const ended = once(child, "exit");
     try {
-      const alert = await eventually(async () => {
-        const response = await fetch(`http://127.0.0.1:${port ?? 0}/api/v1/alerts`).catch(() => undefined);
-        if (response?.ok !== true) return undefined;
-        const { data } = (await response.json()) as Alerts;
-        const lag = data.alerts.filter(({ labels }) => labels["alertname"] === "TidemarkLag");
-        return lag.some(({ state }) => state === "firing") ? lag : undefined;
-      }, "an alert");
-      expect(alert.map(({ labels }) => labels["consumer"])).toEqual(["behind"]);
-      expect(alert[0]?.annotations["summary"]).toBe("behind has not read 12k records");
+      const firing = async (name: string) => {
+        const alerts = await eventually(async () => {
+          const response = await fetch(`http://127.0.0.1:${port ?? 0}/api/v1/alerts`).catch(() => undefined);
+          if (response?.ok !== true) return undefined;
+          const { data } = (await response.json()) as Alerts;
+          const named = data.alerts.filter(({ labels }) => labels["alertname"] === name);
+          return named.some(({ state }) => state === "firing") ? named : undefined;
+        }, `the alert ${name}`);
+        return alerts.map(({ labels, annotations }) => [labels["consumer"], annotations["summary"]]);
+      };
+      expect(await firing("TidemarkLag")).toEqual([["behind", "behind has not read 12k records"]]);
+      const unknown = "the lag of unknown is unknown: the log does not answer, or the topic is gone";
+      expect(await firing("TidemarkLagUnknown")).toEqual([["unknown", unknown]]);
     } finally {
       child.kill("SIGKILL");
       await ended;

@@ -4,7 +4,7 @@ import type { OffsetKey, OffsetStore } from "@tidemark/core";
 import { openMongoStore } from "@tidemark/store-mongo";
 import { openPostgresStore } from "@tidemark/store-postgres";
 import { expectGenerated } from "@tidemark/test-support/documents";
-import { openTcpProxy, type WireProtocolName, type WireRequest } from "@tidemark/test-support/faults";
+import { openTcpProxy, type TcpProxy, type WireProtocolName, type WireRequest } from "@tidemark/test-support/faults";
 import { describeWithServer } from "@tidemark/test-support/servers";
 import { describeEachStore, type StoreBackend, testedRemoteStores, testedStores } from "@tidemark/test-support/stores";
 import { describeWithTransactions, type TransactionalMongo } from "@tidemark/test-support/transaction-gateway";
@@ -22,6 +22,7 @@ const DOCUMENT = fileURLToPath(new URL("../../../../docs/costs.md", import.meta.
 const HOUSEKEEPING = new Set(["hello", "ismaster", "isMaster", "ping", "endSessions", "STARTUP"]);
 
 const IN_TRANSACTION = "commit in a transaction of yours";
+const OWN_TRANSACTION = "`transact`, besides your statements";
 const WHAT = [
   "first claim of 1 partition",
   "first claim of 100 partitions",
@@ -32,6 +33,9 @@ const WHAT = [
   "renewal of 100 partitions, the first after a flush",
   "renewal of 100 partitions, each further one",
   IN_TRANSACTION,
+  OWN_TRANSACTION,
+  "heartbeat of a member",
+  "listing of the members of a consumer and topic",
   "fetch of 100 partitions",
   "fetch of 10,000 partitions",
   "reset of 100 partitions",
@@ -46,14 +50,14 @@ type Costs = Record<(typeof WHAT)[number], string>;
 const NONE = "–";
 
 const measured = new Map<string, Costs>();
-const inTransaction = new Map<string, string>();
+const inTransaction = new Map<string, Partial<Costs>>();
 
 describe("calls on the wire", async () => {
   await describeEachStore(testedRemoteStores, ({ name, protocol }, openBackend) => {
     it("are counted", async () => {
       const used = await withStore(openBackend, protocol, measureUse);
       const listed = await withStore(openBackend, protocol, measureListing);
-      measured.set(name, { [IN_TRANSACTION]: NONE, ...used, ...listed } as Costs);
+      measured.set(name, { [IN_TRANSACTION]: NONE, [OWN_TRANSACTION]: NONE, ...used, ...listed } as Costs);
     });
   });
 
@@ -72,13 +76,13 @@ describe("calls on the wire", async () => {
   it("are what docs/costs.md says", async () => {
     // The others never open a connection: there is nothing to count.
     const nothing = Object.fromEntries(WHAT.map((what) => [what, "0"])) as Costs;
-    measured.set("memory", { ...nothing, [IN_TRANSACTION]: NONE });
+    measured.set("memory", { ...nothing, [IN_TRANSACTION]: NONE, [OWN_TRANSACTION]: NONE });
     measured.set("sqlite", nothing);
     const names = testedStores.map(({ name }) => name).filter((name) => measured.has(name));
     // A server that is missing here is missing in the table: then there is nothing to compare it with.
     if (names.length < testedStores.length || inTransaction.size < 2) return;
     for (const [name, costs] of inTransaction) {
-      measured.set(name, { ...(measured.get(name) as Costs), [IN_TRANSACTION]: costs });
+      measured.set(name, { ...(measured.get(name) as Costs), ...costs });
     }
     const lines = [
       ["", ...names],
@@ -165,8 +169,17 @@ const measureUse: Measure = async (store, counted) => {
   expect(await counted(() => flush(one, 2n))).toBe(costs["flush of 1 partition"]);
   expect(await counted(() => flush(hundred, 2n))).toBe(costs["flush of 100 partitions"]);
   expect(await counted(() => flush(many, 2n))).toBe(costs["flush of 10,000 partitions"]);
+  const member = { consumer: "hundred", topic: "orders", member: "m" };
+  const heartbeat = (): Promise<void> =>
+    store.heartbeat({ key: member, mode: "balanced", lease: 10_000, owner: "o", held: 100 });
+  await heartbeat();
   return {
     ...costs,
+    "heartbeat of a member": await counted(heartbeat),
+    "listing of the members of a consumer and topic": await counted(async () => {
+      const { consumer, topic } = member;
+      expect(await Array.fromAsync(store.members({ consumer, topic }))).toHaveLength(1);
+    }),
     "reset of 100 partitions": await counted(() => reset(hundred)),
     "expire of 100 partitions": await counted(() => expire(hundred)),
     "delete of 100 keys": await counted(async () => {
@@ -175,8 +188,21 @@ const measureUse: Measure = async (store, counted) => {
   };
 };
 
+/** What the store's own transaction costs on a connection that is open already. */
+async function measureOwnTransaction(
+  store: OffsetStore<unknown>,
+  key: OffsetKey,
+  proxy: Pick<TcpProxy, "takeRequests">,
+): Promise<string> {
+  const transact = (from: bigint) => store.transact?.({ key, token, from, nextOffset: from + 1n }, () => undefined);
+  await transact(1n);
+  proxy.takeRequests();
+  expect(await transact(2n)).toMatchObject({ status: "committed" });
+  return summaryOf(proxy.takeRequests());
+}
+
 /** What the store adds to a transaction, whatever the caller writes in it. */
-async function measureMongoTransaction({ url }: TransactionalMongo): Promise<string> {
+async function measureMongoTransaction({ url }: TransactionalMongo): Promise<Partial<Costs>> {
   const { hostname, port } = new URL(url);
   await using proxy = await openTcpProxy({ host: hostname, port: Number(port), protocol: "mongo" });
   await using client = new MongoClient(`mongodb://${proxy.host}:${proxy.port}/?directConnection=true`);
@@ -185,7 +211,7 @@ async function measureMongoTransaction({ url }: TransactionalMongo): Promise<str
     await using store = await openMongoStore({ client, database, timeout: 60_000 });
     const [key] = keysOf("one", 1) as [OffsetKey];
     await answered(store.claim([{ key, token, owner: "o" }]), "claimed");
-    return await client.withSession((session) =>
+    const costs = await client.withSession((session) =>
       session.withTransaction(async () => {
         await client.db(database).collection("results").insertOne({}, { session });
         proxy.takeRequests();
@@ -193,13 +219,14 @@ async function measureMongoTransaction({ url }: TransactionalMongo): Promise<str
         return summaryOf(proxy.takeRequests());
       }),
     );
+    return { [IN_TRANSACTION]: costs, [OWN_TRANSACTION]: await measureOwnTransaction(store, key, proxy) };
   } finally {
     await client.db(database).dropDatabase();
   }
 }
 
 /** The same in PostgreSQL. */
-async function measurePostgresTransaction(url: string): Promise<string> {
+async function measurePostgresTransaction(url: string): Promise<Partial<Costs>> {
   const { hostname, port } = new URL(url);
   await using proxy = await openTcpProxy({ host: hostname, port: Number(port), protocol: "postgres" });
   const through = new URL(url);
@@ -207,7 +234,8 @@ async function measurePostgresTransaction(url: string): Promise<string> {
   const client = new Client({ connectionString: through.href });
   await client.connect();
   try {
-    await using store = await openPostgresStore({ url, namespace: `costs-${randomBytes(6).toString("hex")}` });
+    const namespace = `costs-${randomBytes(6).toString("hex")}`;
+    await using store = await openPostgresStore({ url: through.href, namespace });
     const [key] = keysOf("one", 1) as [OffsetKey];
     await answered(store.claim([{ key, token, owner: "o" }]), "claimed");
     await client.query("BEGIN");
@@ -215,8 +243,9 @@ async function measurePostgresTransaction(url: string): Promise<string> {
     await answered(store.commit([{ key, token, nextOffset: 1n }], { transaction: client }), "committed");
     const costs = summaryOf(proxy.takeRequests());
     await client.query("COMMIT");
+    const own = await measureOwnTransaction(store, key, proxy);
     await store.delete({ keys: [key] });
-    return costs;
+    return { [IN_TRANSACTION]: costs, [OWN_TRANSACTION]: own };
   } finally {
     await client.end();
   }
