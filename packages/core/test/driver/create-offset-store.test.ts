@@ -14,6 +14,16 @@ function withCode(code: OffsetStoreErrorCode): (error: unknown) => boolean {
   return (error) => error instanceof OffsetStoreError && error.code === code;
 }
 
+it("refuses a driver that begins transactions and takes none (contract 4.2h)", () => {
+  const begin = async () => ({ transaction: {}, commit: async () => {}, rollback: async () => {} });
+  assert.throws(() => createOffsetStore<object>(tinyDriver<object>({ begin })), {
+    name: "TypeError",
+    message: /the driver of the tiny store has `begin`.*`transactions: true`/,
+  });
+  const capabilities = { ...tinyCapabilities, transactions: true };
+  assert.ok(createOffsetStore<object>(tinyDriver<object>({ begin, capabilities })).transact);
+});
+
 describe("time-outs", () => {
   it("ends every verb of a driver that never answers with TIMEOUT (contract 3.9a)", async () => {
     const list = async function* () {
