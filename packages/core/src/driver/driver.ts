@@ -77,7 +77,8 @@ export interface DriverFailure {
 
 /**
  * The answer to one change. `conflict`: the version was not an expected one, nothing is written. `skipped`: nothing is
- * written because another change of the call met a conflict (where `capabilities.atomicBatch` is true).
+ * written because another change of the call met a conflict or failed (where `capabilities.atomicBatch` is true); core sends
+ * it again.
  */
 export type ChangeAnswer = "written" | "conflict" | "skipped" | DriverFailure;
 
