@@ -125,8 +125,8 @@ export interface OwnTransaction<Transaction> {
   /** Rejects if it is not known, or known not, to be committed: the store then looks at what is stored. */
   commit(): Promise<void>;
   /**
-   * Ends it without effect. Also after a failure, after a commit that rejected, and while a commit waits for an answer that does
-   * not come; never rejects because of a broken connection.
+   * Ends it, without effect unless its commit was carried out: after a failure, after a commit that rejected, or while a commit
+   * waits for an answer that does not come. Never rejects because of a broken connection.
    */
   rollback(): Promise<void>;
 }
