@@ -65,7 +65,7 @@ export interface GroupEntry {
   readonly topic: string;
   /** How many partitions the topic has. */
   readonly partitions: number;
-  /** Milliseconds that the agreement lives unless it is asked for again. Omitted or `null`: it never expires. */
+  /** Milliseconds that the agreement lives unless it is asked for again. Omitted: keeps what it has (at first never expires). `null`: never. */
   readonly ttl?: number | null | undefined;
 }
 

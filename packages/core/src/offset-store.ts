@@ -243,7 +243,8 @@ export interface StoreCapabilities {
  * stores the members that share a topic (section 8).
  *
  * Wrong arguments are a `TypeError` or `RangeError` before any I/O. A failure of the whole call rejects with an
- * `OffsetStoreError`; of one entry it is that entry's `failed` outcome. Every call ends within the store's `timeout`.
+ * `OffsetStoreError`; of one entry it is that entry's `failed` outcome. Every call ends within the store's `timeout`; a listing
+ * has that time for each page, `close` twice, `transact` for each of its own steps.
  */
 export interface OffsetStore<Transaction = never> extends AsyncDisposable {
   /** The kind of store, for example `"sqlite"`. */
@@ -259,7 +260,7 @@ export interface OffsetStore<Transaction = never> extends AsyncDisposable {
    * Runs `body` in a transaction that the store begins itself, writes the position in it last, and commits both. Resolves when
    * both are stored. If `body` throws, the transaction is rolled back, and the call rejects with that error; a refusal is a
    * `CONFLICT`. If the backend aborts the transaction for another one, `body` runs again. The call waits for `body` however long it
-   * takes; a `signal` ends the call after it. Absent if the store has no transactions.
+   * takes; a `signal` ends the call after it, and if it aborts while the commit is under way, both may be stored. Absent if the store has no transactions.
    */
   transact?(entry: TransactEntry, body: TransactionBody<Transaction>, options?: CallOptions): Promise<CommittedOutcome>;
   /** Reads records. */

@@ -67,13 +67,21 @@ import { describe, validateCallOptions } from "./validation.ts";
  * Makes a store from a driver of four verbs. All rules of the contract are implemented here, once for all stores:
  * claims, fencing, order, expiry, lost answers, retries, timeouts, and errors that name the key and what to do.
  *
- * @throws TypeError if the driver was written for another version of the contract.
+ * @throws TypeError if the driver was written for another version of the contract, or has `begin` without
+ * `capabilities.transactions`.
  */
 export function createOffsetStore<Transaction = never>(
   driver: OffsetStoreDriver<Transaction>,
   options: OffsetStoreOptions = {},
 ): OffsetStore<Transaction> {
-  validateContractVersion(`the ${driver.name} store`, driver.contractVersion);
+  const { name, contractVersion, capabilities, begin } = driver;
+  validateContractVersion(`the ${name} store`, contractVersion);
+  if (begin !== undefined && !capabilities.transactions) {
+    throw new TypeError(
+      `the driver of the ${name} store has \`begin\`, so its read and write must take a transaction: say \`transactions: true\` ` +
+        "in its capabilities, or leave `begin` out",
+    );
+  }
   const store = new DrivenOffsetStore(driver, options);
   noteDriver(store, driver);
   return store;

@@ -10,7 +10,7 @@ export type DriverKey = OffsetKey | MemberKey;
 export interface DriverContext<Transaction = never> {
   /** Aborted when the caller aborts or the time is up. Made when it is first looked at. */
   readonly signal: AbortSignal;
-  /** The caller's open transaction: read and write inside it. Only where `capabilities.transactions` is true. */
+  /** An open transaction, the caller's or one of `begin`: read and write inside it. Only where `capabilities.transactions` is true. */
   readonly transaction?: Transaction | undefined;
 }
 
@@ -57,13 +57,14 @@ export interface Change {
   /** The text to store; `undefined` removes the entry. */
   readonly value: string | undefined;
   /**
-   * Goes with the value: 12 characters of `A-Z a-z 0-9 - _`, new for every attempt. All changes of one call may carry the
-   * same: it names a change only together with the whole key.
+   * Goes with the value: 12 characters of `A-Z a-z 0-9 - _`. It belongs to this change of this key, not to a call: all changes
+   * of a call may carry the same, and one that was `skipped` comes again with its version, among others with new ones. What
+   * failed comes again with a new one. So it is no idempotency token for a request.
    */
   readonly version: string;
   /**
    * From when the backend may take the space back by itself: so many milliseconds after this write, by its own clock. Late
-   * is fine, early never. `null`: never. `undefined`: never, and what is written over had no such time either.
+   * is fine, early never. `null`: never. `undefined`: never, and an old time need not be cleared, because there is none.
    */
   readonly reclaimAfter: number | null | undefined;
 }
@@ -76,15 +77,16 @@ export interface DriverFailure {
 
 /**
  * The answer to one change. `conflict`: the version was not an expected one, nothing is written. `skipped`: nothing is
- * written because another change of the call met a conflict (where `capabilities.atomicBatch` is true).
+ * written because another change of the call met a conflict or failed (where `capabilities.atomicBatch` is true); core sends
+ * it again.
  */
 export type ChangeAnswer = "written" | "conflict" | "skipped" | DriverFailure;
 
 /** The answer to a write. */
 export interface WriteAnswer {
   /**
-   * The time with which all of this call was stamped; needed where the context is `timed`. Left out where not all has one:
-   * positions of several topics may lie in several places.
+   * The time with which all of this call was stamped; needed where the context is `timed`. Left out where the changes have
+   * different ones: positions of several topics may lie in several places.
    */
   readonly writtenAt?: number | undefined;
   /** One for each change, in the order asked. `undefined`: all are written. */
@@ -122,7 +124,10 @@ export interface OwnTransaction<Transaction> {
   readonly isSynchronous?: boolean | undefined;
   /** Rejects if it is not known, or known not, to be committed: the store then looks at what is stored. */
   commit(): Promise<void>;
-  /** Ends it without effect. Also after a failure, and after a commit that rejected; never rejects because of a broken connection. */
+  /**
+   * Ends it, without effect unless its commit was carried out: after a failure, after a commit that rejected, or while a commit
+   * waits for an answer that does not come. Never rejects because of a broken connection.
+   */
   rollback(): Promise<void>;
 }
 
@@ -131,7 +136,7 @@ export interface OwnTransaction<Transaction> {
  * is, `createOffsetStore` decides.
  *
  * Calls carry checked keys, at most `capabilities.maxBatch` of them and none twice. A driver throws its backend's own
- * errors where nothing was answered, and may be called again with the same changes.
+ * errors where nothing was answered: core then reads, and sends what is not there in a new call.
  */
 export interface OffsetStoreDriver<Transaction = never> {
   /** The kind of store, for example `"sqlite"`. */
@@ -152,8 +157,8 @@ export interface OffsetStoreDriver<Transaction = never> {
    */
   list(filter: ListFilter, context: Pick<DriverContext, "signal">): AsyncIterable<ListPage>;
   /**
-   * Begins a transaction of the store's own, on a connection that nothing else uses until it ends. Omitted: the store has
-   * none.
+   * Begins a transaction of the store's own, on a connection that nothing else uses until it ends. Needs
+   * `capabilities.transactions`. Omitted: the store has none.
    */
   begin?(context: Pick<DriverContext, "signal">): Promise<OwnTransaction<Transaction>>;
   /**
@@ -161,7 +166,10 @@ export interface OffsetStoreDriver<Transaction = never> {
    * write conflict) and may be begun again is `CONFLICT` and retryable: the store then runs the user's writes again.
    */
   classify(error: unknown): ErrorClassification;
-  /** Releases what the driver opened itself. Called once, when no call is in flight. */
+  /**
+   * Releases what the driver opened itself. Called once, when all calls have ended or the store's `timeout` has passed: a call
+   * that was given up, a long transaction, and a listing between two pages may still be under way, and may fail.
+   */
   close(): Promise<void>;
 }
 

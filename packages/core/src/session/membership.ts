@@ -16,7 +16,7 @@ const MAX_LEASE_MS = 600_000;
 
 /**
  * Shows the others that a session lives, from its first heartbeat to its end, and knows whether they may doubt it (contract
- * 8.5). Its timers keep no process alive.
+ * 8.5a, 8.5b). Its timers keep no process alive.
  */
 export class Membership {
   readonly #context: SessionContext;

@@ -152,7 +152,7 @@ export interface OffsetSession<Transaction = never> extends AsyncDisposable {
   readonly fenced: Error | undefined;
   /**
    * Whether nothing should be handed out for now: the store has not taken a position for `maxUnflushedAge`, or, in a group, no
-   * heartbeat for a lease, so that another member may have what this one held (contract 8.5).
+   * heartbeat for a lease, so that another member may have what this one held (contract 8.5b).
    */
   readonly isStalled: boolean;
   /** The partitions that the session holds, ascending. */

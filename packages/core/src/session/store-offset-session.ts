@@ -97,7 +97,7 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
 
   /**
    * Whether nothing may be handed out until the store is back: the oldest unflushed position is older than `maxUnflushedAge`,
-   * or others may think that this member has ended (contract 8.5).
+   * or others may think that this member has ended (contract 8.5b).
    */
   get isStalled(): boolean {
     return this.isStalledAt(undefined);

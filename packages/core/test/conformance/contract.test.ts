@@ -72,6 +72,15 @@ describe("the contract and its proofs", () => {
     );
   });
 
+  it("has the clauses without a case on the page for authors", () => {
+    const page = readFileSync(new URL("../../../../docs/writing-a-store.md", import.meta.url), "utf8");
+    const [, section = ""] = page.split("\n## What the kit does not ask\n");
+    const told = [...section.matchAll(/^\| (\d[\d., a-z]*?) +\|/gm)].flatMap(([, named = ""]) => named.split(", "));
+    const asked = new Set(kits[0]?.cases.map(({ clause }) => clause));
+    const without = clauses.filter((clause) => /^[38]\./.test(clause) && !asked.has(clause));
+    assert.deepEqual(told.toSorted(), without.toSorted());
+  });
+
   it("is named by every test of the session and of the consumer", () => {
     assert.deepEqual(nameless, []);
   });

@@ -5,6 +5,7 @@ import { expectGenerated } from "@tidemark/test-support/documents";
 import { describe, it } from "vitest";
 import { Left, spoiledHarness, type Surroundings } from "./broken-store.ts";
 import { driverGallery } from "./driver-gallery.ts";
+import { messageOf } from "./message-of.ts";
 
 function caseOf(id: string): (typeof driverConformanceCases)[number] {
   const found = driverConformanceCases.find((each) => each.id === id);
@@ -25,8 +26,10 @@ describe("each broken driver fails in the case that names its fault, and the ver
   }
 
   it("is told in docs/broken-stores.md", async () => {
-    const rows = driverGallery.map(({ fault, caseId }) => `| ${fault} | ${caseOf(caseId).clause} | \`${caseId}\` |`);
-    const table = ["| fault | clause | case |", "| --- | --- | --- |", ...rows].join("\n");
+    const rows = driverGallery.map(
+      ({ fault, caseId, says }) => `| ${fault} | ${caseOf(caseId).clause} | \`${caseId}\` | ${messageOf(says)} |`,
+    );
+    const table = ["| fault | clause | case | message |", "| --- | --- | --- | --- |", ...rows].join("\n");
     const file = fileURLToPath(new URL("../../../../docs/broken-stores.md", import.meta.url));
     await expectGenerated(file, "driver-gallery", table);
   });

@@ -1,5 +1,6 @@
 import type { DriverExhibit } from "./driver-exhibit.ts";
 import { galleryOfConnections } from "./gallery-of-connections.ts";
+import { galleryOfDriverTransactions } from "./gallery-of-driver-transactions.ts";
 import { galleryOfKeys } from "./gallery-of-keys.ts";
 import { galleryOfListings } from "./gallery-of-listings.ts";
 import { galleryOfReadErrors } from "./gallery-of-read-errors.ts";
@@ -14,4 +15,5 @@ export const driverGallery: readonly DriverExhibit[] = [
   ...galleryOfListings,
   ...galleryOfReadErrors,
   ...galleryOfConnections,
+  ...galleryOfDriverTransactions,
 ];

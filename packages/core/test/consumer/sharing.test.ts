@@ -143,7 +143,7 @@ test.each([
   [{ ttl: 29_999 }, 9_999],
   [{ ttl: 3_600_000 }, 10_000],
   [{ ttl: 6_000, sharing: "takeover" }, 10_000],
-] as const)("with %j and no lease given the lease is %s ms (contract 8.5)", async (options, lease) => {
+] as const)("with %j and no lease given the lease is %s ms (contract 8.5d)", async (options, lease) => {
   await using group = new Group(await ordersLog(0, 1));
   await group.join({ ...options, lease: undefined });
   expect(await Array.fromAsync(group.store.members())).toMatchObject([{ lease }]);
@@ -165,7 +165,7 @@ test("standby: waits for the holder, says so once, and goes on behind it (contra
   expect(second.handled).toEqual([]);
 });
 
-test("a member that is cut off from the store hands out nothing when its lease is over, and loses its partitions (contract 8.5, 8.6)", async () => {
+test("a member that is cut off from the store hands out nothing when its lease is over, and loses its partitions (contract 8.5b, 8.6)", async () => {
   const source = await ordersLog(3, 2);
   await using group = new Group(source);
   const first = await group.join();
@@ -188,7 +188,7 @@ test("a member that is cut off from the store hands out nothing when its lease i
   expect(new Set(group.handled).size).toBe(12);
 });
 
-test("a process that was frozen between two records hands out not one more (contract 8.5)", async () => {
+test("a process that was frozen between two records hands out not one more (contract 8.5b)", async () => {
   const member = openMemberStore(createMemoryBackend());
   const events = new EventLog<ConsumerEvent>();
   await using consumer = await createConsumer({
@@ -213,7 +213,7 @@ test("a process that was frozen between two records hands out not one more (cont
   expect(consumer.isStalled).toBe(false);
 });
 
-test("an outage of the store for longer than the lease moves nothing, and nothing is handled twice (contract 8.2, 8.5)", async () => {
+test("an outage of the store for longer than the lease moves nothing, and nothing is handled twice (contract 8.2, 8.5b)", async () => {
   const source = await ordersLog(3, 4);
   await using group = new Group(source);
   const first = await group.join();
@@ -232,7 +232,7 @@ test("an outage of the store for longer than the lease moves nothing, and nothin
   expect([...first.events.of("revoked"), ...second.events.of("revoked")]).toHaveLength(moves);
 });
 
-test("a store that takes no heartbeats for good ends the loop with its error when the lease is over (contract 8.5)", async () => {
+test("a store that takes no heartbeats for good ends the loop with its error when the lease is over (contract 8.5b)", async () => {
   await using group = new Group(await ordersLog(3, 1));
   const { member, running, handled } = await group.join();
   await eventually(() => handled.length === 3);
@@ -290,7 +290,7 @@ test("a second session of an instance takes over at once, and ends the first (co
   await expect(first.running).rejects.toThrow(OffsetFencedError);
 });
 
-test("a body that holds the event loop for longer than the lease makes the lease longer (contract 8.5)", async () => {
+test("a body that holds the event loop for longer than the lease makes the lease longer (contract 8.5d)", async () => {
   await using group = new Group(await ordersLog(2, 1));
   const { events } = await group.join({}, () => {
     const endsAt = performance.now() + LEASE_MS + 200;
@@ -476,7 +476,7 @@ test("untilEnd: a partition that comes to the topic after the loop began is not 
   await running;
 });
 
-test("process: handlers that wait for the member to be sure hear that it never will be (contract 8.5)", async () => {
+test("process: handlers that wait for the member to be sure hear that it never will be (contract 8.5b)", async () => {
   await using group = new Group(await ordersLog(4, 1));
   const { running, member, handled } = await group.join({ untilEnd: true }, () => pause(LEASE_MS), "process");
   await eventually(() => handled.length === 1, SETTLED_MS);

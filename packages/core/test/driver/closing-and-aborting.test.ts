@@ -53,6 +53,29 @@ describe("closing and aborting", () => {
     await assert.rejects(store.delete({ topic: "t" }), withCode("CLOSED"));
   });
 
+  it("closes the driver once the time is up, also under a write that was given up and a listing (contract 4.8b)", async () => {
+    let [closed, left] = [0, 0];
+    const driver = tinyDriver({
+      write: never,
+      list: async function* () {
+        try {
+          for (;;) yield { now: 1, entries: [{ key, entry: stored }] };
+        } finally {
+          left = closed;
+        }
+      },
+      close: async () => void (closed += 1),
+    });
+    const store = createOffsetStore(driver, { timeout: 30 });
+    await assert.rejects(store.claim([claimEntry]), withCode("TIMEOUT"));
+    const listing = store.list()[Symbol.asyncIterator]();
+    assert.equal((await listing.next()).done, false);
+    await store.close();
+    assert.deepEqual([closed, left], [1, 0]);
+    await assert.rejects(listing.next(), withCode("CLOSED"));
+    assert.deepEqual([closed, left], [1, 1], "a listing is left after the driver was closed");
+  });
+
   it("rejects with signal.reason, whatever it is, and tells the driver", async () => {
     let told: AbortSignal | undefined;
     const store = createOffsetStore(

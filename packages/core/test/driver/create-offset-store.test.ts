@@ -14,6 +14,16 @@ function withCode(code: OffsetStoreErrorCode): (error: unknown) => boolean {
   return (error) => error instanceof OffsetStoreError && error.code === code;
 }
 
+it("refuses a driver that begins transactions and takes none (contract 4.2h)", () => {
+  const begin = async () => ({ transaction: {}, commit: async () => {}, rollback: async () => {} });
+  assert.throws(() => createOffsetStore<object>(tinyDriver<object>({ begin })), {
+    name: "TypeError",
+    message: /the driver of the tiny store has `begin`.*`transactions: true`/,
+  });
+  const capabilities = { ...tinyCapabilities, transactions: true };
+  assert.ok(createOffsetStore<object>(tinyDriver<object>({ begin, capabilities })).transact);
+});
+
 describe("time-outs", () => {
   it("ends every verb of a driver that never answers with TIMEOUT (contract 3.9a)", async () => {
     const list = async function* () {
@@ -160,6 +170,32 @@ describe("retries", () => {
 });
 
 describe("batches", () => {
+  it.each([
+    [new PassingError("throttled"), ["reset", "reset", "reset"]],
+    [new Error("too large"), ["failed", "reset", "reset"]],
+  ])(
+    "sends again what an atomic batch skipped for a change that failed: %s (contract 4.2d, 4.5b)",
+    async (error, expected) => {
+      const sent: string[][] = [];
+      const driver: TinyDriver = tinyDriver({
+        capabilities: { ...tinyCapabilities, atomicBatch: true },
+        write: async (changes) => {
+          sent.push(changes.map(({ version }) => version));
+          if (sent.length > 1) return write(driver, changes);
+          return { changes: changes.map((_, at) => (at === 0 ? { status: "failed", error } : "skipped")) };
+        },
+      });
+      const outcomes = await createOffsetStore(driver).reset(keys(3).map((each) => ({ key: each, nextOffset: 1n })));
+      assert.deepEqual(
+        outcomes.map(({ status }) => status),
+        expected,
+      );
+      const [first = [], second = []] = sent;
+      assert.deepEqual(second.slice(-2), first.slice(1), "what was skipped comes again with another version");
+      assert.equal(second.length > 2 && second[0] === first[0], false, "what failed comes again with its version");
+    },
+  );
+
   it("keeps what is written when a conflict of the same batch cannot be read any more (contract 3.1e)", async () => {
     let isDown = false;
     const [first = key, second = key] = keys(2);

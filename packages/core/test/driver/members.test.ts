@@ -9,6 +9,7 @@ import { createOffsetStore, type OffsetStoreDriver } from "@tidemark/core/driver
 import { describe, it } from "vitest";
 import { Connection, nameOf, type Row, SoundBackend } from "../conformance/sound-backend.ts";
 import { SoundDriver } from "../conformance/sound-driver.ts";
+import { tinyDriver } from "./tiny-driver.ts";
 
 const GROUP = { consumer: "c1", topic: "orders" };
 const KEY = { ...GROUP, partition: 0 };
@@ -179,6 +180,22 @@ describe("members", () => {
     assert.deepEqual(await store.group({ ...GROUP, partitions: 4 }), { partitions: 3 });
     await delay(3_100);
     assert.deepEqual(await store.group({ ...GROUP, partitions: 5 }), { partitions: 5 });
+  });
+
+  it("lets every call begin the TTL of a group again, with the stored one where none is given (contract 8.4)", async () => {
+    const driver = tinyDriver();
+    const store = createOffsetStore(driver);
+    const group = (partitions: number, ttl?: number | null) => store.group({ ...GROUP, partitions, ttl });
+    assert.deepEqual(await group(3, 1_000), { partitions: 3 });
+    for (let call = 0; call < 3; call += 1) {
+      driver.now += 900;
+      assert.deepEqual(await group(9), { partitions: 3 }, "a call without a TTL did not begin it again");
+    }
+    driver.now += 1_000;
+    assert.deepEqual(await group(4, 1_000), { partitions: 4 }, "a group outlived the TTL that it had");
+    assert.deepEqual(await group(9, null), { partitions: 4 });
+    driver.now += 1_000_000;
+    assert.deepEqual(await group(9), { partitions: 4 }, "a group without a TTL expired");
   });
 
   it("refuses wrong input before it asks anything (contract 8.1)", async () => {

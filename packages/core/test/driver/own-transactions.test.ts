@@ -193,6 +193,19 @@ describe("how long it takes", () => {
     expect([await stored(store), ended.length]).toEqual([10n, 1]);
   });
 
+  it("an abort while the commit is under way leaves open whether it is stored (contract 3.16i)", async () => {
+    const abort = new AbortController();
+    const { store, transact, ended } = await openStore((own) => ({
+      commit: async () => {
+        await own.commit();
+        abort.abort(new Error("enough"));
+        await new Promise(() => undefined);
+      },
+    }));
+    await expect(transact(entry, () => undefined, { signal: abort.signal })).rejects.toThrow("enough");
+    expect([await stored(store), ended.length]).toEqual([20n, 1]);
+  });
+
   it("closing waits for it as long as for a call (contract 3.9c)", async () => {
     const { store, transact } = await openStore(() => ({}), 40);
     const never = transact(entry, () => new Promise(() => undefined));

@@ -210,7 +210,7 @@ test("whoever took over while the record was gone is not pushed aside (contract 
 });
 
 test.each([{ ttl: 3_000 }, { ttl: 30_000 }, { ttl: 60_000, renewInterval: 50_000 }])(
-  "with %j others claim what a dead member held before it expires (contract 8.5)",
+  "with %j others claim what a dead member held before it expires (contract 8.5d)",
   async (life) => {
     // Wherever between two renewals and two heartbeats it dies.
     for (let diesAfterMs = 0; diesAfterMs < life.ttl; diesAfterMs += life.ttl / 50) {

@@ -66,7 +66,7 @@ async function storedIn(backend: MemoryBackend): Promise<unknown[]> {
 const all = PARTITIONS.map((partition) => [partition, 5n]);
 
 test.each(cases)(
-  "an outage of %s leases with %j moves nothing in a group: who is back first waits for the others (contract 5.6, 8.5)",
+  "an outage of %s leases with %j moves nothing in a group: who is back first waits for the others (contract 5.6, 8.5c)",
   async (leases, life) => {
     for (const phase of PHASES)
       for (const later of LATER) {
@@ -107,7 +107,7 @@ test.each(cases)(
 );
 
 test.each(cases)(
-  "an outage of %s leases with %j gives one in standby nothing (contract 5.6, 8.5)",
+  "an outage of %s leases with %j gives one in standby nothing (contract 5.6, 8.5c)",
   async (leases, life) => {
     for (const phase of PHASES)
       for (const later of LATER) {
@@ -136,7 +136,7 @@ test.each(cases)(
   },
 );
 
-test("a member that was away for longer than ten leases gets its share as soon as others release it (contract 8.5, 8.7)", async () => {
+test("a member that was away for longer than ten leases gets its share as soon as others release it (contract 8.5c, 8.7)", async () => {
   const backend = createMemoryBackend();
   const [first, second] = [new Member(backend, { sharing: "balanced" }), new Member(backend, { sharing: "balanced" })];
   await vi.advanceTimersByTimeAsync(10 * LEASE_MS);
@@ -152,7 +152,7 @@ test("a member that was away for longer than ten leases gets its share as soon a
   await second.close();
 });
 
-test("in standby nothing is given up for a partition that may not be claimed yet (contract 8.5, 8.6)", async () => {
+test("in standby nothing is given up for a partition that may not be claimed yet (contract 8.5c, 8.6)", async () => {
   const backend = createMemoryBackend();
   const member = new Member(backend, { sharing: "standby", partitions: [2, 3] });
   const session = await member.opening;
@@ -170,7 +170,7 @@ test("in standby nothing is given up for a partition that may not be claimed yet
   await member.close();
 });
 
-test("a poll that was interrupted by an outage claims nothing of what has expired in it (contract 8.5)", async () => {
+test("a poll that was interrupted by an outage claims nothing of what has expired in it (contract 8.5c)", async () => {
   const backend = createMemoryBackend();
   const life = { sharing: "balanced", ttl: 3_000 } as const;
   const [first, second] = [new Member(backend, life), new Member(backend, life)];

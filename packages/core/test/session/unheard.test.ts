@@ -58,7 +58,7 @@ test("a store that refuses for good is a process warning where nobody listens, a
   await session.close().catch(() => undefined);
 });
 
-test("a member whose heartbeats all fail for a lease, and that nobody listens to, is a process warning, once (contract 8.5)", async () => {
+test("a member whose heartbeats all fail for a lease, and that nobody listens to, is a process warning, once (contract 8.5a)", async () => {
   const member = openMemberStore(createMemoryBackend());
   const session = await openOffsetSession({
     ...{ ...options, store: member.store, sharing: "balanced", lease: 3_000 },

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { serversAreRequired } from "../../src/servers/index.ts";
 import { runSharing } from "../../src/sharing-campaign/run-sharing.ts";
 
-it("members of one name on a topic of Kafka that start, stop, are killed, frozen and cut off: nothing lost, nobody robbed (contract 8.5, 8.6, 8.7)", async ({
+it("members of one name on a topic of Kafka that start, stop, are killed, frozen and cut off: nothing lost, nobody robbed (contract 8.5b, 8.6, 8.7)", async ({
   skip,
 }) => {
   const seed = randomInt(2 ** 31);

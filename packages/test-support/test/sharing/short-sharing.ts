@@ -7,7 +7,7 @@ import { runSharing, type SharingOptions } from "../../src/sharing-campaign/run-
 /** The same with results in transactions of the store's own. */
 export function testTransactions(store: SharingOptions["store"]): void {
   it(
-    `transact on ${store} by members that are killed, frozen and cut off: every result is there once (contract 5.27a, 8.5)`,
+    `transact on ${store} by members that are killed, frozen and cut off: every result is there once (contract 5.27a, 8.5b)`,
     { timeout: 300_000 * TEST_EFFORT },
     async ({ skip }) => {
       const seed = randomInt(2 ** 31);
@@ -32,7 +32,7 @@ export function testTransactions(store: SharingOptions["store"]): void {
 /** A short campaign of those who share a topic, on one store, in processes. */
 export function testShortSharing(store: SharingOptions["store"]): void {
   it(
-    `members of one name on ${store} that start, stop, are killed, frozen and cut off: nothing lost, nobody robbed (contract 8.5, 8.6, 8.7)`,
+    `members of one name on ${store} that start, stop, are killed, frozen and cut off: nothing lost, nobody robbed (contract 8.5b, 8.6, 8.7)`,
     { timeout: 300_000 * TEST_EFFORT },
     async ({ skip }) => {
       const seed = randomInt(2 ** 31);

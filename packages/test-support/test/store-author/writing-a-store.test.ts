@@ -98,6 +98,11 @@ describe("docs/writing-a-store.md, followed in an empty folder", () => {
     expect(new Set(packed)).toEqual(new Set(written));
   });
 
+  it("makes no store for a command that only reads", async () => {
+    expect(outputOf("folder:./dtaa")).toContain("there is no store at folder:./dtaa");
+    expect(await readdir(folder)).not.toContain("dtaa");
+  });
+
   it("names its folders so that a person finds a consumer's topic", async () => {
     const names = await readdir(join(folder, "data"), { recursive: true });
     expect(names).toContainEqual(expect.stringMatching(/^tidemark\.\w+\/entries\/billing\.orders\.0\.\w+$/));

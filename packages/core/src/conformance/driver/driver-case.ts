@@ -1,7 +1,7 @@
 import type { DriverConformanceContext } from "./driver-context.ts";
 
 /** What a case is about: a verb, or the other member that a driver has. */
-export type DriverVerb = "read" | "write" | "list" | "classify" | "close" | "capabilities";
+export type DriverVerb = "read" | "write" | "list" | "begin" | "classify" | "close" | "capabilities";
 
 /** One thing that every driver must do, as data. */
 export interface DriverConformanceCase {

@@ -1,6 +1,6 @@
 import { assert } from "../assert.ts";
 import { driverOf } from "../../driver/driver-of-store.ts";
-import type { OffsetStoreDriver } from "../../driver/driver.ts";
+import type { OffsetStoreDriver, OwnTransaction } from "../../driver/driver.ts";
 import type { OffsetKey } from "../../key.ts";
 import type { StoreCapabilities } from "../../offset-store.ts";
 import { CaseClients, newNamespace } from "../case-clients.ts";
@@ -41,6 +41,21 @@ export class DriverConformanceContext extends CaseClients<OpenedStore, OpenStore
   async drivers(count: number): Promise<AnyDriver[]> {
     const others = await Promise.all(Array.from({ length: count - 1 }, () => this.openAnother()));
     return [this.opened, ...others].map((opened) => this.driverOf(opened));
+  }
+
+  /**
+   * Begins a transaction of the first client's driver; one that is open at the end of the case is rolled back. `undefined`
+   * where it begins none: then the case has said so.
+   */
+  async begin(): Promise<OwnTransaction<unknown> | undefined> {
+    const { begin } = this.driver;
+    if (begin === undefined) {
+      this.notPromised("no `begin`");
+      return undefined;
+    }
+    const own = await begin.call(this.driver, { signal: new AbortController().signal });
+    const { transaction, isSynchronous } = own;
+    return { transaction, isSynchronous, commit: () => own.commit(), rollback: this.finishing(() => own.rollback()) };
   }
 
   /** Damages an entry; false where an entry has no form that could be damaged. */

@@ -12,7 +12,8 @@ import type { StoreHarness } from "../store/store-harness.ts";
  * wrong: begin with these tests when you write a driver, and continue with `testOffsetStore`, which reports every guarantee that
  * your store breaks.
  *
- * A driver for a server nearby needs a minute for all of them.
+ * A driver for a server nearby needs a minute for all of them. There are no known deviations here: a driver with one is tested by
+ * `tidemark-conformance`.
  *
  * @param harness - The one for `testOffsetStore`. For a remote store it needs `loseAnswers` too.
  */

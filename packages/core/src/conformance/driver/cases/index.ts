@@ -4,6 +4,7 @@ import { conditionCases } from "./conditions.ts";
 import { connectionCases } from "./connection.ts";
 import { keyCases } from "./keys.ts";
 import { listingCases } from "./listing.ts";
+import { ownTransactionCases } from "./own-transactions.ts";
 import { raceCases } from "./races.ts";
 import { reclaimCases } from "./reclaim.ts";
 import { stampCases } from "./stamps.ts";
@@ -22,4 +23,5 @@ export const driverConformanceCases: readonly DriverConformanceCase[] = [
   ...unreadableCases,
   ...connectionCases,
   ...throughCoreCases,
+  ...ownTransactionCases,
 ];
