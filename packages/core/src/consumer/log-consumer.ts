@@ -89,9 +89,8 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
     const last = inHand === undefined ? undefined : lastOf(inHand);
     // Of an `auto` consumer all but what is in hand is committed already, and a copy of it means the same.
     const isInHand = record === undefined || (record.partition === last?.partition && record.offset === last.offset);
-    if (this.strategy !== "auto" || last === undefined || !isInHand) session.commit(record, options);
-    // Lost meanwhile, it is another's.
-    else if (session.held(last.partition)?.delivered !== undefined) session.commit(last, options);
+    if (this.strategy === "auto" && last !== undefined && isInHand) session.commitPartition(last.partition, options);
+    else session.commit(record, options);
     this.#inHand.reading?.resumeAll();
     this.#inHand.check();
   }

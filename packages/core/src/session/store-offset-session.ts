@@ -226,12 +226,9 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
 
   commit(record?: RecordPosition, options?: CommitRecordOptions): void {
     this.#refuseIfOver();
-    if (options !== undefined) validateKnownOptions(options, ["metadata"]);
-    const metadata = options?.metadata;
-    if (metadata !== undefined) validateMetadata(metadata);
+    const metadata = metadataOf(options);
     if (record === undefined) {
-      for (const held of this.#claims.held.values())
-        if (held.delivered !== undefined) this.#commit(held, held.delivered, metadata);
+      for (const held of this.#claims.held.values()) this.#commitDelivered(held, metadata);
       return;
     }
     const held = this.#heldAsDelivered(record);
@@ -239,6 +236,14 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     // Its position does not count any more, and its transaction is over all the same.
     const current = this.held(record.partition);
     if (current !== undefined) current.inTransactionUntil = 0;
+  }
+
+  /** Commits all that was delivered of one partition; nothing if it was lost. */
+  commitPartition(partition: number, options: CommitRecordOptions | undefined): void {
+    this.#refuseIfOver();
+    const metadata = metadataOf(options);
+    const held = this.held(partition);
+    if (held !== undefined) this.#commitDelivered(held, metadata);
   }
 
   acknowledge(record: RecordPosition): void {
@@ -358,6 +363,10 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
     if (this.fenced !== undefined) throw this.fenced;
   }
 
+  #commitDelivered(held: HeldPartition, metadata: string | undefined): void {
+    if (held.delivered !== undefined) this.#commit(held, held.delivered, metadata);
+  }
+
   #commit(held: HeldPartition, offset: bigint, metadata: string | undefined): void {
     held.inTransactionUntil = 0;
     held.commit(offset);
@@ -399,4 +408,12 @@ export class StoreOffsetSession<Transaction> implements OffsetSession<Transactio
       });
     }
   }
+}
+
+function metadataOf(options: CommitRecordOptions | undefined): string | undefined {
+  if (options === undefined) return undefined;
+  validateKnownOptions(options, ["metadata"]);
+  const { metadata } = options;
+  if (metadata !== undefined) validateMetadata(metadata);
+  return metadata;
 }

@@ -152,7 +152,7 @@ const readings: Record<string, (consumer: Consumer, seen: (count: number) => voi
   },
 };
 
-describe.each(Object.entries(readings))("%s that close() ends", (way, read) => {
+describe.each(Object.entries(readings))("%s that close() ends (contract 5.2, 5.26)", (way, read) => {
   const stored = way === "process" ? 2n : 1n;
 
   test("ends when what is committed is stored: a program may exit after it (contract 5.2, 5.26)", async () => {
