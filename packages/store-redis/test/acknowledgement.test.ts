@@ -103,6 +103,13 @@ await describeWithServer("redis", (server) => {
     expect(outcome).toMatchObject({ status: "committed" });
   });
 
+  it("is not taken for acknowledged because a group's record is stored by the call before", async () => {
+    const { store } = await withoutReplicas(server);
+    await expect(store.group({ consumer: "c", topic: "t", partitions: 3 })).rejects.toMatchObject({
+      message: /the write was applied, but was not acknowledged/u,
+    });
+  });
+
   it("is not taken for acknowledged because what it removed is gone", async () => {
     const { store, plain } = await withoutReplicas(server);
     await plain.claim(claims);
