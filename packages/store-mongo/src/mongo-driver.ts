@@ -16,6 +16,7 @@ import type { ClientSession, Collection, Document, FindOptions, MongoClient, Tra
 import { type RequestOptions, sendChanges } from "./conditional-writes.ts";
 import { EntryIds } from "./entry-ids.ts";
 import { classifyMongoError } from "./mongo-errors.ts";
+import { meetRenewals } from "./meet-renewals.ts";
 import { beginOwnTransaction } from "./own-transaction.ts";
 import { ENTRY_FIELDS, EXPIRED, readEntry, type StoredDocument } from "./stored-document.ts";
 import { validateTransaction } from "./validate-transaction.ts";
@@ -80,12 +81,14 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
 
   async read(keys: readonly DriverKey[], context: DriverContext<ClientSession>): Promise<ReadAnswer> {
     const ids = keys.map((key) => this.#ids.of(key));
+    const { transaction } = context;
     const options = {
       ...this.#request(context),
       ...(context.confirmed === true && this.#confirming),
-      ...{ projection: ENTRY_FIELDS, batchSize: MAX_BATCH + 1 },
+      ...{ projection: transaction ? { ...ENTRY_FIELDS, expiresAt: 1 } : ENTRY_FIELDS, batchSize: MAX_BATCH + 1 },
     };
     const documents = await this.#options.collection.find<Document>({ _id: { $in: ids } }, options).toArray();
+    if (transaction !== undefined) await meetRenewals(this.#options.collection, documents, transaction);
     const byId = new Map(documents.map((document) => [document["_id"], document]));
     const entries = ids.map((id) => readEntry(byId.get(id)));
     return { now: timeOf(documents) ?? (await this.#time(context)), entries };
