@@ -142,6 +142,25 @@ describe("the end of a transaction that nobody answered for", () => {
     expect(await stored(store)).toBe(20n);
   });
 
+  it.each(["before", "while"])("is not looked for after an abort %s the store looks (contract 3.9b)", async (when) => {
+    const abort = new AbortController();
+    const restore: (() => Promise<void>)[] = [];
+    const { transact } = await openStore((own, driver) => ({
+      commit: async () => {
+        await own.commit();
+        restore.push(driver.connection.break("silent"));
+        if (when === "before") abort.abort("enough");
+        else setImmediate(() => abort.abort("enough"));
+        lost();
+      },
+    }));
+    const thrown: unknown = await transact(entry, () => undefined, { signal: abort.signal }).catch(
+      (error: unknown) => error,
+    );
+    expect(thrown).toBe("enough");
+    for (const each of restore) await each();
+  });
+
   it("is found out also where COMMIT hangs (contract 3.16h)", async () => {
     const { store, transact } = await openStore(
       (own) => ({
