@@ -12,10 +12,11 @@ import type {
   WriteAnswer,
   WriteContext,
 } from "@tidemark/core/driver";
-import type { ClientSession, Collection, Document, MongoClient, TransactionOptions } from "mongodb";
+import type { ClientSession, Collection, Document, FindOptions, MongoClient, TransactionOptions } from "mongodb";
 import { type RequestOptions, sendChanges } from "./conditional-writes.ts";
 import { EntryIds } from "./entry-ids.ts";
 import { classifyMongoError } from "./mongo-errors.ts";
+import { meetRenewals } from "./meet-renewals.ts";
 import { beginOwnTransaction } from "./own-transaction.ts";
 import { ENTRY_FIELDS, EXPIRED, readEntry, type StoredDocument } from "./stored-document.ts";
 import { validateTransaction } from "./validate-transaction.ts";
@@ -32,7 +33,8 @@ export interface MongoDriverOptions {
   readonly namespace: string;
   /** Milliseconds of the store's `timeout`: no request is worth more to the server. */
   readonly timeoutMs: number;
-  readonly transactions: boolean;
+  /** Whether the server is a replica set or sharded. */
+  readonly isReplicated: boolean;
   /** Whether one update may be of many documents. */
   readonly isGrouped: boolean;
   readonly durability: StoreCapabilities["durability"];
@@ -48,13 +50,18 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
   readonly begin?: () => Promise<OwnTransaction<ClientSession>>;
   readonly #options: MongoDriverOptions;
   readonly #ids: EntryIds;
+  /** How to read what was written without an answer: a primary shows it before a majority has it, and may yet lose it. */
+  readonly #confirming: FindOptions;
 
   constructor(options: MongoDriverOptions) {
     this.#options = options;
     this.#ids = new EntryIds(options.namespace);
     this.close = options.close;
-    const { client, collection, transactions, timeoutMs } = options;
-    if (transactions) {
+    const isByMajority = options.isReplicated && options.durability === "synced";
+    this.#confirming = isByMajority ? { readConcern: { level: "linearizable" } } : {};
+    const { client, collection, isReplicated, timeoutMs } = options;
+    // A server that stands alone takes a transaction's writes and keeps them when it is aborted.
+    if (isReplicated) {
       const { writeConcern } = collection;
       const how: TransactionOptions = {
         // The user's reads and the position are of one moment, and what is committed survives what a flush does.
@@ -65,7 +72,7 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
     }
     this.capabilities = Object.freeze({
       atomicBatch: false,
-      transactions,
+      transactions: isReplicated,
       durability: options.durability,
       expiry: Object.freeze({ reclaim: "native", granularityMs: 1 }),
       maxBatch: MAX_BATCH,
@@ -74,8 +81,14 @@ export class MongoDriver implements OffsetStoreDriver<ClientSession> {
 
   async read(keys: readonly DriverKey[], context: DriverContext<ClientSession>): Promise<ReadAnswer> {
     const ids = keys.map((key) => this.#ids.of(key));
-    const options = { ...this.#request(context), projection: ENTRY_FIELDS, batchSize: MAX_BATCH + 1 };
+    const { transaction } = context;
+    const options = {
+      ...this.#request(context),
+      ...(context.confirmed === true && this.#confirming),
+      ...{ projection: transaction ? { ...ENTRY_FIELDS, expiresAt: 1 } : ENTRY_FIELDS, batchSize: MAX_BATCH + 1 },
+    };
     const documents = await this.#options.collection.find<Document>({ _id: { $in: ids } }, options).toArray();
+    if (transaction !== undefined) await meetRenewals(this.#options.collection, documents, transaction);
     const byId = new Map(documents.map((document) => [document["_id"], document]));
     const entries = ids.map((id) => readEntry(byId.get(id)));
     return { now: timeOf(documents) ?? (await this.#time(context)), entries };

@@ -43,9 +43,9 @@ const MEANINGS: Readonly<Record<number, ErrorClassification>> = {
   14_031: unavailable("the server is out of disk space; make room and try again"),
 };
 
-/** No primary, stepping down, shutting down, a lost host: another attempt meets another server. */
+/** No primary, stepping down, shutting down, a lost host, no majority for a linearizable read: another attempt meets another server. */
 const PASSING = new Set([
-  6, 7, 63, 89, 91, 112, 133, 134, 150, 189, 234, 262, 317, 358, 384, 9001, 10_058, 10_107, 11_600, 11_602, 13_388,
+  6, 7, 63, 89, 91, 112, 133, 134, 150, 187, 189, 234, 262, 317, 358, 384, 9001, 10_058, 10_107, 11_600, 11_602, 13_388,
   13_435, 13_436,
 ]);
 

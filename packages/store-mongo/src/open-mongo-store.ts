@@ -82,8 +82,7 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Offset
     const driver = new MongoDriver({
       ...{ client, collection, namespace, timeoutMs: timeout, close },
       durability: durabilityOf(writeConcern, server.isReplicated),
-      // A server that stands alone takes a transaction's writes and keeps them when it is aborted.
-      transactions: server.isReplicated,
+      isReplicated: server.isReplicated,
       // While documents move to another shard, an update of many may miss one, or write where it was before.
       isGrouped: !server.isSharded,
     });

@@ -43,7 +43,7 @@ await describeWithServer("mongo", ({ url }) => {
         },
       });
       const options = { client, collection, namespace, timeoutMs: 10_000, isGrouped };
-      return new MongoDriver({ ...options, transactions: false, durability: "synced", close: async () => undefined });
+      return new MongoDriver({ ...options, isReplicated: false, durability: "synced", close: async () => undefined });
     };
     return { open, documents, idOf: (of: DriverKey) => ids.of(of) };
   }

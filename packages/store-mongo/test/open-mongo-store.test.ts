@@ -28,6 +28,8 @@ describe("openMongoStore refuses", () => {
     [{ url: "redis://h" }, "url must be a connection string"],
     [{ url: `mongodb://u:${SECRET}@h@h/db` }, "cannot parse url"],
     [{ url: `mongodb://u:${SECRET}@h/db?nonsense=1` }, "cannot parse url"],
+    [{ url: `mongodb://u:1/${SECRET}@h` }, "cannot parse url"],
+    [{ url: `mongodb://u:1?${SECRET}@h/db` }, "cannot parse url"],
     [{ url: `mongodb://u:${SECRET}@h/100%` }, "write it as %25"],
     [{ url: "mongodb://h", collection: "" }, "collection must not be empty"],
     [{ url: "mongodb://h", collection: 5 }, "collection must be a string"],

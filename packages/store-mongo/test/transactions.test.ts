@@ -93,6 +93,32 @@ await describeWithTransactions(({ url, version, behind }) => {
       await session.endSession();
     });
 
+    it("does not take a record for expired that others have renewed since: that is a conflict (contract 4.1c)", async () => {
+      await using store = await openMongoStore({ client, database, collection: "renewed" });
+      // A server's own sweep would be a conflict too.
+      await client.db(database).collection("renewed").dropIndex("tidemark_expiry");
+      const key = keyOf("renewed");
+      await store.claim([{ key, token: "t", owner: "o", ttl: 1 }]);
+      await expect.poll(async () => (await store.fetch([key]))[0]?.status, { timeout: 60_000 }).toBe("absent");
+      const refusal = { code: "CONFLICT", refusal: { status: "fenced", reason: "absent" } };
+      let attempts = 0;
+      const commitAfter = (since: () => Promise<unknown>) =>
+        client.withSession((session) =>
+          session.withTransaction(async () => {
+            attempts += 1;
+            await client.db(database).collection("renewed").findOne({}, { session });
+            if (attempts === 1) await since();
+            await store.commit([{ key, token: "t", nextOffset: 10n }], { transaction: session });
+          }),
+        );
+      await expect(commitAfter(() => Promise.resolve())).rejects.toMatchObject(refusal);
+      attempts = 0;
+      // Behind the snapshot's back.
+      await commitAfter(() => store.claim([{ key, token: "t", owner: "o" }]));
+      expect(attempts).toBe(2);
+      expect(await store.fetch([key])).toMatchObject([{ record: { nextOffset: 10n } }]);
+    });
+
     it("gives the driver's own error for a conflict, so that withTransaction tries again", async () => {
       const key = keyOf("conflict");
       await using store = await openMongoStore({ client, database });

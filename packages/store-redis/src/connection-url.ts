@@ -36,6 +36,12 @@ export function parseConnectionUrl(url: string): ConnectionUrl {
   if (hostname === "") throw new TypeError(`the URL names no host: write ${URL_USAGE}`);
   for (const name of searchParams.keys()) {
     if (!PARAMETERS.includes(name)) {
+      // A password with a question mark, as it was given, ends the host before its time: the name may be the rest of it.
+      if (`${parsed.search}${parsed.hash}`.includes("@")) {
+        throw new TypeError(
+          `the URL has an unknown option; percent-encode special characters in user and password (? is %3F); known: ${PARAMETERS.join(", ")}`,
+        );
+      }
       throw new TypeError(`the URL has the unknown option ${JSON.stringify(name)}; known: ${PARAMETERS.join(", ")}`);
     }
   }

@@ -44,33 +44,27 @@ export const CONFLICT = "0";
 export const FOREIGN = "2";
 
 /**
- * When Redis may take a hash back: never before the last of its records may go. `life` is in milliseconds; `count` are the
- * records just written, all of them with a time to live. What never expires counts as later than anything, for GT: such a
- * hash gets a time only if it holds nothing but what was just written.
- */
-const EXPIRE = (life: string, count: string): string => `
-  if call('PEXPIRE', key, ${life}, 'GT') == 0 and call('PTTL', key) == -1 and call('HLEN', key) == ${count} then
-    call('PEXPIRE', key, ${life})
-  end`;
-
-/**
  * Writes what nearly every commit is: fields of one hash that are all there. KEYS[1] alone is named, so that it works while
  * its slot moves. ARGV: life (empty: stays as it is), the version that all have (empty: one for each follows the fields).
  * Then, of one: the field, version and text. Of several: what all of their versions and texts begin with, what they end
  * with, the fields, what is between. Answers 1, or `!` and a digit for each field: 1 as expected, 0 not.
+ *
+ * Redis may take a hash back, but never before the last of its records may go. What never expires counts as later than
+ * anything, for GT: such a hash gets a time only if it holds nothing but what is written, all of it with a time to live.
+ *
+ * What fails must have written nothing, and what a script has done stays: so the records come last, after all that the user
+ * may not be allowed to do.
  */
 export const STEADY = script(`${FIELDS}${SPREAD}
 local call, find, key, life, all = redis.call, string.find, KEYS[1], ARGV[1], ARGV[2]
-local n = 1
+local n, stored = 1, nil
 if #ARGV == 4 then
   local value = call('HGET', key, ARGV[3])
   if not value or find(value, all, 1, true) ~= 1 then return '!0' end
-  local clock = call('TIME')
-  call('HSET', key, ARGV[3], ARGV[4] .. ';' .. clock[1] .. ';' .. clock[2])
 else
   n = (#ARGV - 4) / (all == '' and 3 or 2)
-  local argv, one, texts, clash = ARGV, all ~= '' and all, #ARGV - n, false
-  local stored = fields(call, key, 4, n)
+  local argv, one, clash = ARGV, all ~= '' and all, false
+  stored = fields(call, key, 4, n)
   for i = 1, n do
     local value = stored[i]
     if not value or find(value, one or argv[4 + n + i], 1, true) ~= 1 then clash, stored[i] = true, '0' end
@@ -79,15 +73,21 @@ else
     for i = 1, n do stored[i] = stored[i] == '0' and '0' or '1' end
     return '!' .. table.concat(stored)
   end
-  local clock = call('TIME')
+end
+if life ~= '' and call('PEXPIRE', key, life, 'GT') == 0 and call('PTTL', key) == -1 and call('HLEN', key) == n then
+  call('PEXPIRE', key, life)
+end
+local clock = call('TIME')
+if not stored then
+  call('HSET', key, ARGV[3], ARGV[4] .. ';' .. clock[1] .. ';' .. clock[2])
+else
+  local argv, texts = ARGV, #ARGV - n
   local head, tail = argv[3], argv[4] .. ';' .. clock[1] .. ';' .. clock[2]
   for i = n, 1, -1 do
     stored[i * 2] = head .. argv[texts + i] .. tail
     stored[i * 2 - 1] = argv[4 + i]
   end
   spread('HSET', key, stored)
-end
-if life ~= '' then ${EXPIRE("life", "n")}
 end
 return 1
 `);
@@ -97,20 +97,23 @@ return 1
  * how many hashes, then for each: its name in the index, n, life (empty: stays as it is, `-`: none), n fields, n times the versions
  * expected with commas between, n times version and text (empty: removes).
  *
- * The index names what is written whether it did or not; where it names fewer than the hash has, it was lost, and is made
- * again from the hash. Removals come last: while a slot moves, a script fails where it comes to a key that is not there,
- * even if the key is gone by its own doing. Answers `;` seconds `;` microseconds, or `!` and a digit for each change: 1 as expected, 0 not, 2
- * what is there is no hash.
+ * The records come last here too, and the index before them: it may name too many. It names what is written whether it did
+ * or not; where it names fewer than the hash has, it was lost, and is made again from the hash. Removals come after all
+ * else: while a slot moves, a script fails where it comes to a key that is not there, even if the key is gone by its own
+ * doing. Before them the index is asked for a name that no record has: that fails where to remove names would.
+ *
+ * Answers `;` seconds `;` microseconds, or `!` and a digit for each change: 1 as expected, 0 not, 2 what is there is no hash.
  */
 export const WRITE = script(`${FIELDS}${SPREAD}
 local call, sub, find = redis.call, string.sub, string.find
 local hashes = tonumber(ARGV[1])
-local index, at, clash, fits, foreign = KEYS[hashes + 1], 2, false, {}, {}
+local index, at, clash, fits, foreign, found = KEYS[hashes + 1], 2, false, {}, {}, {}
 for h = 1, hashes do
   local n = tonumber(ARGV[at + 1])
   local stored = fields(redis.pcall, KEYS[h], at + 2, n)
   if stored.err and not find(stored.err, '^WRONGTYPE') then return stored end
-  foreign[h] = stored.err
+  foreign[h], found[h] = stored.err, stored
+  stored.new = 0
   for i = 1, n do
     local expected, fit = ARGV[at + 2 + n + i], '1'
     if foreign[h] then
@@ -127,7 +130,7 @@ end
 if clash then return '${REFUSED}' .. table.concat(fits) end
 local clock = call('TIME')
 local now = ';' .. clock[1] .. ';' .. clock[2]
-local removals, unnamed = {}, {}
+local sets, removals, unnamed = {}, {}, {}
 at = 2
 for h = 1, hashes do
   local key, name, n, life = KEYS[h], ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2]
@@ -139,21 +142,31 @@ for h = 1, hashes do
     else
       writes[#writes + 1], writes[#writes + 2] = field, text .. now
       named[#named + 1], named[#named + 2] = '0', name .. '/' .. field
+      if not found[h][i] then found[h].new = found[h].new + 1 end
     end
   end
   if #gone > 0 then removals[#removals + 1] = { key = key, foreign = foreign[h], gone = gone } end
   if #writes > 0 then
-    spread('HSET', key, writes)
-    if life == '${FOREVER}' then call('PERSIST', key) elseif life ~= '' then ${EXPIRE("life", "#writes / 2")}
-    end
+    local length, begins = call('HLEN', key) + found[h].new, false
     if index then
       spread('ZADD', index, named)
-      if call('ZLEXCOUNT', index, '[' .. name .. '/', '(' .. name .. '0') < call('HLEN', key) then
+      if call('ZLEXCOUNT', index, '[' .. name .. '/', '(' .. name .. '0') < length then
         for _, field in ipairs(call('HKEYS', key)) do call('ZADD', index, 0, name .. '/' .. field) end
       end
     end
+    if life == '${FOREVER}' then
+      call('PERSIST', key)
+    elseif life ~= '' and call('PEXPIRE', key, life, 'GT') == 0 then
+      begins = call('PTTL', key) < 0 and length == #writes / 2
+    end
+    sets[#sets + 1] = { key = key, writes = writes, life = begins and life }
   end
   at = at + 3 + 3 * n
+end
+if index and #unnamed > 0 then call('ZREM', index, '') end
+for _, set in ipairs(sets) do
+  spread('HSET', set.key, set.writes)
+  if set.life then call('PEXPIRE', set.key, set.life) end
 end
 for _, removal in ipairs(removals) do
   if removal.foreign then call('DEL', removal.key) else spread('HDEL', removal.key, removal.gone) end

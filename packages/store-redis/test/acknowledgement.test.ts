@@ -78,6 +78,38 @@ await describeWithServer("redis", (server) => {
     expect(await store.fetch([key])).toMatchObject([{ record: { owner: "o" } }]);
   });
 
+  it.each([
+    ["a position", { nextOffset: 5n }],
+    ["a renewal", {}],
+    ["a release", { release: true }],
+    ["a release with a position", { nextOffset: 5n, release: true }],
+    ["a rewind", { nextOffset: 2n, rewind: true }],
+    ["a rewind with a release", { nextOffset: 2n, rewind: true, release: true }],
+  ])("is not taken for acknowledged because it is stored, in the same call or a later one: %s", async (_, more) => {
+    const { store, plain, proxy } = await withoutReplicas(server);
+    const [claimed] = await plain.claim(claims);
+    const epoch = claimed?.status === "claimed" ? claimed.epoch : 0;
+    await plain.commit([{ key, token: "t", nextOffset: 4n }]);
+    for (let time = 0; time < 2; time += 1) {
+      await expect(store.commit([{ key, token: "t", epoch, ...more }])).rejects.toMatchObject({
+        code: "UNAVAILABLE",
+        retryable: true,
+        message: /the write was applied, but was not acknowledged/u,
+      });
+    }
+    expect(proxy.requests.filter(({ name }) => name === "WAIT").length).toBeGreaterThan(3);
+    // Where nothing is waited for, it is the commit that it was.
+    const [outcome] = await plain.commit([{ key, token: "t", epoch, ...more }]);
+    expect(outcome).toMatchObject({ status: "committed" });
+  });
+
+  it("is not taken for acknowledged because a group's record is stored by the call before", async () => {
+    const { store } = await withoutReplicas(server);
+    await expect(store.group({ consumer: "c", topic: "t", partitions: 3 })).rejects.toMatchObject({
+      message: /the write was applied, but was not acknowledged/u,
+    });
+  });
+
   it("is not taken for acknowledged because what it removed is gone", async () => {
     const { store, plain } = await withoutReplicas(server);
     await plain.claim(claims);

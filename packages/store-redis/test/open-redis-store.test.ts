@@ -105,6 +105,20 @@ await describeWithServer("redis", (server) => {
     await expect(own.fetch([key])).rejects.toMatchObject({ code: "CLOSED" });
   });
 
+  it.each([
+    "redis://u:1/s3cret@h",
+    "redis://u:1?s3cret@h/0",
+    "redis://u:1?s3cret=2@h/0",
+    "redis://u:1?s3cret&2@h/0",
+    "redis://u:1?s3cret#2@h/0",
+    "redis://u:s3cret%@h/0",
+    "redis://u:s3cret@h/0?x",
+  ])("does not repeat a password that is not percent-encoded: %s (contract 3.17)", async (url) => {
+    const error: unknown = await openRedisStore({ url, timeout: 2_000 }).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(TypeError);
+    expect(String(error)).not.toContain("s3cret");
+  });
+
   it("names the command that an ACL forbids, and opens without INFO (contract 3.3e)", async () => {
     const admin = createClient({ url: server.url });
     await admin.connect();

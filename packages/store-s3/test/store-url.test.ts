@@ -24,6 +24,10 @@ describe("storeUrl", () => {
 
   it.each([
     "s3://AKIA:hidden-word@b/p",
+    "s3://AKIA:1?hidden-word@b/p",
+    "s3://AKIA:1?hidden-word&2@b/p",
+    "s3://AKIA:1?hidden-word-key=2@b/p",
+    "s3://AKIA:hidden-word/2@b/p",
     "s3://b?secretAccessKey=hidden-word",
     "s3://b?accessKeyId=hidden-word",
     "s3://b?sessionToken=hidden-word",

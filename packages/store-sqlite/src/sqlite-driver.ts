@@ -19,6 +19,7 @@ import { ExpiredRows } from "./expired-rows.ts";
 import { KnownRows } from "./known-rows.ts";
 import { OwnTransactions } from "./own-transactions.ts";
 import { classifySqliteError } from "./sqlite-errors.ts";
+import { POSITIONS } from "./schema.ts";
 import { type SqliteTransaction, TransactionHandles } from "./sqlite-transaction.ts";
 import { Statements } from "./statements.ts";
 
@@ -77,6 +78,9 @@ export class SqliteDriver implements OffsetStoreDriver<SqliteTransaction> {
     const { transaction } = context;
     if (transaction !== undefined) {
       const { statements, rows } = this.#transactions.rowsOn(transaction);
+      // Takes the lock, and changes nothing. A deferred transaction may have begun before others wrote, and the clock runs
+      // on: what it shows as expired may be renewed. Then SQLite fails here, and the caller begins again.
+      statements.of(`UPDATE main.${POSITIONS.name} SET version = version WHERE false`).run();
       return { now: statements.now(), entries: keys.map((key) => rows.read(key)) };
     }
     return this.#connection.read(context, () =>

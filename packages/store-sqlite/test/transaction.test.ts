@@ -89,6 +89,24 @@ describe("a commit inside a transaction", () => {
   });
 });
 
+describe("a commit inside a deferred transaction that has read before", () => {
+  it("meets SQLite's conflict, and is not refused by what others have written over (contract 4.1c)", async () => {
+    const { store, file } = await openStore();
+    const database = openHandle(file);
+    await store.claim([{ key, token: "t", owner: "o", ttl: 1 }]);
+    await expect.poll(async () => (await store.fetch([key]))[0]?.status, { timeout: 60_000 }).toBe("absent");
+    database.exec("BEGIN");
+    database.prepare("SELECT count(*) FROM tidemark_offsets").get();
+    await store.claim([{ key, token: "t", owner: "o" }]);
+    const commit = () => store.commit([{ key, token: "t", nextOffset: 6n }], { transaction: database });
+    await expect(commit()).rejects.toMatchObject({ code: "ERR_SQLITE_ERROR", errcode: 517 });
+    database.exec("ROLLBACK; BEGIN");
+    expect(await commit()).toMatchObject([{ status: "committed" }]);
+    database.exec("COMMIT");
+    expect(await store.fetch([key])).toMatchObject([{ record: { nextOffset: 6n } }]);
+  });
+});
+
 describe("a handle that cannot take a commit", () => {
   const entries = [{ key, token: "t", nextOffset: 6n }];
 

@@ -8,6 +8,8 @@ export class BoundedCall<Transaction = never> {
   readonly transaction: Transaction | undefined;
   /** Whether the next write is to return its time. */
   timed = false;
+  /** Whether a write got no answer, and the next read is to show what became of it. */
+  confirmed = false;
   /** The next call of the same time-out. */
   next: BoundedCall<Transaction> | undefined = undefined;
   readonly endsAt: number;

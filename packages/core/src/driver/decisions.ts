@@ -83,19 +83,15 @@ export const decideCommit: Decide<CommitEntry, CommitOutcome> = (entry, found) =
   if (entry.epoch !== undefined && entry.epoch !== claim.epoch) {
     // The answer to the rewind was lost: it is stored (contract 3.4b).
     if (entry.rewind === true && nextOffset === position && claim.released === (entry.release === true)) {
-      return { outcome: committed(entry, claim, stored.ttl) };
+      return renewed(entry, stored);
     }
     return { outcome: claim.released ? fenced("released") : fenced("superseded", claim.owner) };
   }
   if (claim.released) {
     const isRepeated = entry.release === true && (nextOffset === undefined || nextOffset === position);
-    return { outcome: isRepeated ? committed(entry, claim, stored.ttl) : fenced("released") };
+    return isRepeated ? renewed(entry, stored) : { outcome: fenced("released") };
   }
-  if (nextOffset === undefined) {
-    const ttl = ttlOf(entry.ttl, stored);
-    const write = { ...stored, ttl, claim: claimAfter(entry, claim), notAfter: undefined, writtenAt: AT_WRITE };
-    return { write, outcome: committed(entry, claim, ttl) };
-  }
+  if (nextOffset === undefined) return renewed(entry, stored);
   if (entry.rewind === true) {
     if (now === undefined) return undefined;
     const write = moved(entry, stored, { ...claim, epoch: nextEpoch(stored, now) });
@@ -209,6 +205,19 @@ function claimAfter(entry: CommitEntry, claim: StoredClaim): StoredClaim {
   return entry.release === true
     ? { ...claim, owner: undefined, member: undefined, claimedAt: undefined, released: true }
     : claim;
+}
+
+/**
+ * The same position again. Also of a commit that is stored already: what `committed` says of a write, its time to live and
+ * who has it, is true of one that was made for it, and perhaps not of the one before, whose answer was lost.
+ */
+function renewed(entry: CommitEntry, stored: StoredOffset): Decision<CommitOutcome> {
+  const ttl = ttlOf(entry.ttl, stored);
+  const claim = claimAfter(entry, stored.claim);
+  return {
+    write: { ...stored, ttl, claim, notAfter: undefined, writtenAt: AT_WRITE },
+    outcome: committed(entry, claim, ttl),
+  };
 }
 
 /** Written out: this is the way of every commit, and spreading objects takes longer than all the rest of it. */

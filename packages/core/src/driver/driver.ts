@@ -12,6 +12,11 @@ export interface DriverContext<Transaction = never> {
   readonly signal: AbortSignal;
   /** An open transaction, the caller's or one of `begin`: read and write inside it. Only where `capabilities.transactions` is true. */
   readonly transaction?: Transaction | undefined;
+  /**
+   * Whether a write got no answer, and what is read decides if it was done. A backend that shows writes which it may still undo
+   * shows them here only when it cannot any more: it waits, or fails.
+   */
+  readonly confirmed?: boolean | undefined;
 }
 
 /** What a driver's write gets. */

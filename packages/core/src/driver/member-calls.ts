@@ -88,8 +88,9 @@ export class MemberCalls<Transaction> {
           partitions: isThere ? stored.partitions : partitions,
           ttl: ttl === undefined && isThere ? stored.ttl : (ttl ?? undefined),
         };
-        // One that does not expire needs no renewal.
-        if (isThere && stored.ttl === undefined && wanted.ttl === undefined) return { partitions: stored.partitions };
+        // One that does not expire needs no renewal, unless it is of this call and got no answer.
+        if (!call.confirmed && isThere && stored.ttl === undefined && wanted.ttl === undefined)
+          return { partitions: stored.partitions };
         const change = {
           ...{ key, value: groupText(wanted), version: newVersion() },
           expected: [entry?.version ?? null],

@@ -83,8 +83,12 @@ export class OwnTransactionRun<Transaction> {
     } catch (error) {
       // What is still open would keep others from the row.
       const ended = this.#end(own);
-      if (this.#signal?.aborted === true) throw error;
-      const isCommitted = await settle(this.#context, sent, error);
+      this.#signal?.throwIfAborted();
+      const isCommitted = await settle(this.#context, sent, error).catch((failure: unknown) => {
+        // Who gives up waiting is told that alone (contract 3.9b).
+        this.#signal?.throwIfAborted();
+        throw failure;
+      });
       await ended;
       if (!isCommitted) await this.#own(() => Promise.reject(error));
     }

@@ -37,6 +37,7 @@ export async function settle<Transaction>(
   const former = { key, expected: change.expected, value: recordText({ ...before, notAfter: undefined }) };
   const written = new Set<string>();
   const attempt = async (call: BoundedCall<Transaction>): Promise<boolean | FencedOutcome> => {
+    call.confirmed = true;
     for (;;) {
       const verdict = judge(sent, written, await driver.read([key], call));
       call.check();

@@ -61,6 +61,36 @@ describe("a write whose answer was lost", () => {
     assert.deepEqual(await store.delete({ keys: [key] }), [key]);
   });
 
+  it("is looked for by a read that says what it decides, and no other read says so (contract 4.1a)", async () => {
+    const { driver, fates } = scripted();
+    const reads: (boolean | undefined)[] = [];
+    const store = createOffsetStore({
+      ...driver,
+      read: (keys, context) => {
+        reads.push(context.confirmed);
+        return driver.read(keys, context);
+      },
+    });
+    const verbs = [
+      () => store.claim([{ key, token: "t1", owner: "o" }]),
+      () => store.expire([{ key, ttl: null }]),
+      () => store.reset([{ key, nextOffset: 5n }]),
+      () => store.group({ consumer: "c", topic: "g", partitions: 1 }),
+      () => store.delete({ keys: [key] }),
+    ];
+    for (const call of verbs) {
+      for (const fate of ["lost", "dropped"] as const) {
+        fates.push(fate);
+        reads.length = 0;
+        await call();
+        assert.deepEqual(fates, [], "the call wrote nothing");
+        assert.deepEqual([reads[0], ...new Set(reads.slice(1))], [false, true]);
+        await store.delete({ consumer: "c", topic: "g" });
+        await store.reset([{ key, nextOffset: 5n }]);
+      }
+    }
+  });
+
   it("of a reset is not decided again on what somebody has written since", async () => {
     const { driver, fates } = scripted();
     const store = createOffsetStore(driver);

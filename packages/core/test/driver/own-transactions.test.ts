@@ -13,12 +13,16 @@ type Own = OwnTransaction<SoundTransaction>;
 /** A store with a position of 10 whose transactions are spoiled. */
 async function openStore(spoil: (own: Own, driver: SoundDriver) => Partial<Own>, timeout = 1_000) {
   const sound = new SoundDriver({ rows: new Rows(), capabilities: { transactions: true } });
+  const reads: (boolean | undefined)[] = [];
   const begun: Own[] = [];
   const ended: Own[] = [];
   const driver: Driver = {
     name: sound.name,
     capabilities: sound.capabilities,
-    read: (...call) => sound.read(...call),
+    read: (keys, context) => {
+      reads.push(context.confirmed);
+      return sound.read(keys, context);
+    },
     write: (...call) => sound.write(...call),
     list: (filter) => sound.list(filter),
     classify: (error) => sound.classify(error),
@@ -37,7 +41,7 @@ async function openStore(spoil: (own: Own, driver: SoundDriver) => Partial<Own>,
   if (transact === undefined) throw new Error("no transact");
   await store.claim([{ key, token: "t", owner: "o" }]);
   await store.commit([{ key, token: "t", nextOffset: 10n, metadata: "m" }]);
-  return { store, transact, sound, begun, ended };
+  return { store, transact, sound, reads, begun, ended };
 }
 
 async function stored(store: OffsetStore): Promise<bigint | undefined> {
@@ -55,6 +59,13 @@ describe("the end of a transaction that nobody answered for", () => {
     const { store, transact } = await openStore((own) => ({ commit: () => own.commit().then(lost) }));
     expect(await transact(entry, () => (runs += 1))).toEqual({ status: "committed" });
     expect([runs, await stored(store)]).toEqual([1, 20n]);
+  });
+
+  it("is looked for by a read that says what it decides (contract 3.16h, 4.1a)", async () => {
+    const { transact, reads } = await openStore((own) => ({ commit: () => own.commit().then(lost) }));
+    reads.length = 0;
+    await transact(entry, () => undefined);
+    expect(reads).toEqual([undefined, true]);
   });
 
   it("was not, if the former record can be written again: then it never is, and is begun again (contract 3.16h)", async () => {
@@ -129,6 +140,25 @@ describe("the end of a transaction that nobody answered for", () => {
     // Asked again it says that it was: nothing is written twice.
     await expect(transact(entry, () => undefined)).rejects.toMatchObject({ refusal: { status: "behind" } });
     expect(await stored(store)).toBe(20n);
+  });
+
+  it.each(["before", "while"])("is not looked for after an abort %s the store looks (contract 3.9b)", async (when) => {
+    const abort = new AbortController();
+    const restore: (() => Promise<void>)[] = [];
+    const { transact } = await openStore((own, driver) => ({
+      commit: async () => {
+        await own.commit();
+        restore.push(driver.connection.break("silent"));
+        if (when === "before") abort.abort("enough");
+        else setImmediate(() => abort.abort("enough"));
+        lost();
+      },
+    }));
+    const thrown: unknown = await transact(entry, () => undefined, { signal: abort.signal }).catch(
+      (error: unknown) => error,
+    );
+    expect(thrown).toBe("enough");
+    for (const each of restore) await each();
   });
 
   it("is found out also where COMMIT hangs (contract 3.16h)", async () => {

@@ -76,7 +76,7 @@ export const expiryStepCases: readonly ConformanceCase[] = [
   {
     id: "expiry/not-renewed-by-refusals",
     clause: "3.5c",
-    title: "refused commits, repeated rewinds and reads renew nothing: the record goes when its ttl runs out",
+    title: "refused commits and reads renew nothing: the record goes when its ttl runs out",
     run: async (context) => {
       const { store, longTtl } = context;
       const [key, token] = [keyOf(), newToken()];
@@ -87,7 +87,6 @@ export const expiryStepCases: readonly ConformanceCase[] = [
         ["a commit that is behind", () => commit(store, key, token, 49n, { ttl: 2 * longTtl })],
         ["a commit of another token", () => commit(store, key, newToken(), 51n, { ttl: 2 * longTtl })],
         ["a commit of another epoch", () => commit(store, key, token, 51n, { epoch, ttl: 2 * longTtl })],
-        ["a rewind repeated after its answer was lost", () => commit(store, key, token, 50n, { epoch, rewind: true })],
         ["a renewal of another token", () => commit(store, key, newToken(), undefined, { ttl: 2 * longTtl })],
         ["a fetch", () => fetched(store, key)],
         ["a listing", () => listed(store)],

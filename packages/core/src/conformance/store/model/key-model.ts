@@ -131,13 +131,16 @@ function commitStep(state: KeyState | undefined, entry: CommitEntry, { stamp, ep
   const isThere = nextOffset === now.nextOffset;
   const isLate = state !== undefined && entry.epoch !== undefined && entry.epoch !== now.epoch;
   if (isLate || now.released) {
-    // Nothing is written any more; but what is stored may be this very commit, whose answer was lost.
+    // Nothing else is written any more; but what is stored may be this very commit, whose answer was lost.
     const isEnded = now.released === (entry.release === true);
     const isRepeated = isLate
       ? entry.rewind === true && isThere && isEnded
       : isEnded && (nextOffset === undefined || isThere);
     const told = entry.rewind === true ? { epoch: now.epoch } : {};
-    if (isRepeated) return { state, answer: { status: "committed", ...told, ...ttlOf(now) } };
+    if (isRepeated) {
+      const again = { ttl: changed(now.ttl, ttl), updatedAt: stamp };
+      return { state: { ...now, ...again }, answer: { status: "committed", ...told, ...ttlOf(again) } };
+    }
     return now.released ? fenced(state, "released") : fenced(state, "superseded", now.owner);
   }
   const isBack = nextOffset !== undefined && now.nextOffset !== undefined && nextOffset < now.nextOffset;
