@@ -1,5 +1,6 @@
 import type { OwnTransaction } from "@tidemark/core/driver";
 import { listenToErrors, type PostgresClient } from "./postgres-client.ts";
+import { FailedTransactionError } from "./postgres-errors.ts";
 
 /** A connection that a pool has lent for one transaction. */
 export interface ReservedClient extends PostgresClient {
@@ -42,6 +43,7 @@ export class TransactionPool {
     });
     let isBack = false;
     let isCommitting = false;
+    let saysCommands = false;
     const giveBack = (isBroken: boolean): void => {
       if (isBack) return;
       isBack = true;
@@ -49,7 +51,7 @@ export class TransactionPool {
       stopListening();
     };
     try {
-      await client.query("BEGIN", []);
+      saysCommands = commandOf(await client.query("BEGIN", [])) === "BEGIN";
       // A statement that takes no snapshot: the user may still choose the isolation. It ends with the transaction.
       await client.query(`SET LOCAL idle_in_transaction_session_timeout = ${this.#idleMs}`, []);
     } catch (error) {
@@ -59,13 +61,15 @@ export class TransactionPool {
     return {
       transaction: client,
       commit: async () => {
-        isCommitting = true;
         try {
-          await client.query("COMMIT", []);
+          if (!saysCommands) await checkTransaction(client);
+          isCommitting = true;
+          const command = commandOf(await client.query("COMMIT", []));
+          isCommitting = false;
+          if (command === "ROLLBACK") throw new FailedTransactionError();
         } catch (error) {
           throw this.reasonOf(client, error);
         }
-        isCommitting = false;
         giveBack(false);
       },
       rollback: async () => {
@@ -80,6 +84,19 @@ export class TransactionPool {
   reasonOf(transaction: PostgresClient, error: unknown): unknown {
     return this.#broken.get(transaction) ?? error;
   }
+}
+
+/** What the server says that a statement came to, if the client passes it on, as pg does. */
+function commandOf(result: unknown): unknown {
+  return (result as { readonly command?: unknown }).command;
+}
+
+/**
+ * Rejects if a statement of the transaction has failed: COMMIT then rolls it back, and is no error. Of a client that does not
+ * pass on what COMMIT came to it has to be asked before.
+ */
+async function checkTransaction(client: PostgresClient): Promise<void> {
+  await client.query("SELECT", []);
 }
 
 /** Whether the server says that a transaction is over; otherwise its connection is not to be used again. */
@@ -112,9 +129,11 @@ async function beginInTurn(
   });
   // Before it has begun, the begin fails with it; afterwards the commit does.
   done.catch((error: unknown) => begun.reject(error));
+  const transaction = await begun.promise;
   return {
-    transaction: await begun.promise,
+    transaction,
     async commit() {
+      await checkTransaction(transaction);
       ended.resolve();
       await done;
     },

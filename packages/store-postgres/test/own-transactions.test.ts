@@ -1,4 +1,4 @@
-import type { OffsetStore, OffsetStoreEvent } from "@tidemark/core";
+import type { OffsetStoreEvent } from "@tidemark/core";
 import { openTcpProxy } from "@tidemark/test-support/faults";
 import { describeWithServer } from "@tidemark/test-support/servers";
 import { PGlite } from "@electric-sql/pglite";
@@ -6,26 +6,14 @@ import type { Pool } from "pg";
 import postgres from "postgres";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openPostgresStore, type PostgresClient, type PostgresStoreOptions } from "../src/index.ts";
-import { key, keysOf, newName, openClient, openPool, openStore, ownSchema, positionsOf } from "./open-store.ts";
+import { key, keysOf, newName, openPool, openStore, positionsOf } from "./open-store.ts";
+import { openTransacting, transacting, transactionOf } from "./open-transacting-store.ts";
 import { throughProxy } from "./postgres-harness.ts";
 
 const LOST_ANSWERS = 100;
-const transactionOf = (from: bigint, nextOffset = from + 1n) => ({ key, token: "t", from, nextOffset });
 
 await describeWithServer("postgres", ({ url }) => {
-  /** A store with a claim and a position, and a table of results. */
-  async function setUp(options: Partial<PostgresStoreOptions> = {}) {
-    const schema = await ownSchema(url);
-    const opened = { url, schema, ...options } as PostgresStoreOptions;
-    const { store, namespace } = await openStore(opened);
-    await store.claim([{ key, token: "t", owner: "o" }]);
-    const client = await openClient(url);
-    await client.query(`CREATE TABLE ${schema}.results (id serial PRIMARY KEY, total integer)`);
-    const countResults = async () => (await client.query(`SELECT FROM ${schema}.results`)).rows.length;
-    const insert = (transaction: PostgresClient) =>
-      transaction.query(`INSERT INTO ${schema}.results (total) VALUES ($1)`, [99]);
-    return { store: transacting(store), namespace, schema, client, insert, countResults };
-  }
+  const setUp = (options?: Partial<PostgresStoreOptions>) => openTransacting(url, options);
 
   describe.each(["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])("transact in %s", (isolation) => {
     const isolate = (transaction: PostgresClient) =>
@@ -314,12 +302,3 @@ it("takes turns on the one connection of a PGlite", async () => {
   await expect.poll(() => flushed).toMatchObject([[{ record: { nextOffset: 5n } }]]);
   expect((await database.query("SELECT FROM results")).rows.length).toBe(1);
 });
-
-/** That a store has transactions of its own. */
-function transacting(
-  store: OffsetStore<PostgresClient>,
-): OffsetStore<PostgresClient> & Required<Pick<OffsetStore<PostgresClient>, "transact">> {
-  const { transact } = store;
-  if (transact === undefined) throw new Error("the store has no transact");
-  return store as ReturnType<typeof transacting>;
-}
