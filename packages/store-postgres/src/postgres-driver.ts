@@ -120,7 +120,8 @@ export class PostgresDriver implements OffsetStoreDriver<PostgresClient> {
     if (transaction !== undefined) this.#marked.add(transaction);
     const entries: ReadEntry[] = keys.map(() => undefined);
     for (const row of rows) if (row["version"] !== null) entries[Number(row["at"])] = entryOf(row);
-    return { now: Math.floor(Number(rows[0]?.["now"])), entries };
+    // Where they differ, the latest: while a row waits for its lock, those before it grow older.
+    return { now: rows.reduce((latest, { now }) => Math.max(latest, Math.floor(Number(now))), 0), entries };
   }
 
   async write(changes: readonly Change[], context: WriteContext<PostgresClient>): Promise<WriteAnswer> {
@@ -237,9 +238,8 @@ export class PostgresDriver implements OffsetStoreDriver<PostgresClient> {
 
 /**
  * The server's clock before anything is read: the beginning of the transaction that a statement is by itself. In a caller's
- * the same where its snapshot is from then, and otherwise that of the statement.
+ * transaction, which may have begun long ago, it is read for each row when that is locked, and then cannot change any more.
  */
 function clockOf({ transaction }: DriverContext<PostgresClient>): string {
-  if (transaction === undefined) return "now()";
-  return "CASE current_setting('transaction_isolation') WHEN 'read committed' THEN statement_timestamp() ELSE now() END";
+  return transaction === undefined ? "now()" : "clock_timestamp()";
 }
