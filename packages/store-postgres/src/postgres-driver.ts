@@ -72,7 +72,7 @@ export class PostgresDriver implements OffsetStoreDriver<PostgresClient> {
   readonly name = "postgres";
   readonly capabilities: StoreCapabilities;
   readonly close: () => Promise<void>;
-  readonly begin?: () => Promise<OwnTransaction<PostgresClient>>;
+  readonly begin?: (context: Pick<DriverContext, "signal">) => Promise<OwnTransaction<PostgresClient>>;
   readonly #transactions: TransactionPool | undefined;
   readonly #connections: Connections;
   readonly #table: string;
@@ -90,7 +90,7 @@ export class PostgresDriver implements OffsetStoreDriver<PostgresClient> {
     this.close = options.close;
     const { transactions } = options;
     this.#transactions = transactions;
-    if (transactions !== undefined) this.begin = () => transactions.begin();
+    if (transactions !== undefined) this.begin = ({ signal }) => transactions.begin(signal);
     this.capabilities = Object.freeze({
       // A row that another has locked must not hold up the others: each change is for itself.
       atomicBatch: false,

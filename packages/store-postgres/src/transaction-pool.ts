@@ -33,7 +33,7 @@ export class TransactionPool {
     this.#idleMs = idleMs;
   }
 
-  async begin(): Promise<OwnTransaction<PostgresClient>> {
+  async begin(signal: AbortSignal): Promise<OwnTransaction<PostgresClient>> {
     const pool = this.#pool;
     if ("transaction" in pool) return beginInTurn(pool);
     const client = await ("connect" in pool ? pool.connect() : pool.reserve());
@@ -50,13 +50,22 @@ export class TransactionPool {
       client.release(isBroken || this.#broken.has(client));
       stopListening();
     };
+    // A begin that is given up may never be answered: the pool makes another connection. What reserve() gave cannot be closed:
+    // it is waited for, and the transaction rolled back.
+    const onAbort = (): void => giveBack(true);
+    if ("connect" in pool) signal.addEventListener("abort", onAbort, { once: true });
     try {
+      if (signal.aborted) giveBack(false);
+      signal.throwIfAborted();
       saysCommands = commandOf(await client.query("BEGIN", [])) === "BEGIN";
       // A statement that takes no snapshot: the user may still choose the isolation. It ends with the transaction.
       await client.query(`SET LOCAL idle_in_transaction_session_timeout = ${this.#idleMs}`, []);
+      if (isBack) signal.throwIfAborted();
     } catch (error) {
       giveBack(true);
       throw this.reasonOf(client, error);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
     }
     return {
       transaction: client,

@@ -231,6 +231,31 @@ await describeWithServer("postgres", ({ url }) => {
       expect(await countResults()).toBe(1);
     });
 
+    it("gives up connections that never answer BEGIN: the pool makes others", async () => {
+      const { hostname, port } = new URL(url);
+      await using proxy = await openTcpProxy({ host: hostname, port: Number(port) });
+      const pool = openPool(throughProxy(url, proxy.port), { max: 3, connectionTimeoutMillis: 5_000 });
+      pool.on("error", () => undefined);
+      const { store, insert } = await setUp({ url: undefined, client: openPool(url), pool, timeout: 5_000 });
+      const keys = keysOf(3);
+      await store.claim(keys.map((each) => ({ key: each, token: "t", owner: "o" })));
+      const transactAll = (body: (transaction: PostgresClient) => unknown) =>
+        Promise.allSettled(keys.map((each) => store.transact({ ...transactionOf(0n), key: each }, body)));
+      const [all, begun] = [Promise.withResolvers<void>(), new Set<PostgresClient>()];
+      await transactAll(async (transaction) => {
+        if (begun.add(transaction).size === 3) all.resolve();
+        await all.promise;
+        throw new Error("a test");
+      });
+      expect(pool.idleCount).toBe(3);
+      proxy.silence();
+      expect(await transactAll(insert)).toMatchObject(keys.map(() => ({ reason: { code: "TIMEOUT" } })));
+      await expect.poll(() => pool.totalCount, { timeout: 60_000 }).toBe(0);
+      proxy.restore();
+      expect(await transactAll(insert)).toMatchObject(keys.map(() => ({ value: { status: "committed" } })));
+      expect(await positionsOf(store, keys)).toEqual([1n, 1n, 1n]);
+    });
+
     it("begins with another connection where one breaks as it begins", async () => {
       const own = openPool(url);
       own.on("error", () => undefined);
