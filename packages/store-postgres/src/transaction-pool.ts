@@ -1,6 +1,7 @@
 import type { OwnTransaction } from "@tidemark/core/driver";
 import { listenToErrors, type PostgresClient } from "./postgres-client.ts";
 import { FailedTransactionError } from "./postgres-errors.ts";
+import { transactionHandle } from "./transaction-handle.ts";
 
 /** A connection that a pool has lent for one transaction. */
 export interface ReservedClient extends PostgresClient {
@@ -24,7 +25,7 @@ const ROLLBACK_MS = 1_000;
 export class TransactionPool {
   readonly #pool: PostgresPool;
   readonly #idleMs: number;
-  /** What has ended a connection while no statement was under way on it. */
+  /** By their handles: what has ended the connection of a transaction while no statement was under way on it. */
   readonly #broken = new WeakMap<PostgresClient, unknown>();
 
   /** `idleMs`: after so many milliseconds without a statement the server ends a transaction. */
@@ -37,9 +38,11 @@ export class TransactionPool {
     const pool = this.#pool;
     if ("transaction" in pool) return beginInTurn(pool);
     const client = await ("connect" in pool ? pool.connect() : pool.reserve());
+    const handle = transactionHandle(client);
+    const transaction = handle.client;
     const stopListening = listenToErrors(client, (error) => {
       // The first says why; the next ones only that it is so.
-      if (!this.#broken.has(client)) this.#broken.set(client, error);
+      if (!this.#broken.has(transaction)) this.#broken.set(transaction, error);
     });
     let isBack = false;
     let isCommitting = false;
@@ -47,7 +50,7 @@ export class TransactionPool {
     const giveBack = (isBroken: boolean): void => {
       if (isBack) return;
       isBack = true;
-      client.release(isBroken || this.#broken.has(client));
+      client.release(isBroken || this.#broken.has(transaction));
       stopListening();
     };
     // A begin that is given up may never be answered: the pool makes another connection. What reserve() gave cannot be closed:
@@ -63,13 +66,14 @@ export class TransactionPool {
       if (isBack) signal.throwIfAborted();
     } catch (error) {
       giveBack(true);
-      throw this.reasonOf(client, error);
+      throw this.reasonOf(transaction, error);
     } finally {
       signal.removeEventListener("abort", onAbort);
     }
     return {
-      transaction: client,
+      transaction,
       commit: async () => {
+        handle.end();
         try {
           if (!saysCommands) await checkTransaction(client);
           isCommitting = true;
@@ -77,11 +81,12 @@ export class TransactionPool {
           isCommitting = false;
           if (command === "ROLLBACK") throw new FailedTransactionError();
         } catch (error) {
-          throw this.reasonOf(client, error);
+          throw this.reasonOf(transaction, error);
         }
         giveBack(false);
       },
       rollback: async () => {
+        handle.end();
         if (isBack) return;
         // Behind a commit without an answer nothing else is answered.
         giveBack(isCommitting || !(await isRolledBack(client)));
@@ -138,15 +143,18 @@ async function beginInTurn(
   });
   // Before it has begun, the begin fails with it; afterwards the commit does.
   done.catch((error: unknown) => begun.reject(error));
-  const transaction = await begun.promise;
+  const client = await begun.promise;
+  const handle = transactionHandle(client);
   return {
-    transaction,
+    transaction: handle.client,
     async commit() {
-      await checkTransaction(transaction);
+      handle.end();
+      await checkTransaction(client);
       ended.resolve();
       await done;
     },
     async rollback() {
+      handle.end();
       ended.reject(new RolledBack("the transaction is rolled back"));
       await done.catch(() => undefined);
     },
