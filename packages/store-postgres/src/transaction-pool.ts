@@ -25,6 +25,7 @@ const ROLLBACK_MS = 1_000;
 export class TransactionPool {
   readonly #pool: PostgresPool;
   readonly #idleMs: number;
+  readonly #stopListening: () => void;
   /** By their handles: what has ended the connection of a transaction while no statement was under way on it. */
   readonly #broken = new WeakMap<PostgresClient, unknown>();
 
@@ -32,6 +33,13 @@ export class TransactionPool {
   constructor(pool: PostgresPool, idleMs: number) {
     this.#pool = pool;
     this.#idleMs = idleMs;
+    // A connection that breaks while it is idle is replaced.
+    this.#stopListening = listenToErrors(pool);
+  }
+
+  /** Leaves a caller's pool as it was. */
+  leave(): void {
+    this.#stopListening();
   }
 
   async begin(signal: AbortSignal): Promise<OwnTransaction<PostgresClient>> {

@@ -231,11 +231,27 @@ await describeWithServer("postgres", ({ url }) => {
       expect(await countResults()).toBe(1);
     });
 
+    it("keeps the process alive when an idle connection breaks, as long as it is open", async () => {
+      const pool = openPool(url);
+      const { store, client, insert, countResults } = await setUp({ url: undefined, client: openPool(url), pool });
+      let pid: unknown;
+      await store.transact(transactionOf(0n), async (transaction) => {
+        const { rows } = await transaction.query("SELECT pg_backend_pid() AS pid", []);
+        pid = (rows[0] as { readonly pid: number }).pid;
+      });
+      await client.query("SELECT pg_terminate_backend($1, 5000)", [pid]);
+      await expect.poll(() => pool.totalCount, { timeout: 60_000 }).toBe(0);
+      await store.transact(transactionOf(1n), insert);
+      expect(await countResults()).toBe(1);
+      expect(pool.listenerCount("error")).toBe(1);
+      await store.close();
+      expect(pool.listenerCount("error")).toBe(0);
+    });
+
     it("gives up connections that never answer BEGIN: the pool makes others", async () => {
       const { hostname, port } = new URL(url);
       await using proxy = await openTcpProxy({ host: hostname, port: Number(port) });
       const pool = openPool(throughProxy(url, proxy.port), { max: 3, connectionTimeoutMillis: 5_000 });
-      pool.on("error", () => undefined);
       const { store, insert } = await setUp({ url: undefined, client: openPool(url), pool, timeout: 5_000 });
       const keys = keysOf(3);
       await store.claim(keys.map((each) => ({ key: each, token: "t", owner: "o" })));
