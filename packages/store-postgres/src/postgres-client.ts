@@ -65,6 +65,8 @@ async function runOnLentClient(
   const onAbort = (): void => giveBack(true);
   signal.addEventListener("abort", onAbort, { once: true });
   try {
+    // Before anything is sent nothing has to be answered.
+    if (signal.aborted) giveBack(false);
     signal.throwIfAborted();
     const result = await client.query(text, values);
     giveBack(false);
