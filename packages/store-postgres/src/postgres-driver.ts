@@ -132,7 +132,12 @@ export class PostgresDriver implements OffsetStoreDriver<PostgresClient> {
     if (missed.length + locked.length === 0) return { writtenAt, changes: undefined };
     const conflicts = [...locked, ...(await this.#conflictsAmong(missed, context))];
     const refused = new Set(conflicts.map(({ change }) => change));
-    return { writtenAt, changes: changes.map((change) => (refused.has(change) ? "conflict" : "written")) };
+    // What a second statement wrote has another time.
+    const isOfOneTime = conflicts.length === missed.length + locked.length;
+    return {
+      ...(isOfOneTime && { writtenAt }),
+      changes: changes.map((change) => (refused.has(change) ? "conflict" : "written")),
+    };
   }
 
   list(filter: ListFilter, context: Pick<DriverContext, "signal">): AsyncGenerator<ListPage, void, undefined> {
