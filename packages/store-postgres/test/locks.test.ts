@@ -55,9 +55,7 @@ await describeWithServer("postgres", ({ url }) => {
     // As with lc_messages = 'de_DE': pg has the severity in no other form.
     class GermanClient extends Client {
       override query(...statement: unknown[]): never {
-        const answer = Reflect.apply(super.query, this, statement) as Promise<unknown>;
-        const translate = (error: object) => Promise.reject(Object.assign(error, { severity: "FEHLER" }));
-        return (typeof answer?.then === "function" ? answer.catch(translate) : answer) as never;
+        return translated(Reflect.apply(super.query, this, statement)) as never;
       }
     }
     const pool = openPool(url, { max: 1, Client: GermanClient });
@@ -206,6 +204,15 @@ await describeWithServer("postgres", ({ url }) => {
     for (const plan of explained) expect(plan).not.toMatch(/"Nested Loop".*"Join Filter"/u);
   });
 });
+
+/** An answer whose error has its severity in German. */
+async function translated(answer: unknown): Promise<unknown> {
+  try {
+    return await answer;
+  } catch (error) {
+    throw Object.assign(error as Error, { severity: "FEHLER" });
+  }
+}
 
 /** How many rows a namespace has. */
 async function countRows(url: string, namespace: string): Promise<number> {
