@@ -48,8 +48,6 @@ export async function openPools(url: unknown, timeoutMs: number): Promise<OwnPoo
     Pool,
     Pool,
   ];
-  // A connection that breaks while it is idle is replaced.
-  pool.on("error", () => undefined);
   return {
     client,
     pool,

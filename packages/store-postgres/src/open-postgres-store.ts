@@ -70,14 +70,18 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   const idleMs = resolveIdleTimeout(options.transactionIdleTimeout);
   const { client, pool, end } = await resolveClient(options, timeout);
   const connections = new Connections(client);
-  // Errors of the store's own pool while it ends are ignored.
-  const close = end ?? (async () => connections.leave());
+  const transactions = pool && new TransactionPool(pool, idleMs);
+  const leave = async (): Promise<void> => {
+    connections.leave();
+    transactions?.leave();
+  };
+  // Errors of the store's own pools while they end are ignored.
+  const close = end ?? leave;
   try {
     const { isSynced } = await withinTimeout(timeout, (signal) =>
       table.prepare((text, values) => connections.run(text, values, signal)),
     );
     const durability = isSynced ? "synced" : "process";
-    const transactions = pool && new TransactionPool(pool, idleMs);
     const driver = new PostgresDriver({ connections, table: table.name, namespace, durability, transactions, close });
     return createOffsetStore(driver, options);
   } catch (error) {

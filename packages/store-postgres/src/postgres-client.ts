@@ -1,3 +1,5 @@
+import { sqlStateOf } from "./postgres-errors.ts";
+
 /**
  * What the store needs of a client of PostgreSQL: to run one statement with its parameters, and give its rows. A `Pool` or
  * `Client` of pg is one, and so is a PGlite.
@@ -65,6 +67,8 @@ async function runOnLentClient(
   const onAbort = (): void => giveBack(true);
   signal.addEventListener("abort", onAbort, { once: true });
   try {
+    // Before anything is sent nothing has to be answered.
+    if (signal.aborted) giveBack(false);
     signal.throwIfAborted();
     const result = await client.query(text, values);
     giveBack(false);
@@ -77,10 +81,16 @@ async function runOnLentClient(
   }
 }
 
-/** Whether a connection can continue after an error: not if it is broken, nor if it leads to a server that only reads. */
+/**
+ * States in which a connection is broken or about to be, or leads to a server that only reads. By the state: the severity
+ * is in the server's language.
+ */
+const UNUSABLE_STATES = /^(?:08|25006|25P0[34]|28|53|57P|58|XX)/u;
+
+/** Whether a connection can continue after an error. */
 function isUsableAfter(error: unknown): boolean {
-  const { severity, code } = (error ?? {}) as { readonly severity?: unknown; readonly code?: unknown };
-  return severity === "ERROR" && code !== "25006";
+  const state = sqlStateOf(error);
+  return state !== undefined && !UNUSABLE_STATES.test(state);
 }
 
 function isPool(client: PostgresClient): client is ClientPool {

@@ -72,7 +72,7 @@ export class PostgresDriver implements OffsetStoreDriver<PostgresClient> {
   readonly name = "postgres";
   readonly capabilities: StoreCapabilities;
   readonly close: () => Promise<void>;
-  readonly begin?: () => Promise<OwnTransaction<PostgresClient>>;
+  readonly begin?: (context: Pick<DriverContext, "signal">) => Promise<OwnTransaction<PostgresClient>>;
   readonly #transactions: TransactionPool | undefined;
   readonly #connections: Connections;
   readonly #table: string;
@@ -90,7 +90,7 @@ export class PostgresDriver implements OffsetStoreDriver<PostgresClient> {
     this.close = options.close;
     const { transactions } = options;
     this.#transactions = transactions;
-    if (transactions !== undefined) this.begin = () => transactions.begin();
+    if (transactions !== undefined) this.begin = ({ signal }) => transactions.begin(signal);
     this.capabilities = Object.freeze({
       // A row that another has locked must not hold up the others: each change is for itself.
       atomicBatch: false,
@@ -120,7 +120,8 @@ export class PostgresDriver implements OffsetStoreDriver<PostgresClient> {
     if (transaction !== undefined) this.#marked.add(transaction);
     const entries: ReadEntry[] = keys.map(() => undefined);
     for (const row of rows) if (row["version"] !== null) entries[Number(row["at"])] = entryOf(row);
-    return { now: Math.floor(Number(rows[0]?.["now"])), entries };
+    // Where they differ, the latest: while a row waits for its lock, those before it grow older.
+    return { now: rows.reduce((latest, { now }) => Math.max(latest, Math.floor(Number(now))), 0), entries };
   }
 
   async write(changes: readonly Change[], context: WriteContext<PostgresClient>): Promise<WriteAnswer> {
@@ -131,7 +132,12 @@ export class PostgresDriver implements OffsetStoreDriver<PostgresClient> {
     if (missed.length + locked.length === 0) return { writtenAt, changes: undefined };
     const conflicts = [...locked, ...(await this.#conflictsAmong(missed, context))];
     const refused = new Set(conflicts.map(({ change }) => change));
-    return { writtenAt, changes: changes.map((change) => (refused.has(change) ? "conflict" : "written")) };
+    // What a second statement wrote has another time.
+    const isOfOneTime = conflicts.length === missed.length + locked.length;
+    return {
+      ...(isOfOneTime && { writtenAt }),
+      changes: changes.map((change) => (refused.has(change) ? "conflict" : "written")),
+    };
   }
 
   list(filter: ListFilter, context: Pick<DriverContext, "signal">): AsyncGenerator<ListPage, void, undefined> {
@@ -237,9 +243,8 @@ export class PostgresDriver implements OffsetStoreDriver<PostgresClient> {
 
 /**
  * The server's clock before anything is read: the beginning of the transaction that a statement is by itself. In a caller's
- * the same where its snapshot is from then, and otherwise that of the statement.
+ * transaction, which may have begun long ago, it is read for each row when that is locked, and then cannot change any more.
  */
 function clockOf({ transaction }: DriverContext<PostgresClient>): string {
-  if (transaction === undefined) return "now()";
-  return "CASE current_setting('transaction_isolation') WHEN 'read committed' THEN statement_timestamp() ELSE now() END";
+  return transaction === undefined ? "now()" : "clock_timestamp()";
 }

@@ -5,6 +5,17 @@ export class UnsupportedTableError extends Error {
   override readonly name = "UnsupportedTableError";
 }
 
+/** COMMIT was answered with ROLLBACK: a statement of the transaction has failed. The server has no error for it; this is like one. */
+export class FailedTransactionError extends Error {
+  override readonly name = "FailedTransactionError";
+  readonly severity = "ERROR";
+  readonly code = "25P02";
+
+  constructor() {
+    super("the server rolled the transaction back instead of committing it");
+  }
+}
+
 /** Codes of statements that were ended for another one, and have surely written nothing: deadlock, serialization, lock. */
 const GAVE_WAY = new Set(["40P01", "40001", "55P03"]);
 const TLS_ADVICE = "check the URL's sslmode, sslrootcert, sslcert and sslkey, and the server's certificate";
@@ -89,6 +100,12 @@ function classifyState(state: string, text: string, table: string): ErrorClassif
         retryable: true,
         message: `the transaction conflicted with another one and was aborted ${said}: nothing of it is stored; retry the whole transaction`,
       };
+    case "25P02":
+      return refused(
+        "UNKNOWN",
+        `a statement of the transaction failed before ${said}: nothing of the transaction is stored; await every statement, ` +
+          "and see the error of the one that failed",
+      );
     case "25P03":
       return unavailable(
         `the server rolled back a transaction that was idle for too long ${said}; do slow work ` +

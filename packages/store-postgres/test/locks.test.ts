@@ -1,8 +1,19 @@
 import { describeWithServer } from "@tidemark/test-support/servers";
 import type { OffsetKey } from "@tidemark/core";
+import { Client } from "pg";
 import { expect, it } from "vitest";
 import type { PostgresClient } from "../src/index.ts";
-import { keysOf, key, newName, openClient, openStore, ownSchema, ownUser, positionsOf } from "./open-store.ts";
+import {
+  keysOf,
+  key,
+  newName,
+  openClient,
+  openPool,
+  openStore,
+  ownSchema,
+  ownUser,
+  positionsOf,
+} from "./open-store.ts";
 
 const PARTITIONS = 500;
 const ROUNDS = 40;
@@ -38,6 +49,32 @@ await describeWithServer("postgres", ({ url }) => {
     await holder.query("ROLLBACK");
     const committed = [{ status: "committed" }, { status: "committed" }];
     expect(await committing).toEqual([committed, committed]);
+  });
+
+  it("keeps its connections while it waits for a lock, whatever language the server speaks", async () => {
+    // As with lc_messages = 'de_DE': pg has the severity in no other form.
+    class GermanClient extends Client {
+      override query(...statement: unknown[]): never {
+        return translated(Reflect.apply(super.query, this, statement)) as never;
+      }
+    }
+    const pool = openPool(url, { max: 1, Client: GermanClient });
+    let removed = 0;
+    pool.on("remove", () => (removed += 1));
+    const { store, namespace } = await openStore({ client: pool });
+    await store.claim([{ key, token: "t", owner: "o" }]);
+    const holder = await openClient(url);
+    await holder.query("BEGIN");
+    await holder.query("SELECT FROM tidemark_offsets WHERE namespace = $1 FOR UPDATE", [namespace]);
+    const retried = Promise.withResolvers<void>();
+    let writes = 0;
+    pool.on("acquire", () => (writes += 1) === 5 && retried.resolve());
+    const committing = store.commit([{ key, token: "t", nextOffset: 1n }]);
+    await Promise.race([retried.promise, committing]);
+    await holder.query("ROLLBACK");
+    expect(await committing).toEqual([{ status: "committed" }]);
+    expect(writes).toBeGreaterThanOrEqual(5);
+    expect(removed).toBe(0);
   });
 
   it("ends a flush of a partition that a frozen transaction has locked by its timeout; the others are through", async () => {
@@ -192,6 +229,15 @@ await describeWithServer("postgres", ({ url }) => {
     for (const plan of explained) expect(plan).not.toMatch(/"Nested Loop".*"Join Filter"/u);
   });
 });
+
+/** An answer whose error has its severity in German. */
+async function translated(answer: unknown): Promise<unknown> {
+  try {
+    return await answer;
+  } catch (error) {
+    throw Object.assign(error as Error, { severity: "FEHLER" });
+  }
+}
 
 /** How many rows a namespace has. */
 async function countRows(url: string, namespace: string): Promise<number> {

@@ -2,7 +2,7 @@ import { describeWithServer } from "@tidemark/test-support/servers";
 import { Client, Pool } from "pg";
 import { expect, it, onTestFinished } from "vitest";
 import { openPostgresStore } from "../src/index.ts";
-import { collect, key, newName, openClient, openPool, openStore, ownSchema } from "./open-store.ts";
+import { collect, key, keysOf, newName, openClient, openPool, openStore, ownSchema } from "./open-store.ts";
 
 it.each([
   [{}, "give either client"],
@@ -102,6 +102,31 @@ await describeWithServer("postgres", ({ url }) => {
     const again = await pool.connect();
     expect(again).toBe(client);
     expect(again.listenerCount("error")).toBe(count);
+    again.release();
+  });
+
+  it("gives connections back unused of calls that are aborted while they wait for one", async () => {
+    const pool = openPool(url, { max: 1 });
+    const { store } = await openStore({ client: pool });
+    const { store: transacting } = await openStore({ client: openPool(url), pool });
+    const client = await pool.connect();
+    let removed = 0;
+    pool.on("remove", () => (removed += 1));
+    const abort = new AbortController();
+    const { signal } = abort;
+    const transaction = { key, token: "t", from: 0n, nextOffset: 1n };
+    const calls = [
+      ...keysOf(20).map((each) => store.fetch([each], { signal })),
+      ...keysOf(20).map(() => transacting.transact?.(transaction, () => undefined, { signal })),
+    ];
+    await expect.poll(() => pool.waitingCount).toBe(40);
+    abort.abort(new Error("enough"));
+    for (const call of calls) await expect(call).rejects.toThrow("enough");
+    client.release();
+    expect(await store.fetch([key])).toMatchObject([{ status: "absent" }]);
+    expect(removed).toBe(0);
+    const again = await pool.connect();
+    expect(again).toBe(client);
     again.release();
   });
 

@@ -1,31 +1,17 @@
-import type { OffsetStore, OffsetStoreEvent } from "@tidemark/core";
+import type { OffsetStoreEvent } from "@tidemark/core";
 import { openTcpProxy } from "@tidemark/test-support/faults";
 import { describeWithServer } from "@tidemark/test-support/servers";
 import { PGlite } from "@electric-sql/pglite";
-import type { Pool } from "pg";
-import postgres from "postgres";
-import { describe, expect, it, onTestFinished } from "vitest";
-import { openPostgresStore, type PostgresClient, type PostgresStoreOptions } from "../src/index.ts";
-import { key, keysOf, newName, openClient, openPool, openStore, ownSchema, positionsOf } from "./open-store.ts";
+import { describe, expect, it } from "vitest";
+import type { PostgresClient, PostgresStoreOptions } from "../src/index.ts";
+import { key, keysOf, newName, openStore, positionsOf } from "./open-store.ts";
+import { openTransacting, transacting, transactionOf } from "./open-transacting-store.ts";
 import { throughProxy } from "./postgres-harness.ts";
 
 const LOST_ANSWERS = 100;
-const transactionOf = (from: bigint, nextOffset = from + 1n) => ({ key, token: "t", from, nextOffset });
 
 await describeWithServer("postgres", ({ url }) => {
-  /** A store with a claim and a position, and a table of results. */
-  async function setUp(options: Partial<PostgresStoreOptions> = {}) {
-    const schema = await ownSchema(url);
-    const opened = { url, schema, ...options } as PostgresStoreOptions;
-    const { store, namespace } = await openStore(opened);
-    await store.claim([{ key, token: "t", owner: "o" }]);
-    const client = await openClient(url);
-    await client.query(`CREATE TABLE ${schema}.results (id serial PRIMARY KEY, total integer)`);
-    const countResults = async () => (await client.query(`SELECT FROM ${schema}.results`)).rows.length;
-    const insert = (transaction: PostgresClient) =>
-      transaction.query(`INSERT INTO ${schema}.results (total) VALUES ($1)`, [99]);
-    return { store: transacting(store), namespace, schema, client, insert, countResults };
-  }
+  const setUp = (options?: Partial<PostgresStoreOptions>) => openTransacting(url, options);
 
   describe.each(["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])("transact in %s", (isolation) => {
     const isolate = (transaction: PostgresClient) =>
@@ -195,101 +181,6 @@ await describeWithServer("postgres", ({ url }) => {
     await expect(ending).rejects.toThrow("no transaction open");
     expect(await positionsOf(store, [key])).toEqual([undefined]);
   });
-
-  describe("with a pool of the user's", () => {
-    it("takes connections from it, and gives them back", async () => {
-      const pool = openPool(url, { max: 1 });
-      const { store, insert, countResults } = await setUp({ url: undefined, client: openPool(url), pool });
-      for (let from = 0n; from < 3n; from += 1n) await store.transact(transactionOf(from), insert);
-      await expect(
-        store.transact(transactionOf(3n), () => {
-          throw new Error("a test");
-        }),
-      ).rejects.toThrow("a test");
-      expect(await countResults()).toBe(3);
-      expect([pool.totalCount, pool.idleCount]).toEqual([1, 1]);
-    });
-
-    it("takes what reserve() gives, as with postgres.js", async () => {
-      const sql = postgres(url);
-      onTestFinished(() => sql.end());
-      const pool = {
-        async reserve() {
-          const reserved = await sql.reserve();
-          const query = async (text: string, values: unknown[]) => ({
-            rows: await reserved.unsafe(text, values as never[]),
-          });
-          return { query, release: () => reserved.release() };
-        },
-      };
-      const { store, insert, countResults } = await setUp({ url: undefined, client: openPool(url), pool });
-      for (let from = 0n; from < 3n; from += 1n) await store.transact(transactionOf(from), insert);
-      expect(await countResults()).toBe(3);
-      expect(await positionsOf(store, [key])).toEqual([3n]);
-    });
-
-    it("keeps the process alive when its connection breaks in the middle, and begins with another one", async () => {
-      const pool = openPool(url);
-      const { store, client, insert, countResults } = await setUp({ url: undefined, client: openPool(url), pool });
-      let attempts = 0;
-      await store.transact(transactionOf(0n), async (transaction) => {
-        attempts += 1;
-        await insert(transaction);
-        if (attempts > 1) return;
-        const { rows } = await transaction.query("SELECT pg_backend_pid() AS pid", []);
-        await client.query("SELECT pg_terminate_backend($1, 5000)", [(rows[0] as { readonly pid: number }).pid]);
-      });
-      expect(attempts).toBe(2);
-      expect(await countResults()).toBe(1);
-    });
-
-    it("begins with another connection where one breaks as it begins", async () => {
-      const own = openPool(url);
-      own.on("error", () => undefined);
-      const admin = openPool(url);
-      let reserved = 0;
-      const pool = {
-        async reserve() {
-          const client = await own.connect();
-          reserved += 1;
-          if (reserved > 1) return client;
-          const query = async (text: string, values: unknown[]) => {
-            const result = await client.query(text, values);
-            if (text !== "BEGIN") return result;
-            const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
-            const broken = new Promise((resolve) => client.once("end", resolve));
-            await admin.query("SELECT pg_terminate_backend($1)", [rows[0]?.pid]);
-            await broken;
-            return result;
-          };
-          const { on, off, release } = client;
-          return { query, on: on.bind(client), off: off.bind(client), release: release.bind(client) };
-        },
-      };
-      const { store, insert, countResults } = await setUp({ url: undefined, client: openPool(url), pool });
-      await store.transact(transactionOf(0n), insert);
-      expect(reserved).toBe(2);
-      expect(await countResults()).toBe(1);
-    });
-
-    it("has no transact without one", async () => {
-      const { store } = await openStore({ client: openPool(url) });
-      expect(store.transact).toBeUndefined();
-    });
-
-    it("refuses the pool that the store's own work goes over, and what is none", async () => {
-      const client: Pool = openPool(url);
-      await expect(openPostgresStore({ client, pool: client })).rejects.toThrow("must not be the same Pool as client");
-      await expect(openPostgresStore({ client, pool: {} as never })).rejects.toThrow(
-        "must have connect() or reserve()",
-      );
-      await expect(openPostgresStore({ url, pool: client } as never)).rejects.toThrow("pool needs client");
-      for (const transactionIdleTimeout of [0, 1.5, 2 ** 31]) {
-        await expect(openPostgresStore({ url, transactionIdleTimeout })).rejects.toThrow(RangeError);
-      }
-      await expect(openPostgresStore({ url, transactionIdleTimeout: "10" as never })).rejects.toThrow(TypeError);
-    });
-  });
 });
 
 it("takes turns on the one connection of a PGlite", async () => {
@@ -314,12 +205,3 @@ it("takes turns on the one connection of a PGlite", async () => {
   await expect.poll(() => flushed).toMatchObject([[{ record: { nextOffset: 5n } }]]);
   expect((await database.query("SELECT FROM results")).rows.length).toBe(1);
 });
-
-/** That a store has transactions of its own. */
-function transacting(
-  store: OffsetStore<PostgresClient>,
-): OffsetStore<PostgresClient> & Required<Pick<OffsetStore<PostgresClient>, "transact">> {
-  const { transact } = store;
-  if (transact === undefined) throw new Error("the store has no transact");
-  return store as ReturnType<typeof transacting>;
-}

@@ -1,6 +1,8 @@
 import { describeWithServer } from "@tidemark/test-support/servers";
 import { expect, it, onTestFinished, vi } from "vitest";
-import { collect, key, keysOf, openClient, openStore, ownSchema } from "./open-store.ts";
+import { Connections } from "../src/postgres-client.ts";
+import { PostgresDriver } from "../src/postgres-driver.ts";
+import { collect, key, keysOf, openClient, openPool, openStore, ownSchema } from "./open-store.ts";
 
 await describeWithServer("postgres", ({ url }) => {
   /** A store, and the statements that it sends while something is done, by their first words. */
@@ -42,6 +44,54 @@ await describeWithServer("postgres", ({ url }) => {
     await store.claim(keysOf(50).map((one) => ({ key: one, token: "t", owner: "o" })));
     const claim = () => store.claim(keysOf(100).map((one) => ({ key: one, token: "u", owner: "o" })));
     expect(await statementsOf(claim)).toEqual(["SELECT", "WITH"]);
+  });
+
+  it("answers no time for changes of which some were written by a second statement, and so have another", async () => {
+    const schema = await ownSchema(url);
+    const { namespace } = await openStore({ url, schema });
+    const pool = openPool(url);
+    const client = {
+      async query(text: string, values: unknown[]) {
+        // So that the server's clock moves on.
+        if (text.startsWith("INSERT")) await pool.query("SELECT pg_sleep(0.005)");
+        return pool.query(text, values);
+      },
+    };
+    const driver = new PostgresDriver({
+      connections: new Connections(client),
+      table: `${schema}.tidemark_offsets`,
+      namespace,
+      durability: "synced",
+      transactions: undefined,
+      close: async () => undefined,
+    });
+    const context = { signal: new AbortController().signal, timed: true };
+    const [stored, absent] = keysOf(2).map((one) => ({ key: one, value: "{}", reclaimAfter: undefined }));
+    if (stored === undefined || absent === undefined) throw new Error("no key");
+    await driver.write([{ ...stored, version: "v".repeat(12), expected: [null] }], context);
+    const version = "w".repeat(12);
+    const either = { version, expected: ["v".repeat(12), null] };
+    const { writtenAt, changes } = await driver.write(
+      [
+        { ...stored, ...either },
+        { ...absent, ...either },
+      ],
+      context,
+    );
+    expect(changes ?? ["written", "written"]).toEqual(["written", "written"]);
+    const { entries } = await driver.read([stored.key, absent.key], context);
+    expect(entries).toMatchObject([{ version }, { version }]);
+    for (const entry of entries) expect(entry).toMatchObject(writtenAt === undefined ? {} : { writtenAt });
+    // What one statement writes has one.
+    const both = { version: "x".repeat(12), expected: [version] };
+    const again = await driver.write(
+      [
+        { ...stored, ...both },
+        { ...absent, ...both },
+      ],
+      context,
+    );
+    expect(again.writtenAt).toBeTypeOf("number");
   });
 
   it("lists in a statement for each thousand records", async () => {

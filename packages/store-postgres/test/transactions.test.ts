@@ -79,6 +79,54 @@ await describeWithServer("postgres", ({ url }) => {
     });
   });
 
+  it.each(["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])(
+    "takes what has expired since the transaction began for absent, in %s",
+    async (isolation) => {
+      const { store, begin } = await setUp();
+      await store.claim([{ key, token: "t", owner: "o", ttl: 1_000 }]);
+      const transaction = await begin(isolation);
+      await transaction.query("SELECT");
+      await expect.poll(() => positionsOf(store, [key]), { timeout: 60_000 }).toEqual(["absent"]);
+      const committing = store.commit([{ key, token: "t", nextOffset: 5n }], { transaction });
+      await expect(committing).rejects.toMatchObject({ code: "CONFLICT", refusal: { reason: "absent" } });
+      await transaction.query("ROLLBACK");
+      expect(await positionsOf(store, [key])).toEqual(["absent"]);
+    },
+  );
+
+  it("takes what has expired while it waited for a lock of another transaction for absent", async () => {
+    const { store, schema, begin } = await setUp();
+    const keys = keysOf(2);
+    await store.claim(keys.map((each) => ({ key: each, token: "t", owner: "o", ttl: 3_000 })));
+    const [holder, transaction, looker] = [await begin(), await begin(), await openClient(url)];
+    // The second: the first is read before the wait.
+    await holder.query(`SELECT FROM ${schema}.tidemark_offsets WHERE partition = 1 FOR UPDATE`);
+    const committing = store.commit(
+      keys.map((each) => ({ key: each, token: "t", nextOffset: 5n })),
+      { transaction },
+    );
+    committing.catch(() => undefined);
+    const waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1";
+    await expect.poll(async () => (await looker.query(waiting, [`%${schema}%`])).rows.length).toBe(1);
+    await expect.poll(() => positionsOf(store, keys), { timeout: 60_000 }).toEqual(["absent", "absent"]);
+    await holder.query("ROLLBACK");
+    await expect(committing).rejects.toMatchObject({ code: "CONFLICT", keys: [key], refusal: { reason: "absent" } });
+    await transaction.query("ROLLBACK");
+  });
+
+  it("writes an absent record again in a transaction that has been open for long", async () => {
+    const { schema, begin } = await setUp();
+    const timeout = 2_000;
+    const { store } = await openStore({ url, schema, timeout });
+    const transaction = await begin("REPEATABLE READ");
+    // The user's work: longer than a write of the store may be on its way.
+    await transaction.query("SELECT pg_sleep($1)", [(2 * timeout + 100) / 1_000]);
+    const entry = { key, token: "t", owner: "o", nextOffset: 5n, recreate: true };
+    expect(await store.commit([entry], { transaction })).toEqual([{ status: "committed" }]);
+    await transaction.query("COMMIT");
+    expect(await positionsOf(store, [key])).toEqual([5n]);
+  });
+
   it("has all of many positions or none", async () => {
     const { store, begin } = await setUp();
     const keys = keysOf(1_100);

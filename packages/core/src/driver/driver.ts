@@ -48,7 +48,10 @@ export type ReadEntry = StoredEntry | UnreadableEntry | undefined;
 
 /** The answer to a read. */
 export interface ReadAnswer {
-  /** The backend's clock in milliseconds, read in the same step as the entries or before them, never after. */
+  /**
+   * The backend's clock in milliseconds, read in the same step as the entries or before them, and after them only where they
+   * are locked until the transaction ends.
+   */
   readonly now: number;
   /** One for each key, in the order asked. */
   readonly entries: readonly ReadEntry[];

@@ -95,11 +95,12 @@ export class OwnTransactionRun<Transaction> {
     return sent.outcome;
   }
 
-  /** Begins one. One that comes after the wait has ended is rolled back. */
+  /** Begins one. One that comes after the wait has ended, or in the moment in which it ends, is rolled back. */
   async #begin(): Promise<OwnTransaction<Transaction>> {
     let isAwaited = true;
+    let own: OwnTransaction<Transaction> | undefined;
     const begun = async (call: BoundedCall<Transaction>): Promise<OwnTransaction<Transaction>> => {
-      const own = await this.#context.driver.begin?.(call);
+      own = await this.#context.driver.begin?.(call);
       if (own === undefined) throw new TypeError("the driver began no transaction");
       if (!isAwaited) await this.#end(own);
       return own;
@@ -108,6 +109,7 @@ export class OwnTransactionRun<Transaction> {
       return await this.#own(() => this.#context.bounded(begun));
     } catch (error) {
       isAwaited = false;
+      if (own !== undefined) await this.#end(own);
       throw error;
     }
   }

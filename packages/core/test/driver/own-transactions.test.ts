@@ -236,6 +236,19 @@ describe("how long it takes", () => {
     expect([await stored(store), ended.length]).toEqual([20n, 1]);
   });
 
+  it("an abort in the moment at which it begins leaves none open (contract 3.9b)", async () => {
+    const abort = new AbortController();
+    const { store, transact, begun, ended } = await openStore(() => {
+      abort.abort(new Error("enough"));
+      return {};
+    });
+    let runs = 0;
+    const call = transact(entry, () => (runs += 1), { signal: abort.signal });
+    await expect(call).rejects.toThrow("enough");
+    await expect.poll(() => ended.length).toBe(1);
+    expect([runs, begun.length, await stored(store)]).toEqual([0, 1, 10n]);
+  });
+
   it("closing waits for it as long as for a call (contract 3.9c)", async () => {
     const { store, transact } = await openStore(() => ({}), 40);
     const never = transact(entry, () => new Promise(() => undefined));
