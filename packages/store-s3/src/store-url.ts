@@ -27,7 +27,7 @@ function parse(url: string): Place {
   const match = /^s3:\/\/(?<bucket>[^/?#]*)(?:\/(?<prefix>[^?#]*))?(?:\?(?<query>[^#]*))?$/su.exec(url);
   const bucket = match?.groups?.["bucket"] ?? "";
   // Nothing is repeated: what stands before the @ is a secret. With a slash or a question mark in it, its end is no part of this.
-  if (bucket.includes("@") || (bucket.includes(":") && !bucket.startsWith("arn:"))) {
+  if (bucket.includes("@") || (bucket.includes(":") && url.includes("@"))) {
     throw new TypeError(
       "the URL must not carry credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
     );
