@@ -7,6 +7,8 @@ const OWN_WORDS = "tidemark: help: https://github.com/tidemark-js/tidemark/blob/
 // Of a URL somewhere in a text: its scheme, and all up to the last @ that could end a user's name and password.
 const CREDENTIALS = /([a-z][a-z0-9+.-]*):\/\/([^\s"']*)@/gi;
 const SECRET_OPTION = /[?&][^=&\s]*(?:pass|secret|token)[^=&\s]*=([^&#\s"']+)/gi;
+// Where a secret comes from is none: a file of it, or a command that prints it.
+const SECRET_FIELD = /^(?!.*(?:file|command)$).*(?:pass|secret|token)/i;
 // A password's own slash is escaped, as it should be. One that is not is found as what was learnt before.
 const PLAIN_CREDENTIALS = /([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']*@/gi;
 
@@ -20,6 +22,15 @@ export function learnSecrets(text: string | undefined): void {
     if (colon >= 0) learn(user.slice(colon + 1), scheme);
   }
   for (const [, value = ""] of text.matchAll(SECRET_OPTION)) learn(value, "");
+}
+
+/** Learns the passwords that are values of fields, `logOptions.kafka.password` for one, however deep they lie. */
+export function learnSecretFields(content: unknown): void {
+  if (typeof content !== "object" || content === null) return;
+  for (const [name, value] of Object.entries(content)) {
+    if (typeof value === "string" && SECRET_FIELD.test(name)) learn(value, "");
+    else learnSecretFields(value);
+  }
 }
 
 /**

@@ -276,6 +276,43 @@ test("a password that is typed in the wrong place is not repeated", async () => 
   }
 });
 
+test.each([
+  ["yaml", "password: !Secret1", /: no valid YAML in line 3 \(TAG_RESOLVE_FAILED\)$/],
+  ["yaml", "password: !e!Secret1 x", /: no valid YAML in line 3 \(TAG_RESOLVE_FAILED\)$/],
+  ["yaml", "password: *Secret1", /: no valid YAML$/],
+  ["yaml", "password: |Secret1", /: no valid YAML in line 3 \(UNEXPECTED_TOKEN\)$/],
+  ["yaml", 'password: "Secret1', /: no valid YAML in line 4 \(MISSING_CHAR\)$/],
+  ["yaml", "password: @Secret1", /: no valid YAML in line 3 \(BAD_SCALAR_START\)$/],
+  ["json", '{ "password": Secret1 }', /: no valid JSON$/],
+  ["json", '{ "password": "Secret1" "x": 1 }', /: no valid JSON in line 3$/],
+])("of a config file that is no %s a line is named and nothing quoted: %s", async (format, field, message) => {
+  const file = `quoted.${format}`;
+  const text =
+    format === "json" ? `{ "logOptions":\n{ "kafka":\n${field} } }` : `logOptions:\n  kafka:\n    ${field}\n`;
+  await writeFile(join(workspace.folder, file), text);
+  const finished = await workspace.run(["topic", "list", "--config", file]);
+  expect(finished.code).toBe(2);
+  expect(failureLine(finished)).toMatch(message);
+  for (const args of [
+    ["topic", "list", "--config", file],
+    ["topic", "list", "--config", file, "--verbose"],
+  ]) {
+    const { stdout, stderr } = await workspace.run(args);
+    expect(stdout + stderr).not.toContain("Secret1");
+  }
+});
+
+test("a password of a log's settings, and that of the environment, is left out wherever it comes back", async () => {
+  for (const ca of ["Secret1", "Secret2"]) {
+    const kafka = { sasl: "plain", username: "u", password: "Secret1", ca };
+    await writeFile(join(workspace.folder, "settings.json"), JSON.stringify({ logOptions: { kafka } }));
+    const finished = await workspace.run(["topic", "list", "--log", "kafka://host:1", "--config", "settings.json"], {
+      environment: { TIDEMARK_KAFKA_PASSWORD: "Secret2" },
+    });
+    expect(failureLine(finished)).toBe('ca in a Kafka log\'s settings cannot be read (ENOENT): "***"');
+  }
+});
+
 test("nothing was lost or made by all this", async () => {
   expect(existsSync(join(workspace.folder, "mis"))).toBe(false);
   expect(JSON.parse(await workspace.out("topic list --all -O json"))).toMatchObject([{ name: "t", partitions: 2 }]);
