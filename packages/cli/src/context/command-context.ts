@@ -7,6 +7,7 @@ import { CommandFailure } from "../failure/command-failure.ts";
 import { messageOf } from "../failure/report-failure.ts";
 import { formatData } from "../output/format-data.ts";
 import { formatRows } from "../output/format-rows.ts";
+import type { OpenStoreOptions } from "../registry/store-registry.ts";
 import type { PluginSources } from "../registry/url-registry.ts";
 import { resolveSettings, type GlobalOptions, type Settings } from "../settings/settings.ts";
 import { sayWithHelp } from "./say-with-help.ts";
@@ -20,6 +21,8 @@ export interface CommandContext {
   openStore(): Promise<OffsetStore>;
   /** The same for a command that only reads: a store that is named and not there is a failure, and is not made. */
   openStoreThatIsThere(): Promise<OffsetStore>;
+  /** The same for a plan of what is to be written: a store that is named and not there is empty, and is not made. */
+  openStoreOrEmpty(): Promise<OffsetStore>;
   /** Opens the log that the settings name, and makes it where it makes one; the command disposes of it. */
   openLog(): Promise<LogSource>;
   /** The same for a command that needs what is in it: a log that is named and not there is a failure, and is not made. */
@@ -42,11 +45,11 @@ export async function contextOf(command: Command): Promise<CommandContext> {
     said.add(message);
     sayWithHelp(message);
   };
-  const openStore = async (mustExist: boolean): Promise<OffsetStore> => {
+  const openStore = async (ifMissing: OpenStoreOptions["ifMissing"]): Promise<OffsetStore> => {
     const { openStoreByUrl } = await import("../registry/store-registry.ts");
     const { store, namespace } = settings;
     const url = store ?? `sqlite:${await defaultFile(settings)}`;
-    const options = { onEvent, mustExist: mustExist && store !== undefined };
+    const options = { onEvent, ifMissing: store === undefined ? "make" : ifMissing };
     return await openStoreByUrl(url, { ...options, ...(namespace !== undefined && { namespace }) }, sources);
   };
   const openLog = async (mustExist: boolean): Promise<LogSource> => {
@@ -57,8 +60,9 @@ export async function contextOf(command: Command): Promise<CommandContext> {
   };
   return {
     settings,
-    openStore: () => openStore(false),
-    openStoreThatIsThere: () => openStore(true),
+    openStore: () => openStore("make"),
+    openStoreThatIsThere: () => openStore("fail"),
+    openStoreOrEmpty: () => openStore("empty"),
     openLog: () => openLog(false),
     openLogThatIsThere: () => openLog(true),
     async print(data, table) {

@@ -1,5 +1,3 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { loadAll } from "js-yaml";
 import { parseAllDocuments } from "yaml";
 import { expect, test } from "vitest";
@@ -89,51 +87,4 @@ test("what is text in YAML is text for readers of YAML 1.1 too", async () => {
   expect(inOldVersion.map(({ value }) => value)).toEqual(values);
   // One more that PyYAML takes for something else.
   expect(yaml).toContain('value: "="');
-});
-
-test.each([
-  ["consumer", "list"],
-  ["consumer", "describe", "c"],
-  ["consumer", "delete", "c"],
-  ["consumer", "set", "c", "--ttl", "1h"],
-  ["consumer", "export"],
-  ["consumer", "reset", "c", "--to-earliest"],
-  ["monitor"],
-])("%s %s of a store that is not there makes none", async (...command) => {
-  await using workspace = await createWorkspace();
-  const { code, stderr, stdout } = await workspace.run([...command, "--store", "sqlite:typo.db"]);
-  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-  expect(stderr).toMatch(/^tidemark: there is no store at sqlite:typo\.db; /);
-  expect(existsSync(join(workspace.folder, "typo.db"))).toBe(false);
-});
-
-test.each([
-  ["topic", "list"],
-  ["topic", "describe", "t"],
-  ["topic", "alter", "t", "--retention-time", "1h"],
-  ["produce", "t"],
-  ["consume", "t", "-c", "c"],
-  ["consumer", "reset", "c", "--to-earliest"],
-])("%s %s of a log that is not there makes none", async (...command) => {
-  await using workspace = await createWorkspace();
-  const { code, stderr, stdout } = await workspace.run([...command, "--log", "local:typo.db"]);
-  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-  expect(stderr).toMatch(/^tidemark: there is no log at local:typo\.db; check the name and the working directory\n$/);
-  expect(existsSync(join(workspace.folder, "typo.db"))).toBe(false);
-});
-
-test.each([
-  ["consumer", "list"],
-  ["consumer", "describe", "c"],
-])("%s %s says that a log is not there, makes none, and shows what is stored", async (...command) => {
-  await using workspace = await createWorkspace();
-  await workspace.out("topic create t");
-  await workspace.out("consume t -c c --until-end");
-  const { code, stderr, stdout } = await workspace.run([...command, "--log", "local:typo.db"]);
-  expect(code).toBe(0);
-  expect(stdout).toContain("c");
-  expect(stderr).toBe(
-    "warning: no lag is shown: there is no log at local:typo.db; check the name and the working directory\n",
-  );
-  expect(existsSync(join(workspace.folder, "typo.db"))).toBe(false);
 });

@@ -21,8 +21,8 @@ export function addTopicDeleteCommand(topic: Command): void {
     .addHelpText("after", examples("topic delete orders", "topic delete orders --yes -O json"))
     .action(async (name: string, { yes }: { readonly yes?: boolean }, command: Command) => {
       const context = await contextOf(command);
-      await using log = await context.openLog();
-      await using store = await context.openStore();
+      await using log = await context.openLogThatIsThere();
+      await using store = await context.openStoreThatIsThere();
       if (yes !== true) await confirm(() => questionOf(store, name));
       const wasThere = await deleteTopic(log, name);
       let consumers: OffsetKey[];
