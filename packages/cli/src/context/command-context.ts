@@ -21,7 +21,7 @@ export interface CommandContext {
   openStore(): Promise<OffsetStore>;
   /** The same for a command that only reads: a store that is named and not there is a failure, and is not made. */
   openStoreThatIsThere(): Promise<OffsetStore>;
-  /** The same for a plan of what is to be written: a store that is named and not there is empty, and is not made. */
+  /** The same for a command that only looks whether there is something: a store that is named and not there is empty, and is not made. */
   openStoreOrEmpty(): Promise<OffsetStore>;
   /** Opens the log that the settings name, and makes it where it makes one; the command disposes of it. */
   openLog(): Promise<LogSource>;

@@ -17,7 +17,7 @@ const COMMANDS: Readonly<Record<string, readonly (readonly [args: string, store:
   "topic create": [["u", "ignores", "makes"]],
   "topic alter": [
     ["t --retention-time 1h", "ignores", "needs"],
-    ["t --consumer-ttl 1h", "needs", "needs"],
+    ["t --consumer-ttl 1h", "does without", "needs"],
   ],
   "topic list": [["", "ignores", "needs"]],
   "topic describe": [["t", "needs", "needs"]],
@@ -119,8 +119,6 @@ async function expectFailure(workspace: Workspace, args: string, what: string): 
 /** The names of all commands that do something. */
 function commandsOf(program: Command): string[] {
   return program.commands.flatMap((command) =>
-    command.commands.length === 0
-      ? [command.name()]
-      : commandsOf(command).map((name) => `${command.name()} ${name}`),
+    command.commands.length === 0 ? [command.name()] : commandsOf(command).map((name) => `${command.name()} ${name}`),
   );
 }

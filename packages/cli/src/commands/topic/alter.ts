@@ -56,7 +56,7 @@ export function addTopicAlterCommand(topic: Command): void {
         await adminOf(log).alterTopic(name, alteration);
       } else {
         // Opened before anything is changed: a store that cannot be reached must not leave half of it done.
-        await using store = await context.openStoreThatIsThere();
+        await using store = await context.openStoreOrEmpty();
         const consumerTtl = limitOf(options.consumerTtl);
         const { consumerTtl: _, ...others } = alteration;
         // First what the log may refuse. The topic's TTL comes last: the same command, run again after a death in between,
