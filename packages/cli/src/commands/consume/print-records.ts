@@ -69,10 +69,10 @@ export async function printRecords(options: PrintRecordsOptions): Promise<number
       if (stopping !== undefined) break;
       const full = output.add(record, encode(record));
       taken += 1;
-      if (full !== undefined) await Promise.race([full, signals.received]);
+      if (full !== undefined) await signals.unlessReceived(full);
       if (taken === limit || stopping !== undefined) break;
     }
-    if (stopping === undefined) await Promise.race([output.drain(), signals.received]);
+    if (stopping === undefined) await signals.unlessReceived(output.drain());
   } catch (error) {
     // What ends a stopped loop is its own end.
     if (stopping === undefined) failure = { error };
