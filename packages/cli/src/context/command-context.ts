@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import type { LogAdmin, LogProducer, LogSource, OffsetStore } from "@tidemark/core";
 import type { OffsetStoreEvent } from "@tidemark/core/driver";
 import type { Command } from "commander";
+import { BrokenPipe } from "../failure/broken-pipe.ts";
 import { CommandFailure } from "../failure/command-failure.ts";
 import { messageOf } from "../failure/report-failure.ts";
 import { formatData } from "../output/format-data.ts";
@@ -27,7 +28,10 @@ export interface CommandContext {
   openLog(): Promise<LogSource>;
   /** The same for a command that needs what is in it: a log that is named and not there is a failure, and is not made. */
   openLogThatIsThere(): Promise<LogSource>;
-  /** Writes data to standard output in the format asked for. */
+  /**
+   * Writes data to standard output in the format asked for, as much as its reader takes: that the reader has left (`| head`) ends
+   * neither the command, nor hides what it failed at.
+   */
   print(data: unknown, table: () => Promise<string> | string): Promise<void>;
   /** The same for rows that may be many: they are made into what is shown a part at a time. */
   printRows<Row>(rows: readonly Row[], toDocument: (row: Row) => unknown, table: () => Promise<string>): Promise<void>;
@@ -66,13 +70,22 @@ export async function contextOf(command: Command): Promise<CommandContext> {
     openLog: () => openLog(false),
     openLogThatIsThere: () => openLog(true),
     async print(data, table) {
-      await writeToStandardOutput(await formatData(settings.output, data, table));
+      await writeWhileRead([await formatData(settings.output, data, table)]);
     },
     async printRows(rows, toDocument, table) {
-      if (settings.output === "table") return await writeToStandardOutput(await table());
-      for await (const part of formatRows(settings.output, rows, toDocument)) await writeToStandardOutput(part);
+      await writeWhileRead(
+        settings.output === "table" ? [await table()] : formatRows(settings.output, rows, toDocument),
+      );
     },
   };
+}
+
+async function writeWhileRead(parts: AsyncIterable<string> | Iterable<string>): Promise<void> {
+  try {
+    for await (const part of parts) await writeToStandardOutput(part);
+  } catch (error) {
+    if (!(error instanceof BrokenPipe)) throw error;
+  }
 }
 
 /** Gives the path of the default file as a part of a URL; the folder is there afterwards. */
