@@ -12,7 +12,8 @@ import { connectionError, openingError, surpriseIn } from "./connection-failures
 import { API_VERSIONS, OLDEST_API_VERSIONS } from "./kafka-apis.ts";
 import { BrokerConnectionError, throwIfRefused, UNSUPPORTED_VERSION } from "./kafka-errors.ts";
 
-// Each call has a time limit of its own, because a fetch may wait long; the client's one would be the same for all.
+// The longest that a timer waits. Each call has a time limit of its own, because a fetch may wait long; the client's one would
+// be the same for all.
 const NO_LIMIT_MS = 2 ** 31 - 1;
 
 /** How brokers are connected to. */
@@ -140,12 +141,15 @@ export class BrokerConnection {
   ): Promise<Answer> {
     const { address } = this;
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    const timer = setTimeout(() => {
-      reject(
-        new BrokerConnectionError("timeout", address, `the broker ${address} gave no answer within ${timeoutMs} ms`),
-      );
-      this.close();
-    }, timeoutMs);
+    const timer = setTimeout(
+      () => {
+        reject(
+          new BrokerConnectionError("timeout", address, `the broker ${address} gave no answer within ${timeoutMs} ms`),
+        );
+        this.close();
+      },
+      Math.min(timeoutMs, NO_LIMIT_MS),
+    );
     const callback = (error: Error | null, answer?: Answer): void => {
       if (error === null) resolve(answer as Answer);
       else if (error instanceof ResponseError) resolve(error["response"] as Answer);

@@ -79,6 +79,13 @@ const usage: readonly (readonly [args: readonly string[], message: RegExp])[] = 
   [["consume", "t", "-p", "0", "--all"], /--all and --partition exclude each other/],
   [["consume", "t", "--ttl", "1h"], /--ttl needs --consumer/],
   [["consume", "t", "--flush", "10"], /--flush needs --consumer/],
+  [["consume", "t", "-p", "0", "-c", "c1", "--flush", "30d"], /flushInterval must be from 0 to 2147483647 ms/],
+  [["monitor", "--interval", "25d"], /'--interval <duration>' argument '25d' is invalid\. It must be at most 24d\./],
+  [["topic", "alter", "t", "--partitions", "10001"], /partitions must be a whole number from 1 to 10000, not 10001/],
+  [
+    ["topic", "alter", "t", "--consumer-ttl", "1h", "--partitions", "10001"],
+    /partitions must be a whole number from 1 to 10000, not 10001/,
+  ],
   [["consume", "t", "--start", "-5"], /an offset cannot be negative; .* end-5/],
   [["consume", "t", "--start", "9223372036854775808"], /at most 2\^63 - 1/],
   [["consume", "t", "--start", "end+1"], /lies outside of any log/],
