@@ -50,6 +50,21 @@ test("/metrics tells position, end, lag, holder and times of each position, and 
   expect(await command.ended).toMatchObject({ code: 0, stdout: "" });
 });
 
+test("a position beyond the end of its partition has no lag, and takes none from the others", async () => {
+  await using workspace = await createWorkspace();
+  const { out } = workspace;
+  await out("topic create orders --partitions 2");
+  await out("produce orders --partition 1", numberedLines(1, 3));
+  // As before the topic was deleted and created anew.
+  await out("consumer import --execute --consumer billing", "orders,0,1000\norders,1,0\n");
+  expect(JSON.parse(await out("consumer list --partitions -O json"))).toMatchObject([{ lag: "0" }, { lag: "3" }]);
+  expect(JSON.parse(await out("consumer list -O json"))).toMatchObject([{ lag: "3" }]);
+  const { text } = await startMonitorCommand(workspace);
+  const metrics = await text("metrics");
+  expect(metrics).toContain('tidemark_consumer_lag_records{consumer="billing"} 3\n');
+  expect(metrics).toContain('tidemark_position_lag_records{consumer="billing",topic="orders",partition="0"} 0\n');
+});
+
 test("it follows what happens: lag, and how fast a position moves", async () => {
   await using workspace = await createWorkspace();
   const { out } = workspace;
