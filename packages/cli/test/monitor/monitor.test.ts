@@ -3,6 +3,7 @@ import { request } from "node:http";
 import { hostname } from "node:os";
 import parsePrometheus from "parse-prometheus-text-format";
 import { expect, test } from "vitest";
+import { installStoreWith } from "../support/install-package.ts";
 import { createWorkspace, eventually, numberedLines } from "../support/workspace.ts";
 import { fillStore } from "./fill-store.ts";
 import { startMonitorCommand } from "./start-monitor.ts";
@@ -63,6 +64,20 @@ test("a position beyond the end of its partition has no lag, and takes none from
   const metrics = await text("metrics");
   expect(metrics).toContain('tidemark_consumer_lag_records{consumer="billing"} 3\n');
   expect(metrics).toContain('tidemark_position_lag_records{consumer="billing",topic="orders",partition="0"} 0\n');
+});
+
+test("what its page says went wrong has no password", async () => {
+  await using workspace = await createWorkspace();
+  const told = `let lists = 0;
+    return (...call) => { if ((lists += 1) > 1) throw new Error("cannot reach " + url); return store.list(...call); };`;
+  await installStoreWith(workspace, "list", told);
+  const { text } = await startMonitorCommand(workspace, ["--interval", "100ms", "--store", "foo://me:hunter2@host"]);
+  const page = await eventually(async () => {
+    const data = await text("data/consumers");
+    return data.includes("cannot reach") ? data : undefined;
+  }, "the failure");
+  expect(page).toContain("cannot reach foo://***@host");
+  expect(page).not.toContain("hunter2");
 });
 
 test("it follows what happens: lag, and how fast a position moves", async () => {

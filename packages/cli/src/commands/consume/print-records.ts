@@ -76,14 +76,15 @@ export async function printRecords(options: PrintRecordsOptions): Promise<number
   } catch (error) {
     // What ends a stopped loop is its own end.
     if (stopping === undefined) failure = { error };
-  } finally {
-    signals.release();
-    reader.release();
   }
   try {
+    // Ctrl-C during the last flush waits for it, too.
     await stop();
   } catch (error) {
     failure ??= { error };
+  } finally {
+    signals.release();
+    reader.release();
   }
   progress.end();
   if (failure !== undefined && !(failure.error instanceof BrokenPipe)) throw failure.error;

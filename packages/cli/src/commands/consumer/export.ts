@@ -30,8 +30,8 @@ export function addConsumerExportCommand(consumer: Command): void {
     .addHelpText(
       "after",
       `
-Written are position, metadata and TTL. Claims, owners and times belong to the store, and stay there; so does what
-consumer reset --undo goes back to.
+Written are position, metadata and TTL. Claims, owners and times belong to the store, and stay there; so do what
+consumer reset --undo goes back to, what is acknowledged beyond the position, and the marks of the log.
 The order is the store's own: sort two exports before you compare them.
 CSV has neither metadata nor TTL: topic,partition,offset if one name is given, else group,topic,partition,offset.
 ${examples(
