@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { install, SQLITE_STORE } from "../support/install-package.ts";
 import { withoutPackages } from "../support/without-packages.ts";
-import { createWorkspace, type Workspace } from "../support/workspace.ts";
+import { createWorkspace } from "../support/workspace.ts";
 
 const LOCAL_LOG = new URL("../../../source-local/src/index.ts", import.meta.url).href;
 

@@ -75,7 +75,7 @@ async function exportPositions(
   const tally: Tally = { exported: 0, claimed: 0, withoutPosition: 0, brokenNames: 0, stripped: 0 };
   const missing: string[] = [];
   let unreadable: Error | undefined;
-  let failure: unknown;
+  let failure: { readonly error: unknown } | undefined;
   try {
     for (const name of names.length === 0 ? [undefined] : names) {
       let found = 0;
@@ -108,18 +108,18 @@ async function exportPositions(
       if (found === 0 && name !== undefined) missing.push(name);
     }
   } catch (error) {
-    failure = error;
+    failure = { error };
   }
   try {
     // Also what came before a failure.
     await output.end();
   } catch (error) {
-    failure ??= error;
+    failure ??= { error };
   }
   progress.end();
   // That the reader has left hides no failure.
-  if (failure instanceof BrokenPipe) failure = unreadable ?? failure;
-  if (failure !== undefined) throw failure;
+  if (failure?.error instanceof BrokenPipe && unreadable !== undefined) throw unreadable;
+  if (failure !== undefined) throw failure.error;
   // Where all names are mistyped, only that is reported.
   if (names.length === 0 || missing.length < names.length) for (const line of tallyLines(tally, csv)) say(line);
   if (unreadable !== undefined) throw unreadable;
