@@ -1,7 +1,7 @@
 import { say, tolerateBrokenPipes } from "./context/standard-streams.ts";
 import { reportFailure, type ExitCode } from "./failure/report-failure.ts";
 import { createProgram } from "./program.ts";
-import { learnSecrets } from "./text/secrets.ts";
+import { learnSecretFields, learnSecrets, learnUrl } from "./text/secrets.ts";
 
 /**
  * Runs the command line on this process's standard streams.
@@ -12,7 +12,11 @@ import { learnSecrets } from "./text/secrets.ts";
 export async function runTidemark(args: readonly string[]): Promise<ExitCode> {
   tolerateBrokenPipes();
   // Before anything is said: wrong usage may be a URL in the wrong place.
-  for (const text of [...args, process.env["TIDEMARK_STORE"], process.env["TIDEMARK_LOG"]]) learnSecrets(text);
+  for (const text of [...args, process.env["TIDEMARK_STORE"], process.env["TIDEMARK_LOG"]]) {
+    learnSecrets(text);
+    learnUrl(text);
+  }
+  learnSecretFields({ password: process.env["TIDEMARK_KAFKA_PASSWORD"]?.trim() });
   try {
     await createProgram().parseAsync(args, { from: "user" });
     return 0;

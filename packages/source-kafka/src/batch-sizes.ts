@@ -6,19 +6,22 @@ const LARGEST_BATCH_BYTES = 32 * 1024 * 1024;
 const BYTES_BESIDE_BATCH = 61;
 const BYTES_BESIDE_RECORD = 32;
 const BYTES_BESIDE_HEADER = 10;
+/** The client writes each record's time as a difference from the first one's, and gets differences of more bits wrong. */
+const MAX_TIME_DIFFERENCE_MS = 2n ** 31n - 1n;
 
 /** Cuts what is to be written into batches that a topic takes: how large they may be is learnt from what the brokers refuse. */
 export class BatchSizes {
   readonly #largest = new Map<string, number>();
 
-  /** As many messages, from the one at `from` on, as the topic is expected to take at once; one at least. */
+  /** As many messages, from the one at `from` on, as one batch holds and the topic is expected to take; one at least. */
   cut(topic: string, messages: readonly MessageRecord[], from: number): MessageRecord[] {
     let bytes = this.#largest.get(topic) ?? LARGEST_BATCH_BYTES;
     bytes -= BYTES_BESIDE_BATCH;
     let end = from;
     for (; end < messages.length; end += 1) {
-      bytes -= sizeOf(messages[end] as MessageRecord);
-      if (bytes < 0 && end > from) break;
+      const message = messages[end] as MessageRecord;
+      bytes -= sizeOf(message);
+      if (end > from && (bytes < 0 || !isNear(message, messages[from]))) break;
     }
     return messages.slice(from, end);
   }
@@ -27,6 +30,14 @@ export class BatchSizes {
   refused(topic: string, batch: readonly MessageRecord[]): void {
     this.#largest.set(topic, batch.reduce((sum, message) => sum + sizeOf(message), BYTES_BESIDE_BATCH) / 2);
   }
+}
+
+function isNear(
+  { timestamp: time = 0n }: MessageRecord,
+  { timestamp: first = 0n }: Partial<MessageRecord> = {},
+): boolean {
+  const difference = time - first;
+  return difference <= MAX_TIME_DIFFERENCE_MS && -difference <= MAX_TIME_DIFFERENCE_MS;
 }
 
 function sizeOf({ key, value, headers }: MessageRecord): number {

@@ -7,11 +7,13 @@ import {
   protocolAPIsById,
   ResponseError,
 } from "@platformatic/kafka";
+import { untilAborted } from "./cancellation.ts";
 import { connectionError, openingError, surpriseIn } from "./connection-failures.ts";
 import { API_VERSIONS, OLDEST_API_VERSIONS } from "./kafka-apis.ts";
 import { BrokerConnectionError, throwIfRefused, UNSUPPORTED_VERSION } from "./kafka-errors.ts";
 
-// Each call has a time limit of its own, because a fetch may wait long; the client's one would be the same for all.
+// The longest that a timer waits. Each call has a time limit of its own, because a fetch may wait long; the client's one would
+// be the same for all.
 const NO_LIMIT_MS = 2 ** 31 - 1;
 
 /** How brokers are connected to. */
@@ -34,6 +36,7 @@ export class BrokerConnection {
   readonly #connection: Connection;
   readonly #versions = new Map<number, VersionRange>();
   #closed = false;
+  readonly #calls = new Set<Promise<unknown>>();
 
   private constructor(address: string, connection: Connection) {
     this.address = address;
@@ -57,6 +60,8 @@ export class BrokerConnection {
     // What an event reports, a rejected call reports as well.
     connection.on("error", () => undefined);
     const opened = new BrokerConnection(address, connection);
+    // The client would authenticate again on a connection that has ended, and wait for the answer.
+    connection.on("close", () => opened.close());
     let surprise: BrokerConnectionError | undefined;
     try {
       const connecting = connection.connect(host, port);
@@ -73,7 +78,7 @@ export class BrokerConnection {
     }
   }
 
-  /** Whether it can still be used. */
+  /** Whether it can be used now: not after its end, nor while it authenticates again. */
   get usable(): boolean {
     return !this.#closed && this.#connection.isConnected();
   }
@@ -112,6 +117,12 @@ export class BrokerConnection {
     if (!isOpen) connection.emit("close");
   }
 
+  /** Drops the connection when its last call is answered, or the signal ends that wait: another one is used from now on. */
+  async retire(closing: AbortSignal): Promise<void> {
+    await untilAborted(Promise.allSettled(this.#calls), closing).catch(() => undefined);
+    this.close();
+  }
+
   async #askVersions(timeoutMs: number): Promise<void> {
     const self: [string, string] = ["tidemark", "1"];
     const newest = await this.#send(API_VERSIONS, self, timeoutMs);
@@ -130,22 +141,27 @@ export class BrokerConnection {
   ): Promise<Answer> {
     const { address } = this;
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    const timer = setTimeout(() => {
-      reject(
-        new BrokerConnectionError("timeout", address, `the broker ${address} gave no answer within ${timeoutMs} ms`),
-      );
-      this.close();
-    }, timeoutMs);
+    const timer = setTimeout(
+      () => {
+        reject(
+          new BrokerConnectionError("timeout", address, `the broker ${address} gave no answer within ${timeoutMs} ms`),
+        );
+        this.close();
+      },
+      Math.min(timeoutMs, NO_LIMIT_MS),
+    );
     const callback = (error: Error | null, answer?: Answer): void => {
       if (error === null) resolve(answer as Answer);
       else if (error instanceof ResponseError) resolve(error["response"] as Answer);
       else reject(connectionError(address, error));
     };
+    this.#calls.add(promise);
     try {
       (api as unknown as (...parameters: unknown[]) => void)(this.#connection, ...question, callback);
       return await promise;
     } finally {
       clearTimeout(timer);
+      this.#calls.delete(promise);
     }
   }
 }

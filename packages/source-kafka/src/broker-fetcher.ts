@@ -209,6 +209,7 @@ export class BrokerFetcher {
   async #connect(): Promise<BrokerConnection> {
     for (let connection = this.#idle.pop(); connection !== undefined; connection = this.#idle.pop()) {
       if (connection.usable) return connection;
+      connection.close();
     }
     const connection = await BrokerConnection.open(this.#broker, this.#cluster.options);
     if (!this.#cluster.closing.aborted) return connection;

@@ -234,6 +234,7 @@ export class Cluster {
     // Another call may have begun to connect while this one looked.
     const begun = this.#connections.get(address);
     if (begun !== undefined && (await begun) !== known) return begun;
+    void known?.retire(this.closing);
     const connecting = BrokerConnection.open(broker, this.options);
     this.#connections.set(address, connecting);
     connecting.catch(() => {

@@ -1,6 +1,7 @@
 import type { LogUrlOpener } from "@tidemark/core";
 import { resolveLogUrlOptions } from "@tidemark/core/driver";
 import { type KafkaLogOptions, openKafkaLog } from "./kafka-log.ts";
+import { passwordOfEnvironment } from "./password-of-environment.ts";
 import { readSecuritySettings } from "./security-settings.ts";
 
 /**
@@ -37,7 +38,7 @@ export function parseKafkaLogUrl(url: string): KafkaLogOptions {
   const [, user, password] = (at === -1 ? [] : (/^([^:]*)(?::(.*))?$/.exec(authority.slice(0, at)) ?? [])).map(decode);
   const options = readQuery(new URLSearchParams(query ?? ""));
   const username = options.username ?? user;
-  const secret = password ?? process.env["TIDEMARK_KAFKA_PASSWORD"];
+  const secret = password ?? passwordOfEnvironment();
   if (username === undefined && options.mechanism !== undefined) {
     throw new TypeError("sasl in a Kafka log's URL needs username=NAME too");
   }

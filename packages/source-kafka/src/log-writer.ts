@@ -20,9 +20,6 @@ import type { LogReader } from "./log-reader.ts";
 // Sequence numbers begin again at 0 after the largest int32.
 const SEQUENCES = 2 ** 31;
 
-// The client writes each record's time as a difference from the first one's, and gets differences of more bits wrong.
-const MAX_TIME_DIFFERENCE_MS = 2 ** 31 - 1;
-
 /** By what a broker knows a batch that it has written already: its producer, and where it is in the producer's order. */
 interface ProducerIdentity {
   readonly producerId: bigint;
@@ -32,7 +29,7 @@ interface ProducerIdentity {
 }
 
 /**
- * Writes records, and removes old ones. What a topic does not take at once goes in several batches. A batch is sent again when its answer was lost, and yet written once: the broker
+ * Writes records, and removes old ones. What does not fit into one batch goes in several. A batch is sent again when its answer was lost, and yet written once: the broker
  * knows it by its sequence number. So each partition's batches are sent one after the other.
  */
 export class LogWriter {
@@ -47,13 +44,12 @@ export class LogWriter {
     this.#reader = reader;
   }
 
-  /** Appends records, in one batch if the topic takes it, acknowledged by all replicas in sync. */
+  /** Appends records, in one batch if the topic and their times allow it, acknowledged by all replicas in sync. */
   async produce(topic: string, partition: number, records: readonly RecordInput[], call: LogCall): Promise<bigint> {
     if (records.length === 0) {
       const [end] = await this.#reader.listOffsets(topic, [{ partition, timestamp: -1 }], call);
       return end?.offset ?? 0n;
     }
-    validateTimes(records);
     // Copied at once: the caller may reuse the buffers while a leader is looked for.
     const messages = records.map(({ key, value, headers = [], timestampMs = Date.now() }) => ({
       topic,
@@ -197,13 +193,4 @@ function isTooLarge(error: unknown): boolean {
   if (!(error instanceof LogSourceError) || !(error.cause instanceof BrokerRefusal)) return false;
   const { errorCode } = error.cause;
   return errorCode === MESSAGE_TOO_LARGE || errorCode === RECORD_LIST_TOO_LARGE;
-}
-
-function validateTimes(records: readonly RecordInput[]): void {
-  const now = Date.now();
-  const first = records[0]?.timestampMs ?? now;
-  if (records.every(({ timestampMs = now }) => Math.abs(timestampMs - first) <= MAX_TIME_DIFFERENCE_MS)) return;
-  throw new RangeError(
-    "the timestamps of records in one call must lie within 24 days of each other: write them in several calls",
-  );
 }

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { KafkaCredential, KafkaSaslOptions } from "./kafka-credentials.ts";
 import type { KafkaLogOptions } from "./kafka-log.ts";
+import { passwordOfEnvironment } from "./password-of-environment.ts";
 import { tokenOfCommand } from "./token-command.ts";
 
 const MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
@@ -104,7 +105,7 @@ function readSasl(settings: SecuritySettings, folder: string): KafkaSaslOptions 
     throw new TypeError(`sasl in ${WHERE} must be one of ${choices}`);
   }
   if (token !== undefined) throw new TypeError(`${WHERE} have a token, and sasl is not oauthbearer`);
-  const secret = password ?? process.env["TIDEMARK_KAFKA_PASSWORD"];
+  const secret = password ?? passwordOfEnvironment();
   if (username === undefined || secret === undefined) {
     throw new TypeError(`sasl in ${WHERE} needs a username, and password, passwordFile or TIDEMARK_KAFKA_PASSWORD`);
   }

@@ -1,7 +1,8 @@
 import { type KafkaPasswordOptions, logUrl, openKafkaLog } from "@tidemark/source-kafka";
 import { describeWithServer } from "@tidemark/test-support/servers";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { parseKafkaLogUrl } from "../src/log-url.ts";
+import { readSecuritySettings } from "../src/security-settings.ts";
 
 describe("a Kafka log's URL", () => {
   it.each([
@@ -31,6 +32,21 @@ describe("a Kafka log's URL", () => {
     ["", ""],
   ])("takes all after the first colon for the password: %s", (written, password) => {
     expect(parseKafkaLogUrl(`kafka://me:${written}@host`).sasl).toMatchObject({ username: "me", password });
+  });
+
+  it.each([
+    ["from env\r\n", "from env"],
+    [" \n", " "],
+  ])("takes the password from the environment, without the line break of its file: %j", async (given, password) => {
+    vi.stubEnv("TIDEMARK_KAFKA_PASSWORD", given);
+    expect(parseKafkaLogUrl("kafka://host?username=me").sasl).toMatchObject({ username: "me", password });
+    const settings = await readSecuritySettings({ sasl: "plain", username: "me" }, ".");
+    expect(settings.sasl).toMatchObject({ username: "me", password });
+  });
+
+  it.each(["", "\n"])("takes an empty variable for none: %j", (given) => {
+    vi.stubEnv("TIDEMARK_KAFKA_PASSWORD", given);
+    expect(() => parseKafkaLogUrl("kafka://host?username=me")).toThrow(/set TIDEMARK_KAFKA_PASSWORD/);
   });
 
   it("never shows a password", async () => {

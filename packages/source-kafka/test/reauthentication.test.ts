@@ -32,23 +32,71 @@ it("goes on where a broker wants the credentials again and again, and leaves not
   expect(textsOf((await waiting).records)).toEqual(["a"]);
 
   const script = `
-    import { openKafkaLog } from "@tidemark/source-kafka";
-    const log = await openKafkaLog(JSON.parse(process.env.LOG_OPTIONS));
-    const waiting = log.fetch({ topic: ${JSON.stringify(topic)}, partition: 0, offset: 1n, maxBytes: 1000, maxWait: 9000 });
-    await log.listOffsets(${JSON.stringify(topic)}, [{ partition: 0, timestamp: -1 }]);
+    const waiting = log.fetch({ topic, partition: 0, offset: 1n, maxBytes: 1000, maxWait: 9000 });
+    await end();
     await log.close();
     await waiting.catch(() => undefined);
+  `;
+  expect(await run(script, { server, topic, access })).toBe("closed\n");
+});
+
+it("leaves nothing behind of a connection that a call has replaced", async ({ skip }) => {
+  const server = await launchOrSkip("kafka-secure", skip);
+  onTestFinished(() => server.stop());
+  if (server.kafka === undefined) throw new TypeError("the server tells no credentials");
+  const { ca, admin } = server.kafka;
+  const access = { tls: { ca }, sasl: { mechanism: "SCRAM-SHA-256", ...admin } } as const;
+  const topic = await makeTopic(await openLog(server, access));
+
+  // While it gives its credentials again, another one is used. It must not live on beside the log.
+  const busy = `
+    await end();
+    const { promise, resolve } = Promise.withResolvers();
+    // The broker's term of three seconds ends, and the answer does not come.
+    await new Promise((begun) => (onAsked = () => { begun(); onAsked = undefined; return promise; }));
+    await end();
+    await log.close();
+    resolve();
+  `;
+  expect(await run(busy, { server, topic, access })).toBe("closed\n");
+
+  // Nor must one that has ended wait for its next term.
+  const ended = `
+    await end();
+    for (const handle of process._getActiveHandles()) if (handle.remotePort !== undefined) handle.destroy();
+    await end();
+    await log.close();
+  `;
+  expect(await run(ended, { server, topic, access })).toBe("closed\n");
+});
+
+interface Surroundings {
+  readonly server: Parameters<typeof brokersOf>[0];
+  readonly topic: string;
+  readonly access: { readonly tls: object; readonly sasl: object };
+}
+
+/** Runs a script in a process of its own, with a log that it closes. What is left then would keep it alive. */
+async function run(script: string, { server, topic, access }: Surroundings): Promise<string> {
+  const whole = `
+    import { openKafkaLog } from "@tidemark/source-kafka";
+    const { topic, sasl, ...options } = JSON.parse(process.env.LOG_OPTIONS);
+    let onAsked;
+    const password = async () => { await onAsked?.(); return sasl.password; };
+    const log = await openKafkaLog({ ...options, sasl: { ...sasl, password } });
+    const end = () => log.listOffsets(topic, [{ partition: 0, timestamp: -1 }]);
+    ${script}
     console.log("closed");
   `;
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    ["--conditions=@tidemark/source", "--input-type=module", "-e", script],
+    ["--conditions=@tidemark/source", "--input-type=module", "-e", whole],
     {
       cwd: fileURLToPath(new URL("..", import.meta.url)),
-      env: { ...process.env, LOG_OPTIONS: JSON.stringify({ brokers: brokersOf(server), ...access }) },
-      // A timer that is left would keep it alive: nothing but this ends it then.
+      env: { ...process.env, LOG_OPTIONS: JSON.stringify({ brokers: brokersOf(server), topic, ...access }) },
+      // Nothing but this ends it then.
       timeout: 60_000,
     },
   );
-  expect(stdout).toBe("closed\n");
-});
+  return stdout;
+}

@@ -1,6 +1,6 @@
 import { getEventListeners } from "node:events";
 import { describeWithServer } from "@tidemark/test-support/servers";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { fetchFrom, makeTopic, openLog } from "./fixtures/kafka-test-client.ts";
 import { openOlderBrokerForTest } from "./fixtures/older-broker.ts";
 
@@ -40,5 +40,17 @@ await describeWithServer("kafka", (server) => {
     controller.abort(reason);
     expect(new Set(await Promise.all(again))).toEqual(new Set([reason]));
     expect(getEventListeners(signal, "abort")).toHaveLength(0);
+  });
+
+  it("waits with the longest time-out that there is", async () => {
+    const warnings: string[] = [];
+    const onWarning = ({ name }: Error): void => void warnings.push(name);
+    process.on("warning", onWarning);
+    onTestFinished(() => void process.off("warning", onWarning));
+    const log = await openLog(server, { timeout: 2 ** 31 - 1, connectTimeout: 2 ** 31 - 1 });
+    const topic = await makeTopic(log);
+    expect((await fetchFrom(log, topic, { maxWait: 1_000 })).records).toEqual([]);
+    // A timer that is to wait for longer ends at once.
+    expect(warnings).toEqual([]);
   });
 });

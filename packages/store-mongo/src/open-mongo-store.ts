@@ -16,7 +16,7 @@ import {
 } from "mongodb";
 import { MongoDriver } from "./mongo-driver.ts";
 import { classifyMongoError } from "./mongo-errors.ts";
-import { prepareCollection } from "./prepare-collection.ts";
+import { collectionExists, prepareCollection } from "./prepare-collection.ts";
 import type { StoredDocument } from "./stored-document.ts";
 
 /** What every way of opening a MongoDB store takes. */
@@ -60,13 +60,39 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Offset
   validateOptionNames(options, ["client", "url", "database", "collection", "writeConcern"]);
   const { namespace, timeout } = resolveStoreOptions(options);
   const writeConcern = resolveWriteConcern(options.writeConcern);
-  const database = resolveName("database", options.database ?? databaseOf(options.url) ?? "tidemark");
-  const name = resolveName("collection", options.collection ?? "offsets");
-  const client = resolveClient(options, timeout);
-  const collection = collectionOf(client, database, name, writeConcern);
+  const { client, collection } = resolveCollection(options, timeout, writeConcern);
   const close = async (): Promise<void> => {
     if (options.client === undefined) await client.close();
   };
+  const server = await whileOpening(client, timeout, close, (signal) => prepareCollection(collection, signal));
+  for (const warning of server.warnings) warnOfStore(options, "mongo", warning);
+  const driver = new MongoDriver({
+    ...{ client, collection, namespace, timeoutMs: timeout, close },
+    durability: durabilityOf(writeConcern, server.isReplicated),
+    isReplicated: server.isReplicated,
+    // While documents move to another shard, an update of many may miss one, or write where it was before.
+    isGrouped: !server.isSharded,
+  });
+  return createOffsetStore(driver, options);
+}
+
+/** Whether the collection of a store is there already. Rejects as {@link openMongoStore}. */
+export async function mongoStoreExists(options: MongoStoreUrlOptions): Promise<boolean> {
+  const { timeout } = resolveStoreOptions(options);
+  const { client, collection } = resolveCollection(options, timeout, resolveWriteConcern(options.writeConcern));
+  const close = (): Promise<void> => client.close();
+  const isThere = await whileOpening(client, timeout, close, (signal) => collectionExists(collection, signal));
+  await close();
+  return isThere;
+}
+
+/** Bounds the opening in time, and gives its errors their form; after one the client is released. */
+async function whileOpening<Result>(
+  client: MongoClient,
+  timeout: number,
+  release: () => Promise<void>,
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
   // A caller's client may wait for a server for longer than the store does: what it has met meanwhile is the reason.
   let cause: Error | undefined;
   const onHeartbeatFailed = ({ failure }: ServerHeartbeatFailedEvent): void => void (cause = failure);
@@ -74,22 +100,24 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Offset
     const why = cause === undefined ? "check the address and the network" : classifyMongoError(cause).message;
     return { code: "TIMEOUT", retryable: true, message: `no answer within ${timeout} ms: ${why}`, cause } as const;
   };
-  const opening = { store: "mongo", timeout, classify: classifyMongoError, whenLate, release: close };
+  const opening = { store: "mongo", timeout, classify: classifyMongoError, whenLate, release };
   client.on("serverHeartbeatFailed", onHeartbeatFailed);
   try {
-    const server = await openDriver(opening, (signal) => prepareCollection(collection, signal));
-    for (const warning of server.warnings) warnOfStore(options, "mongo", warning);
-    const driver = new MongoDriver({
-      ...{ client, collection, namespace, timeoutMs: timeout, close },
-      durability: durabilityOf(writeConcern, server.isReplicated),
-      isReplicated: server.isReplicated,
-      // While documents move to another shard, an update of many may miss one, or write where it was before.
-      isGrouped: !server.isSharded,
-    });
-    return createOffsetStore(driver, options);
+    return await openDriver(opening, work);
   } finally {
     client.off("serverHeartbeatFailed", onHeartbeatFailed);
   }
+}
+
+function resolveCollection(
+  options: MongoStoreOptions,
+  timeoutMs: number,
+  writeConcern: WriteConcernSettings,
+): { readonly client: MongoClient; readonly collection: Collection<StoredDocument> } {
+  const database = resolveName("database", options.database ?? databaseOf(options.url) ?? "tidemark");
+  const name = resolveName("collection", options.collection ?? "offsets");
+  const client = resolveClient(options, timeoutMs);
+  return { client, collection: collectionOf(client, database, name, writeConcern) };
 }
 
 function collectionOf(

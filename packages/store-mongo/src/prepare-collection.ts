@@ -43,6 +43,15 @@ export async function prepareCollection(
   return { isSharded, isReplicated, warnings };
 }
 
+/** Whether the collection is there, as far as the user may see. Throws raw errors. */
+export async function collectionExists(
+  { db, collectionName }: Collection<StoredDocument>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const named = db.listCollections({ name: collectionName }, { signal, nameOnly: true });
+  return (await unless([UNAUTHORIZED], () => named.toArray(), [{ name: collectionName }])).length > 0;
+}
+
 async function checkCollection(collection: Collection<StoredDocument>, signal: AbortSignal): Promise<void> {
   const name = JSON.stringify(collection.collectionName);
   const [info] = await unless([UNAUTHORIZED], () =>
@@ -134,12 +143,16 @@ async function probe(collection: Collection<StoredDocument>, signal: AbortSignal
   }
 }
 
-/** What a call gives, or nothing where the server refuses it with one of these codes. */
-async function unless<Item>(codes: readonly number[], call: () => Promise<Item[]>): Promise<Item[]> {
+/** What a call gives, or nothing, or what is said, where the server refuses it with one of these codes. */
+async function unless<Item>(
+  codes: readonly number[],
+  call: () => Promise<Item[]>,
+  instead: Item[] = [],
+): Promise<Item[]> {
   try {
     return await call();
   } catch (error) {
-    if (error instanceof MongoServerError && codes.includes(Number(error.code))) return [];
+    if (error instanceof MongoServerError && codes.includes(Number(error.code))) return instead;
     throw error;
   }
 }

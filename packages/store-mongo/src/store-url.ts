@@ -1,5 +1,5 @@
 import type { StoreUrlOpener } from "@tidemark/core";
-import { openMongoStore } from "./open-mongo-store.ts";
+import { mongoStoreExists, openMongoStore } from "./open-mongo-store.ts";
 
 /**
  * Opens `mongodb://HOST/DATABASE` and `mongodb+srv://HOST/DATABASE`: any connection string that the mongodb package takes,
@@ -12,6 +12,10 @@ export const storeUrl: StoreUrlOpener = Object.freeze({
   async open(url, options = {}) {
     const { rest, collection } = withoutCollection(url);
     return openMongoStore({ ...options, url: rest, collection });
+  },
+  async exists(url) {
+    const { rest, collection } = withoutCollection(url);
+    return mongoStoreExists({ url: rest, collection });
   },
 } satisfies StoreUrlOpener);
 

@@ -34,4 +34,14 @@ await describeWithServer("mongo", ({ url }) => {
     expect(store).toMatchObject({ name: "mongo", namespace: "n" });
     expect(events).toEqual([]);
   });
+
+  it("says whether its collection exists, and makes none", async () => {
+    const collection = ownCollection(openClient(url));
+    const target = new URL(DATABASE, url);
+    target.search = `${new URL(url).search || "?"}&collection=${collection}`.replace("?&", "?");
+    expect(await storeUrl.exists?.(target.href)).toBe(false);
+    expect(await storeUrl.exists?.(target.href)).toBe(false);
+    await using _ = await storeUrl.open(target.href);
+    expect(await storeUrl.exists?.(target.href)).toBe(true);
+  });
 });

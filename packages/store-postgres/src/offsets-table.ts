@@ -21,12 +21,14 @@ const COLUMNS: Readonly<Record<string, string>> = {
 export class OffsetsTable {
   /** As SQL names it. */
   readonly name: string;
+  readonly #schema: string;
   /** What makes it. The README has it for migrations. */
   readonly createSql: string;
 
   /** @throws TypeError if a name makes no sense. */
   constructor(schema: string, table: string) {
-    this.name = `${quoted(checked("schema", schema))}.${quoted(checked("table", table))}`;
+    this.#schema = quoted(checked("schema", schema));
+    this.name = `${this.#schema}.${quoted(checked("table", table))}`;
     this.createSql = `CREATE TABLE ${this.name} (
   namespace text COLLATE "C" NOT NULL,
   consumer text COLLATE "C" NOT NULL,
@@ -69,6 +71,15 @@ END $tidemark$`,
     }
     this.#check(found);
     return { isSynced: found["synced"] === "true" };
+  }
+
+  /** Whether the table is there. Where not even its schema is, too: making the table says so. */
+  async exists(run: (text: string, values: unknown[]) => Promise<readonly Row[]>): Promise<boolean> {
+    const [found] = await run(
+      "SELECT (to_regclass($1::text) IS NOT NULL OR to_regnamespace($2::text) IS NULL)::text AS there",
+      [this.name, this.#schema],
+    );
+    return found?.["there"] === "true";
   }
 
   async #look(run: (text: string, values: unknown[]) => Promise<readonly Row[]>): Promise<Row> {

@@ -66,7 +66,7 @@ export type PostgresStoreOptions = PostgresStoreClientOptions | PostgresStoreUrl
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<OffsetStore<PostgresClient>> {
   validateOptionNames(options, ["client", "pool", "url", "schema", "table", "transactionIdleTimeout"]);
   const { namespace, timeout } = resolveStoreOptions(options);
-  const table = new OffsetsTable(options.schema ?? "public", options.table ?? "tidemark_offsets");
+  const table = tableOf(options);
   const idleMs = resolveIdleTimeout(options.transactionIdleTimeout);
   const { client, pool, end } = await resolveClient(options, timeout);
   const connections = new Connections(client);
@@ -78,7 +78,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   // Errors of the store's own pools while they end are ignored.
   const close = end ?? leave;
   try {
-    const { isSynced } = await withinTimeout(timeout, (signal) =>
+    const { isSynced } = await whileOpening(timeout, table, (signal) =>
       table.prepare((text, values) => connections.run(text, values, signal)),
     );
     const durability = isSynced ? "synced" : "process";
@@ -87,9 +87,27 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   } catch (error) {
     // What went wrong first matters more than a failure to close.
     await close().catch(() => undefined);
-    if (error instanceof OffsetStoreError) throw error;
-    throw openError(classifyPostgresError(error, table.name), error);
+    throw error;
   }
+}
+
+/** Whether the table of a store is there already. Rejects as {@link openPostgresStore}. */
+export async function postgresStoreExists(options: PostgresStoreUrlOptions): Promise<boolean> {
+  const { timeout } = resolveStoreOptions(options);
+  const table = tableOf(options);
+  const { client, end } = await openPools(options.url, timeout);
+  const connections = new Connections(client);
+  try {
+    return await whileOpening(timeout, table, (signal) =>
+      table.exists((text, values) => connections.run(text, values, signal)),
+    );
+  } finally {
+    await end().catch(() => undefined);
+  }
+}
+
+function tableOf({ schema = "public", table = "tidemark_offsets" }: PostgresStoreSettings): OffsetsTable {
+  return new OffsetsTable(schema, table);
 }
 
 async function resolveClient(
@@ -132,9 +150,10 @@ function resolveIdleTimeout(given: unknown): number {
   throw new RangeError(`transactionIdleTimeout must be a whole number from 1 to ${MAX_IDLE_TIMEOUT_MS}, not ${given}`);
 }
 
-/** Bounds the opening in time. */
-async function withinTimeout<Result>(
+/** Bounds the opening in time, and gives its errors their form. */
+async function whileOpening<Result>(
   timeoutMs: number,
+  table: OffsetsTable,
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   const abort = new AbortController();
@@ -147,6 +166,9 @@ async function withinTimeout<Result>(
   }, timeoutMs);
   try {
     return await Promise.race([work(abort.signal), late.promise]);
+  } catch (error) {
+    if (error instanceof OffsetStoreError) throw error;
+    throw openError(classifyPostgresError(error, table.name), error);
   } finally {
     clearTimeout(timer);
   }

@@ -1,5 +1,5 @@
 import type { StoreUrlOpener } from "@tidemark/core";
-import { openPostgresStore } from "./open-postgres-store.ts";
+import { openPostgresStore, postgresStoreExists } from "./open-postgres-store.ts";
 
 /**
  * Opens `postgres://USER@HOST/DATABASE` and `postgresql://`: any connection string that the pg package takes, with
@@ -12,6 +12,10 @@ export const storeUrl: StoreUrlOpener = Object.freeze({
   async open(url, options = {}) {
     const { rest, schema, table } = withoutOurs(url);
     return openPostgresStore({ ...options, url: rest, schema, table });
+  },
+  async exists(url) {
+    const { rest, schema, table } = withoutOurs(url);
+    return postgresStoreExists({ url: rest, schema, table });
   },
 } satisfies StoreUrlOpener);
 

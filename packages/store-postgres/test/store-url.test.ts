@@ -31,4 +31,23 @@ await describeWithServer("postgres", ({ url }) => {
     expect(store).toMatchObject({ name: "postgres", namespace: "n" });
     expect(events).toEqual([]);
   });
+
+  it("says whether its table exists, and makes none", async () => {
+    const schema = await ownSchema(url);
+    const place = `${url}?schema=${schema}&table=mine`;
+    expect(await storeUrl.exists?.(place)).toBe(false);
+    expect(await storeUrl.exists?.(place)).toBe(false);
+    await using _ = await storeUrl.open(place);
+    expect(await storeUrl.exists?.(place)).toBe(true);
+    // Opening says that there is no schema.
+    const elsewhere = `${url}?schema=${schema}_not`;
+    expect(await storeUrl.exists?.(elsewhere)).toBe(true);
+    await expect(storeUrl.open(elsewhere)).rejects.toMatchObject({ name: "OffsetStoreError", operation: "open" });
+  });
+
+  it("rejects as opening does where it cannot say whether its table exists", async () => {
+    const elsewhere = new URL(url);
+    elsewhere.pathname = "/not_there";
+    await expect(storeUrl.exists?.(elsewhere.href)).rejects.toMatchObject({ code: "UNAVAILABLE", operation: "open" });
+  });
 });

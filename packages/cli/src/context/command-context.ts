@@ -3,10 +3,12 @@ import { dirname } from "node:path";
 import type { LogAdmin, LogProducer, LogSource, OffsetStore } from "@tidemark/core";
 import type { OffsetStoreEvent } from "@tidemark/core/driver";
 import type { Command } from "commander";
+import { BrokenPipe } from "../failure/broken-pipe.ts";
 import { CommandFailure } from "../failure/command-failure.ts";
 import { messageOf } from "../failure/report-failure.ts";
 import { formatData } from "../output/format-data.ts";
 import { formatRows } from "../output/format-rows.ts";
+import type { OpenStoreOptions } from "../registry/store-registry.ts";
 import type { PluginSources } from "../registry/url-registry.ts";
 import { resolveSettings, type GlobalOptions, type Settings } from "../settings/settings.ts";
 import { sayWithHelp } from "./say-with-help.ts";
@@ -20,11 +22,16 @@ export interface CommandContext {
   openStore(): Promise<OffsetStore>;
   /** The same for a command that only reads: a store that is named and not there is a failure, and is not made. */
   openStoreThatIsThere(): Promise<OffsetStore>;
+  /** The same for a command that only looks whether there is something: a store that is named and not there is empty, and is not made. */
+  openStoreOrEmpty(): Promise<OffsetStore>;
   /** Opens the log that the settings name, and makes it where it makes one; the command disposes of it. */
   openLog(): Promise<LogSource>;
   /** The same for a command that needs what is in it: a log that is named and not there is a failure, and is not made. */
   openLogThatIsThere(): Promise<LogSource>;
-  /** Writes data to standard output in the format asked for. */
+  /**
+   * Writes data to standard output in the format asked for, as much as its reader takes: that the reader has left (`| head`) ends
+   * neither the command, nor hides what it failed at.
+   */
   print(data: unknown, table: () => Promise<string> | string): Promise<void>;
   /** The same for rows that may be many: they are made into what is shown a part at a time. */
   printRows<Row>(rows: readonly Row[], toDocument: (row: Row) => unknown, table: () => Promise<string>): Promise<void>;
@@ -42,11 +49,11 @@ export async function contextOf(command: Command): Promise<CommandContext> {
     said.add(message);
     sayWithHelp(message);
   };
-  const openStore = async (mustExist: boolean): Promise<OffsetStore> => {
+  const openStore = async (ifMissing: OpenStoreOptions["ifMissing"]): Promise<OffsetStore> => {
     const { openStoreByUrl } = await import("../registry/store-registry.ts");
     const { store, namespace } = settings;
     const url = store ?? `sqlite:${await defaultFile(settings)}`;
-    const options = { onEvent, mustExist: mustExist && store !== undefined };
+    const options = { onEvent, ifMissing: store === undefined ? "make" : ifMissing };
     return await openStoreByUrl(url, { ...options, ...(namespace !== undefined && { namespace }) }, sources);
   };
   const openLog = async (mustExist: boolean): Promise<LogSource> => {
@@ -57,18 +64,28 @@ export async function contextOf(command: Command): Promise<CommandContext> {
   };
   return {
     settings,
-    openStore: () => openStore(false),
-    openStoreThatIsThere: () => openStore(true),
+    openStore: () => openStore("make"),
+    openStoreThatIsThere: () => openStore("fail"),
+    openStoreOrEmpty: () => openStore("empty"),
     openLog: () => openLog(false),
     openLogThatIsThere: () => openLog(true),
     async print(data, table) {
-      await writeToStandardOutput(await formatData(settings.output, data, table));
+      await writeWhileRead([await formatData(settings.output, data, table)]);
     },
     async printRows(rows, toDocument, table) {
-      if (settings.output === "table") return await writeToStandardOutput(await table());
-      for await (const part of formatRows(settings.output, rows, toDocument)) await writeToStandardOutput(part);
+      await writeWhileRead(
+        settings.output === "table" ? [await table()] : formatRows(settings.output, rows, toDocument),
+      );
     },
   };
+}
+
+async function writeWhileRead(parts: AsyncIterable<string> | Iterable<string>): Promise<void> {
+  try {
+    for await (const part of parts) await writeToStandardOutput(part);
+  } catch (error) {
+    if (!(error instanceof BrokenPipe)) throw error;
+  }
 }
 
 /** Gives the path of the default file as a part of a URL; the folder is there afterwards. */

@@ -1,3 +1,4 @@
+import { fstatSync, writeSync } from "node:fs";
 import { styleText } from "node:util";
 import { BrokenPipe } from "../failure/broken-pipe.ts";
 import { withoutSecrets } from "../text/secrets.ts";
@@ -6,13 +7,23 @@ import { visibleLines } from "../text/visible-text.ts";
 /** Whether a line stands at the terminal that what comes next takes the place of. */
 let isPassingLineShown = false;
 
+/** Whether standard output is a file, once that was asked. */
+let isOutputFile: boolean | undefined;
+
 /** Resolves when the text is handed over to the system; rejects with {@link BrokenPipe} when the reader has left. */
 export async function writeToStandardOutput(chunk: string | Uint8Array): Promise<void> {
   if (chunk.length === 0) return;
   removePassingLine();
+  isOutputFile ??= fstatSync(1).isFile();
+  if (isOutputFile) return writeToFile(typeof chunk === "string" ? Buffer.from(chunk) : chunk);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   process.stdout.write(chunk, (error) => (error ? reject(isBrokenPipe(error) ? new BrokenPipe() : error) : resolve()));
   await promise;
+}
+
+/** On a full disk a file takes a part of what is written, and Node's stream takes that for all of it. */
+function writeToFile(bytes: Uint8Array): void {
+  for (let written = 0; written < bytes.length;) written += writeSync(1, bytes, written);
 }
 
 function isBrokenPipe(error: Error): boolean {

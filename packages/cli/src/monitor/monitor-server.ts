@@ -5,6 +5,7 @@ import { isIP } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { messageOf } from "../failure/report-failure.ts";
+import { withoutSecrets } from "../text/secrets.ts";
 import { METRICS_TYPE, metricsText } from "./metrics-text.ts";
 import type { Monitor } from "./monitor.ts";
 import { consumerData, pageData } from "./page-data.ts";
@@ -45,7 +46,7 @@ export async function serveMonitor(options: MonitorServerOptions): Promise<Monit
       answer(request, response).catch((error: unknown) => {
         // In the middle of an answer it can only be broken off; who has left it needs none.
         if (response.headersSent) response.destroy();
-        else response.writeHead(500).end(`${messageOf(error)}\n`);
+        else response.writeHead(500).end(`${withoutSecrets(messageOf(error))}\n`);
       });
     }
   });

@@ -166,7 +166,17 @@ function memberCount(
   return new Set(positions.flatMap(({ owner, isLiving }) => (isLiving === undefined ? (owner ?? []) : []))).size;
 }
 
-/** How many records lie beyond a position; `undefined` where the log did not say, or nothing is committed. */
-export function lagOf({ nextOffset, logEnd }: ObservedPosition): bigint | undefined {
-  return nextOffset === undefined || logEnd === undefined ? undefined : logEnd - nextOffset;
+/** What lag lies between. */
+interface LagEnds {
+  readonly nextOffset?: bigint | undefined;
+  readonly logEnd?: bigint | undefined;
+}
+
+/**
+ * How many records lie beyond a position; `undefined` where the log did not say, or nothing is committed. Beyond the end of a topic
+ * that was recreated there is none, and nothing that another partition's lag is less by.
+ */
+export function lagOf({ nextOffset, logEnd }: LagEnds): bigint | undefined {
+  if (nextOffset === undefined || logEnd === undefined) return undefined;
+  return logEnd > nextOffset ? logEnd - nextOffset : 0n;
 }

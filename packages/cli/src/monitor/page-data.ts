@@ -1,3 +1,4 @@
+import { withoutSecrets } from "../text/secrets.ts";
 import type { ConsumerData, ConsumerLine, PageData, PositionLine } from "./page/data.ts";
 import { oldestHeardAtMs, totalLag, type Monitor } from "./monitor.ts";
 import { lagOf, type ObservedConsumer, type ObservedPosition } from "./observe.ts";
@@ -10,8 +11,8 @@ export function pageData(monitor: Monitor, store: string): PageData {
     nowMs: Date.now(),
     intervalMs: monitor.intervalMs,
     store,
-    ...(failure !== undefined && { failure }),
-    warnings: observation.warnings,
+    ...(failure !== undefined && { failure: withoutSecrets(failure) }),
+    warnings: observation.warnings.map(withoutSecrets),
     consumers: observation.consumers.map((each) => consumerLine(monitor, each)),
   };
 }

@@ -26,21 +26,22 @@ export const storeRegistry: UrlRegistry<StoreUrlOpener> = {
 
 /** What a store is opened with. */
 export interface OpenStoreOptions extends StoreUrlOptions {
-  /** A store that is not there is not made. */
-  readonly mustExist: boolean;
+  /** What is done where there is no store yet: `make` it, `fail`, or give one that is `empty` and keeps nothing. */
+  readonly ifMissing: "make" | "fail" | "empty";
 }
 
 /** Opens the store that a URL names. */
 export async function openStoreByUrl(
   url: string,
-  { mustExist, ...options }: OpenStoreOptions,
+  { ifMissing, ...options }: OpenStoreOptions,
   sources: PluginSources,
 ): Promise<OffsetStore> {
   const opener = await findUrlOpener(storeRegistry, url, sources);
-  if (mustExist && (await withUsageErrors(async () => opener.exists?.(url))) === false) {
-    throw new CommandFailure(`there is no store at ${url}; check the name and the working directory`);
-  }
   try {
+    if (ifMissing !== "make" && (await withUsageErrors(async () => opener.exists?.(url))) === false) {
+      if (ifMissing === "empty") return await openStoreByUrl("memory:", { ...options, ifMissing: "make" }, sources);
+      throw new CommandFailure(`there is no store at ${url}; check the name and the working directory`);
+    }
     return await withUsageErrors(() => opener.open(url, options));
   } catch (error) {
     // A store may load its client only now.

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { messageOf, oneLine } from "../failure/report-failure.ts";
 import { UsageError } from "../failure/usage-error.ts";
 import { isOutputFormat, outputFormats, type OutputFormat } from "../output/output-format.ts";
-import { learnSecrets } from "../text/secrets.ts";
+import { learnSecretFields, learnSecrets } from "../text/secrets.ts";
 
 /** What a config file can set. */
 export interface ConfigFile {
@@ -33,21 +33,45 @@ const FIELDS = ["store", "namespace", "log", "logOptions", "output", "plugins"];
 export async function readConfigFile(named: string | undefined, folders: readonly string[]): Promise<FoundConfigFile> {
   const path = named === undefined ? find(folders) : resolve(named);
   if (path === undefined) return {};
-  let content: unknown;
-  try {
-    const text = await readFile(path, "utf8");
-    learnSecrets(text);
-    content = path.endsWith(".json") ? JSON.parse(text) : (await import("yaml")).parse(text);
-  } catch (error) {
-    throw new UsageError(`config file ${path} cannot be read: ${withoutExcerpt(messageOf(error))}`, { cause: error });
-  }
+  const content = await parse(await readText(path), path);
   return { ...check(content ?? {}, path), folder: dirname(path) };
 }
 
-/** A parser's message without the piece of the file that it shows: a piece of a password looks like any other text. */
-function withoutExcerpt(message: string): string {
-  const yamlMessage = message.split(/:?\n\n/, 1)[0] ?? "";
-  return oneLine(yamlMessage.replace(/^"[^]*" is not valid JSON$/, "no JSON").replace(/, (?:\.{3})?"[^]*$/, ""));
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    throw new UsageError(`config file ${path} cannot be read: ${oneLine(messageOf(error))}`, { cause: error });
+  }
+}
+
+/** What a file says. Of a parser's error only the place is kept, and no cause: the rest quotes the file, which may hold passwords. */
+async function parse(text: string, path: string): Promise<unknown> {
+  learnSecrets(text);
+  const isJson = path.endsWith(".json");
+  try {
+    const content = isJson ? JSON.parse(text) : await parseYaml(text);
+    learnSecretFields(content);
+    return content;
+  } catch (error) {
+    throw new UsageError(`config file ${path} cannot be read: no valid ${isJson ? "JSON" : "YAML"}${placeOf(error)}`);
+  }
+}
+
+/** A warning is an error, too: of `!word` for example the text is empty. */
+async function parseYaml(text: string): Promise<unknown> {
+  const document = (await import("yaml")).parseDocument(text, { logLevel: "silent" });
+  const [problem] = [...document.errors, ...document.warnings];
+  if (problem !== undefined) throw problem;
+  return document.toJS() as unknown;
+}
+
+function placeOf(error: unknown): string {
+  if (!(error instanceof Error)) return "";
+  const { code, linePos } = error as { code?: unknown; linePos?: readonly [{ readonly line: number }] };
+  if (linePos !== undefined) return ` in line ${linePos[0].line} (${String(code)})`;
+  const [, line] = / at position \d+ \(line (\d+) column \d+\)$/.exec(error.message) ?? [];
+  return line === undefined ? "" : ` in line ${line}`;
 }
 
 function find(folders: readonly string[]): string | undefined {

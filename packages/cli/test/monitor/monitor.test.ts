@@ -3,6 +3,7 @@ import { request } from "node:http";
 import { hostname } from "node:os";
 import parsePrometheus from "parse-prometheus-text-format";
 import { expect, test } from "vitest";
+import { installStoreWith } from "../support/install-package.ts";
 import { createWorkspace, eventually, numberedLines } from "../support/workspace.ts";
 import { fillStore } from "./fill-store.ts";
 import { startMonitorCommand } from "./start-monitor.ts";
@@ -48,6 +49,35 @@ test("/metrics tells position, end, lag, holder and times of each position, and 
   expect(odd).toHaveLength(3);
   command.kill("SIGINT");
   expect(await command.ended).toMatchObject({ code: 0, stdout: "" });
+});
+
+test("a position beyond the end of its partition has no lag, and takes none from the others", async () => {
+  await using workspace = await createWorkspace();
+  const { out } = workspace;
+  await out("topic create orders --partitions 2");
+  await out("produce orders --partition 1", numberedLines(1, 3));
+  // As before the topic was deleted and created anew.
+  await out("consumer import --execute --consumer billing", "orders,0,1000\norders,1,0\n");
+  expect(JSON.parse(await out("consumer list --partitions -O json"))).toMatchObject([{ lag: "0" }, { lag: "3" }]);
+  expect(JSON.parse(await out("consumer list -O json"))).toMatchObject([{ lag: "3" }]);
+  const { text } = await startMonitorCommand(workspace);
+  const metrics = await text("metrics");
+  expect(metrics).toContain('tidemark_consumer_lag_records{consumer="billing"} 3\n');
+  expect(metrics).toContain('tidemark_position_lag_records{consumer="billing",topic="orders",partition="0"} 0\n');
+});
+
+test("what its page says went wrong has no password", async () => {
+  await using workspace = await createWorkspace();
+  const told = `let lists = 0;
+    return (...call) => { if ((lists += 1) > 1) throw new Error("cannot reach " + url); return store.list(...call); };`;
+  await installStoreWith(workspace, "list", told);
+  const { text } = await startMonitorCommand(workspace, ["--interval", "100ms", "--store", "foo://me:hunter2@host"]);
+  const page = await eventually(async () => {
+    const data = await text("data/consumers");
+    return data.includes("cannot reach") ? data : undefined;
+  }, "the failure");
+  expect(page).toContain("cannot reach foo://***@host");
+  expect(page).not.toContain("hunter2");
 });
 
 test("it follows what happens: lag, and how fast a position moves", async () => {

@@ -79,6 +79,13 @@ const usage: readonly (readonly [args: readonly string[], message: RegExp])[] = 
   [["consume", "t", "-p", "0", "--all"], /--all and --partition exclude each other/],
   [["consume", "t", "--ttl", "1h"], /--ttl needs --consumer/],
   [["consume", "t", "--flush", "10"], /--flush needs --consumer/],
+  [["consume", "t", "-p", "0", "-c", "c1", "--flush", "30d"], /flushInterval must be from 0 to 2147483647 ms/],
+  [["monitor", "--interval", "25d"], /'--interval <duration>' argument '25d' is invalid\. It must be at most 24d\./],
+  [["topic", "alter", "t", "--partitions", "10001"], /partitions must be a whole number from 1 to 10000, not 10001/],
+  [
+    ["topic", "alter", "t", "--consumer-ttl", "1h", "--partitions", "10001"],
+    /partitions must be a whole number from 1 to 10000, not 10001/,
+  ],
   [["consume", "t", "--start", "-5"], /an offset cannot be negative; .* end-5/],
   [["consume", "t", "--start", "9223372036854775808"], /at most 2\^63 - 1/],
   [["consume", "t", "--start", "end+1"], /lies outside of any log/],
@@ -273,6 +280,43 @@ test("a password that is typed in the wrong place is not repeated", async () => 
     expect([1, 2], args.join(" ")).toContain(finished.code);
     expect(finished.stdout + finished.stderr, args.join(" ")).not.toContain("secret@");
     expect(finished.stdout + finished.stderr, args.join(" ")).not.toContain(":secret");
+  }
+});
+
+test.each([
+  ["yaml", "password: !Secret1", /: no valid YAML in line 3 \(TAG_RESOLVE_FAILED\)$/],
+  ["yaml", "password: !e!Secret1 x", /: no valid YAML in line 3 \(TAG_RESOLVE_FAILED\)$/],
+  ["yaml", "password: *Secret1", /: no valid YAML$/],
+  ["yaml", "password: |Secret1", /: no valid YAML in line 3 \(UNEXPECTED_TOKEN\)$/],
+  ["yaml", 'password: "Secret1', /: no valid YAML in line 4 \(MISSING_CHAR\)$/],
+  ["yaml", "password: @Secret1", /: no valid YAML in line 3 \(BAD_SCALAR_START\)$/],
+  ["json", '{ "password": Secret1 }', /: no valid JSON$/],
+  ["json", '{ "password": "Secret1" "x": 1 }', /: no valid JSON in line 3$/],
+])("of a config file that is no %s a line is named and nothing quoted: %s", async (format, field, message) => {
+  const file = `quoted.${format}`;
+  const text =
+    format === "json" ? `{ "logOptions":\n{ "kafka":\n${field} } }` : `logOptions:\n  kafka:\n    ${field}\n`;
+  await writeFile(join(workspace.folder, file), text);
+  const finished = await workspace.run(["topic", "list", "--config", file]);
+  expect(finished.code).toBe(2);
+  expect(failureLine(finished)).toMatch(message);
+  for (const args of [
+    ["topic", "list", "--config", file],
+    ["topic", "list", "--config", file, "--verbose"],
+  ]) {
+    const { stdout, stderr } = await workspace.run(args);
+    expect(stdout + stderr).not.toContain("Secret1");
+  }
+});
+
+test("a password of a log's settings, and that of the environment, is left out wherever it comes back", async () => {
+  for (const ca of ["Secret1", "Secret2"]) {
+    const kafka = { sasl: "plain", username: "u", password: "Secret1", ca };
+    await writeFile(join(workspace.folder, "settings.json"), JSON.stringify({ logOptions: { kafka } }));
+    const finished = await workspace.run(["topic", "list", "--log", "kafka://host:1", "--config", "settings.json"], {
+      environment: { TIDEMARK_KAFKA_PASSWORD: "Secret2" },
+    });
+    expect(failureLine(finished)).toBe('ca in a Kafka log\'s settings cannot be read (ENOENT): "***"');
   }
 });
 

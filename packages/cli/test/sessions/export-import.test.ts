@@ -3,7 +3,14 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { openSqliteStore } from "@tidemark/store-sqlite";
 import { expect, test } from "vitest";
-import { createWorkspace, eventually, numberedLines, untilStored, type Workspace } from "../support/workspace.ts";
+import {
+  createWorkspace,
+  eventually,
+  numberedLines,
+  runInShell,
+  untilStored,
+  type Workspace,
+} from "../support/workspace.ts";
 
 const ODD_POSITIONS = [
   { consumer: "c1", topic: "t", partition: 0, nextOffset: "0", metadata: "", ttl: null },
@@ -131,6 +138,32 @@ test("what cannot be read is named after the rest, and keeps no other back", asy
     "written",
   ]);
   expect(await run("consumer reset c1 -t t --to-earliest".split(" "))).toMatchObject({ code: 1, stdout: "" });
+});
+
+test.each([
+  "consumer list",
+  "consumer describe c1",
+  "consumer export",
+  "consumer import in.jsonl",
+  "consumer import in.jsonl --execute",
+  "consumer import in.jsonl -O json",
+  "consumer delete nobody -O json",
+  "consumer set nobody --ttl 1h -O json",
+])("a reader that has left does not hide that %s failed", async (command) => {
+  await using workspace = await createWorkspace();
+  const { out, folder } = workspace;
+  await out("topic create t --partitions 2");
+  await out("consume t -c c1 --all --until-end");
+  using database = new DatabaseSync(join(folder, "data", "tidemark", "tidemark.db"));
+  database.exec("UPDATE tidemark_offsets SET value = 'seven' WHERE partition = 1");
+  const positions = [0, 1].map((partition) => ({ consumer: "c1", topic: "t", partition, nextOffset: "0" }));
+  await writeFile(join(folder, "in.jsonl"), lines(positions));
+  // The reader leaves before the command can have written: it starts only when its pipe is closed.
+  const { stderr } = await runInShell(
+    workspace,
+    `mkfifo left; { cat left; tidemark ${command}; echo "ended with $?" >&2; } | { exec <&-; : > left; }`,
+  );
+  expect(stderr).toMatch(/^tidemark: .*\n(?:help: .*\n)?ended with 1\n$/m);
 });
 
 test("a plan writes nothing; what is there already decides, and the same import again changes nothing", async () => {

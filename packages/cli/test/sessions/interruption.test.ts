@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { expect, test } from "vitest";
+import { installStoreWith } from "../support/install-package.ts";
 import { createWorkspace, eventually, numberedLines, untilStored, type Workspace } from "../support/workspace.ts";
 
 const FIRST_START = 'topic "t" partition "0": consumer "c1" has no position yet; starts at 0\n';
@@ -25,6 +26,32 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     expect(await storedOffset(workspace, "c1")).toBe(5);
   });
 }
+
+test("Ctrl-C during the last flush waits for it", async () => {
+  await using workspace = await createWorkspace();
+  await workspace.out("topic create t");
+  await workspace.out("produce t", numberedLines(1, 5));
+  await installStoreWith(
+    workspace,
+    "commit",
+    `return async (entries, ...call) => {
+      // Where it starts is stored before.
+      if (entries.every(({ nextOffset }) => nextOffset !== 5n)) return await store.commit(entries, ...call);
+      const connection = setInterval(() => {}, 1000);
+      const answered = new Promise((resolve) => process.once("SIGUSR2", resolve));
+      process.stderr.write("committing\\n");
+      await answered;
+      clearInterval(connection);
+      return await store.commit(entries, ...call);
+    };`,
+  );
+  const reader = workspace.start("consume t -c c1 --until-end --flush 600000 --store foo:x".split(" "));
+  await reader.said("committing");
+  reader.kill("SIGINT");
+  reader.kill("SIGUSR2");
+  expect(await reader.ended).toMatchObject({ code: 0, stdout: numberedLines(1, 5) });
+  expect(await workspace.out("consumer export --store sqlite:foo.db")).toContain('"nextOffset":"5"');
+});
 
 test("Ctrl-C while the reader of a pipe has stopped reading leaves all the same, and nothing unread is skipped", async () => {
   await using workspace = await createWorkspace();

@@ -1,9 +1,10 @@
+import { stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openLocalLog } from "@tidemark/source-local";
 import { openSqliteStore } from "@tidemark/store-sqlite";
 import { expect, test } from "vitest";
 import { startIntoPipe } from "../support/start-into-pipe.ts";
-import { createWorkspace, eventually, runInShell } from "../support/workspace.ts";
+import { createWorkspace, eventually, runInShell, type Finished } from "../support/workspace.ts";
 
 /** What a pipe of Linux holds, and what is written into it at once. */
 const PIPE_BYTES = 65_536;
@@ -88,6 +89,31 @@ test("with its standard output closed it prints nothing, fails, and leaves the p
   // Dropping them on purpose is another thing.
   expect(await runInShell(workspace, "tidemark consume t -c c1 --until-end > /dev/null")).toMatchObject({ code: 0 });
   expect(await workspace.out("consumer export")).toContain('"nextOffset":"2"');
+});
+
+test("on a full disk it fails, and no position is stored that is past the whole lines of the file", async () => {
+  await using workspace = await createWorkspace();
+  await workspace.out("topic create t");
+  const line = `${"x".repeat(99)}\n`;
+  await workspace.out("produce t", line.repeat(60));
+  // The limit of the process's files stands for the disk: the database is far from it, the output is near it, and takes a part of its last piece.
+  const limit = 64 * 1024 * 1024;
+  const output = join(workspace.folder, "output");
+  const leaveRoom = async (bytes: number): Promise<void> => {
+    await writeFile(output, "");
+    await truncate(output, limit - bytes);
+  };
+  const run = (command: string): Promise<Finished> =>
+    runInShell(workspace, `ulimit -f ${limit / 512} && tidemark ${command} >> output`);
+  await leaveRoom(5120);
+  const failed = { code: 1, stderr: expect.stringContaining("tidemark: EFBIG: file too large, write\n") as string };
+  expect(await run("consume t -c c1 --until-end")).toMatchObject(failed);
+  expect((await stat(output)).size).toBe(limit);
+  const [position] = JSON.parse(await workspace.out("consumer list --partitions -O json")) as { nextOffset?: string }[];
+  expect(Number(position?.nextOffset ?? 0)).toBeLessThanOrEqual(51);
+  await workspace.out("consume t -c c1 -n 1");
+  await leaveRoom(20);
+  expect(await run("consumer export")).toMatchObject(failed);
 });
 
 test("it ends when the program that began it reads no more", async () => {

@@ -1,20 +1,11 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { install, SQLITE_STORE } from "../support/install-package.ts";
 import { withoutPackages } from "../support/without-packages.ts";
-import { createWorkspace, type Workspace } from "../support/workspace.ts";
+import { createWorkspace } from "../support/workspace.ts";
 
-const SQLITE_STORE = new URL("../../../store-sqlite/src/index.ts", import.meta.url).href;
 const LOCAL_LOG = new URL("../../../source-local/src/index.ts", import.meta.url).href;
-
-/** Writes a package as npm would install it: one that `import` alone may load, as most are today. */
-async function install(workspace: Workspace, name: string, source: string): Promise<void> {
-  const folder = join(workspace.folder, "node_modules", name);
-  await mkdir(folder, { recursive: true });
-  const manifest = { name, version: "1.0.0", type: "module", exports: { ".": { import: "./main.js" } } };
-  await writeFile(join(folder, "package.json"), JSON.stringify(manifest));
-  await writeFile(join(folder, "main.js"), source);
-}
 
 /** A third party's store, here one that keeps positions in a SQLite file with a name of its own. */
 function storePackage(scheme: string): string {

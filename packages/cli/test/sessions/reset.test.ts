@@ -268,4 +268,8 @@ test("a shift does not write a position that has moved since the plan, and says 
   ]);
   database.exec("DROP TRIGGER moves");
   expect((await positions(workspace))["t/1100"]).toBe("0");
+  // What it wrote is read as a plan, too.
+  const plan = (JSON.parse(moved.stdout) as object[]).map((row) => ({ ...row, nextOffset: "1" }));
+  await out("consumer import --execute", JSON.stringify(plan));
+  expect(await out("consumer export c1")).toContain('"partition":1100,"nextOffset":"1"');
 });

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { type AtTerminal, startAtTerminal } from "../support/terminal.ts";
@@ -42,6 +43,29 @@ test("consumer delete asks at a terminal, and not with --yes, nor where there is
   expect(await startAtTerminal(workspace, ["consumer", "delete", "nobody"]).ended).toBe(1);
   expect(await startAtTerminal(workspace, ["consumer", "delete", "billing", "--yes"]).ended).toBe(0);
   expect(await out("consumer list -O json")).toBe("[]\n");
+});
+
+test("a position that cannot be read is counted where deleting asks, and is deleted", async () => {
+  await using workspace = await createWorkspace();
+  const { out, folder } = workspace;
+  await out("topic create orders --partitions 2");
+  const breakOne = async (): Promise<void> => {
+    await out("consume orders -c billing --all --until-end");
+    using database = new DatabaseSync(join(folder, "data", "tidemark", "tidemark.db"));
+    database.exec("UPDATE tidemark_offsets SET value = 'seven' WHERE partition = 1");
+  };
+  await breakOne();
+  const consumer = startAtTerminal(workspace, ["consumer", "delete", "billing"]);
+  await consumer.shows('delete 2 positions of consumer "billing", of which 1 cannot be read? [y/N] ');
+  consumer.type("yes\r");
+  expect(await consumer.ended).toBe(0);
+  expect(await out("consumer export")).toBe("");
+  await breakOne();
+  const topic = startAtTerminal(workspace, ["topic", "delete", "orders"]);
+  await topic.shows("with all its records, and the positions of 1 consumer on it? [y/N] ");
+  topic.type("yes\r");
+  expect(await topic.ended).toBe(0);
+  expect(await out("consumer export")).toBe("");
 });
 
 test("produce at a terminal says what to do", async () => {

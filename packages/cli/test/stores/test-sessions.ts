@@ -169,8 +169,8 @@ export function testSessions(fixture: StoreFixture): void {
       const { out, run } = workspace;
       await out("topic create t --consumer-ttl 24h");
       // A store in a file is there once somebody has written to it.
-      await out("topic alter t --consumer-ttl 23h");
-      await out("topic alter t --consumer-ttl 24h");
+      await out("consume t -c c0 --until-end");
+      await out("consumer delete c0");
       expect(await run(["consumer", "list"])).toEqual({ code: 0, stdout: "", stderr: "no consumers\n" });
       expect(await out("consumer list --partitions -O json")).toBe("[]\n");
       await out("produce t", "a\nb\nc\n");

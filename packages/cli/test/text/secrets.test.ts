@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { learnSecrets, withoutSecrets } from "../../src/text/secrets.ts";
+import { learnSecretFields, learnSecrets, learnUrl, withoutSecrets } from "../../src/text/secrets.ts";
 
 test.each([
   ["redis://user:hunter2@host:6379 refused", "redis://***@host:6379 refused"],
@@ -16,6 +16,26 @@ test("a password is left out wherever it comes back, as typed and as decoded", (
   expect(withoutSecrets("corr%65ct/horse, correct/horse, correct%2Fhorse, batterystaple in x")).toBe(
     "***, ***, ***, *** in x",
   );
+});
+
+test.each([
+  ["redis://user:hun'ter%202@host", "hun'ter 2"],
+  ['--store=mongodb://user:hun"ter3@host/db', 'hun\\"ter3'],
+  ["postgres://user:hunter 4@host/db", "hunter 4"],
+  ["s3://bucket?endpoint=http://host&secretAccessKey=hunter'5", "hunter'5"],
+])("a password with a space or a quotation mark is left out of what quotes %s", (url, shown) => {
+  learnUrl(url);
+  expect(withoutSecrets(`"${shown}" is no host`)).toBe('"***" is no host');
+});
+
+test("the passwords of a config file are left out, and where they come from is not", () => {
+  learnSecretFields({
+    log: "kafka://me:plain 1@host:1",
+    logOptions: {
+      kafka: { password: "plain 2", token: "plain 3", tokenCommand: ["get", "token"], passwordFile: "plain 4" },
+    },
+  });
+  expect(withoutSecrets("plain 1, plain 2, plain 3, plain 4, get token")).toBe("***, ***, ***, plain 4, get token");
 });
 
 test("a password that is a word of the message's own leaves the message whole", () => {

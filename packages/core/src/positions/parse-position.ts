@@ -6,7 +6,7 @@ const REQUIRED = ["consumer", "topic", "partition", "nextOffset"];
 /** Fields that are only for information, in the documents of consumer list and of a plan. */
 const INFORMATION = [
   ...["lag", "epoch", "resetFrom", "owner", "claimedAt", "committedAt", "updatedAt", "expiresAt"],
-  ...["from", "skipped", "readAgain", "requested", "earliest", "latest", "undoes", "change", "status"],
+  ...["from", "skipped", "readAgain", "requested", "earliest", "latest", "undoes", "change", "status", "current"],
 ];
 const KNOWN = new Set([...REQUIRED, "metadata", "ttl", ...INFORMATION]);
 

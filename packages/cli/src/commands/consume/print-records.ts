@@ -69,21 +69,22 @@ export async function printRecords(options: PrintRecordsOptions): Promise<number
       if (stopping !== undefined) break;
       const full = output.add(record, encode(record));
       taken += 1;
-      if (full !== undefined) await Promise.race([full, signals.received]);
+      if (full !== undefined) await signals.unlessReceived(full);
       if (taken === limit || stopping !== undefined) break;
     }
-    if (stopping === undefined) await Promise.race([output.drain(), signals.received]);
+    if (stopping === undefined) await signals.unlessReceived(output.drain());
   } catch (error) {
     // What ends a stopped loop is its own end.
     if (stopping === undefined) failure = { error };
-  } finally {
-    signals.release();
-    reader.release();
   }
   try {
+    // Ctrl-C during the last flush waits for it, too.
     await stop();
   } catch (error) {
     failure ??= { error };
+  } finally {
+    signals.release();
+    reader.release();
   }
   progress.end();
   if (failure !== undefined && !(failure.error instanceof BrokenPipe)) throw failure.error;

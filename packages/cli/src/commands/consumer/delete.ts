@@ -7,6 +7,7 @@ import { counted, quoted } from "../../text/visible-text.ts";
 import { examples } from "../examples.ts";
 import { parseName } from "../option-values.ts";
 import { deletedLines } from "./deleted-lines.ts";
+import { listAll } from "./list-all.ts";
 import { comparePositions } from "./position-order.ts";
 import { placeLookedAt } from "./place-looked-at.ts";
 import { filterOf, selectionText, withPositionSelection, type PositionSelection } from "./position-selection.ts";
@@ -46,13 +47,11 @@ export function addConsumerDeleteCommand(consumer: Command): void {
 }
 
 async function questionOf(store: OffsetStore, name: string, options: PositionSelection): Promise<string | undefined> {
-  const owners = new Set<string>();
-  let count = 0;
-  for await (const { owner } of store.list(filterOf(name, options))) {
-    count += 1;
-    if (owner !== undefined) owners.add(owner);
-  }
+  const { records, unreadable } = await listAll(store, filterOf(name, options));
+  const count = records.length + unreadable.length;
   if (count === 0) return undefined;
+  const owners = new Set(records.flatMap(({ owner }) => (owner === undefined ? [] : [owner])));
+  const broken = unreadable.length === 0 ? "" : `, of which ${unreadable.length} cannot be read`;
   const stopped = owners.size === 0 ? "" : `, which ${[...owners].map(quoted).join(", ")} reads`;
-  return `delete ${counted(count, "position")} of consumer ${quoted(name)}${stopped}?`;
+  return `delete ${counted(count, "position")} of consumer ${quoted(name)}${broken}${stopped}?`;
 }

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { contextOf, type CommandContext } from "../../context/command-context.ts";
 import { requireOpenOutput } from "../../context/closed-output.ts";
 import { say, writeToStandardOutput } from "../../context/standard-streams.ts";
+import { BrokenPipe } from "../../failure/broken-pipe.ts";
 import { CommandFailure } from "../../failure/command-failure.ts";
 import { UsageError } from "../../failure/usage-error.ts";
 import type { GlobalOptions } from "../../settings/settings.ts";
@@ -29,8 +30,8 @@ export function addConsumerExportCommand(consumer: Command): void {
     .addHelpText(
       "after",
       `
-Written are position, metadata and TTL. Claims, owners and times belong to the store, and stay there; so does what
-consumer reset --undo goes back to.
+Written are position, metadata and TTL. Claims, owners and times belong to the store, and stay there; so do what
+consumer reset --undo goes back to, what is acknowledged beyond the position, and the marks of the log.
 The order is the store's own: sort two exports before you compare them.
 CSV has neither metadata nor TTL: topic,partition,offset if one name is given, else group,topic,partition,offset.
 ${examples(
@@ -74,6 +75,7 @@ async function exportPositions(
   const tally: Tally = { exported: 0, claimed: 0, withoutPosition: 0, brokenNames: 0, stripped: 0 };
   const missing: string[] = [];
   let unreadable: Error | undefined;
+  let failure: { readonly error: unknown } | undefined;
   try {
     for (const name of names.length === 0 ? [undefined] : names) {
       let found = 0;
@@ -105,11 +107,19 @@ async function exportPositions(
       }
       if (found === 0 && name !== undefined) missing.push(name);
     }
-  } finally {
+  } catch (error) {
+    failure = { error };
+  }
+  try {
     // Also what came before a failure.
     await output.end();
-    progress.end();
+  } catch (error) {
+    failure ??= { error };
   }
+  progress.end();
+  // That the reader has left hides no failure.
+  if (failure?.error instanceof BrokenPipe && unreadable !== undefined) throw unreadable;
+  if (failure !== undefined) throw failure.error;
   // Where all names are mistyped, only that is reported.
   if (names.length === 0 || missing.length < names.length) for (const line of tallyLines(tally, csv)) say(line);
   if (unreadable !== undefined) throw unreadable;

@@ -1,6 +1,7 @@
 import type { OffsetFilter, OffsetRecord } from "@tidemark/core";
 import type { CommandContext } from "../../context/command-context.ts";
 import { sayWithHelp } from "../../context/say-with-help.ts";
+import { lagOf } from "../../monitor/observe.ts";
 import { findLogEnds } from "./log-ends.ts";
 import { positionDocument, type PositionDocument } from "./position-document.ts";
 import { comparePositions } from "./position-order.ts";
@@ -28,11 +29,8 @@ export async function findPositions(context: CommandContext, filter: OffsetFilte
   const { ends, warnings } = await findLogEnds(context, new Set(records.map(({ topic }) => topic)));
   for (const warning of warnings) sayWithHelp(warning);
   const positions = records.map((record) => {
-    const end = ends.get(record.topic)?.get(record.partition);
-    return positionDocument(
-      record,
-      end === undefined || record.nextOffset === undefined ? undefined : end - record.nextOffset,
-    );
+    const logEnd = ends.get(record.topic)?.get(record.partition);
+    return positionDocument(record, lagOf({ nextOffset: record.nextOffset, logEnd }));
   });
   return { positions, unreadable };
 }

@@ -53,7 +53,7 @@ async function importPositions(
   const { showingProgress } = await import("./showing-progress.ts");
   const { formatTable } = await import("../../output/table.ts");
   const positions = await read(file, consumer);
-  await using store = await context.openStore();
+  await using store = await (execute ? context.openStore() : context.openStoreOrEmpty());
   const { results, failure } = await showingProgress(execute ? "looked at or written" : "looked at", (doing) =>
     (execute ? applyImport : planImport)({ store, positions, overwrite, ...doing }),
   );

@@ -65,7 +65,7 @@ async function watch(context: CommandContext, options: ListOptions): Promise<voi
       const { positions, unreadable } = await find(context, options);
       const text = positions.length === 0 ? "no consumers\n" : await table(positions, options);
       const written = writeToStandardOutput(process.stdout.isTTY ? CLEAR + text : `${text}\n`);
-      await Promise.race([written, signals.received]);
+      await signals.unlessReceived(written);
       if (unreadable !== undefined) throw unreadable;
       await delay(WATCH_MS, undefined, { signal: controller.signal }).catch(() => {});
     }

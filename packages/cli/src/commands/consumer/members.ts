@@ -21,7 +21,7 @@ export function addConsumerMembersCommand(consumer: Command): void {
     .addHelpText("after", examples("consumer members", "consumer members billing", "consumer members -O json"))
     .action(async (name: string | undefined, { topic }: { topic?: string }, command: Command) => {
       const context = await contextOf(command);
-      await using store = await context.openStore();
+      await using store = await context.openStoreThatIsThere();
       const members: MemberRecord[] = [];
       for await (const member of store.members({ consumer: name, topic })) members.push(member);
       members.sort(byName);

@@ -13,6 +13,8 @@ const PORT = 9466;
 const LOOPBACK = "127.0.0.1";
 const INTERVAL_MS = 5000;
 const SHORTEST_INTERVAL_MS = 100;
+/** A timer cannot wait longer than 2^31 - 1 ms, and does not wait at all then. */
+const LONGEST_INTERVAL_DAYS = 24;
 const LARGEST_PORT = 65_535;
 
 interface MonitorCommandOptions {
@@ -94,6 +96,9 @@ function parseInterval(text: string): number {
   const intervalMs = parsePositiveDuration(text);
   if (intervalMs < SHORTEST_INTERVAL_MS) {
     throw new InvalidArgumentError(`It must be at least ${SHORTEST_INTERVAL_MS}ms: the store is listed each time.`);
+  }
+  if (intervalMs > LONGEST_INTERVAL_DAYS * 86_400_000) {
+    throw new InvalidArgumentError(`It must be at most ${LONGEST_INTERVAL_DAYS}d.`);
   }
   return intervalMs;
 }

@@ -1,4 +1,5 @@
 import type { RecordHeader, RecordInput } from "@tidemark/core";
+import { parseMoment } from "../../text/moment.ts";
 
 const FIELDS = ["key", "value", "headers", "timestamp", "topic", "partition", "offset"];
 const HEADER_FIELDS = ["name", "value"];
@@ -58,14 +59,15 @@ function bytesOf(value: unknown, what: string): Uint8Array | null {
   return Buffer.from(base64, "base64");
 }
 
-/** As `consume` writes it: ISO 8601, or milliseconds where those say nothing that has a date. */
+/** As `consume` writes it: ISO 8601, also of years that people do not write, or milliseconds where those say nothing that has a date. */
 function timestampOf(timestamp: unknown): number {
   const text = String(timestamp);
-  const milliseconds = /^-?\d+$/.test(text) ? Number(text) : Date.parse(text);
-  if (!Number.isSafeInteger(milliseconds)) {
-    throw new RangeError(
-      `timestamp ${JSON.stringify(timestamp)} is not a date: write it like 2026-01-31T08:00:00.000Z`,
-    );
+  if (/^-?\d+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
+  const date = new Date(text);
+  if (!Number.isNaN(date.getTime()) && date.toISOString() === text) return date.getTime();
+  try {
+    return parseMoment(text).date.getTime();
+  } catch (error) {
+    throw new RangeError(`timestamp ${error instanceof Error ? error.message : text}`, { cause: error });
   }
-  return milliseconds;
 }

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { adminOf, contextOf } from "../../context/command-context.ts";
 import { say } from "../../context/standard-streams.ts";
 import { UsageError } from "../../failure/usage-error.ts";
+import { withUsageErrors } from "../../failure/with-usage-errors.ts";
 import { counted, quoted } from "../../text/visible-text.ts";
 import { examples } from "../examples.ts";
 import { withNearTopic } from "../near-topic.ts";
@@ -52,18 +53,23 @@ export function addTopicAlterCommand(topic: Command): void {
       const context = await contextOf(command);
       await using log = await context.openLogThatIsThere();
       const before = await withNearTopic(log, () => adminOf(log).describeTopic(name));
+      const alter = (changes: TopicAlteration): Promise<void> => {
+        const run = (): Promise<void> => adminOf(log).alterTopic(name, changes);
+        // That the topic has more partitions already is nothing that the command line says.
+        return (changes.partitions ?? Infinity) < before.partitions ? run() : withUsageErrors(run);
+      };
       if (options.consumerTtl === undefined) {
-        await adminOf(log).alterTopic(name, alteration);
+        await alter(alteration);
       } else {
         // Opened before anything is changed: a store that cannot be reached must not leave half of it done.
-        await using store = await context.openStore();
+        await using store = await context.openStoreOrEmpty();
         const consumerTtl = limitOf(options.consumerTtl);
         const { consumerTtl: _, ...others } = alteration;
         // First what the log may refuse. The topic's TTL comes last: the same command, run again after a death in between,
         // still finds there which positions have the old one.
-        if (Object.keys(others).length > 0) await adminOf(log).alterTopic(name, others);
+        if (Object.keys(others).length > 0) await alter(others);
         const { changed, withoutTtl } = await passOn(store, name, before.consumerTtl, consumerTtl);
-        await adminOf(log).alterTopic(name, { consumerTtl });
+        await alter({ consumerTtl });
         const on = `on topic ${JSON.stringify(name)}`;
         say(`${counted(changed, "position")} ${on} had the topic's TTL and got the new one`);
         if (withoutTtl > 0) {

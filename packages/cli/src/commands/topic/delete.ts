@@ -6,6 +6,7 @@ import { say } from "../../context/standard-streams.ts";
 import { CommandFailure } from "../../failure/command-failure.ts";
 import { messageOf } from "../../failure/report-failure.ts";
 import { deletedLines } from "../consumer/deleted-lines.ts";
+import { listAll } from "../consumer/list-all.ts";
 import { comparePositions } from "../consumer/position-order.ts";
 import { counted, quoted } from "../../text/visible-text.ts";
 import { examples } from "../examples.ts";
@@ -21,8 +22,8 @@ export function addTopicDeleteCommand(topic: Command): void {
     .addHelpText("after", examples("topic delete orders", "topic delete orders --yes -O json"))
     .action(async (name: string, { yes }: { readonly yes?: boolean }, command: Command) => {
       const context = await contextOf(command);
-      await using log = await context.openLog();
-      await using store = await context.openStore();
+      await using log = await context.openLogThatIsThere();
+      await using store = await context.openStoreThatIsThere();
       if (yes !== true) await confirm(() => questionOf(store, name));
       const wasThere = await deleteTopic(log, name);
       let consumers: OffsetKey[];
@@ -47,8 +48,8 @@ export function addTopicDeleteCommand(topic: Command): void {
 }
 
 async function questionOf(store: OffsetStore, name: string): Promise<string> {
-  const consumers = new Set<string>();
-  for await (const { consumer } of store.list({ topic: name })) consumers.add(consumer);
+  const { records, unreadable } = await listAll(store, { topic: name });
+  const consumers = new Set([...records, ...unreadable].map(({ consumer }) => consumer));
   const ofConsumers = consumers.size === 0 ? "" : `, and the positions of ${counted(consumers.size, "consumer")} on it`;
   return `delete topic ${quoted(name)} with all its records${ofConsumers}?`;
 }
