@@ -94,7 +94,7 @@ test("without a topic all positions of the consumer move, and those of others st
     code: 1,
     stderr: 'tidemark: consumer "c1" has no position on partition "7"; to give it one, name the topic\n',
   });
-  await out("topic delete t2 --store sqlite:other.db");
+  await out("topic delete t2 --store memory:");
   expect(await run("consumer reset c1 --to-latest".split(" "))).toMatchObject({
     code: 1,
     stderr: expect.stringContaining(

@@ -130,7 +130,7 @@ test("what was never reset, or had no position before, is named and left alone",
   await out("produce t", numberedLines(1, 10));
   await out("topic create gone");
   await out("consume gone -c c1 --until-end");
-  await out("topic delete gone --store sqlite:other.db");
+  await out("topic delete gone --store memory:");
   await out("consume t -c c1 -p 0 -p 1 --until-end");
   await out("consumer reset c1 -t t -p 0 --to-earliest --execute");
   await using store = await openSqliteStore({ file: storeFile(workspace) });
@@ -222,7 +222,7 @@ test("that the records before the position are others now is a warning", async (
   await out("topic create t");
   await out("produce t", numberedLines(1, 3));
   await out("consume t -c c1 -n 2");
-  await out("topic delete t --store sqlite:other.db");
+  await out("topic delete t --store memory:");
   await out("topic create t");
   await out("produce t", numberedLines(4, 9));
   expect(await out("consume t -c c1 --until-end")).toBe(numberedLines(4, 9));
