@@ -16,6 +16,6 @@ export interface ConsumerContext<Transaction> {
   readonly signal: AbortSignal | undefined;
   /** Aborts when the consumer is closed. */
   readonly closed: AbortSignal;
-  /** The closing that is under way, or over. */
+  /** The closing that is under way, or has failed. */
   readonly closing: () => Promise<void> | undefined;
 }

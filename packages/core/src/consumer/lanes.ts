@@ -2,6 +2,7 @@ import type { LogRecord } from "../log-source.ts";
 import type { ConsumedPartition } from "./consumed-partition.ts";
 import type { ProcessOptions } from "./consumer.ts";
 import { bytesOf } from "./record-bytes.ts";
+import { Room } from "./room.ts";
 
 // How many records may be handed out and not done, all partitions together.
 const MAX_OUTSTANDING = 1_000;
@@ -26,16 +27,15 @@ export interface Lane {
 /** The records that are handed out and not done: which of them wait for which, and how many there may be. */
 export class Lanes {
   readonly #order: NonNullable<ProcessOptions["order"]>;
-  readonly #maxBytes: number;
+  readonly #records = new Room(MAX_OUTSTANDING);
+  readonly #bytes: Room;
   readonly #byKey = new Map<string, Lane>();
   readonly #ready: Lane[] = [];
-  readonly #byPartition = new Map<ConsumedPartition, { count: number; bytes: number }>();
   #count = 0;
-  #bytes = 0;
 
   constructor(order: NonNullable<ProcessOptions["order"]>, maxBytes: number) {
     this.#order = order;
-    this.#maxBytes = maxBytes;
+    this.#bytes = new Room(maxBytes);
   }
 
   /** Whether nothing is left to be done. */
@@ -43,42 +43,15 @@ export class Lanes {
     return this.#count === 0;
   }
 
-  /** Whether no more may be added. */
-  get isFull(): boolean {
-    return this.#count >= MAX_OUTSTANDING;
-  }
-
   /** Whether one more record of a partition may be added, where so many are read. One of each always may (contract 5.22). */
   hasRoom(partition: ConsumedPartition, partitions: number): boolean {
-    const own = this.#byPartition.get(partition);
-    if (own === undefined) return true;
-    return (
-      this.#mayGrow(own.count, this.#count, MAX_OUTSTANDING, partitions) &&
-      this.#mayGrow(own.bytes, this.#bytes, this.#maxBytes, partitions)
-    );
-  }
-
-  /**
-   * Half of all that there may be is divided evenly, and kept for partitions that have nothing now: one whose records wait, for
-   * a retry perhaps, holds up no other. The other half is anybody's.
-   */
-  #mayGrow(own: number, all: number, most: number, partitions: number): boolean {
-    const kept = Math.floor(most / 2 / partitions);
-    if (own < kept) return true;
-    const others = Math.max(0, partitions - this.#byPartition.size);
-    return (partitions === 1 || own < most / 2) && all + others * kept < most;
+    return this.#records.isLeft(partition, partitions) && this.#bytes.isLeft(partition, partitions);
   }
 
   add(task: Task): void {
     this.#count += 1;
-    const bytes = bytesOf(task.record);
-    this.#bytes += bytes;
-    const own = this.#byPartition.get(task.partition);
-    if (own === undefined) this.#byPartition.set(task.partition, { count: 1, bytes });
-    else {
-      own.count += 1;
-      own.bytes += bytes;
-    }
+    this.#records.take(task.partition, 1);
+    this.#bytes.take(task.partition, bytesOf(task.record));
     const key = this.#keyOf(task.record);
     const lane = key === undefined ? undefined : this.#byKey.get(key);
     if (lane !== undefined) {
@@ -105,15 +78,9 @@ export class Lanes {
     const task = lane.tasks.shift();
     if (task === undefined) return;
     const { partition, record } = task;
-    const bytes = bytesOf(record);
-    const own = this.#byPartition.get(partition);
-    if (own !== undefined) {
-      own.count -= 1;
-      own.bytes -= bytes;
-      if (own.count === 0) this.#byPartition.delete(partition);
-    }
     this.#count -= 1;
-    this.#bytes -= bytes;
+    this.#records.take(partition, -1);
+    this.#bytes.take(partition, -bytesOf(record));
     if (lane.tasks.length > 0) this.#ready.push(lane);
     else if (lane.key !== undefined) this.#byKey.delete(lane.key);
   }

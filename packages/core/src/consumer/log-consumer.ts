@@ -33,6 +33,10 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
   readonly #delivery: RecordDelivery<Transaction>;
   #processing: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
+  // Whether closing has stored everything.
+  #hasClosed = false;
+  // Whether the loop that closing ended has rejected with the failure of that.
+  #isFailureTold = false;
 
   constructor(
     source: LogSource,
@@ -52,7 +56,13 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
           onRevoked: (numbers, reason) => this.#partitions.onRevoked(numbers, reason),
         })
       : undefined;
-    const closing = (): Promise<void> | undefined => this.#closing;
+    const closing = (): Promise<void> | undefined =>
+      this.#hasClosed
+        ? undefined
+        : this.#closing?.catch((error: unknown) => {
+            this.#isFailureTold = true;
+            throw error;
+          });
     this.#context = { source, store, options, session, emit, signal, closed: this.#closed.signal, closing };
     this.#inHand = new InHand(this.#context);
     this.#partitions = new TrackedPartitions(this.#context, this.#inHand);
@@ -150,12 +160,18 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
       if (this.#processing !== undefined) void this.#releaseWhenQuiet();
       await this.#processing?.catch(() => undefined);
       await session?.close();
+      this.#hasClosed = true;
     })();
     return this.#closing;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.close();
+    } catch (error) {
+      // The loop's caller has got it: twice it would be a SuppressedError.
+      if (!this.#isFailureTold) throw error;
+    }
   }
 
   [Symbol.asyncIterator](): AsyncIterator<LogRecord, void, undefined> {
@@ -208,10 +224,11 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
     } catch (error) {
       reading.end();
       if (signal?.aborted === true) throw signal.reason;
-      // The caller has to get the failure itself.
+      // The caller has to get the failure itself; the end of the reading is none, but what ended it may be.
       await this.#delivery.flush().catch(() => undefined);
-      if (error === reading.signal.reason) return;
-      throw error;
+      if (error !== reading.signal.reason) throw error;
+      if (reading.failure !== undefined) throw reading.failure.error;
+      return;
     } finally {
       reading.end();
       this.#delivery.endProcessing(processor);

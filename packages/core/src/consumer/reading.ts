@@ -79,6 +79,11 @@ export class Reading implements FetcherOwner {
     return this.#abort.signal.aborted;
   }
 
+  /** What ended it, if it has not been thrown yet. */
+  get failure(): { readonly error: unknown } | undefined {
+    return this.#failure;
+  }
+
   /** Ends: what waits gets the answer that there is nothing more. */
   end(): void {
     this.#abort.abort();
@@ -167,7 +172,8 @@ export class Reading implements FetcherOwner {
       }
       const item = take();
       if (item !== undefined) return item;
-      if (await this.#waitForMore()) return undefined;
+      // Taking may have ended it: a handler that begins there may abort.
+      if (!this.isOver && (await this.#waitForMore())) return undefined;
       await this.#clock.letOthersRun();
     }
   }

@@ -103,12 +103,12 @@ export class RecordDelivery<Transaction> implements ReadingOwner, LoopOwner, Pro
     if (!this.isHeld(partition)) return undefined;
     const records = this.#handOutAll(partition, taken);
     const last = records.at(-1);
-    const isLast = !partition.isFilled && last === taken.at(-1);
-    if (!partition.isFilled) this.caughtUp(partition);
+    const isLast = last === taken.at(-1);
+    this.caughtUp(partition);
     if (last === undefined) return undefined;
     if (deliverChannel.hasSubscribers) publishDelivery(this.origin, partition.number, records);
-    const { number, nextFetch, progress } = partition;
-    const nextOffset = isLast ? nextFetch : last.offset + 1n;
+    const { number, takenTo, progress } = partition;
+    const nextOffset = isLast ? takenTo : last.offset + 1n;
     return { partition: number, records, nextOffset, epoch: progress.epoch };
   }
 

@@ -130,7 +130,7 @@ export class RecordProcessor {
   /** Takes what there is room for. Gives `true` when nothing more is to be taken, ever. */
   #fill(): true | undefined {
     if (this.#isStopping) return true;
-    while (!this.#lanes.isFull) {
+    for (;;) {
       const partition = this.#reading.nextFilled();
       if (partition === undefined) break;
       const record = partition.take();
@@ -193,8 +193,11 @@ export class RecordProcessor {
       // What fails because the partition is another's by now is theirs to do.
       isOurs = isStillOurs();
       const decision = signal.aborted ? "abort" : isOurs ? await this.#decide(error, task) : "skip";
+      // Lost while that was decided: it is not done, and nothing that comes after waits for it.
+      if (decision === "retry") isOurs = isStillOurs();
       // A transaction that is committed is not run again, even if a later step failed.
-      if (decision === "skip" || (decision === "retry" && partition.progress.isDone(record.offset))) isDone = true;
+      if (decision === "skip" || !isOurs || (decision === "retry" && partition.progress.isDone(record.offset)))
+        isDone = true;
       else if (decision === "retry") retryInMs = backoffMs(attempt - 1, RETRY_BASE_MS, RETRY_MAX_MS);
     }
     this.#running -= 1;

@@ -130,10 +130,15 @@ export class MemberCalls<Transaction> {
   }
 
   async #isWritten(change: Change, call: BoundedCall<Transaction>): Promise<boolean> {
-    const { changes } = await this.#driver.write([change], call);
-    const answer = changes === undefined ? "written" : changes[0];
-    if (typeof answer === "object") throw answer.error;
-    return answer === "written";
+    try {
+      const { changes } = await this.#driver.write([change], call);
+      const answer = changes === undefined ? "written" : changes[0];
+      if (typeof answer === "object") throw answer.error;
+      return answer === "written";
+    } catch (error) {
+      call.confirmed = true;
+      throw error;
+    }
   }
 
   /** Bounds a call in time, and tries what failed again. */

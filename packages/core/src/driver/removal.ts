@@ -83,6 +83,7 @@ export class Removal<Transaction> {
         if (hasConflict) await retries.afterConflict();
       } catch (error) {
         call.check();
+        call.confirmed ||= open.some(({ isSent }) => isSent);
         await retries.afterFailure(this.#errors.wrap("delete", keys, error));
         for (const one of open) one.expected = undefined;
       }

@@ -22,7 +22,6 @@ export class Retries {
   /** Waits before the next attempt after a failure; throws the failure if there is none to come. */
   async afterFailure(error: OffsetStoreError): Promise<void> {
     this.#failures += 1;
-    this.#call.confirmed = true;
     if (!error.retryable || this.#failures >= MAX_ATTEMPTS) throw error;
     this.#onRetry(this.#failures, error);
     await delay(backoffMs(this.#failures - 1, RETRY_BASE_MS, RETRY_MAX_MS), this.#call.signal);

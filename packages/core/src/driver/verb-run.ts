@@ -232,6 +232,7 @@ export class VerbRun<
   async #unanswered(writing: readonly Step<Entry, Outcome>[], error: unknown, retries: Retries): Promise<void> {
     const keys = keysOf(writing);
     const wrapped = this.#context.errors.wrap(this.#verb.operation, keys, error);
+    this.#call.confirmed = true;
     for (const step of writing) {
       step.unanswered(wrapped);
       this.#context.remembered.forget(step.key);
@@ -267,6 +268,7 @@ export class VerbRun<
         const error = errors.wrap(this.#verb.operation, [step.key], answer.error);
         if (error.retryable) {
           failure ??= error;
+          this.#call.confirmed = true;
           step.unanswered(error);
         } else step.outcome = { status: "failed", error };
       }

@@ -7,7 +7,7 @@ import type { HeldPartition } from "./held-partition.ts";
 import { PositionWrites } from "./position-writes.ts";
 import { Renewals } from "./renewals.ts";
 import type { SessionContext } from "./session-context.ts";
-import { isFinal } from "./session-listener.ts";
+import { isFinal, unknownError } from "./session-listener.ts";
 import { StallWatch } from "./stall-watch.ts";
 import { MAX_TIMER_MS } from "../max-timer.ts";
 
@@ -227,8 +227,13 @@ export class PositionFlusher {
     clearTimeout(this.#timer);
     this.#timerAt = Number.POSITIVE_INFINITY;
     this.stall.watch(this.#oldest());
-    const sending = this.#writes.send(new Set([...this.#dirty, ...others])).finally(() => (this.#inFlight = undefined));
+    const { store } = this.#context;
+    // What a store should never reject with is a failure as any other.
+    const sending = this.#writes
+      .send(new Set([...this.#dirty, ...others]))
+      .catch((error: unknown) => unknownError("commit", store.name, [], error));
     this.#inFlight = sending.then((failure) => {
+      this.#inFlight = undefined;
       if (!this.#isStopped) this.#ended(failure);
       if (failure !== undefined) throw failure;
     });

@@ -192,7 +192,8 @@ export class Sharing {
     if (held.has(lowest)) return this.#claim(others, signal);
     // It was not claimed: perhaps no other member holds it.
     if (!this.#membership.mayClaim) return;
-    const higher = [...held.values()].filter(({ key }) => key.partition > lowest);
+    const kept = [...held.values()].filter((partition) => !this.#leaving.has(partition));
+    const higher = kept.filter(({ key }) => key.partition > lowest);
     if (higher.length > 0) this.#giveUp(higher);
   }
 
@@ -212,13 +213,12 @@ export class Sharing {
       });
   }
 
-  /** Gives up until it is written: what could not be is still held. */
+  /** What could not be written is still held; the flusher tries it again. */
   async #untilReleased(partitions: readonly HeldPartition[]): Promise<void> {
-    const { signal } = this.#ended;
     await this.#release(partitions).catch((error: unknown) => this.#failed(error));
-    while (!signal.aborted && partitions.some(({ isOver }) => !isOver)) {
-      await pause(this.#membership.leaseMs / LOOKS_PER_LEASE, undefined, { ref: false, signal });
-      await this.#end(partitions).catch((error: unknown) => this.#failed(error));
+    for (let rest = heldOf(partitions); rest.length > 0; rest = heldOf(rest)) {
+      await pause(this.#membership.leaseMs / LOOKS_PER_LEASE, undefined, { ref: false, signal: this.#ended.signal });
+      this.#tellReleased(rest);
     }
   }
 
@@ -231,16 +231,19 @@ export class Sharing {
     // `close` releases all of them.
     if (signal.aborted) return;
     await transactionsOver(partitions);
-    await this.#end(partitions);
+    try {
+      const held = heldOf(partitions);
+      if (held.length > 0) await this.#flusher.release(held);
+    } finally {
+      this.#tellReleased(partitions);
+    }
   }
 
-  async #end(partitions: readonly HeldPartition[]): Promise<void> {
+  #tellReleased(partitions: readonly HeldPartition[]): void {
     const { topic, emit } = this.#context;
-    const held = partitions.filter(({ isOver }) => !isOver);
-    if (held.length > 0) await this.#flusher.release(held);
-    if (held.some(({ isOver }) => !isOver)) return;
-    const numbers = partitions.map(({ key }) => key.partition);
-    emit({ type: "revoked", topic, partitions: numbers, reason: "rebalanced", owner: undefined });
+    const numbers = partitions.flatMap(({ isOver, key }) => (isOver ? key.partition : []));
+    if (numbers.length > 0)
+      emit({ type: "revoked", topic, partitions: numbers, reason: "rebalanced", owner: undefined });
   }
 
   #failed(error: unknown): void {
@@ -297,6 +300,10 @@ export class Sharing {
     this.#waitedFor.set(partition, member);
     emit({ type: "waiting", key: { consumer, topic, partition }, owner });
   }
+}
+
+function heldOf(partitions: readonly HeldPartition[]): HeldPartition[] {
+  return partitions.filter(({ isOver }) => !isOver);
 }
 
 function shuffle(numbers: number[]): void {

@@ -182,6 +182,19 @@ describe.each(Object.entries(readings))("%s that close() ends (contract 5.2, 5.2
     await expect(closing).rejects.toMatchObject({ name: "OffsetStoreError", code: "UNAVAILABLE" });
   });
 
+  test("rejects with that alone where the consumer is disposed, too (contract 3.19d)", async () => {
+    const faulty = createFaultyStore();
+    const source = await ordersLog(2);
+    const program = async (): Promise<void> => {
+      await using consumer = await createConsumer({ ...options, source, store: faulty.store });
+      faulty.commitFault = fail;
+      await read(consumer, (count) => {
+        if (count === 2) consumer.close().catch(() => undefined);
+      });
+    };
+    await expect(program()).rejects.toMatchObject({ name: "OffsetStoreError", code: "UNAVAILABLE" });
+  });
+
   test("does not wait for it once the caller aborts (contract 5.26)", async () => {
     const faulty = createFaultyStore();
     const abort = new AbortController();
@@ -201,6 +214,17 @@ describe.each(Object.entries(readings))("%s that close() ends (contract 5.2, 5.2
     release.resolve();
     await closing;
   });
+});
+
+test("a loop of a consumer that has closed well ends well, also after an abort (contract 5.2)", async () => {
+  const abort = new AbortController();
+  const store = createFaultyStore().store;
+  const consumer = await createConsumer({ ...options, source: await ordersLog(2), store, signal: abort.signal });
+  for await (const record of consumer) {
+    expect(record.offset).toBe(0n);
+    await consumer.close();
+    abort.abort(new Error("late"));
+  }
 });
 
 test("process() whose handler fails while close() waits for it rejects with that, when what is done is stored (contract 5.26)", async () => {

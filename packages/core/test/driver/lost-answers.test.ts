@@ -91,6 +91,21 @@ describe("a write whose answer was lost", () => {
     }
   });
 
+  it("asks for what is confirmed only after a write: a read that failed proves nothing (contract 4.1a)", async () => {
+    const reads: unknown[] = [];
+    const driver = tinyDriver();
+    const store = createOffsetStore({
+      ...driver,
+      read: async (keys, context) => {
+        reads.push(context.confirmed);
+        if (reads.length === 1) throw new PassingError("away");
+        return driver.read(keys, context);
+      },
+    });
+    await store.fetch([key]);
+    assert.deepEqual(reads, [false, false]);
+  });
+
   it("of a reset is not decided again on what somebody has written since", async () => {
     const { driver, fates } = scripted();
     const store = createOffsetStore(driver);

@@ -1,0 +1,44 @@
+import type { ConsumedPartition } from "./consumed-partition.ts";
+
+/**
+ * Room that partitions share. Half of it is divided evenly and kept for each of them, for one thing at least: a partition whose
+ * records wait, for a retry perhaps, holds up no other. The other half is anybody's.
+ */
+export class Room {
+  readonly #most: number;
+  readonly #held = new Map<ConsumedPartition, number>();
+  #partitions = 0;
+  #kept = 0;
+  // What all of them hold beyond what is kept for each.
+  #beyond = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** Whether a partition may take more, where so many share. */
+  isLeft(partition: ConsumedPartition, partitions: number): boolean {
+    if (partitions !== this.#partitions) this.#divide(partitions);
+    return (this.#held.get(partition) ?? 0) < this.#kept || this.#beyond < this.#most / 2;
+  }
+
+  /** A partition takes so much, or gives it back. */
+  take(partition: ConsumedPartition, amount: number): void {
+    const before = this.#held.get(partition) ?? 0;
+    const after = before + amount;
+    if (after === 0) this.#held.delete(partition);
+    else this.#held.set(partition, after);
+    this.#beyond += this.#beyondOf(after) - this.#beyondOf(before);
+  }
+
+  #divide(partitions: number): void {
+    this.#partitions = partitions;
+    this.#kept = Math.max(1, Math.floor(this.#most / 2 / Math.max(1, partitions)));
+    this.#beyond = 0;
+    for (const held of this.#held.values()) this.#beyond += this.#beyondOf(held);
+  }
+
+  #beyondOf(held: number): number {
+    return Math.max(0, held - this.#kept);
+  }
+}
