@@ -28,13 +28,13 @@ function declareKills(broker: RunningServer, postgres: RunningServer): void {
       await using store = await openPostgresStore({ url });
       const written = async (partition: number): Promise<number[]> => {
         const found = await client
-          .query<{ number: number }>("SELECT number FROM results WHERE partition = $1 ORDER BY number", [partition])
+          .query<{ number: string }>("SELECT number FROM results WHERE partition = $1 ORDER BY number", [partition])
           .catch((error: unknown) => {
             // The example makes the table, at its first start.
             if ((error as { readonly code?: string }).code === "42P01") return { rows: [] };
             throw error;
           });
-        return found.rows.map(({ number }) => number);
+        return found.rows.map(({ number }) => Number(number));
       };
       const counts = async () => [(await written(0)).length, (await written(1)).length];
       const run = () =>

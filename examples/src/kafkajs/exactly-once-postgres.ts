@@ -46,7 +46,7 @@ async function main(): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => stop.abort());
   const client = new Client({ connectionString: url });
   await client.connect();
-  await client.query("CREATE TABLE IF NOT EXISTS results (partition integer, number integer, value text)");
+  await client.query("CREATE TABLE IF NOT EXISTS results (partition integer, number bigint, value text)");
   await client.end();
   await using store = await openPostgresStore({ url });
   await consumeExactlyOnce({
@@ -59,7 +59,7 @@ async function main(): Promise<void> {
     signal: stop.signal,
     async write(messages, partition, transaction) {
       const [offsets, values] = [messages.map(({ offset }) => offset), messages.map(({ value }) => value?.toString())];
-      const insert = "INSERT INTO results SELECT $1, * FROM unnest($2::integer[], $3::text[])";
+      const insert = "INSERT INTO results SELECT $1, * FROM unnest($2::bigint[], $3::text[])";
       await transaction.query(insert, [partition, offsets, values]);
     },
   });

@@ -5,7 +5,7 @@
  */
 import { sql } from "drizzle-orm";
 import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
-import { integer, pgTable, text } from "drizzle-orm/pg-core";
+import { bigint, integer, pgTable, text } from "drizzle-orm/pg-core";
 import { Pool } from "pg";
 import { createConsumer, type ConsumerOptions, type RecordBatch } from "@tidemark/core";
 import { openKafkaLog } from "@tidemark/source-kafka";
@@ -58,10 +58,10 @@ async function main(): Promise<void> {
   const database = drizzle(pool);
   const results = pgTable("results", {
     partition: integer().notNull(),
-    number: integer().notNull(),
+    number: bigint({ mode: "bigint" }).notNull(),
     value: text(),
   });
-  await database.execute(sql`CREATE TABLE IF NOT EXISTS ${results} (partition integer, number integer, value text)`);
+  await database.execute(sql`CREATE TABLE IF NOT EXISTS ${results} (partition integer, number bigint, value text)`);
   try {
     await consumeExactlyOnce({
       source: log,
@@ -73,7 +73,7 @@ async function main(): Promise<void> {
       write: ({ partition, records }, transaction) =>
         transaction
           .insert(results)
-          .values(records.map(({ offset, value }) => ({ partition, number: Number(offset), value: textOf(value) }))),
+          .values(records.map(({ offset, value }) => ({ partition, number: offset, value: textOf(value) }))),
     });
   } catch (error) {
     if (!stop.signal.aborted) throw error;

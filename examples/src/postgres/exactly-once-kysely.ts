@@ -3,7 +3,7 @@
  *
  *     BROKERS=127.0.0.1:9092 POSTGRES_URL=postgres://postgres@127.0.0.1:5432/postgres node exactly-once-kysely.ts TOPIC CONSUMER
  */
-import { CompiledQuery, Kysely, PostgresDialect, type Transaction } from "kysely";
+import { type ColumnType, CompiledQuery, Kysely, PostgresDialect, type Transaction } from "kysely";
 import { Pool } from "pg";
 import { createConsumer, type ConsumerOptions, type RecordBatch } from "@tidemark/core";
 import { openKafkaLog } from "@tidemark/source-kafka";
@@ -35,7 +35,11 @@ export async function consumeExactlyOnce<Tables>({ database, write, ...options }
 
 /** The tables of the program below. */
 interface ProgramTables {
-  readonly results: { readonly partition: number; readonly number: number; readonly value: string | null };
+  readonly results: {
+    readonly partition: number;
+    readonly number: ColumnType<string, bigint>;
+    readonly value: string | null;
+  };
 }
 
 if (import.meta.main) await main();
@@ -52,7 +56,7 @@ async function main(): Promise<void> {
   pool.on("error", (error) => console.warn(error.message));
   await using database = new Kysely<ProgramTables>({ dialect: new PostgresDialect({ pool }) });
   const made = database.schema.createTable("results").ifNotExists();
-  await made.addColumn("partition", "integer").addColumn("number", "integer").addColumn("value", "text").execute();
+  await made.addColumn("partition", "integer").addColumn("number", "bigint").addColumn("value", "text").execute();
   try {
     await consumeExactlyOnce({
       source: log,
@@ -64,7 +68,7 @@ async function main(): Promise<void> {
       write: ({ partition, records }, transaction) =>
         transaction
           .insertInto("results")
-          .values(records.map(({ offset, value }) => ({ partition, number: Number(offset), value: textOf(value) })))
+          .values(records.map(({ offset, value }) => ({ partition, number: offset, value: textOf(value) })))
           .execute(),
     });
   } catch (error) {

@@ -228,12 +228,12 @@ export class Cluster {
 
   async #connection(broker: Broker): Promise<BrokerConnection> {
     const address = addressOf(broker);
-    const known = await this.#connections.get(address);
+    const begun = this.#connections.get(address);
+    const known = await begun;
     if (known?.usable === true) return known;
     this.closing.throwIfAborted();
-    // Another call may have begun to connect while this one looked.
-    const begun = this.#connections.get(address);
-    if (begun !== undefined && (await begun) !== known) return begun;
+    // Another call may have replaced it while this one looked: one that nobody knows would never be closed.
+    if (this.#connections.get(address) !== begun) return this.#connection(broker);
     void known?.retire(this.closing);
     const connecting = BrokerConnection.open(broker, this.options);
     this.#connections.set(address, connecting);

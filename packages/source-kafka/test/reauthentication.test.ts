@@ -48,13 +48,14 @@ it("leaves nothing behind of a connection that a call has replaced", async ({ sk
   const access = { tls: { ca }, sasl: { mechanism: "SCRAM-SHA-256", ...admin } } as const;
   const topic = await makeTopic(await openLog(server, access));
 
-  // While it gives its credentials again, another one is used. It must not live on beside the log.
+  // While it gives its credentials again, another one is used, by all calls. It must not live on beside the log, nor must others.
   const busy = `
     await end();
     const { promise, resolve } = Promise.withResolvers();
     // The broker's term of three seconds ends, and the answer does not come.
     await new Promise((begun) => (onAsked = () => { begun(); onAsked = undefined; return promise; }));
-    await end();
+    // Each asks the broker itself: what is known does not answer them.
+    await Promise.all(Array.from({ length: 5 }, () => log.partitions(topic)));
     await log.close();
     resolve();
   `;

@@ -88,7 +88,7 @@ async function runOnLentClient(
 const UNUSABLE_STATES = /^(?:08|25006|25P0[34]|28|53|57P|58|XX)/u;
 
 /** Whether a connection can continue after an error. */
-function isUsableAfter(error: unknown): boolean {
+export function isUsableAfter(error: unknown): boolean {
   const state = sqlStateOf(error);
   return state !== undefined && !UNUSABLE_STATES.test(state);
 }

@@ -1,5 +1,5 @@
 import type { OwnTransaction } from "@tidemark/core/driver";
-import { listenToErrors, type PostgresClient } from "./postgres-client.ts";
+import { isUsableAfter, listenToErrors, type PostgresClient } from "./postgres-client.ts";
 import { FailedTransactionError } from "./postgres-errors.ts";
 import { transactionHandle } from "./transaction-handle.ts";
 
@@ -89,6 +89,8 @@ export class TransactionPool {
           isCommitting = false;
           if (command === "ROLLBACK") throw new FailedTransactionError();
         } catch (error) {
+          // Refused by the server, it is answered.
+          if (isUsableAfter(error)) isCommitting = false;
           throw this.reasonOf(transaction, error);
         }
         giveBack(false);

@@ -43,6 +43,38 @@ await describeWithServer("postgres", ({ url }) => {
       expect(await positionsOf(store, [key])).toEqual([3n]);
     });
 
+    it.each(["pg", "postgres.js"])(
+      "gives back a connection on which the server has refused COMMIT: %s",
+      async (name) => {
+        const own = openPool(url, { max: 1 });
+        const sql = postgres(url, { max: 1 });
+        // Otherwise it waits for what is not given back.
+        onTestFinished(() => sql.end({ timeout: 1 }));
+        const reserve = async () => {
+          const on = await sql.reserve();
+          const query = async (text: string, values: unknown[]) => ({ rows: await on.unsafe(text, values as never[]) });
+          return { query, release: (isBroken?: boolean) => void (isBroken || on.release()) };
+        };
+        const pool = name === "pg" ? own : { reserve };
+        const { store, schema, client, insert, countResults } = await setUp({
+          url: undefined,
+          client: openPool(url),
+          pool,
+        });
+        await client.query(`ALTER TABLE ${schema}.results ADD UNIQUE (total) DEFERRABLE INITIALLY DEFERRED`);
+        const failing = store.transact(transactionOf(0n), async (transaction) => {
+          await insert(transaction);
+          await insert(transaction);
+        });
+        await expect(failing).rejects.toMatchObject({ cause: { code: "23505" } });
+        expect(await countResults()).toBe(0);
+        if (name === "pg") expect([own.totalCount, own.idleCount]).toEqual([1, 1]);
+        // There is no other connection.
+        await store.transact(transactionOf(0n), insert);
+        expect(await countResults()).toBe(1);
+      },
+    );
+
     it("keeps the process alive when its connection breaks in the middle, and begins with another one", async () => {
       const pool = openPool(url);
       const { store, client, insert, countResults } = await setUp({ url: undefined, client: openPool(url), pool });

@@ -3,7 +3,8 @@ import { describeWithServer } from "@tidemark/test-support/servers";
 import { sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/node-postgres";
 import { Client, type PoolClient } from "pg";
-import { describe, expect, it } from "vitest";
+import postgres from "postgres";
+import { describe, expect, it, onTestFinished } from "vitest";
 import type { PostgresClient, PostgresPool, ReservedClient } from "../src/index.ts";
 import { key, newName, openPool, openStore, positionsOf } from "./open-store.ts";
 import { openTransacting, transacting, transactionOf } from "./open-transacting-store.ts";
@@ -131,6 +132,66 @@ await describeWithServer("postgres", ({ url }) => {
       });
       expect(heard).toEqual(["heard"]);
       expect(await countResults()).toBe(2);
+    });
+
+    it("can be called where the client is a function, until the end: postgres.js", async () => {
+      const database = postgres(url);
+      onTestFinished(() => database.end());
+      const pool = {
+        reserve: async () => {
+          const reserved = await database.reserve();
+          const query = async (text: string, values: unknown[]) => ({
+            rows: await reserved.unsafe(text, values as never[]),
+          });
+          return Object.assign(reserved, { query });
+        },
+      };
+      const { store, schema, countResults } = await openTransacting(url, {
+        url: undefined,
+        client: openPool(url),
+        pool,
+      });
+      const kept: postgres.ReservedSql[] = [];
+      await store.transact(transactionOf(0n), async (transaction) => {
+        const own = transaction as unknown as postgres.ReservedSql;
+        kept.push(own);
+        await own`INSERT INTO ${own(schema)}.results (total) VALUES (${1})`;
+      });
+      expect(await countResults()).toBe(1);
+      for (const own of kept) await expect(own`SELECT 1`).rejects.toThrow(ENDED);
+      expect(kept).toHaveLength(1);
+    });
+
+    it("keeps for itself what is wrapped around its query", async () => {
+      const pool = openPool(url, { max: 1 });
+      const { store, insert, countResults } = await openTransacting(url, {
+        url: undefined,
+        client: openPool(url),
+        pool,
+      });
+      const seen: string[] = [];
+      await store.transact(transactionOf(0n), async (transaction) => {
+        const { query } = transaction;
+        transaction.query = (text, values) => {
+          seen.push(text);
+          return query.call(transaction, text, values);
+        };
+        await insert(transaction);
+      });
+      expect(seen).toEqual([expect.stringMatching(/^INSERT/u), ...seen.slice(1)]);
+      const { length } = seen;
+      await store.transact(transactionOf(1n), insert);
+      expect(seen).toHaveLength(length);
+      expect(await countResults()).toBe(2);
+    });
+
+    it("gives the error to the callback of a statement that comes after the end", async () => {
+      const { store } = await openTransacting(url);
+      const kept: Client[] = [];
+      await store.transact(transactionOf(0n), (transaction) => kept.push(transaction as Client));
+      const answer = Promise.withResolvers<Error>();
+      for (const client of kept) client.query("SELECT 1", answer.resolve);
+      expect((await answer.promise).message).toContain(ENDED);
     });
 
     it("is that of a client of the user's own, whatever that is made of", async () => {

@@ -52,8 +52,8 @@ export const FOREIGN = "2";
  * Redis may take a hash back, but never before the last of its records may go. What never expires counts as later than
  * anything, for GT: such a hash gets a time only if it holds nothing but what is written, all of it with a time to live.
  *
- * What fails must have written nothing, and what a script has done stays: so the records come last, after all that the user
- * may not be allowed to do.
+ * What fails must have written nothing, and what a script has done stays: so the records come after all that the user may not be
+ * allowed to do. After them comes only a time for what had none: records that are not written must not begin to expire.
  */
 export const STEADY = script(`${FIELDS}${SPREAD}
 local call, find, key, life, all = redis.call, string.find, KEYS[1], ARGV[1], ARGV[2]
@@ -74,9 +74,7 @@ else
     return '!' .. table.concat(stored)
   end
 end
-if life ~= '' and call('PEXPIRE', key, life, 'GT') == 0 and call('PTTL', key) == -1 and call('HLEN', key) == n then
-  call('PEXPIRE', key, life)
-end
+local begins = life ~= '' and call('PEXPIRE', key, life, 'GT') == 0 and call('PTTL', key) == -1 and call('HLEN', key) == n
 local clock = call('TIME')
 if not stored then
   call('HSET', key, ARGV[3], ARGV[4] .. ';' .. clock[1] .. ';' .. clock[2])
@@ -89,6 +87,7 @@ else
   end
   spread('HSET', key, stored)
 end
+if begins then call('PEXPIRE', key, life) end
 return 1
 `);
 

@@ -49,7 +49,13 @@ await describeWithServer("redis", (server) => {
     await store.commit([key, second].map((each) => ({ key: each, token: "t", nextOffset: 1n })));
     const records = async () => {
       const hashes = (await admin.keys(`${index}:*`)).toSorted();
-      return Promise.all(hashes.map(async (hash) => [hash, await admin.hGetAll(hash)]));
+      return Promise.all(
+        hashes.map(async (hash) => ({
+          hash,
+          fields: await admin.hGetAll(hash),
+          expires: (await admin.pTTL(hash)) >= 0,
+        })),
+      );
     };
     return { store, admin, user, index, records };
   }

@@ -20,8 +20,11 @@ export interface CommandContext {
   readonly settings: Settings;
   /** Opens the store that the settings name, and makes it where it makes one; the command disposes of it. */
   openStore(): Promise<OffsetStore>;
-  /** The same for a command that only reads: a store that is named and not there is a failure, and is not made. */
-  openStoreThatIsThere(): Promise<OffsetStore>;
+  /**
+   * The same for a command that needs what is in it: a store that is named and not there is a failure, and is not made. `advice`:
+   * what the failure's message says in addition.
+   */
+  openStoreThatIsThere(advice?: string): Promise<OffsetStore>;
   /** The same for a command that only looks whether there is something: a store that is named and not there is empty, and is not made. */
   openStoreOrEmpty(): Promise<OffsetStore>;
   /** Opens the log that the settings name, and makes it where it makes one; the command disposes of it. */
@@ -49,11 +52,11 @@ export async function contextOf(command: Command): Promise<CommandContext> {
     said.add(message);
     sayWithHelp(message);
   };
-  const openStore = async (ifMissing: OpenStoreOptions["ifMissing"]): Promise<OffsetStore> => {
+  const openStore = async (ifMissing: OpenStoreOptions["ifMissing"], advice?: string): Promise<OffsetStore> => {
     const { openStoreByUrl } = await import("../registry/store-registry.ts");
     const { store, namespace } = settings;
     const url = store ?? `sqlite:${await defaultFile(settings)}`;
-    const options = { onEvent, ifMissing: store === undefined ? "make" : ifMissing };
+    const options = { onEvent, ifMissing: store === undefined ? ("make" as const) : ifMissing, advice };
     return await openStoreByUrl(url, { ...options, ...(namespace !== undefined && { namespace }) }, sources);
   };
   const openLog = async (mustExist: boolean): Promise<LogSource> => {
@@ -65,7 +68,7 @@ export async function contextOf(command: Command): Promise<CommandContext> {
   return {
     settings,
     openStore: () => openStore("make"),
-    openStoreThatIsThere: () => openStore("fail"),
+    openStoreThatIsThere: (advice) => openStore("fail", advice),
     openStoreOrEmpty: () => openStore("empty"),
     openLog: () => openLog(false),
     openLogThatIsThere: () => openLog(true),

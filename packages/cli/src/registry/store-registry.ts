@@ -28,19 +28,22 @@ export const storeRegistry: UrlRegistry<StoreUrlOpener> = {
 export interface OpenStoreOptions extends StoreUrlOptions {
   /** What is done where there is no store yet: `make` it, `fail`, or give one that is `empty` and keeps nothing. */
   readonly ifMissing: "make" | "fail" | "empty";
+  /** What the failure's message says in addition. */
+  readonly advice?: string | undefined;
 }
 
 /** Opens the store that a URL names. */
 export async function openStoreByUrl(
   url: string,
-  { ifMissing, ...options }: OpenStoreOptions,
+  { ifMissing, advice, ...options }: OpenStoreOptions,
   sources: PluginSources,
 ): Promise<OffsetStore> {
   const opener = await findUrlOpener(storeRegistry, url, sources);
   try {
     if (ifMissing !== "make" && (await withUsageErrors(async () => opener.exists?.(url))) === false) {
       if (ifMissing === "empty") return await openStoreByUrl("memory:", { ...options, ifMissing: "make" }, sources);
-      throw new CommandFailure(`there is no store at ${url}; check the name and the working directory`);
+      const then = advice === undefined ? "" : `; ${advice}`;
+      throw new CommandFailure(`there is no store at ${url}; check the name and the working directory${then}`);
     }
     return await withUsageErrors(() => opener.open(url, options));
   } catch (error) {

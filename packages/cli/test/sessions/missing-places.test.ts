@@ -17,7 +17,7 @@ const COMMANDS: Readonly<Record<string, readonly (readonly [args: string, store:
   "topic create": [["u", "ignores", "makes"]],
   "topic alter": [
     ["t --retention-time 1h", "ignores", "needs"],
-    ["t --consumer-ttl 1h", "does without", "needs"],
+    ["t --consumer-ttl 1h", "needs", "needs"],
   ],
   "topic list": [["", "ignores", "needs"]],
   "topic describe": [["t", "needs", "needs"]],
@@ -67,6 +67,13 @@ test.each(cases.filter(({ store }) => store !== "ignores"))(
   },
 );
 
+test("a topic gets a TTL where no consumer has a store yet", async () => {
+  await using workspace = await createWorkspace();
+  await workspace.out("topic create t");
+  await workspace.out("topic alter t --consumer-ttl 1h --store memory:");
+  expect(await workspace.out("topic describe t")).toMatch(/^Consumer TTL: 1h$/m);
+});
+
 test.each(cases.filter(({ log }) => log === "needs" || log === "makes"))(
   "$command $log a log that is not there",
   async ({ command, log }) => {
@@ -111,7 +118,10 @@ async function expectFailure(workspace: Workspace, args: string, what: string): 
   const before = await look();
   const { code, stderr, stdout } = await workspace.run(args.split(" "));
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-  expect(stderr).toMatch(new RegExp(`^tidemark: there is no ${what}; check the name and the working directory\n$`));
+  const advice = args.startsWith("topic alter") && what.startsWith("store") ? "[^\n]*--store memory:" : "";
+  expect(stderr).toMatch(
+    new RegExp(`^tidemark: there is no ${what}; check the name and the working directory${advice}\n$`),
+  );
   expect(existsSync(join(workspace.folder, "typo.db"))).toBe(false);
   expect(await look()).toEqual(before);
 }

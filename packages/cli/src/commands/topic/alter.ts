@@ -61,8 +61,11 @@ export function addTopicAlterCommand(topic: Command): void {
       if (options.consumerTtl === undefined) {
         await alter(alteration);
       } else {
-        // Opened before anything is changed: a store that cannot be reached must not leave half of it done.
-        await using store = await context.openStoreOrEmpty();
+        // Opened before anything is changed: one that is mistyped, or cannot be reached, must not leave half of it done. Once the
+        // topic has the new TTL, nothing tells which positions had the old one.
+        await using store = await context.openStoreThatIsThere(
+          "if no consumer has a position yet, add --store memory:",
+        );
         const consumerTtl = limitOf(options.consumerTtl);
         const { consumerTtl: _, ...others } = alteration;
         // First what the log may refuse. The topic's TTL comes last: the same command, run again after a death in between,
