@@ -39,7 +39,10 @@ export function transactionHandle<Lent extends PostgresClient>(lent: Lent): Tran
     has: (_, name) => Reflect.has(lent, name),
     // As postgres.js has it: sql`SELECT 1`.
     apply: (_, self, statement: unknown[]) =>
-      hasEnded ? refuse() : Reflect.apply(lent as unknown as (...all: unknown[]) => unknown, self, statement),
+      // What it makes for a statement is none: nobody awaits it.
+      hasEnded && isTemplate(statement[0])
+        ? refuse()
+        : Reflect.apply(lent as unknown as (...all: unknown[]) => unknown, self, statement),
   });
   return { client, end: () => void (hasEnded = true) };
 }
@@ -50,4 +53,8 @@ function refuse(callback?: unknown): Promise<never> | undefined {
   if (typeof callback !== "function") return Promise.reject(error);
   queueMicrotask(() => void callback(error));
   return undefined;
+}
+
+function isTemplate(first: unknown): boolean {
+  return Array.isArray(first) && "raw" in first;
 }

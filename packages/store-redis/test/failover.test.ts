@@ -88,7 +88,7 @@ describe("a master behind Sentinel that is killed", () => {
   it("leaves writes that wait for a replica written, and says that none has them", async ({ skip }) => {
     await using set = await SentinelSet.launch(skip);
     const acknowledge = { replicas: 1, timeout: 1_500 };
-    await using store = await openRedisStore({ url: set.url, timeout: 5_000, onEvent: () => undefined, acknowledge });
+    await using store = await openRedisStore({ url: set.url, timeout: 15_000, onEvent: () => undefined, acknowledge });
     const key = { consumer: "waiting", topic, partition: 0 };
     expect(await store.claim([{ key, token, owner: "o" }])).toMatchObject([{ status: "claimed" }]);
     expect(await store.commit([{ key, token, nextOffset: 5n }])).toEqual([{ status: "committed" }]);

@@ -221,6 +221,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
     try {
       await this.#delivery.open(reading);
       await processor.run(signal);
+      if (reading.failure !== undefined) throw reading.failure.error;
     } catch (error) {
       reading.end();
       if (signal?.aborted === true) throw signal.reason;

@@ -135,6 +135,14 @@ export class Reading implements FetcherOwner {
     this.wake();
   }
 
+  /** There may be room for one that was put aside for another's sake: for the first that has some. */
+  resumeNext(): void {
+    for (const partition of this.#aside) {
+      this.resume(partition);
+      if (!this.#aside.has(partition)) return;
+    }
+  }
+
   /** Some of all partitions may be done. */
   resumeAll(): void {
     for (const partition of [...this.#aside]) this.resume(partition);
@@ -263,6 +271,8 @@ export class Reading implements FetcherOwner {
     this.#aside.delete(partition);
     this.#fetcher.release(partition);
     if (this.#current === partition) this.#current = undefined;
+    // The others' shares are larger now.
+    this.resumeAll();
     this.wake();
   }
 

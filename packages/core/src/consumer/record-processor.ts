@@ -246,6 +246,7 @@ export class RecordProcessor {
       this.#stop(error);
     }
     this.#reading.resume(partition);
+    this.#reading.resumeNext();
     this.#reading.wake();
   }
 

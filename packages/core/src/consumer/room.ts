@@ -1,14 +1,15 @@
 import type { ConsumedPartition } from "./consumed-partition.ts";
 
 /**
- * Room that partitions share. Half of it is divided evenly and kept for each of them, for one thing at least: a partition whose
- * records wait, for a retry perhaps, holds up no other. The other half is anybody's.
+ * Room that partitions share. Half of it is divided evenly and kept for each of them: a partition whose records wait, for a
+ * retry perhaps, holds up no other. The other half is anybody's. One record of each always has room.
  */
 export class Room {
   readonly #most: number;
   readonly #held = new Map<ConsumedPartition, number>();
   #partitions = 0;
   #kept = 0;
+  #all = 0;
   // What all of them hold beyond what is kept for each.
   #beyond = 0;
 
@@ -16,10 +17,13 @@ export class Room {
     this.#most = most;
   }
 
-  /** Whether a partition may take more, where so many share. */
+  /** Whether a partition may take more, where so many share. Those that are not read any more may still hold some. */
   isLeft(partition: ConsumedPartition, partitions: number): boolean {
+    const held = this.#held.get(partition);
+    if (held === undefined) return true;
+    if (this.#all >= this.#most) return false;
     if (partitions !== this.#partitions) this.#divide(partitions);
-    return (this.#held.get(partition) ?? 0) < this.#kept || this.#beyond < this.#most / 2;
+    return held < this.#kept || this.#beyond < this.#most / 2;
   }
 
   /** A partition takes so much, or gives it back. */
@@ -28,12 +32,13 @@ export class Room {
     const after = before + amount;
     if (after === 0) this.#held.delete(partition);
     else this.#held.set(partition, after);
+    this.#all += amount;
     this.#beyond += this.#beyondOf(after) - this.#beyondOf(before);
   }
 
   #divide(partitions: number): void {
     this.#partitions = partitions;
-    this.#kept = Math.max(1, Math.floor(this.#most / 2 / Math.max(1, partitions)));
+    this.#kept = Math.floor(this.#most / 2 / Math.max(1, partitions));
     this.#beyond = 0;
     for (const held of this.#held.values()) this.#beyond += this.#beyondOf(held);
   }

@@ -158,10 +158,10 @@ export class PositionFlusher {
     this.stall.stop();
   }
 
-  /** What was committed since it was sent is due after all that became dirty before. */
+  /** What was committed since it was sent is due after all that became dirty before, and so is a release that was left out. */
   #settled(partition: HeldPartition): void {
     this.#dirty.delete(partition);
-    if (partition.isDirty) this.#dirty.add(partition);
+    if (partition.isDirty || partition.isReleasing) this.#dirty.add(partition);
     this.#renewals.watch(partition);
   }
 
@@ -227,11 +227,13 @@ export class PositionFlusher {
     clearTimeout(this.#timer);
     this.#timerAt = Number.POSITIVE_INFINITY;
     this.stall.watch(this.#oldest());
-    const { store } = this.#context;
+    const { store, emit } = this.#context;
     // What a store should never reject with is a failure as any other.
-    const sending = this.#writes
-      .send(new Set([...this.#dirty, ...others]))
-      .catch((error: unknown) => unknownError("commit", store.name, [], error));
+    const sending = this.#writes.send(new Set([...this.#dirty, ...others])).catch((cause: unknown) => {
+      const error = unknownError("commit", store.name, [], cause);
+      emit({ type: "flush-failed", keys: [], error });
+      return error;
+    });
     this.#inFlight = sending.then((failure) => {
       this.#inFlight = undefined;
       if (!this.#isStopped) this.#ended(failure);

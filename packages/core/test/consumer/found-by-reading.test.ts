@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { setTimeout as delay } from "node:timers/promises";
 import {
   createConsumer,
@@ -11,7 +12,7 @@ import {
 import { createOffsetStore } from "@tidemark/core/driver";
 import { createMemoryStore } from "@tidemark/store-memory";
 import { createMemorySource, type MemorySource } from "@tidemark/test-support";
-import { expect, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { Rows } from "../conformance/sound-backend.ts";
 import { SoundDriver } from "../conformance/sound-driver.ts";
 import { EventLog, eventually } from "../session/eventually.ts";
@@ -228,6 +229,54 @@ test.each([2, 4])(
     expect(done.length).toBe(100);
   },
 );
+
+test("partitions that are read to their end still hold their room: no more is handed out than there is (contract 5.26)", async () => {
+  const source = createMemorySource();
+  await source.admin.createTopic("of-their-room", { partitions: 2 });
+  const records = Array.from({ length: 3_000 }, () => ({ value: null }));
+  await source.producer.produce("of-their-room", 0, records.slice(0, 400));
+  await source.producer.produce("of-their-room", 1, records);
+  let handedOut = 0;
+  const count = (message: unknown): void => {
+    if ((message as { readonly topic: string }).topic === "of-their-room") handedOut += 1;
+  };
+  subscribe("tidemark:deliver", count);
+  onTestFinished(() => void unsubscribe("tidemark:deliver", count));
+  const ended = new AbortController();
+  await using consumer = await createConsumer({
+    ...{ ...options, topic: "of-their-room", source, store: createMemoryStore(), signal: ended.signal },
+    ...{ start: "earliest" as const, untilEnd: true },
+  });
+  const processing = consumer.process(() => new Promise<void>(() => undefined), { concurrency: 1 });
+  await eventually(() => handedOut >= 1_000);
+  for (let turn = 0; turn < 100; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  expect(handedOut).toBeLessThanOrEqual(1_001);
+  ended.abort(new Error("enough"));
+  await expect(processing).rejects.toThrow("enough");
+});
+
+test("a partition one key of which waits for a retry goes on with its others when there is room again (contract 5.26)", async () => {
+  const source = createMemorySource();
+  await source.admin.createTopic("orders", { partitions: 2 });
+  const of = (key: string, length: number) => Array.from({ length }, () => ({ key: Buffer.from(key), value: null }));
+  await source.producer.produce("orders", 0, [...of("waits", 600), ...of("goes", 400)]);
+  await source.producer.produce("orders", 1, of("other", 600));
+  const ended = new AbortController();
+  await using consumer = await createConsumer({
+    ...{ ...options, source, store: createMemoryStore(), signal: ended.signal, start: "earliest" },
+  });
+  let done = 0;
+  const processing = consumer.process(
+    ({ key: name }) => {
+      const text = Buffer.from(name ?? []).toString();
+      if (text === "waits") throw new Error("not yet");
+      if (text === "goes") done += 1;
+      if (done === 400) ended.abort(new Error("enough"));
+    },
+    { order: "key", concurrency: 2, onError: () => "retry" },
+  );
+  await expect(processing).rejects.toThrow("enough");
+});
 
 test("an abort in a handler ends process(), also before anything was waited for (contract 5.26)", async () => {
   const ended = new AbortController();

@@ -284,3 +284,33 @@ test("a body is not begun for one partition when another's loss has just ended t
   expect(session.fenced).toMatchObject({ key: { partition: 0 } });
   await session.close().catch(() => undefined);
 });
+
+test("a release that a transaction was begun before is written when that is over (contract 5.27f, 5.27g)", async () => {
+  const { session, state, records, stored } = await openSession({ sharing: "takeover", partitions: [0, 1] });
+  session.startAt(1, 0n);
+  await session.flush();
+  const reached = Promise.withResolvers<void>();
+  const opened = Promise.withResolvers<void>();
+  state.gate = () => {
+    reached.resolve();
+    return opened.promise;
+  };
+  session.deliver({ partition: 1, offset: 0n });
+  session.commit({ partition: 1, offset: 0n });
+  const flushed = session.flush();
+  await reached.promise;
+  const releasing = session.release([0]);
+  const begun = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<void>();
+  const transacted = session.transact(records.slice(0, 3), async () => {
+    begun.resolve();
+    await ended.promise;
+  });
+  opened.resolve();
+  await Promise.all([flushed, begun.promise]);
+  ended.resolve();
+  await Promise.all([transacted, releasing]);
+  await eventually(() => !session.partitions.includes(0));
+  expect(await stored()).toBe(3n);
+  await session.close();
+});
