@@ -226,7 +226,7 @@ class DrivenOffsetStore<Transaction> implements OffsetStore<Transaction> {
     const outcomes: ClaimOutcome[] = await this.#calls.run(CLAIM, entries, options);
     const silent = await this.#members.silent(heldClaims(entries, outcomes), options, endsAt);
     if (silent.length === 0) return outcomes;
-    const again = silent.map(({ entry, record }) => ({ ...entry, silentEpoch: record.epoch }));
+    const again = silent.map(({ entry, record }) => ({ ...entry, silent: record }));
     try {
       const answers = await this.#calls.run(CLAIM, again, options, endsAt - performance.now());
       for (const [index, { at }] of silent.entries()) outcomes[at] = answers[index] as ClaimOutcome;

@@ -1,4 +1,5 @@
 import type { OffsetKey } from "../key.ts";
+import type { OffsetRecord } from "../offset-record.ts";
 import type {
   ClaimEntry,
   ClaimOutcome,
@@ -39,15 +40,15 @@ const COMMITTED = Object.freeze({ status: "committed" as const });
 
 /** A claim of which more is known than its caller said. */
 export interface JudgedClaimEntry extends ClaimEntry {
-  /** The epoch of the claim whose holder was found silent. */
-  readonly silentEpoch?: number;
+  /** The record, as it was, whose holder was found silent. */
+  readonly silent?: Pick<OffsetRecord, "epoch" | "updatedAt">;
 }
 
 /** A claim: the newest one wins, unless it wants idle keys alone, and finds what is stored (contract 3.1b, 8.3). */
 export const decideClaim: Decide<JudgedClaimEntry, ClaimOutcome> = (entry, { key, stored, now }) => {
   if (now === undefined) return undefined;
   const { token, owner, member } = entry;
-  if (entry.ifIdleFor !== undefined && stored !== undefined && isHeldAgainst(entry, stored.claim)) {
+  if (entry.ifIdleFor !== undefined && stored !== undefined && isHeldAgainst(entry, stored)) {
     return { outcome: { status: "held", record: toOffsetRecord(key, stored) } };
   }
   // The same token again is the same claim: it keeps time and epoch (contract 3.4a).
@@ -164,9 +165,10 @@ export const decideFetch: Decide<{ readonly key: OffsetKey }, FetchOutcome> = (_
   };
 };
 
-/** Whether the key has a holder that may live, as far as the entry knows. A claim since then is a sign of life. */
-function isHeldAgainst({ token, member, silentEpoch }: JudgedClaimEntry, claim: StoredClaim): boolean {
-  if (claim.token === undefined || claim.released || claim.token === token || claim.epoch === silentEpoch) return false;
+/** Whether the key has a holder that may live, as far as the entry knows. Any write since then is a sign of life. */
+function isHeldAgainst({ token, member, silent }: JudgedClaimEntry, { claim, writtenAt }: StoredOffset): boolean {
+  if (claim.token === undefined || claim.released || claim.token === token) return false;
+  if (claim.epoch === silent?.epoch && writtenAt === silent.updatedAt.getTime()) return false;
   return member === undefined || claim.member !== member;
 }
 

@@ -6,6 +6,9 @@ import type { CallOptions, ClaimOutcome, HeldOutcome } from "../offset-store.ts"
 import { HeldPartition } from "./held-partition.ts";
 import type { SessionContext } from "./session-context.ts";
 
+/** How claims are taken: `ifIdleFor` as in a claim. */
+export type TakeOptions = CallOptions & { readonly ifIdleFor?: number | undefined };
+
 /** What came of a call for claims. */
 export interface TakenClaims {
   readonly taken: readonly HeldPartition[];
@@ -48,10 +51,7 @@ export class Claims {
   }
 
   /** Claims partitions that are not held. With `ifIdleFor` only those whose holder is silent or has ended (contract 8.3). */
-  async take(
-    partitions: readonly number[],
-    { ifIdleFor, ...options }: CallOptions & { readonly ifIdleFor?: number | undefined },
-  ): Promise<TakenClaims> {
+  async take(partitions: readonly number[], { ifIdleFor, ...options }: TakeOptions): Promise<TakenClaims> {
     const { store, consumer, topic, member, options: own } = this.#context;
     const { owner, ttl } = own;
     const entries = partitions.map((partition) => ({

@@ -3,7 +3,7 @@ import { abortable } from "../abortable.ts";
 import { withinDeadline } from "../driver/deadline.ts";
 import { keepingAwake } from "../keeping-awake.ts";
 import type { HeldOutcome } from "../offset-store.ts";
-import type { Claims } from "./claims.ts";
+import type { Claims, TakenClaims, TakeOptions } from "./claims.ts";
 import { dueShare } from "./due-share.ts";
 import { freePartitions, heldByItself, livingMembers, releasedPartitions } from "./free-partitions.ts";
 import type { HeldPartition } from "./held-partition.ts";
@@ -15,6 +15,8 @@ import { type SharingListener, tellRevoked } from "./sharing-listener.ts";
 
 /** Who is short of partitions looks so often in a lease. */
 export const LOOKS_PER_LEASE = 3;
+/** For so many leases after a claim without an answer the member looks for what is stored as its own. */
+const UNKNOWN_LEASES = 3;
 
 /**
  * Takes part in a group: claims what is free, gives up what others are due (contract 8.6 and 8.7). One look at a time, so
@@ -35,7 +37,9 @@ export class Sharing {
   // Those that are given up: they are held until what is in hand is done.
   readonly #leaving = new Set<HeldPartition>();
   #isAgain = false;
-  #hasLooked = false;
+  // Until when more may be stored as this member's than it knows: by a former session of its instance, or by a claim of its own whose
+  // answer was lost.
+  #mayHoldMoreUntil: number;
   // How many wait until all that they want is held.
   #waiting = 0;
   #looked = Promise.withResolvers<void>();
@@ -52,6 +56,7 @@ export class Sharing {
     this.#flusher = flusher;
     this.#membership = membership;
     this.#listener = listener;
+    this.#mayHoldMoreUntil = membership.isInstance ? Number.POSITIVE_INFINITY : 0;
   }
 
   /** Whether a partition is one of those that the group shares. */
@@ -154,10 +159,13 @@ export class Sharing {
     if (this.#isStandby) return this.#lookInStandby(signal);
     const { member } = this.#context;
     const living = await livingMembers(this.#context, signal);
-    // What a former session of this instance holds is taken over immediately, also beyond its share.
-    if (this.#membership.isInstance && !this.#hasLooked)
-      await this.#claim(await heldByItself(this.#context, this.#missing, signal), signal);
-    this.#hasLooked = true;
+    // What is stored as its own comes first, also beyond its share: nobody else would claim it while this member lives.
+    if (performance.now() < this.#mayHoldMoreUntil) {
+      const own = await heldByItself(this.#context, this.#missing, signal);
+      // A former session writes nothing more.
+      if (this.#mayHoldMoreUntil === Number.POSITIVE_INFINITY) this.#mayHoldMoreUntil = 0;
+      await this.#claim(own, signal);
+    }
     const others = living.filter((other) => other.mode === "balanced" && other.member !== member);
     const self = { member, held: this.#claims.held.size };
     const due = dueShare([...others, self], member, this.#wanted.size);
@@ -268,7 +276,7 @@ export class Sharing {
     if (partitions.length === 0) return;
     const { topic, emit } = this.#context;
     const ifIdleFor = this.#membership.leaseMs;
-    const { taken, held, failure } = await this.#claims.take(partitions, { signal, ifIdleFor });
+    const { taken, held, failure } = await this.#take(partitions, { signal, ifIdleFor });
     if (this.#isStandby) for (const record of held) this.#tellWaiting(record);
     if (taken.length > 0) {
       for (const { key } of taken) this.#waitedFor.delete(key.partition);
@@ -287,6 +295,15 @@ export class Sharing {
       }
     }
     if (failure !== undefined) throw failure;
+  }
+
+  async #take(partitions: readonly number[], options: TakeOptions): Promise<TakenClaims> {
+    const before = this.#mayHoldMoreUntil;
+    // A claim without an answer may be written yet, and later than the next look.
+    this.#mayHoldMoreUntil = performance.now() + UNKNOWN_LEASES * this.#membership.leaseMs;
+    const answer = await this.#claims.take(partitions, options);
+    if (answer.failure === undefined) this.#mayHoldMoreUntil = before;
+    return answer;
   }
 
   async #assigned(partitions: readonly HeldPartition[]): Promise<void> {

@@ -1,10 +1,12 @@
 import { setTimeout as pause } from "node:timers/promises";
 import {
+  type ClaimEntry,
   type CommitEntry,
   type Consumer,
   type ConsumerEvent,
   createConsumer,
   OffsetFencedError,
+  OffsetStoreError,
   openOffsetSession,
 } from "@tidemark/core";
 import { createMemoryBackend, createMemoryStore } from "@tidemark/store-memory";
@@ -77,6 +79,49 @@ test("a release that fails is tried again: a living member keeps nothing that it
   expect(second.consumer.partitions).toEqual([]);
   first.member.refusesCommits = false;
   await eventually(() => second.consumer.partitions.length === 1, SETTLED_MS);
+});
+
+test("a member reads all that is stored as its own, also where the answer to a claim was lost (contract 8.7)", async () => {
+  const partitions = 20;
+  const source = await ordersLog(1, partitions);
+  await using group = new Group(source);
+  const { store, backend } = group;
+  const keys = Array.from({ length: partitions }, (_, partition) => ({ consumer: "c1", topic: "orders", partition }));
+  const other = { owner: "other", member: "other" };
+  const claims = keys.map((key) => ({ key, token: "other's", ...other }));
+  await store.heartbeat({
+    ...{ key: { consumer: "c1", topic: "orders", member: "other" }, mode: "balanced", owner: "other" },
+    ...{ lease: 600_000, held: partitions },
+  });
+  await store.claim(claims);
+  const inner = createMemoryStore({ backend });
+  let lost: readonly ClaimEntry[] | undefined;
+  const member = new Proxy(inner, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target);
+      if (name !== "claim" || lost !== undefined)
+        return typeof value === "function" ? (value.bind(target) as unknown) : value;
+      return async (entries: readonly ClaimEntry[]) => {
+        lost = entries;
+        await inner.claim(entries);
+        throw new OffsetStoreError("the answer is lost", {
+          ...({ code: "UNAVAILABLE", operation: "claim", store: "memory", keys: [] } as const),
+        });
+      };
+    },
+  });
+  await using consumer = await createConsumer({
+    ...{ source, store: member, topic: "orders", consumer: "c1", lease: LEASE_MS },
+  });
+  expect(consumer.partitions).toEqual([]);
+  await store.commit(keys.map((key) => ({ key, token: "other's", release: true })));
+  await eventually(() => consumer.partitions.length === partitions / 2);
+  expect(lost).toHaveLength(partitions / 2);
+  const outcomes = await store.fetch(keys);
+  const owned = outcomes.flatMap((outcome, partition) =>
+    outcome.status === "found" && outcome.record.member !== undefined ? partition : [],
+  );
+  expect(owned).toEqual(consumer.partitions);
 });
 
 test("revoked says that a partition is given up when that is written, and once (contract 8.7)", async () => {

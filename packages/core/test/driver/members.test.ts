@@ -130,6 +130,28 @@ describe("members", () => {
     },
   );
 
+  it("takes nothing from a holder that writes while it is found silent (contract 8.3)", async () => {
+    let meanwhile: (() => Promise<unknown>) | undefined;
+    const { store, other } = open((driver) => ({
+      read: async (keys, context) => {
+        const answer = await driver.read(keys, context);
+        const [key] = keys;
+        if (key !== undefined && "member" in key) await meanwhile?.();
+        return answer;
+      },
+    }));
+    await beat(other, { lease: 30 });
+    await other.claim([{ key: KEY, token: "t", owner: "o", member: "holder" }]);
+    assert.equal(await statusOf(store), "held", "the first look");
+    await delay(40);
+    meanwhile = () => other.commit([{ key: KEY, token: "t", nextOffset: 5n }]);
+    assert.equal(await statusOf(store), "held", "it has written since");
+    assert.deepEqual(await other.commit([{ key: KEY, token: "t", nextOffset: 6n }]), [{ status: "committed" }]);
+    meanwhile = undefined;
+    await delay(40);
+    assert.equal(await statusOf(store), "claimed");
+  });
+
   it("rejects a claim that is given up while it looks at holders, with the caller's reason (contract 3.9b)", async () => {
     const controller = new AbortController();
     let reads = 0;
