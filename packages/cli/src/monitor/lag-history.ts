@@ -23,7 +23,7 @@ export interface LagHistories {
 export function createLagHistories(): LagHistories {
   const stepMs = SPAN_MS / MOST_POINTS;
   let times: number[] = [];
-  let histories = new Map<string, Float32Array>();
+  let histories = new Map<string, Float64Array>();
   return {
     add(atMs, lags) {
       // Within a step the newest counts: the plot ends at what is shown beside it.
@@ -32,9 +32,9 @@ export function createLagHistories(): LagHistories {
       times.push(atMs);
       const isFull = times.length > MOST_POINTS;
       if (isFull) times = times.slice(1);
-      const next = new Map<string, Float32Array>();
+      const next = new Map<string, Float64Array>();
       for (const [consumer, lag] of lags) {
-        const points = histories.get(consumer) ?? new Float32Array(MOST_POINTS).fill(NaN);
+        const points = histories.get(consumer) ?? new Float64Array(MOST_POINTS).fill(NaN);
         if (isFull) points.copyWithin(0, 1);
         points[times.length - 1] = lag === undefined ? NaN : Number(lag);
         next.set(consumer, points);

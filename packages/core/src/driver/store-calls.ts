@@ -41,7 +41,7 @@ export class StoreCalls<Transaction> {
     this.#onFailed = onFailed;
     this.#errors = errors;
     this.#onRetry = (operation, attempt, error) => {
-      onFailed();
+      if (isAway(error)) onFailed();
       emit({ type: "retry", store: driver.name, operation, attempt, error });
     };
     this.#timeoutMs = timeoutMs;
@@ -87,8 +87,9 @@ export class StoreCalls<Transaction> {
         onFailed?.();
         // Who gives up waiting says nothing of the store.
         if (signal?.aborted === true && error === signal.reason) throw error;
-        this.#onFailed();
-        throw this.#errors.wrap(operation, keys(), error);
+        const wrapped = this.#errors.wrap(operation, keys(), error);
+        if (isAway(wrapped)) this.#onFailed();
+        throw wrapped;
       },
     );
   }
@@ -255,4 +256,9 @@ export class StoreCalls<Transaction> {
     this.#inFlight -= 1;
     if (this.#inFlight === 0) this.#onIdle?.();
   }
+}
+
+/** Whether an error may mean that the store was away. One that answers, with a conflict or a refusal, is there. */
+function isAway({ code }: OffsetStoreError): boolean {
+  return code === "UNAVAILABLE" || code === "TIMEOUT" || code === "UNKNOWN";
 }

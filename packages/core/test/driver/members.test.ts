@@ -7,10 +7,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ClaimEntry, MemberEntry, OffsetStore } from "@tidemark/core";
 import { createOffsetStore, type OffsetStoreDriver } from "@tidemark/core/driver";
 import { describe, it } from "vitest";
-import { Connection, nameOf, type Row, SoundBackend } from "../conformance/sound-backend.ts";
+import { Connection, nameOf, type Row, SoundBackend, type SoundTransaction } from "../conformance/sound-backend.ts";
 import { SoundDriver } from "../conformance/sound-driver.ts";
 import { tinyDriver } from "./tiny-driver.ts";
 
+const CONFLICT = new Error("a conflict");
 const GROUP = { consumer: "c1", topic: "orders" };
 const KEY = { ...GROUP, partition: 0 };
 const HOLDER = { ...GROUP, member: "holder" };
@@ -64,6 +65,40 @@ describe("members", () => {
     assert.equal(await statusOf(store), "held", "what was seen before an outage must not count after it");
     await delay(20);
     assert.equal(await statusOf(store), "claimed");
+  });
+
+  it("looks on after a conflict: a store that answers was not away (contract 8.2)", async () => {
+    const rows = new SoundBackend().rows("n");
+    const sound = new SoundDriver({ rows, connection: new Connection(), capabilities: { transactions: true } });
+    let conflicts = 0;
+    const store = createOffsetStore<SoundTransaction>({
+      ...{ name: sound.name, capabilities: sound.capabilities, close: () => sound.close() },
+      read: (...call) => sound.read(...call),
+      write: (...call) => sound.write(...call),
+      list: (filter) => sound.list(filter),
+      classify: (error) =>
+        error === CONFLICT
+          ? { code: "CONFLICT", retryable: true, message: "another transaction came first" }
+          : sound.classify(error),
+      begin: async () => {
+        conflicts += 1;
+        if (conflicts === 1) throw CONFLICT;
+        const own = await sound.begin?.();
+        if (own === undefined) throw new Error("no transactions");
+        return own;
+      },
+    });
+    const own = { consumer: "c1", topic: "orders", partition: 1 };
+    await store.claim([{ key: own, token: "own", owner: "o" }]);
+    await store.heartbeat({ key: HOLDER, mode: "balanced", lease: 30, owner: "owner", held: 0 });
+    await store.claim([{ key: KEY, token: "t", owner: "o", member: "holder" }]);
+    await delay(40);
+    assert.equal((await store.claim([idle()]))[0]?.status, "held", "the first look");
+    await delay(20);
+    const entry = { key: own, token: "own", from: 0n, nextOffset: 1n };
+    assert.equal((await store.transact?.(entry, () => undefined))?.status, "committed");
+    assert.equal(conflicts, 2);
+    assert.equal((await store.claim([idle()]))[0]?.status, "claimed");
   });
 
   it("asks for the holders once, however many keys they hold, and not where all keys are free (contract 8.3)", async () => {

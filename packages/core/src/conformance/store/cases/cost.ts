@@ -8,8 +8,8 @@ const ROUNDS = 25;
 /** What a commit may take more: nothing that grows with the number of records stays below it. */
 const FACTOR = 5;
 const SLACK_MS = 2;
-/** How long a moment is waited for in which the machine is as idle as it was among none. */
-const PATIENCE_MS = 60_000;
+/** How long a moment is waited for in which the machine is as idle as it was among none: half of what a case may take by default. */
+const PATIENCE_MS = 30_000;
 
 /** What calls cost. */
 export const costCases: readonly ConformanceCase[] = [
