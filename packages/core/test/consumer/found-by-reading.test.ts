@@ -258,7 +258,7 @@ test("partitions that are read to their end still hold their room: no more is ha
 test("a partition one key of which waits for a retry goes on with its others when there is room again (contract 5.26)", async () => {
   const source = createMemorySource();
   await source.admin.createTopic("orders", { partitions: 2 });
-  const of = (key: string, length: number) => Array.from({ length }, () => ({ key: Buffer.from(key), value: null }));
+  const of = (name: string, length: number) => Array.from({ length }, () => ({ key: Buffer.from(name), value: null }));
   await source.producer.produce("orders", 0, [...of("waits", 600), ...of("goes", 400)]);
   await source.producer.produce("orders", 1, of("other", 600));
   const ended = new AbortController();
