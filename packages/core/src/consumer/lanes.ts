@@ -31,7 +31,6 @@ export class Lanes {
   readonly #bytes: Room;
   readonly #byKey = new Map<string, Lane>();
   readonly #ready: Lane[] = [];
-  #count = 0;
 
   constructor(order: NonNullable<ProcessOptions["order"]>, maxBytes: number) {
     this.#order = order;
@@ -40,7 +39,7 @@ export class Lanes {
 
   /** Whether nothing is left to be done. */
   get isEmpty(): boolean {
-    return this.#count === 0;
+    return this.#records.isEmpty;
   }
 
   /** Whether one more record of a partition may be added, where so many are read. One of each always may (contract 5.22). */
@@ -49,7 +48,6 @@ export class Lanes {
   }
 
   add(task: Task): void {
-    this.#count += 1;
     this.#records.take(task.partition, 1);
     this.#bytes.take(task.partition, bytesOf(task.record));
     const key = this.#keyOf(task.record);
@@ -78,7 +76,6 @@ export class Lanes {
     const task = lane.tasks.shift();
     if (task === undefined) return;
     const { partition, record } = task;
-    this.#count -= 1;
     this.#records.take(partition, -1);
     this.#bytes.take(partition, -bytesOf(record));
     if (lane.tasks.length > 0) this.#ready.push(lane);

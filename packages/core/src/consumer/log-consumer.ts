@@ -35,7 +35,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
   #closing: Promise<void> | undefined;
   // Whether closing has stored everything.
   #hasClosed = false;
-  // Whether the loop that closing ended has rejected with the failure of that.
+  // Whether the loop that closing ended has waited for it: its caller has the failure, or one that hides it (contract 5.2).
   #isFailureTold = false;
 
   constructor(
@@ -169,7 +169,7 @@ export class LogConsumer<Transaction> implements Consumer<Transaction> {
     try {
       await this.close();
     } catch (error) {
-      // The loop's caller has got it: twice it would be a SuppressedError.
+      // A second time it would be a SuppressedError.
       if (!this.#isFailureTold) throw error;
     }
   }

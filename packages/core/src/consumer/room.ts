@@ -17,6 +17,11 @@ export class Room {
     this.#most = most;
   }
 
+  /** Whether nobody holds anything. */
+  get isEmpty(): boolean {
+    return this.#held.size === 0;
+  }
+
   /** Whether a partition may take more, where so many share. Those that are not read any more may still hold some. */
   isLeft(partition: ConsumedPartition, partitions: number): boolean {
     const held = this.#held.get(partition);

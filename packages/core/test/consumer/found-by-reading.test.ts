@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { setTimeout as delay } from "node:timers/promises";
 import {
   createConsumer,
@@ -11,8 +10,8 @@ import {
 } from "@tidemark/core";
 import { createOffsetStore } from "@tidemark/core/driver";
 import { createMemoryStore } from "@tidemark/store-memory";
-import { createMemorySource, type MemorySource } from "@tidemark/test-support";
-import { expect, onTestFinished, test, vi } from "vitest";
+import type { MemorySource } from "@tidemark/test-support";
+import { expect, test } from "vitest";
 import { Rows } from "../conformance/sound-backend.ts";
 import { SoundDriver } from "../conformance/sound-driver.ts";
 import { EventLog, eventually } from "../session/eventually.ts";
@@ -201,83 +200,6 @@ test("a partition that was lost is not fetched again when the pause after a fail
   await loop;
 });
 
-test.each([2, 4])(
-  "large records that wait for a retry in all but one of %s partitions do not hold up that one (contract 5.26)",
-  async (partitions) => {
-    const source = createMemorySource();
-    await source.admin.createTopic("orders", { partitions });
-    const records = Array.from({ length: 100 }, () => ({ value: randomBytes(10_000) }));
-    for (let partition = 0; partition < partitions; partition += 1) {
-      await source.producer.produce("orders", partition, records);
-    }
-    const last = partitions - 1;
-    const ended = new AbortController();
-    await using consumer = await createConsumer({
-      ...{ ...options, source, store: createMemoryStore(), start: "earliest", signal: ended.signal },
-      maxBufferedBytes: 1_000_000,
-    });
-    const done: bigint[] = [];
-    const processing = consumer.process(
-      ({ partition, offset }) => {
-        if (partition !== last) throw new Error("not yet");
-        done.push(offset);
-        if (done.length === 100) ended.abort(new Error("enough"));
-      },
-      { concurrency: 1, order: "partition", onError: () => "retry" },
-    );
-    await expect(processing).rejects.toThrow("enough");
-    expect(done.length).toBe(100);
-  },
-);
-
-test("partitions that are read to their end still hold their room: no more is handed out than there is (contract 5.26)", async () => {
-  const source = createMemorySource();
-  await source.admin.createTopic("of-their-room", { partitions: 2 });
-  const records = Array.from({ length: 3_000 }, () => ({ value: null }));
-  await source.producer.produce("of-their-room", 0, records.slice(0, 400));
-  await source.producer.produce("of-their-room", 1, records);
-  let handedOut = 0;
-  const count = (message: unknown): void => {
-    if ((message as { readonly topic: string }).topic === "of-their-room") handedOut += 1;
-  };
-  subscribe("tidemark:deliver", count);
-  onTestFinished(() => void unsubscribe("tidemark:deliver", count));
-  const ended = new AbortController();
-  await using consumer = await createConsumer({
-    ...{ ...options, topic: "of-their-room", source, store: createMemoryStore(), signal: ended.signal },
-    ...{ start: "earliest" as const, untilEnd: true },
-  });
-  const processing = consumer.process(() => new Promise<void>(() => undefined), { concurrency: 1 });
-  await eventually(() => handedOut >= 1_000);
-  for (let turn = 0; turn < 100; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-  expect(handedOut).toBeLessThanOrEqual(1_001);
-  ended.abort(new Error("enough"));
-  await expect(processing).rejects.toThrow("enough");
-});
-
-test("a partition one key of which waits for a retry goes on with its others when there is room again (contract 5.26)", async () => {
-  const source = createMemorySource();
-  await source.admin.createTopic("orders", { partitions: 2 });
-  const of = (name: string, length: number) => Array.from({ length }, () => ({ key: Buffer.from(name), value: null }));
-  await source.producer.produce("orders", 0, [...of("waits", 600), ...of("goes", 400)]);
-  await source.producer.produce("orders", 1, of("other", 600));
-  const ended = new AbortController();
-  await using consumer = await createConsumer({
-    ...{ ...options, source, store: createMemoryStore(), signal: ended.signal, start: "earliest" },
-  });
-  let done = 0;
-  const processing = consumer.process(
-    ({ key: name }) => {
-      const text = Buffer.from(name ?? []).toString();
-      if (text === "waits") throw new Error("not yet");
-      if (text === "goes") done += 1;
-      if (done === 400) ended.abort(new Error("enough"));
-    },
-    { order: "key", concurrency: 2, onError: () => "retry" },
-  );
-  await expect(processing).rejects.toThrow("enough");
-});
-
 test("an abort in a handler ends process(), also before anything was waited for (contract 5.26)", async () => {
   const ended = new AbortController();
   await using consumer = await createConsumer({
@@ -285,70 +207,6 @@ test("an abort in a handler ends process(), also before anything was waited for 
   });
   const processing = consumer.process(() => ended.abort(new Error("enough")));
   await expect(processing).rejects.toThrow("enough");
-});
-
-test("two of 600 partitions whose many records wait for a retry do not hold up the others (contract 5.26)", async () => {
-  const partitions = 600;
-  const source = createMemorySource();
-  await source.admin.createTopic("orders", { partitions });
-  const records = Array.from({ length: 1_200 }, () => ({ value: null }));
-  for (const partition of [0, 1]) await source.producer.produce("orders", partition, records);
-  const ended = new AbortController();
-  await using consumer = await createConsumer({
-    ...{ ...options, source, store: createMemoryStore(), start: "earliest", signal: ended.signal },
-  });
-  let attempts = 0;
-  let done = 0;
-  const processing = consumer.process(
-    async ({ partition }) => {
-      if (partition > 1) {
-        done += 1;
-        if (done === 20) ended.abort(new Error("enough"));
-        return;
-      }
-      attempts += 1;
-      // All that there is room for is handed out by then.
-      if (attempts === 10) await source.producer.produce("orders", 599, records.slice(0, 20));
-      throw new Error("not yet");
-    },
-    { concurrency: 4, order: "partition", onError: () => "retry" },
-  );
-  await expect(processing).rejects.toThrow("enough");
-});
-
-test("what is lost while onError decides is not tried again, and holds up nothing (contract 5.26)", async () => {
-  const source = await ordersLog(3);
-  const events = new EventLog<ConsumerEvent>();
-  await using consumer = await createConsumer({
-    ...{ ...options, source, store: createMemoryStore(), start: "earliest", resetPolicy: "earliest" },
-    onEvent: events.hear,
-  });
-  const handled: string[] = [];
-  // No retry comes by itself.
-  vi.useFakeTimers({ toFake: ["setTimeout"] });
-  try {
-    const processing = consumer.process(
-      ({ offset, value }) => {
-        const text = Buffer.from(value ?? []).toString();
-        if (text !== "new") throw new Error("not yet");
-        handled.push(`${text} ${offset}`);
-        void consumer.close();
-      },
-      {
-        order: "partition",
-        async onError(): Promise<"retry"> {
-          source.recreateTopic("orders");
-          await source.producer.produce("orders", 0, [{ value: Buffer.from("new") }]);
-          while (events.of("reset").length === 0) await new Promise((resolve) => setImmediate(resolve));
-          return "retry";
-        },
-      },
-    );
-    await processing;
-  } finally {
-    vi.useRealTimers();
-  }
-  expect(handled).toEqual(["new 0"]);
 });
 
 test("process() rejects with what ended its reading before it had begun (contract 5.16, 5.26)", async () => {
@@ -376,45 +234,6 @@ test("process() rejects with what ended its reading before it had begun (contrac
   await events.first("claim-failed");
   looked.resolve();
   await expect(processing).rejects.toBeInstanceOf(OffsetOutOfRangeError);
-});
-
-test("what waits for a retry does not hold up the records that come after a reset (contract 5.26)", async () => {
-  const source = await ordersLog(3);
-  const store = createMemoryStore();
-  await using consumer = await createConsumer({
-    ...options,
-    source,
-    store,
-    start: "earliest",
-    resetPolicy: "earliest",
-  });
-  const handled: string[] = [];
-  const waiting = Promise.withResolvers<void>();
-  // No retry comes by itself from now on.
-  vi.useFakeTimers({ toFake: ["setTimeout"] });
-  try {
-    const processing = consumer.process(
-      ({ offset, value }) => {
-        if (handled.length === 0 && offset === 1n) throw new Error("not yet");
-        if (Buffer.from(value ?? []).toString() === "new") handled.push(String(offset));
-        if (handled.length === 2) void consumer.close();
-      },
-      {
-        order: "partition",
-        onError: () => {
-          waiting.resolve();
-          return "retry";
-        },
-      },
-    );
-    await waiting.promise;
-    source.recreateTopic("orders");
-    await source.producer.produce("orders", 0, [{ value: Buffer.from("new") }, { value: Buffer.from("new") }]);
-    await processing;
-  } finally {
-    vi.useRealTimers();
-  }
-  expect(handled).toEqual(["0", "1"]);
 });
 
 test("a log that names another log by a mark that is no name ends the loop with an error (contract 7.9)", async () => {

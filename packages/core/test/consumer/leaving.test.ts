@@ -136,6 +136,15 @@ test("fenced: the loop that waits for a record rejects with it (contract 5.4)", 
   await consumer.close();
 });
 
+/** Applied, but not before others have had their turn. */
+async function slowly<Entry, Outcome>(
+  entries: readonly Entry[],
+  apply: (some?: readonly Entry[]) => Promise<readonly Outcome[]>,
+): Promise<readonly Outcome[]> {
+  await delay(20);
+  return apply(entries);
+}
+
 /** The ways of reading two records, which do not end by themselves. */
 const readings: Record<string, (consumer: Consumer, seen: (count: number) => void) => Promise<void>> = {
   async "for await"(consumer, seen) {
@@ -157,10 +166,7 @@ describe.each(Object.entries(readings))("%s that close() ends (contract 5.2, 5.2
 
   test("ends when what is committed is stored: a program may exit after it (contract 5.2, 5.26)", async () => {
     const faulty = createFaultyStore();
-    faulty.commitFault = async (entries, apply) => {
-      await delay(20);
-      return apply(entries);
-    };
+    faulty.commitFault = slowly;
     const consumer = await createConsumer({ ...options, source: await ordersLog(2), store: faulty.store });
     let closing: Promise<void> | undefined;
     await read(consumer, (count) => {
@@ -229,10 +235,7 @@ test("a loop of a consumer that has closed well ends well, also after an abort (
 
 test("process() whose handler fails while close() waits for it rejects with that, when what is done is stored (contract 5.26)", async () => {
   const faulty = createFaultyStore();
-  faulty.commitFault = async (entries, apply) => {
-    await delay(20);
-    return apply(entries);
-  };
+  faulty.commitFault = slowly;
   const consumer = await createConsumer({ ...options, source: await ordersLog(2), store: faulty.store });
   let closing: Promise<void> | undefined;
   const processing = consumer.process(({ offset }) => {
