@@ -43,13 +43,20 @@ function tracked(harness: StoreHarness<unknown>): StoreHarness<unknown> {
       open.delete(known);
       await opened.close();
     };
-    const known: OpenedStore<unknown> = Object.assign(Object.create(opened) as OpenedStore<unknown>, { close });
+    const replaced: Partial<OpenedStore<unknown>> = { close };
     if (reopen !== undefined) {
-      known.reopen = async () => {
+      replaced.reopen = async () => {
         open.delete(known);
         return track(await reopen.call(opened));
       };
     }
+    // Its members are called on what was opened, which may be frozen and may have private ones.
+    const known = new Proxy({} as OpenedStore<unknown>, {
+      get: (_, name) => {
+        const member: unknown = Reflect.get(name in replaced ? replaced : opened, name);
+        return typeof member === "function" ? (member.bind(opened) as unknown) : member;
+      },
+    });
     open.add(known);
     return known;
   };

@@ -43,7 +43,12 @@ export async function startCaseRunner(options: CaseRunnerOptions): Promise<CaseR
   const ask = async (request: CaseRequest): Promise<Done> => {
     if (hasEnded(child)) {
       child = startProcess(options);
-      await readyOf(child, options.timeout);
+      try {
+        await readyOf(child, options.timeout);
+      } catch (error) {
+        if (!(error instanceof Unusable)) throw error;
+        return { message: `in a new process, after a case that hung or ended its own: ${error.message}` };
+      }
     }
     const answer = await answerTo(child, request, options.timeout);
     if (answer?.type === "done") return answer;

@@ -55,8 +55,10 @@ export class ConformanceContext extends CaseClients<OpenedStore, OpenStoreOption
     if (!this.durable) this.notPromised('durability: "none"');
     else if (this.#module === undefined) this.notTried("module");
     if (!this.durable || this.#module === undefined) return undefined;
-    const peer = await startPeer(this.#module, this.namespace);
-    return { commit: (tasks) => peer.commit(tasks), close: this.finishing(() => peer.close()) };
+    const peer = startPeer(this.#module, this.namespace);
+    const close = this.finishing(() => peer.close());
+    await peer.opened;
+    return { commit: (tasks) => peer.commit(tasks), close };
   }
 
   /** Closes a client and opens it again with nothing but what the backend kept; `undefined` where nothing is durable. */

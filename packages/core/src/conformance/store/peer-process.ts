@@ -5,6 +5,9 @@ import type { OffsetKey } from "../../key.ts";
 import type { CommitOutcome } from "../../offset-store.ts";
 import { programFile } from "../program-file.ts";
 
+/** Milliseconds for the store in the other process to close. */
+export const CLOSING_MS = 5_000;
+
 /** What the other process is to commit: one position after the other. */
 export interface PeerTask {
   readonly key: OffsetKey;
@@ -34,8 +37,14 @@ export interface Peer {
   close(): Promise<void>;
 }
 
+/** A process that has been started. */
+export interface StartedPeer extends Peer {
+  /** Resolves when its client is open. */
+  readonly opened: Promise<unknown>;
+}
+
 /** Starts a process that imports a module and opens its `storeHarness`. */
-export async function startPeer(module: string, namespace: string): Promise<Peer> {
+export function startPeer(module: string, namespace: string): StartedPeer {
   const program = pathToFileURL(programFile("conformance/store/serve-peer"));
   // As text: this process may itself run a program that it was given so.
   const code = `await import(${JSON.stringify(program)});`;
@@ -43,9 +52,10 @@ export async function startPeer(module: string, namespace: string): Promise<Peer
     stdio: ["ignore", 2, 2, "ipc"],
     serialization: "advanced",
   });
+  const opened = next(child);
   child.send({ module, namespace } satisfies PeerPlace);
-  await next(child);
   return {
+    opened,
     commit: async (tasks) => {
       child.send(tasks);
       const message = await next(child);
@@ -54,8 +64,11 @@ export async function startPeer(module: string, namespace: string): Promise<Peer
     close: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = once(child, "exit");
-      child.disconnect();
+      // One that is not done with closing by then hangs.
+      const timer = setTimeout(() => child.kill("SIGKILL"), CLOSING_MS);
+      if (child.connected) child.disconnect();
       await ended;
+      clearTimeout(timer);
     },
   };
 }

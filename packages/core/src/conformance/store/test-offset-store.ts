@@ -102,11 +102,14 @@ async function expectDeviation<Transaction>(
   seed: number | undefined,
 ): Promise<void> {
   const { id, clause } = conformanceCase;
+  let untried: Untried | undefined;
   try {
-    await runStoreCase(harness, conformanceCase, { seed });
+    untried = await runStoreCase(harness, conformanceCase, { seed });
   } catch (error) {
     console.warn(`${harness.name} deviates from ${clause} (${id}): ${reason}\n  ${String(error)}`);
     return;
   }
+  // It had nothing to look at.
+  if (untried !== undefined) return;
   throw new Error(`${id} passes: remove it from knownDeviations, where it says ${JSON.stringify(reason)}`);
 }

@@ -201,6 +201,13 @@ test("a known deviation is printed with its reason and is no failure; once it pa
   expect(passing.stdout).toContain("it passes: remove it from knownDeviations");
 });
 
+test("a known deviation whose case has nothing to look at has neither failed nor passed", async () => {
+  const more = 'export const knownDeviations = { "clock/of-the-store": "the clock is the client\'s" };';
+  await using folder = await folderWith(memoryModule({ more }));
+  const { code, stdout } = await folder.run(["./my-store.js", "--case", "clock/of-the-store"]);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("0 of 1 passed, 1 not promised\n") });
+});
+
 test.each([
   ["hangs", "store.commit = () => new Promise(() => {});"],
   ["never gives the thread back", "store.commit = () => { for (;;); };"],

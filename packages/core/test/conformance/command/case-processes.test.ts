@@ -1,0 +1,83 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { createFolder, type Folder } from "./folder.ts";
+
+const SQLITE = import.meta.resolve("@tidemark/store-sqlite");
+
+async function folderWith(module: string): Promise<Folder> {
+  const folder = await createFolder();
+  await writeFile(join(folder.path, "my-store.js"), module);
+  return folder;
+}
+
+/** A harness whose data other processes see, and which knows in which process it is: `open` is the body of a function. */
+function durableModule(open: string): string {
+  return `
+    import { openSqliteStore } from ${JSON.stringify(SQLITE)};
+    const isPeer = process.env.OPENED_BY !== undefined;
+    process.env.OPENED_BY ??= String(process.pid);
+    const hang = () => new Promise(() => setInterval(() => {}, 1_000));
+    export const storeHarness = { name: "my sqlite", connection: "embedded", async open({ namespace, ...options }) {
+      const openIt = () => openSqliteStore({ ...options, namespace, file: "offsets.db", synchronous: "normal" });
+      ${open}
+    } };`;
+}
+
+const TWO_PROCESSES = ["./my-store.js", "--case", "race/two-processes"];
+
+// Each resolves when nobody holds its standard error any more: a process that is left behind holds it.
+test("a second process whose store does not open ends with the case", async () => {
+  await using folder = await folderWith(
+    durableModule(`
+      if (isPeer) await hang();
+      const store = await openIt();
+      return { store, close: () => store.close() };`),
+  );
+  const { code, stdout } = await folder.run([...TWO_PROCESSES, "--timeout", "15000"]);
+  expect(code).toBe(1);
+  expect(stdout).toContain("not done within 15000 ms");
+});
+
+test("a second process whose store does not close is ended", async () => {
+  await using folder = await folderWith(
+    durableModule(`
+      const store = await openIt();
+      return { store, close: () => (isPeer ? hang() : store.close()) };`),
+  );
+  const { code, stdout } = await folder.run(TWO_PROCESSES);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("my sqlite: 1 of 1 passed\n") });
+});
+
+test("a module that cannot be loaded a second time fails the cases after it, and there is a report", async () => {
+  await using folder = await folderWith(`
+    import { existsSync, writeFileSync } from "node:fs";
+    if (existsSync("loaded")) throw new Error("its port is taken");
+    writeFileSync("loaded", "");
+    ${durableModule(`
+      const store = await openIt();
+      store.commit = () => process.exit(7);
+      return { store, close: () => store.close() };`)}`);
+  const cases = ["commit/forward", "delete/empty-selector"].flatMap((id) => ["--case", id]);
+  const { code, stdout } = await folder.run(["./my-store.js", ...cases]);
+  expect(code).toBe(1);
+  expect(stdout).toContain("the process ended in the middle of it, with code 7");
+  expect(stdout).toContain("could not be loaded: its port is taken");
+  expect(stdout).toContain("my sqlite: 2 of 2 failed\n");
+});
+
+test.each(["return new Opened(await openIt());", "return Object.freeze(new Opened(await openIt()));"])(
+  "what a harness opens may be of a class with private members: %s",
+  async (open) => {
+    const opened = `class Opened {
+      #store;
+      constructor(store) { this.#store = store; }
+      get store() { return this.#store; }
+      close() { return this.#store.close(); }
+      async reopen() { await this.close(); return new Opened(await openIt()); }
+    }`;
+    await using folder = await folderWith(durableModule(`${opened} ${open}`));
+    const { code, stdout } = await folder.run(["./my-store.js", "--case", "lifecycle/durable"]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/my sqlite: (\d+) of \1 passed\n/) });
+  },
+);
