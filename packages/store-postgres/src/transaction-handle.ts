@@ -41,7 +41,7 @@ export function transactionHandle<Lent extends PostgresClient>(lent: Lent): Tran
     apply: (_, self, statement: unknown[]) =>
       // What it makes for a statement is none: nobody awaits it.
       hasEnded && isTemplate(statement[0])
-        ? refuse()
+        ? refuseStatement()
         : Reflect.apply(lent as unknown as (...all: unknown[]) => unknown, self, statement),
   });
   return { client, end: () => void (hasEnded = true) };
@@ -53,6 +53,13 @@ function refuse(callback?: unknown): Promise<never> | undefined {
   if (typeof callback !== "function") return Promise.reject(error);
   queueMicrotask(() => void callback(error));
   return undefined;
+}
+
+/** A fragment of another statement is awaited by nobody. */
+function refuseStatement(): Promise<never> | undefined {
+  const refused = refuse();
+  refused?.catch(() => undefined);
+  return refused;
 }
 
 function isTemplate(first: unknown): boolean {

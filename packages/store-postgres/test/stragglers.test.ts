@@ -159,6 +159,8 @@ await describeWithServer("postgres", ({ url }) => {
       });
       expect(await countResults()).toBe(1);
       for (const own of kept) await expect(own`SELECT 1`).rejects.toThrow(ENDED);
+      // Nor is what a statement is made of an error that nobody handles.
+      for (const own of kept) await expect(own`SELECT ${own("a")} ${own`FROM t`}`).rejects.toThrow(ENDED);
       expect(kept).toHaveLength(1);
     });
 

@@ -1,7 +1,6 @@
 import type { LogRecord } from "../log-source.ts";
 import type { ConsumedPartition } from "./consumed-partition.ts";
 import type { ProcessOptions } from "./consumer.ts";
-import { bytesOf } from "./record-bytes.ts";
 import { Room } from "./room.ts";
 
 // How many records may be handed out and not done, all partitions together.
@@ -11,6 +10,8 @@ const MAX_OUTSTANDING = 1_000;
 export interface Task {
   readonly partition: ConsumedPartition;
   readonly record: LogRecord;
+  /** What its record took when it was handed out: a handler may give the value away. */
+  readonly bytes: number;
   /** The claim's epoch when it was handed out. */
   readonly epoch: number;
   /** When it was handed out: a reset, too, ends that. */
@@ -49,7 +50,7 @@ export class Lanes {
 
   add(task: Task): void {
     this.#records.take(task.partition, 1);
-    this.#bytes.take(task.partition, bytesOf(task.record));
+    this.#bytes.take(task.partition, task.bytes);
     const key = this.#keyOf(task.record);
     const lane = key === undefined ? undefined : this.#byKey.get(key);
     if (lane !== undefined) {
@@ -71,15 +72,17 @@ export class Lanes {
     this.#ready.unshift(lane);
   }
 
-  /** The first record of a lane is done. */
-  done(lane: Lane): void {
+  /** The first record of a lane is done. Gives whether there may be room now for partitions that had none. */
+  done(lane: Lane): boolean {
     const task = lane.tasks.shift();
-    if (task === undefined) return;
-    const { partition, record } = task;
+    if (task === undefined) return false;
+    const { partition, bytes } = task;
+    const had = { records: this.#records.isOpen, bytes: this.#bytes.isOpen };
     this.#records.take(partition, -1);
-    this.#bytes.take(partition, -bytesOf(record));
+    this.#bytes.take(partition, -bytes);
     if (lane.tasks.length > 0) this.#ready.push(lane);
     else if (lane.key !== undefined) this.#byKey.delete(lane.key);
+    return (!had.records && this.#records.isOpen) || (!had.bytes && this.#bytes.isOpen);
   }
 
   #keyOf({ partition, key }: LogRecord): string | undefined {

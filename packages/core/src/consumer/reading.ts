@@ -58,6 +58,8 @@ export class Reading implements FetcherOwner {
   readonly #filled = new Set<ConsumedPartition>();
   // Those with records that may not be handed out before others are done.
   readonly #aside = new Set<ConsumedPartition>();
+  // Whether there may be room for some of them.
+  #mayResume = false;
   #failed: ConsumedPartition | undefined;
   #current: ConsumedPartition | undefined;
   /** When the turn of the current one began. */
@@ -135,17 +137,18 @@ export class Reading implements FetcherOwner {
     this.wake();
   }
 
-  /** There may be room for one that was put aside for another's sake: for the first that has some. */
-  resumeNext(): void {
+  /** Some of all partitions may be done: those that were put aside continue one by one, as long as there is room. */
+  resumeAll(): void {
+    this.#mayResume = true;
+    this.wake();
+  }
+
+  #resumeOne(): void {
     for (const partition of this.#aside) {
       this.resume(partition);
       if (!this.#aside.has(partition)) return;
     }
-  }
-
-  /** Some of all partitions may be done. */
-  resumeAll(): void {
-    for (const partition of [...this.#aside]) this.resume(partition);
+    this.#mayResume = false;
   }
 
   takeNow(): LogRecord | undefined {
@@ -211,6 +214,7 @@ export class Reading implements FetcherOwner {
   nextFilled(): ConsumedPartition | undefined {
     // Between two batches, so that the failure of one partition is reported however many records the others have.
     this.#throwError();
+    if (this.#mayResume) this.#resumeOne();
     for (const partition of this.#filled) {
       this.#filled.delete(partition);
       if (partition.error !== undefined) continue;
@@ -273,7 +277,6 @@ export class Reading implements FetcherOwner {
     if (this.#current === partition) this.#current = undefined;
     // The others' shares are larger now.
     this.resumeAll();
-    this.wake();
   }
 
   #take(): LogRecord | undefined {

@@ -7,6 +7,7 @@ import type { ConsumedPartition } from "./consumed-partition.ts";
 import type { ProcessOptions, RecordHandler, RecordHandlerContext } from "./consumer.ts";
 import { type Lane, Lanes, type Task } from "./lanes.ts";
 import type { Reading } from "./reading.ts";
+import { bytesOf } from "./record-bytes.ts";
 import { TurnClock } from "./turn-clock.ts";
 
 // The pause is any part of the upper half: from 100 ms.
@@ -136,7 +137,7 @@ export class RecordProcessor {
       const record = partition.take();
       if (record !== undefined && this.#owner.handsOut(partition, record)) {
         const { epoch, era } = partition.progress;
-        this.#lanes.add({ partition, record, epoch, era, attempt: 1 });
+        this.#lanes.add({ partition, record, bytes: bytesOf(record), epoch, era, attempt: 1 });
       }
       this.#reading.taken(partition);
     }
@@ -238,7 +239,7 @@ export class RecordProcessor {
   }
 
   #finished(lane: Lane, { partition, record }: Task, isOurs: boolean): void {
-    this.#lanes.done(lane);
+    const hasRoom = this.#lanes.done(lane);
     try {
       if (isOurs) this.#owner.done(partition, record);
     } catch (error) {
@@ -246,7 +247,7 @@ export class RecordProcessor {
       this.#stop(error);
     }
     this.#reading.resume(partition);
-    this.#reading.resumeNext();
+    if (hasRoom) this.#reading.resumeAll();
     this.#reading.wake();
   }
 

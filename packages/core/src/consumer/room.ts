@@ -22,13 +22,17 @@ export class Room {
     return this.#held.size === 0;
   }
 
+  /** Whether what nobody is kept has room for any partition. */
+  get isOpen(): boolean {
+    return this.#all < this.#most && this.#beyond < this.#most / 2;
+  }
+
   /** Whether a partition may take more, where so many share. Those that are not read any more may still hold some. */
   isLeft(partition: ConsumedPartition, partitions: number): boolean {
     const held = this.#held.get(partition);
     if (held === undefined) return true;
-    if (this.#all >= this.#most) return false;
     if (partitions !== this.#partitions) this.#divide(partitions);
-    return held < this.#kept || this.#beyond < this.#most / 2;
+    return this.isOpen || (held < this.#kept && this.#all < this.#most);
   }
 
   /** A partition takes so much, or gives it back. */

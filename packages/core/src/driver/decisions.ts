@@ -168,7 +168,7 @@ export const decideFetch: Decide<{ readonly key: OffsetKey }, FetchOutcome> = (_
 /** Whether the key has a holder that may live, as far as the entry knows. Any write since then is a sign of life. */
 function isHeldAgainst({ token, member, silent }: JudgedClaimEntry, { claim, writtenAt }: StoredOffset): boolean {
   if (claim.token === undefined || claim.released || claim.token === token) return false;
-  if (claim.epoch === silent?.epoch && writtenAt === silent.updatedAt.getTime()) return false;
+  if (claim.epoch === silent?.epoch && Math.trunc(writtenAt) === silent.updatedAt.getTime()) return false;
   return member === undefined || claim.member !== member;
 }
 

@@ -39,6 +39,8 @@ export class OwnTransactionRun<Transaction> {
   readonly #entry: TransactEntry;
   readonly #body: TransactionBody<Transaction>;
   readonly #signal: AbortSignal | undefined;
+  /** Whether a commit was begun of which nobody knows what it came to. */
+  isUnknown = false;
 
   constructor(
     context: OwnTransactionContext<Transaction>,
@@ -78,6 +80,7 @@ export class OwnTransactionRun<Transaction> {
       await this.#end(own);
       throw error;
     }
+    this.isUnknown = true;
     try {
       await this.#context.bounded(() => own.commit());
     } catch (error) {
@@ -89,9 +92,11 @@ export class OwnTransactionRun<Transaction> {
         this.#signal?.throwIfAborted();
         throw failure;
       });
+      this.isUnknown = false;
       await ended;
       if (!isCommitted) await this.#own(() => Promise.reject(error));
     }
+    this.isUnknown = false;
     return sent.outcome;
   }
 

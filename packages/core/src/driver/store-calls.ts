@@ -1,5 +1,5 @@
 import type { OffsetStoreError, OffsetStoreOperation } from "../errors/offset-store-error.ts";
-import type { OffsetKey } from "../key.ts";
+import { formatKey, type OffsetKey } from "../key.ts";
 import type { CallOptions, CommittedOutcome, FailedOutcome, TransactEntry, TransactionBody } from "../offset-store.ts";
 import { batchesOf } from "./batches.ts";
 import { type BoundedCall, DeadlineExceeded, withinDeadline } from "./deadline.ts";
@@ -28,6 +28,8 @@ export class StoreCalls<Transaction> {
   readonly #timeoutMs: number;
   readonly #maxBatch: number;
   readonly #onFailed: () => void;
+  // Keys of transactions whose outcome is not known: at most one of each partition.
+  readonly #unknown = new Set<string>();
   #inFlight = 0;
   #onIdle: (() => void) | undefined;
 
@@ -198,9 +200,11 @@ export class StoreCalls<Transaction> {
     this.#inFlight += 1;
     // Which of the two is stored is known at the end, and not always then.
     this.#context.remembered.forget(key);
+    const one = new OwnTransactionRun(context, entry, body, signal);
     try {
-      return await new OwnTransactionRun(context, entry, body, signal).committed();
+      return await one.committed();
     } finally {
+      if (one.isUnknown) this.#unknown.add(formatKey(key));
       this.#context.remembered.forget(key);
       this.#left();
     }
@@ -244,12 +248,26 @@ export class StoreCalls<Transaction> {
     timeoutMs: number,
   ): Promise<(Outcome | FailedOutcome)[]> {
     let one: VerbRun<Entry, Outcome, Transaction> | undefined;
+    const unknown = this.#unknown.size === 0 ? [] : entries.filter(({ key }) => this.#unknown.has(formatKey(key)));
     const run = (call: BoundedCall<Transaction>): Promise<(Outcome | FailedOutcome)[]> => {
       one = new VerbRun(verb, this.#context, call, entries);
+      call.confirmed = unknown.length > 0;
       return one.outcomes();
     };
     const keys = (): readonly OffsetKey[] => entries.map(({ key }) => key);
-    return this.bounded(verb.operation, keys, signal, run, timeoutMs, () => one?.abandon());
+    const outcomes = this.bounded(verb.operation, keys, signal, run, timeoutMs, () => one?.abandon());
+    return unknown.length === 0 ? outcomes : this.#learned(entries, outcomes);
+  }
+
+  /** What a confirmed read shows is known from now on. */
+  async #learned<Outcome extends Answer>(
+    entries: readonly Keyed[],
+    answered: Promise<(Outcome | FailedOutcome)[]>,
+  ): Promise<(Outcome | FailedOutcome)[]> {
+    const outcomes = await answered;
+    for (const [at, { key }] of entries.entries())
+      if (outcomes[at]?.status !== "failed") this.#unknown.delete(formatKey(key));
+    return outcomes;
   }
 
   #left(): void {
@@ -258,7 +276,7 @@ export class StoreCalls<Transaction> {
   }
 }
 
-/** Whether an error may mean that the store was away. One that answers, with a conflict or a refusal, is there. */
+/** Whether an error may mean that others could not write either. A conflict says that one did. */
 function isAway({ code }: OffsetStoreError): boolean {
-  return code === "UNAVAILABLE" || code === "TIMEOUT" || code === "UNKNOWN";
+  return code !== "CONFLICT";
 }

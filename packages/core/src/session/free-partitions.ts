@@ -18,12 +18,11 @@ export async function heldByItself(
   partitions: readonly number[],
   signal: AbortSignal | undefined,
 ): Promise<number[]> {
-  return those(
-    context,
-    partitions,
-    signal,
-    (outcome) => outcome?.status === "found" && outcome.record.member === context.member,
-  );
+  return those(context, partitions, signal, (outcome) => {
+    // One that cannot be read is nobody's to take; one without an answer may be its own.
+    if (outcome?.status === "failed" && outcome.error.retryable) throw outcome.error;
+    return outcome?.status === "found" && outcome.record.member === context.member;
+  });
 }
 
 /** Those of some partitions whose record is there and names no other member: free, whoever has expired. */

@@ -161,6 +161,7 @@ export class PositionFlusher {
   /** What was committed since it was sent is due after all that became dirty before, and so is a release that was left out. */
   #settled(partition: HeldPartition): void {
     this.#dirty.delete(partition);
+    if (!partition.isDirty && partition.isReleasing) partition.dirtySince = performance.now();
     if (partition.isDirty || partition.isReleasing) this.#dirty.add(partition);
     this.#renewals.watch(partition);
   }

@@ -15,7 +15,7 @@ import { type SharingListener, tellRevoked } from "./sharing-listener.ts";
 
 /** Who is short of partitions looks so often in a lease. */
 export const LOOKS_PER_LEASE = 3;
-/** For so many leases after a claim without an answer the member looks for what is stored as its own. */
+/** A write without an answer is not taken to come later than so many leases after its call. */
 const UNKNOWN_LEASES = 3;
 
 /**
@@ -37,9 +37,9 @@ export class Sharing {
   // Those that are given up: they are held until what is in hand is done.
   readonly #leaving = new Set<HeldPartition>();
   #isAgain = false;
-  // Until when more may be stored as this member's than it knows: by a former session of its instance, or by a claim of its own whose
-  // answer was lost.
-  #mayHoldMoreUntil: number;
+  // Since when more may be stored as this member's than it knows: by a former session of its instance, or by a claim of its own
+  // without an answer. `undefined`: a look has shown all since.
+  #mayHoldMoreSince: number | undefined;
   // How many wait until all that they want is held.
   #waiting = 0;
   #looked = Promise.withResolvers<void>();
@@ -56,7 +56,7 @@ export class Sharing {
     this.#flusher = flusher;
     this.#membership = membership;
     this.#listener = listener;
-    this.#mayHoldMoreUntil = membership.isInstance ? Number.POSITIVE_INFINITY : 0;
+    if (membership.isInstance) this.#mayHoldMoreSince = performance.now();
   }
 
   /** Whether a partition is one of those that the group shares. */
@@ -160,10 +160,11 @@ export class Sharing {
     const { member } = this.#context;
     const living = await livingMembers(this.#context, signal);
     // What is stored as its own comes first, also beyond its share: nobody else would claim it while this member lives.
-    if (performance.now() < this.#mayHoldMoreUntil) {
+    if (this.#mayHoldMoreSince !== undefined) {
+      // What is written until then is seen by this look.
+      const isLast = performance.now() - this.#mayHoldMoreSince >= UNKNOWN_LEASES * this.#membership.leaseMs;
       const own = await heldByItself(this.#context, this.#missing, signal);
-      // A former session writes nothing more.
-      if (this.#mayHoldMoreUntil === Number.POSITIVE_INFINITY) this.#mayHoldMoreUntil = 0;
+      if (isLast) this.#mayHoldMoreSince = undefined;
       await this.#claim(own, signal);
     }
     const others = living.filter((other) => other.mode === "balanced" && other.member !== member);
@@ -298,12 +299,14 @@ export class Sharing {
   }
 
   async #take(partitions: readonly number[], options: TakeOptions): Promise<TakenClaims> {
-    const before = this.#mayHoldMoreUntil;
-    // A claim without an answer may be written yet, and later than the next look.
-    this.#mayHoldMoreUntil = performance.now() + UNKNOWN_LEASES * this.#membership.leaseMs;
-    const answer = await this.#claims.take(partitions, options);
-    if (answer.failure === undefined) this.#mayHoldMoreUntil = before;
-    return answer;
+    let isAnswered = false;
+    try {
+      const answer = await this.#claims.take(partitions, options);
+      isAnswered = answer.failure === undefined;
+      return answer;
+    } finally {
+      if (!isAnswered) this.#mayHoldMoreSince = performance.now();
+    }
   }
 
   async #assigned(partitions: readonly HeldPartition[]): Promise<void> {

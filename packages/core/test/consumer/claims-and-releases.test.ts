@@ -1,51 +1,84 @@
-import { type ClaimEntry, createConsumer, OffsetStoreError } from "@tidemark/core";
-import { createMemoryStore } from "@tidemark/store-memory";
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  type ClaimEntry,
+  type ConsumerEvent,
+  createConsumer,
+  type OffsetStore,
+  OffsetStoreError,
+} from "@tidemark/core";
 import { expect, test } from "vitest";
-import { eventually } from "../session/eventually.ts";
-import { Group, LEASE_MS } from "./group.ts";
+import { EventLog, eventually } from "../session/eventually.ts";
+import { Group, LEASE_MS, openMemberStore } from "./group.ts";
 import { ordersLog } from "./orders.ts";
 
-test("a member reads all that is stored as its own, also where the answer to a claim was lost (contract 8.7)", async () => {
-  const partitions = 20;
-  const source = await ordersLog(1, partitions);
+const PARTITIONS = 20;
+const OTHER = { ...{ consumer: "c1", topic: "orders", member: "other" }, owner: "other", lease: 600_000 };
+const keys = Array.from({ length: PARTITIONS }, (_, partition) => ({ consumer: "c1", topic: "orders", partition }));
+
+/** Another member of the group, that does nothing by itself, says that it lives and holds so many. */
+async function otherLives(store: OffsetStore, held: number): Promise<void> {
+  const { consumer, topic, member, owner, lease } = OTHER;
+  await store.heartbeat({ key: { consumer, topic, member }, mode: "balanced", owner, lease, held });
+}
+
+test.each([
+  ["was lost", { hangsMs: 0, awayMs: 0 }],
+  ["was lost before a long outage", { hangsMs: 0, awayMs: 3.5 * LEASE_MS }],
+  ["was waited for longer than three leases", { hangsMs: 3.5 * LEASE_MS, awayMs: 0 }],
+])(
+  "a member reads all that is stored as its own, also where the answer to a claim %s (contract 8.7)",
+  async (_, { hangsMs, awayMs }) => {
+    const source = await ordersLog(1, PARTITIONS);
+    await using group = new Group(source);
+    const { store, backend } = group;
+    await otherLives(store, PARTITIONS);
+    await store.claim(keys.map((key) => ({ key, token: "other's", owner: "other", member: "other" })));
+    const member = openMemberStore(backend);
+    let lost: readonly ClaimEntry[] | undefined;
+    const losing = new Proxy(member.store, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name, target);
+        if (name !== "claim" || lost !== undefined) return value;
+        return async (entries: readonly ClaimEntry[]) => {
+          lost = entries;
+          await target.claim(entries);
+          await delay(hangsMs);
+          member.isCut = true;
+          setTimeout(() => (member.isCut = false), awayMs);
+          throw new OffsetStoreError("the answer is lost", {
+            ...({ code: "UNAVAILABLE", operation: "claim", store: "memory", keys: [] } as const),
+          });
+        };
+      },
+    });
+    const events = new EventLog<ConsumerEvent>();
+    await using consumer = await createConsumer({
+      ...{ source, store: losing, topic: "orders", consumer: "c1", lease: LEASE_MS, onEvent: events.hear },
+    });
+    expect(consumer.partitions).toEqual([]);
+    await store.commit(keys.map((key) => ({ key, token: "other's", release: true })));
+    await eventually(() => consumer.partitions.length === PARTITIONS / 2);
+    expect(lost).toHaveLength(PARTITIONS / 2);
+    const outcomes = await store.fetch(keys);
+    const owned = outcomes.flatMap((outcome, partition) =>
+      outcome.status === "found" && outcome.record.member !== undefined ? partition : [],
+    );
+    expect(owned).toEqual(consumer.partitions);
+  },
+);
+
+test("a session reads what the former one of its instance claims while it begins (contract 8.10)", async () => {
+  const source = await ordersLog(1, 3);
   await using group = new Group(source);
-  const { store, backend } = group;
-  const keys = Array.from({ length: partitions }, (_, partition) => ({ consumer: "c1", topic: "orders", partition }));
-  const other = { owner: "other", member: "other" };
-  const claims = keys.map((key) => ({ key, token: "other's", ...other }));
-  await store.heartbeat({
-    ...{ key: { consumer: "c1", topic: "orders", member: "other" }, mode: "balanced", owner: "other" },
-    ...{ lease: 600_000, held: partitions },
-  });
-  await store.claim(claims);
-  const inner = createMemoryStore({ backend });
-  let lost: readonly ClaimEntry[] | undefined;
-  const member = new Proxy(inner, {
-    get(target, name) {
-      const value: unknown = Reflect.get(target, name, target);
-      if (name !== "claim" || lost !== undefined)
-        return typeof value === "function" ? (value.bind(target) as unknown) : value;
-      return async (entries: readonly ClaimEntry[]) => {
-        lost = entries;
-        await inner.claim(entries);
-        throw new OffsetStoreError("the answer is lost", {
-          ...({ code: "UNAVAILABLE", operation: "claim", store: "memory", keys: [] } as const),
-        });
-      };
-    },
-  });
-  await using consumer = await createConsumer({
-    ...{ source, store: member, topic: "orders", consumer: "c1", lease: LEASE_MS },
-  });
-  expect(consumer.partitions).toEqual([]);
-  await store.commit(keys.map((key) => ({ key, token: "other's", release: true })));
-  await eventually(() => consumer.partitions.length === partitions / 2);
-  expect(lost).toHaveLength(partitions / 2);
-  const outcomes = await store.fetch(keys);
-  const owned = outcomes.flatMap((outcome, partition) =>
-    outcome.status === "found" && outcome.record.member !== undefined ? partition : [],
-  );
-  expect(owned).toEqual(consumer.partitions);
+  const { store } = group;
+  await otherLives(store, 2);
+  const [, second, third] = keys;
+  expect.assert(second !== undefined && third !== undefined);
+  await store.claim([second, third].map((key) => ({ key, token: "other's", owner: "other", member: "other" })));
+  const { consumer, events } = await group.join({ instance: "pod-0" });
+  expect(consumer.partitions).toEqual([0]);
+  await store.claim([{ key: second, token: "the former's", owner: "former", member: "pod-0" }]);
+  await eventually(() => events.of("assigned").some(({ partitions }) => partitions.includes(second.partition)));
 });
 
 test("revoked says that a partition is given up when that is written, and once (contract 8.7)", async () => {

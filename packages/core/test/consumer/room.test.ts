@@ -88,6 +88,54 @@ test("a partition one key of which waits for a retry goes on with its others whe
   await expect(processing).rejects.toThrow("enough");
 });
 
+test("all partitions for which one record has made room go on, not the first of them alone (contract 5.26)", async () => {
+  const source = createMemorySource();
+  await source.admin.createTopic("orders", { partitions: 3 });
+  const of = (name: string, bytes: number) => ({ key: Buffer.from(name), value: randomBytes(bytes) });
+  await source.producer.produce("orders", 0, [of("large", 700_000)]);
+  const ended = new AbortController();
+  await using consumer = await createConsumer({
+    ...{ ...options, source, store: createMemoryStore(), signal: ended.signal, start: "earliest" },
+    maxBufferedBytes: 2_000_000,
+  });
+  const isDone = Promise.withResolvers<void>();
+  const attempts = [0, 0, 0];
+  const processing = consumer.process(
+    async ({ partition, key: name }) => {
+      const text = Buffer.from(name ?? []).toString();
+      if (text === "goes") return ended.abort(new Error("enough"));
+      attempts[partition] = (attempts[partition] ?? 0) + 1;
+      if (text === "waits") {
+        // By now nothing more is handed out of either.
+        if (attempts.every((count, each) => count > 1 || each === 0)) isDone.resolve();
+        throw new Error("not yet");
+      }
+      await source.producer.produce("orders", 1, [of("waits", 170_000), of("waits", 1)]);
+      await source.producer.produce("orders", 2, [of("waits", 170_000), of("goes", 1)]);
+      await isDone.promise;
+    },
+    { order: "key", concurrency: 3, onError: () => "retry" },
+  );
+  await expect(processing).rejects.toThrow("enough");
+});
+
+test("a handler may give the value of its record away (contract 5.26)", async () => {
+  const source = createMemorySource();
+  await source.admin.createTopic("orders", { partitions: 1 });
+  const records = Array.from({ length: 20 }, () => ({ value: new Uint8Array(100_000) }));
+  await source.producer.produce("orders", 0, records);
+  await using consumer = await createConsumer({
+    ...{ ...options, source, store: createMemoryStore(), start: "earliest", untilEnd: true },
+    maxBufferedBytes: 1_000_000,
+  });
+  let bytes = 0;
+  await consumer.process(({ value }) => {
+    const { buffer } = value ?? expect.fail("a record without its value");
+    bytes += structuredClone(buffer, { transfer: [buffer as ArrayBuffer] }).byteLength;
+  });
+  expect(bytes).toBe(2_000_000);
+});
+
 test("two of 600 partitions whose many records wait for a retry do not hold up the others (contract 5.26)", async () => {
   const partitions = 600;
   const source = createMemorySource();

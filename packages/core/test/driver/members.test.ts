@@ -12,6 +12,7 @@ import { SoundDriver } from "../conformance/sound-driver.ts";
 import { tinyDriver } from "./tiny-driver.ts";
 
 const CONFLICT = new Error("a conflict");
+const REFUSAL = new Error("no rights");
 const GROUP = { consumer: "c1", topic: "orders" };
 const KEY = { ...GROUP, partition: 0 };
 const HOLDER = { ...GROUP, member: "holder" };
@@ -63,6 +64,43 @@ describe("members", () => {
     await assert.rejects(store.fetch([KEY]), { code: "UNAVAILABLE" });
     await restore();
     assert.equal(await statusOf(store), "held", "what was seen before an outage must not count after it");
+    await delay(20);
+    assert.equal(await statusOf(store), "claimed");
+  });
+
+  it("looks at a holder anew after a refusal: the holder may have been refused, too (contract 8.2)", async () => {
+    let isRefused = false;
+    const { store, other } = open((driver) => ({
+      write: async (changes, context) => {
+        if (isRefused) throw REFUSAL;
+        return driver.write(changes, context);
+      },
+      classify: (error) =>
+        error === REFUSAL
+          ? { code: "PERMISSION_DENIED", retryable: false, message: "no rights" }
+          : driver.classify(error),
+    }));
+    await beat(other, { lease: 30 });
+    await other.claim([{ key: KEY, token: "t", owner: "o", member: "holder" }]);
+    await delay(40);
+    assert.equal(await statusOf(store), "held", "the first look");
+    await delay(20);
+    isRefused = true;
+    await assert.rejects(beat(store, { key: { ...GROUP, member: "looker" } }), { code: "PERMISSION_DENIED" });
+    isRefused = false;
+    assert.equal(await statusOf(store), "held", "what was seen before must not count");
+    await delay(20);
+    assert.equal(await statusOf(store), "claimed");
+  });
+
+  it("finds a holder silent whose times have parts of a millisecond (contract 8.3)", async () => {
+    const fractional = (record: Row): Row => ({ ...record, writtenAt: record.writtenAt + 0.25 });
+    const { store, other, rows } = open();
+    await beat(other, { lease: 30 });
+    await other.claim([{ key: KEY, token: "t", owner: "o", member: "holder" }]);
+    rows.set(nameOf(KEY), fractional(rows.get(nameOf(KEY)) as Row));
+    await delay(40);
+    assert.equal(await statusOf(store), "held", "the first look");
     await delay(20);
     assert.equal(await statusOf(store), "claimed");
   });

@@ -68,6 +68,24 @@ describe("the end of a transaction that nobody answered for", () => {
     expect(reads).toEqual([undefined, true]);
   });
 
+  it("is what the next call of its key reads as confirmed, where nobody knows it (contract 3.16i, 4.1a)", async () => {
+    const ended = new AbortController();
+    const { store, transact, reads } = await openStore((own) => ({
+      commit: async () => {
+        await own.commit();
+        ended.abort(new Error("enough"));
+        lost();
+      },
+    }));
+    await expect(transact(entry, () => undefined, { signal: ended.signal })).rejects.toThrow("enough");
+    reads.length = 0;
+    const other = { ...key, partition: 1 };
+    await store.fetch([other]);
+    expect(await stored(store)).toBe(20n);
+    await store.fetch([key, other]);
+    expect(reads).toEqual([false, true, false]);
+  });
+
   it("was not, if the former record can be written again: then it never is, and is begun again (contract 3.16h)", async () => {
     let runs = 0;
     let isFirst = true;

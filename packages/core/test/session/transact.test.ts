@@ -1,9 +1,9 @@
-import { OffsetStoreError, openOffsetSession, type SharingMode } from "@tidemark/core";
+import { type OffsetSessionEvent, OffsetStoreError, openOffsetSession, type SharingMode } from "@tidemark/core";
 import { createOffsetStore, type OffsetStoreDriver } from "@tidemark/core/driver";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { ConnectionReset, Rows, type SoundTransaction } from "../conformance/sound-backend.ts";
 import { SoundDriver } from "../conformance/sound-driver.ts";
-import { eventually } from "./eventually.ts";
+import { EventLog, eventually } from "./eventually.ts";
 
 const key = { consumer: "c", topic: "t", partition: 0 };
 
@@ -12,10 +12,12 @@ interface SessionOptions {
   readonly sharing?: SharingMode;
   readonly instance?: string;
   readonly partitions?: readonly number[];
+  readonly onEvent?: (event: OffsetSessionEvent) => void;
 }
 
 /** A session of a store whose next COMMIT happens, and whose connection is gone then. */
-async function openSession({ ttl, sharing = "standby", instance, partitions = [0] }: SessionOptions = {}) {
+async function openSession(given: SessionOptions = {}) {
+  const { ttl, sharing = "standby", instance, partitions = [0], onEvent = () => undefined } = given;
   const sound = new SoundDriver({ rows: new Rows(), capabilities: { transactions: true } });
   const state = {
     losesCommit: false,
@@ -62,7 +64,7 @@ async function openSession({ ttl, sharing = "standby", instance, partitions = [0
   };
   const store = createOffsetStore(driver, { timeout: 150 });
   const options = { store, consumer: key.consumer, topic: key.topic, partitions, ttl, sharing, instance };
-  const session = await openOffsetSession({ ...options, onEvent: () => undefined });
+  const session = await openOffsetSession({ ...options, onEvent });
   session.startAt(0, 0n);
   await session.flush();
   const records = Array.from({ length: 6 }, (_, index) => ({ partition: 0, offset: BigInt(index) }));
@@ -312,5 +314,45 @@ test("a release that a transaction was begun before is written when that is over
   await Promise.all([transacted, releasing]);
   await eventually(() => !session.partitions.includes(0));
   expect(await stored()).toBe(3n);
+  await session.close();
+});
+
+test("a release that a transaction was begun before has not been waiting since the last write (contract 5.6)", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const events = new EventLog<OffsetSessionEvent>();
+  const { session, state, records } = await openSession({
+    ...{ sharing: "takeover", partitions: [0, 1], onEvent: events.hear },
+  });
+  session.startAt(1, 0n);
+  await session.flush();
+  await vi.advanceTimersByTimeAsync(120_000);
+  const reached = Promise.withResolvers<void>();
+  const opened = Promise.withResolvers<void>();
+  state.gate = () => {
+    reached.resolve();
+    return opened.promise;
+  };
+  session.deliver({ partition: 1, offset: 0n });
+  session.commit({ partition: 1, offset: 0n });
+  const flushed = session.flush();
+  await reached.promise;
+  const releasing = session.release([0]);
+  const begun = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<void>();
+  const transacted = session.transact(records.slice(0, 3), async () => {
+    begun.resolve();
+    await ended.promise;
+    throw new Error("no results");
+  });
+  opened.resolve();
+  await Promise.all([flushed, begun.promise]);
+  state.gate = () => new Promise((resolve) => setTimeout(resolve, 20));
+  ended.resolve();
+  await expect(transacted).rejects.toThrow("no results");
+  await vi.advanceTimersByTimeAsync(10_000);
+  await releasing;
+  expect(session.partitions).toEqual([1]);
+  expect(events.of("stalled")).toEqual([]);
   await session.close();
 });
