@@ -33,7 +33,7 @@ async function readingStore(url: string, options: Partial<MongoStoreClientOption
     await cut;
     return [...levels];
   };
-  return { store, levels, levelsOf };
+  return { client, store, levels, levelsOf };
 }
 
 await describeWithTransactions(({ url, behind }) => {
@@ -47,6 +47,23 @@ await describeWithTransactions(({ url, behind }) => {
     expect(await store.fetch([key])).toMatchObject([{ record: { nextOffset: 5n } }]);
     expect(levels).toEqual(["local"]);
     expect(await levelsOf(() => store.delete({ keys: [key] }))).toEqual(["local", "linearizable"]);
+  });
+
+  it("after a transaction whose outcome nobody knows the next call reads linearizably (contract 3.16i)", async () => {
+    const { client, store, levels } = await readingStore(url);
+    await store.claim([{ key, token: "t", owner: "o" }]);
+    await store.commit([{ key, token: "t", nextOffset: 5n }]);
+    const ended = new AbortController();
+    client.on("commandStarted", ({ commandName }: CommandStartedEvent) => {
+      if (commandName === "commitTransaction") ended.abort(new Error("enough"));
+    });
+    const entry = { key, token: "t", from: 5n, nextOffset: 6n };
+    const transacted = store.transact?.(entry, async () => undefined, { signal: ended.signal });
+    await expect(transacted).rejects.toThrow("enough");
+    levels.length = 0;
+    await store.fetch([key]);
+    await store.fetch([key]);
+    expect(levels).toEqual(["linearizable", "local"]);
   });
 
   it("where less than a majority is asked for, what is there is there", async () => {

@@ -75,7 +75,7 @@ test("a session reads what the former one of its instance claims while it begins
   const [, second, third] = keys;
   expect.assert(second !== undefined && third !== undefined);
   await store.claim([second, third].map((key) => ({ key, token: "other's", owner: "other", member: "other" })));
-  const { consumer, events } = await group.join({ instance: "pod-0" });
+  const { consumer, events } = await group.join({ instance: "pod-0", lease: 5 * LEASE_MS });
   expect(consumer.partitions).toEqual([0]);
   await store.claim([{ key: second, token: "the former's", owner: "former", member: "pod-0" }]);
   await eventually(() => events.of("assigned").some(({ partitions }) => partitions.includes(second.partition)));
