@@ -77,12 +77,10 @@ export class Lanes {
     const task = lane.tasks.shift();
     if (task === undefined) return false;
     const { partition, bytes } = task;
-    const had = { records: this.#records.isOpen, bytes: this.#bytes.isOpen };
-    this.#records.take(partition, -1);
-    this.#bytes.take(partition, -bytes);
+    const hasRoom = [this.#records.take(partition, -1), this.#bytes.take(partition, -bytes)].includes(true);
     if (lane.tasks.length > 0) this.#ready.push(lane);
     else if (lane.key !== undefined) this.#byKey.delete(lane.key);
-    return (!had.records && this.#records.isOpen) || (!had.bytes && this.#bytes.isOpen);
+    return hasRoom;
   }
 
   #keyOf({ partition, key }: LogRecord): string | undefined {

@@ -301,7 +301,7 @@ export class Reading implements FetcherOwner {
 
   #endTurnInTime(): void {
     const current = this.#current;
-    if (current === undefined || this.#filled.size === 0) return;
+    if (current === undefined || (this.#filled.size === 0 && !this.#mayResume)) return;
     if (performance.now() - this.#turnBegunAt < PARTITION_TURN_MS) return;
     this.#current = undefined;
     this.taken(current);

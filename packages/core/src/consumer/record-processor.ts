@@ -246,8 +246,9 @@ export class RecordProcessor {
       // A session that was fenced, or closed, takes no more.
       this.#stop(error);
     }
-    this.#reading.resume(partition);
+    // In the order in which they were put aside, its own among them.
     if (hasRoom) this.#reading.resumeAll();
+    else this.#reading.resume(partition);
     this.#reading.wake();
   }
 

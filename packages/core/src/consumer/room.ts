@@ -22,27 +22,30 @@ export class Room {
     return this.#held.size === 0;
   }
 
-  /** Whether what nobody is kept has room for any partition. */
-  get isOpen(): boolean {
-    return this.#all < this.#most && this.#beyond < this.#most / 2;
-  }
-
   /** Whether a partition may take more, where so many share. Those that are not read any more may still hold some. */
   isLeft(partition: ConsumedPartition, partitions: number): boolean {
     const held = this.#held.get(partition);
     if (held === undefined) return true;
+    if (this.#all >= this.#most) return false;
     if (partitions !== this.#partitions) this.#divide(partitions);
-    return this.isOpen || (held < this.#kept && this.#all < this.#most);
+    return held < this.#kept || this.#beyond < this.#most / 2;
   }
 
-  /** A partition takes so much, or gives it back. */
-  take(partition: ConsumedPartition, amount: number): void {
+  /** A partition takes so much, or gives it back. Gives whether others that had no room may have some now. */
+  take(partition: ConsumedPartition, amount: number): boolean {
+    const level = this.#level;
     const before = this.#held.get(partition) ?? 0;
     const after = before + amount;
     if (after === 0) this.#held.delete(partition);
     else this.#held.set(partition, after);
     this.#all += amount;
     this.#beyond += this.#beyondOf(after) - this.#beyondOf(before);
+    return this.#level > level;
+  }
+
+  /** How much of it is open: none, what is kept, or all. */
+  get #level(): number {
+    return Number(this.#all < this.#most) + Number(this.#beyond < this.#most / 2);
   }
 
   #divide(partitions: number): void {

@@ -28,8 +28,8 @@ export class StoreCalls<Transaction> {
   readonly #timeoutMs: number;
   readonly #maxBatch: number;
   readonly #onFailed: () => void;
-  // Keys of transactions whose outcome is not known: at most one of each partition.
-  readonly #unknown = new Set<string>();
+  // The keys of transactions whose outcome is not known, and a value for each that was begun.
+  readonly #unknown = new Map<string, object>();
   #inFlight = 0;
   #onIdle: (() => void) | undefined;
 
@@ -204,7 +204,7 @@ export class StoreCalls<Transaction> {
     try {
       return await one.committed();
     } finally {
-      if (one.isUnknown) this.#unknown.add(formatKey(key));
+      if (one.isUnknown) this.#unknown.set(formatKey(key), {});
       this.#context.remembered.forget(key);
       this.#left();
     }
@@ -248,25 +248,29 @@ export class StoreCalls<Transaction> {
     timeoutMs: number,
   ): Promise<(Outcome | FailedOutcome)[]> {
     let one: VerbRun<Entry, Outcome, Transaction> | undefined;
-    const unknown = this.#unknown.size === 0 ? [] : entries.filter(({ key }) => this.#unknown.has(formatKey(key)));
+    const unknown = this.#unknown.size === 0 ? [] : entries.map(({ key }) => this.#unknown.get(formatKey(key)));
+    const isUnknown = unknown.some((transaction) => transaction !== undefined);
     const run = (call: BoundedCall<Transaction>): Promise<(Outcome | FailedOutcome)[]> => {
       one = new VerbRun(verb, this.#context, call, entries);
-      call.confirmed = unknown.length > 0;
+      call.confirmed = isUnknown;
       return one.outcomes();
     };
     const keys = (): readonly OffsetKey[] => entries.map(({ key }) => key);
     const outcomes = this.bounded(verb.operation, keys, signal, run, timeoutMs, () => one?.abandon());
-    return unknown.length === 0 ? outcomes : this.#learned(entries, outcomes);
+    return isUnknown ? this.#learned(entries, unknown, outcomes) : outcomes;
   }
 
-  /** What a confirmed read shows is known from now on. */
+  /** What a confirmed read shows is known from now on, except of a transaction that was begun since. */
   async #learned<Outcome extends Answer>(
     entries: readonly Keyed[],
+    unknown: readonly (object | undefined)[],
     answered: Promise<(Outcome | FailedOutcome)[]>,
   ): Promise<(Outcome | FailedOutcome)[]> {
     const outcomes = await answered;
-    for (const [at, { key }] of entries.entries())
-      if (outcomes[at]?.status !== "failed") this.#unknown.delete(formatKey(key));
+    for (const [at, { key }] of entries.entries()) {
+      const name = formatKey(key);
+      if (outcomes[at]?.status !== "failed" && this.#unknown.get(name) === unknown[at]) this.#unknown.delete(name);
+    }
     return outcomes;
   }
 
@@ -276,7 +280,7 @@ export class StoreCalls<Transaction> {
   }
 }
 
-/** Whether an error may mean that others could not write either. A conflict says that one did. */
+/** Whether an error may mean that the store was away. One that answers, with a conflict or a refusal, is there. */
 function isAway({ code }: OffsetStoreError): boolean {
-  return code !== "CONFLICT";
+  return code === "UNAVAILABLE" || code === "TIMEOUT" || code === "UNKNOWN";
 }

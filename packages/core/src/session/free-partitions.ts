@@ -12,17 +12,19 @@ export async function livingMembers(
   return living;
 }
 
-/** Those of some partitions whose record names this member. */
+/** Those of some partitions whose record names this member, and whether these are all. */
 export async function heldByItself(
   context: SessionContext,
   partitions: readonly number[],
   signal: AbortSignal | undefined,
-): Promise<number[]> {
-  return those(context, partitions, signal, (outcome) => {
+): Promise<{ readonly own: readonly number[]; readonly isSure: boolean }> {
+  let isSure = true;
+  const own = await those(context, partitions, signal, (outcome) => {
     // One that cannot be read is nobody's to take; one without an answer may be its own.
-    if (outcome?.status === "failed" && outcome.error.retryable) throw outcome.error;
+    if (outcome?.status === "failed" && outcome.error.retryable) isSure = false;
     return outcome?.status === "found" && outcome.record.member === context.member;
   });
+  return { own, isSure };
 }
 
 /** Those of some partitions whose record is there and names no other member: free, whoever has expired. */

@@ -56,7 +56,6 @@ export class Sharing {
     this.#flusher = flusher;
     this.#membership = membership;
     this.#listener = listener;
-    if (membership.isInstance) this.#mayHoldMoreSince = performance.now();
   }
 
   /** Whether a partition is one of those that the group shares. */
@@ -70,6 +69,7 @@ export class Sharing {
    */
   async share(partitions: readonly number[], signal: AbortSignal | undefined, waits: boolean): Promise<void> {
     for (const partition of partitions) this.#wanted.add(partition);
+    if (this.#membership.isInstance) this.#mayHoldMoreSince ??= performance.now();
     try {
       await this.#exclusive(() => this.#look(signal));
     } finally {
@@ -163,9 +163,9 @@ export class Sharing {
     if (this.#mayHoldMoreSince !== undefined) {
       // What is written until then is seen by this look.
       const isLast = performance.now() - this.#mayHoldMoreSince >= UNKNOWN_LEASES * this.#membership.leaseMs;
-      const own = await heldByItself(this.#context, this.#missing, signal);
-      if (isLast) this.#mayHoldMoreSince = undefined;
+      const { own, isSure } = await heldByItself(this.#context, this.#missing, signal);
       await this.#claim(own, signal);
+      if (isLast && isSure) this.#mayHoldMoreSince = undefined;
     }
     const others = living.filter((other) => other.mode === "balanced" && other.member !== member);
     const self = { member, held: this.#claims.held.size };

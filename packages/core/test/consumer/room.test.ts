@@ -119,6 +119,39 @@ test("all partitions for which one record has made room go on, not the first of 
   await expect(processing).rejects.toThrow("enough");
 });
 
+test("what is kept for a partition is given to it when others' records are done (contract 5.26)", async () => {
+  const source = createMemorySource();
+  await source.admin.createTopic("orders", { partitions: 2 });
+  const of = (name: string | undefined, bytes: number) => ({
+    ...(name !== undefined && { key: Buffer.from(name) }),
+    value: randomBytes(bytes),
+  });
+  const small = Array.from({ length: 6 }, () => of(undefined, 100_000));
+  await source.producer.produce("orders", 0, [...small, of("waits", 900_000)]);
+  const ended = new AbortController();
+  await using consumer = await createConsumer({
+    ...{ ...options, source, store: createMemoryStore(), signal: ended.signal, start: "earliest" },
+    maxBufferedBytes: 2_000_000,
+  });
+  const isTaken = Promise.withResolvers<void>();
+  let attempts = 0;
+  const processing = consumer.process(
+    async ({ partition, key: name }) => {
+      const text = Buffer.from(name ?? []).toString();
+      if (text === "goes") return ended.abort(new Error("enough"));
+      if (text === "") return isTaken.promise;
+      attempts += 1;
+      if (partition === 0 && attempts === 1)
+        await source.producer.produce("orders", 1, [of("waits", 1), of("goes", 1)]);
+      // By now nothing more is handed out of either.
+      if (partition === 1) isTaken.resolve();
+      throw new Error("not yet");
+    },
+    { order: "key", concurrency: 8, onError: () => "retry" },
+  );
+  await expect(processing).rejects.toThrow("enough");
+});
+
 test("a handler may give the value of its record away (contract 5.26)", async () => {
   const source = createMemorySource();
   await source.admin.createTopic("orders", { partitions: 1 });

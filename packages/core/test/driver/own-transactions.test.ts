@@ -14,14 +14,20 @@ type Own = OwnTransaction<SoundTransaction>;
 async function openStore(spoil: (own: Own, driver: SoundDriver) => Partial<Own>, timeout = 1_000) {
   const sound = new SoundDriver({ rows: new Rows(), capabilities: { transactions: true } });
   const reads: (boolean | undefined)[] = [];
+  /** What the next read's answer waits for. */
+  const gate: { answer?: Promise<void> | undefined } = {};
   const begun: Own[] = [];
   const ended: Own[] = [];
   const driver: Driver = {
     name: sound.name,
     capabilities: sound.capabilities,
-    read: (keys, context) => {
+    read: async (keys, context) => {
+      const { answer } = gate;
+      gate.answer = undefined;
       reads.push(context.confirmed);
-      return sound.read(keys, context);
+      const entries = await sound.read(keys, context);
+      await answer;
+      return entries;
     },
     write: (...call) => sound.write(...call),
     list: (filter) => sound.list(filter),
@@ -41,7 +47,7 @@ async function openStore(spoil: (own: Own, driver: SoundDriver) => Partial<Own>,
   if (transact === undefined) throw new Error("no transact");
   await store.claim([{ key, token: "t", owner: "o" }]);
   await store.commit([{ key, token: "t", nextOffset: 10n, metadata: "m" }]);
-  return { store, transact, sound, reads, begun, ended };
+  return { store, transact, sound, reads, gate, begun, ended };
 }
 
 async function stored(store: OffsetStore): Promise<bigint | undefined> {
@@ -84,6 +90,36 @@ describe("the end of a transaction that nobody answered for", () => {
     expect(await stored(store)).toBe(20n);
     await store.fetch([key, other]);
     expect(reads).toEqual([false, true, false]);
+  });
+
+  it("is still to be confirmed where a read was under way when it became unknown (contract 3.16i, 4.1a)", async () => {
+    let ended = new AbortController();
+    const { store, transact, reads, gate } = await openStore((own) => ({
+      commit: async () => {
+        await own.commit();
+        ended.abort(new Error("enough"));
+        lost();
+      },
+    }));
+    const other = { ...key, partition: 1 };
+    await store.claim([{ key: other, token: "t", owner: "o" }]);
+    await store.commit([{ key: other, token: "t", nextOffset: 10n }]);
+    const unknown = async (of: OffsetKey): Promise<void> => {
+      ended = new AbortController();
+      const call = transact({ ...entry, key: of }, () => undefined, { signal: ended.signal });
+      await expect(call).rejects.toThrow("enough");
+    };
+    await unknown(other);
+    const answered = Promise.withResolvers<void>();
+    gate.answer = answered.promise;
+    reads.length = 0;
+    const looking = store.fetch([key, other]);
+    await unknown(key);
+    answered.resolve();
+    await looking;
+    await store.fetch([other]);
+    await store.fetch([key]);
+    expect(reads.filter((confirmed) => confirmed !== undefined)).toEqual([true, false, true]);
   });
 
   it("was not, if the former record can be written again: then it never is, and is begun again (contract 3.16h)", async () => {

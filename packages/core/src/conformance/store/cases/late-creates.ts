@@ -57,8 +57,8 @@ async function made(context: ConformanceContext, keys: readonly OffsetKey[], tok
   let timeout = TIMEOUT_MS / 2;
   await eventually("a client with little time makes records", async () => {
     timeout = Math.min(MAX_TIMEOUT_MS, 2 * timeout);
-    const { store } = await context.openAnother({ timeout });
     try {
+      const { store } = await context.openAnother({ timeout });
       const outcomes = await store.claim(keys.map((key) => ({ key, token, owner: "o" })));
       return outcomes.every(({ status }) => status === "claimed");
     } catch (error) {
