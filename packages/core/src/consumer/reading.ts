@@ -301,7 +301,9 @@ export class Reading implements FetcherOwner {
 
   #endTurnInTime(): void {
     const current = this.#current;
-    if (current === undefined || (this.#filled.size === 0 && !this.#mayResume)) return;
+    if (current === undefined) return;
+    if (this.#mayResume) this.#resumeOne();
+    if (this.#filled.size === 0) return;
     if (performance.now() - this.#turnBegunAt < PARTITION_TURN_MS) return;
     this.#current = undefined;
     this.taken(current);

@@ -1,5 +1,8 @@
 import { createConsumer } from "@tidemark/core";
+import { createMemoryStore } from "@tidemark/store-memory";
+import { createMemorySource } from "@tidemark/test-support";
 import { expect, test } from "vitest";
+import { eventually } from "../session/eventually.ts";
 import { ordersLog } from "./orders.ts";
 
 test.each(["loop", "batches"])(
@@ -44,4 +47,33 @@ test("with slow bodies partitions take turns by time, not by all that a fetch br
   // 100 ms are four bodies at most. To the last turn there is no other.
   expect(Math.max(...turns.slice(0, -1).map(({ count }) => count))).toBeLessThanOrEqual(4);
   expect(turns.reduce((sum, { count }) => sum + count, 0)).toBe(40);
+});
+
+test("a partition that a commit has made room for has its turn, too, when another's is over (contract 5.22)", async () => {
+  const source = createMemorySource();
+  await source.admin.createTopic("orders", { partitions: 2 });
+  const many = Array.from({ length: 2_000 }, () => ({ value: null }));
+  await source.producer.produce("orders", 1, many);
+  await using consumer = await createConsumer({
+    ...{ source, store: createMemoryStore(), topic: "orders", consumer: "c1", start: "earliest", strategy: "manual" },
+  });
+  let last = 0n;
+  let others = 0;
+  for await (const record of consumer) {
+    const { partition, offset } = record;
+    if (partition === 1) {
+      if (others > 0) break;
+      last = offset;
+      if (offset === 0n) await source.producer.produce("orders", 0, many);
+      // Every other one, until what is between them is too much.
+      else if (offset % 2n === 0n) consumer.acknowledge(record);
+      continue;
+    }
+    others += 1;
+    if (others > 1) continue;
+    consumer.commit({ partition: 1, offset: last });
+    const endsAt = performance.now() + 150;
+    await eventually(() => performance.now() > endsAt);
+  }
+  expect(others).toBe(1);
 });
