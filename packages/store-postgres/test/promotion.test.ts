@@ -7,6 +7,8 @@ import { expect, it, onTestFinished } from "vitest";
 import { openPostgresStore } from "../src/index.ts";
 
 const WRITES_BEFORE = 200;
+/** What a server must answer within. */
+const PATIENCE = { connectionTimeoutMillis: 60_000, query_timeout: 120_000 };
 const key = { consumer: "c1", topic: "orders", partition: 0 };
 const other = { ...key, partition: 1 };
 
@@ -27,7 +29,7 @@ it("goes on with the standby that is promoted in its primary's place: nothing is
   });
   const url = new URL(primary.url);
   url.port = String(proxy.port);
-  const setUp = new Client({ connectionString: primary.url });
+  const setUp = new Client({ connectionString: primary.url, ...PATIENCE });
   await setUp.connect();
   await setUp.query("CREATE TABLE results (number integer)");
   await setUp.end();
@@ -77,12 +79,13 @@ it("goes on with the standby that is promoted in its primary's place: nothing is
   port = portOf(standby.url);
   const [position] = await store.fetch([other]);
   expect(position).toMatchObject({ status: "found", record: { nextOffset: 7n } });
-  const refused = store.commit([{ key, token: "t", nextOffset: stored }]);
+  // Beyond the one that the primary died in: that may be stored.
+  const refused = store.commit([{ key, token: "t", nextOffset: stored + 2n }]);
   await expect(refused).rejects.toMatchObject({ code: "UNAVAILABLE", retryable: true });
   await expect(refused).rejects.toThrow("the server is read-only");
   await expect.poll(() => events.map(({ type }) => type)).toContain("flush-failed");
 
-  const promoted = new Client({ connectionString: standby.url });
+  const promoted = new Client({ connectionString: standby.url, ...PATIENCE });
   await promoted.connect();
   onTestFinished(() => promoted.end());
   await promoted.query("SELECT pg_promote()");

@@ -6,7 +6,7 @@ import { Client } from "pg";
 import { freePorts } from "./free-port.ts";
 import { ownServer, startNode, type StartedNode } from "./own-server.ts";
 import type { OwnServer, ServerName, ServerNode } from "./server.ts";
-import { ServerStartError } from "./server-process.ts";
+import { PATIENCE_MS, ServerStartError } from "./server-process.ts";
 import { debianProgram, type ServerProgram, unprivilegedProgram, userOf } from "./server-program.ts";
 import type { ServerScope } from "./server-scope.ts";
 
@@ -94,7 +94,7 @@ export async function runToEnd(
 ): Promise<void> {
   const program = programs.program(name);
   const { command, args } = program.command(data, argsFor(program.inside(data)));
-  await promisify(execFile)(command, [...args], { cwd: "/" }).catch((error: unknown) => {
+  await promisify(execFile)(command, [...args], { cwd: "/", timeout: PATIENCE_MS }).catch((error: unknown) => {
     throw new ServerStartError(`${name} failed`, error instanceof Error ? error.message : String(error));
   });
 }

@@ -3,10 +3,10 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { findOnPath } from "./find-program.ts";
 import { noteServerProcess } from "./server-folder.ts";
-import { childrenOf, processStart } from "./process-identity.ts";
+import { childrenOf, isRunning, processStart } from "./process-identity.ts";
 
 // Three Java programs on a machine that has much else to do took a minute to begin.
-const PATIENCE_MS = 120_000;
+export const PATIENCE_MS = 120_000;
 
 /** What to run. */
 export interface ServerCommand {
@@ -107,6 +107,9 @@ export class ServerProcess {
   /** Ends it and its children with SIGKILL, and waits until all are gone. */
   async kill(): Promise<void> {
     const { pid } = this;
+    // One that stands still begins no other meanwhile, and keeps those that end in the list, which is not whole otherwise.
+    this.signal("SIGSTOP");
+    while (pid !== undefined && isRunning(pid) && this.running) await pause(1);
     const children = pid === undefined ? [] : childrenOf(pid).map((child) => ({ child, start: processStart(child) }));
     this.signal("SIGKILL");
     this.#child.ref();
