@@ -118,8 +118,14 @@ function detached(call: BoundedCall<never>): BoundedCall<never> | undefined {
 /** Time-outs are options: few different ones. What is left of one for a later batch may be any number. */
 const MAX_TIMEOUTS = 64;
 const deadlinesOf = new Map<number, Deadlines>();
+let armedWith = setTimeout;
 
 function deadlinesFor(timeoutMs: number): Deadlines {
+  // Fake timers of a test have come, or gone: what is armed with the others may never fire.
+  if (armedWith !== setTimeout) {
+    armedWith = setTimeout;
+    deadlinesOf.clear();
+  }
   let deadlines = deadlinesOf.get(timeoutMs);
   if (deadlines === undefined) {
     if (deadlinesOf.size >= MAX_TIMEOUTS) deadlinesOf.clear();

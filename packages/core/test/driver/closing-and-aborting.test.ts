@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { OffsetStoreError, type OffsetStoreErrorCode } from "@tidemark/core";
 import { createOffsetStore } from "@tidemark/core/driver";
-import { describe, it } from "vitest";
+import { describe, it, onTestFinished, vi } from "vitest";
 import { keys, never, type TinyDriver, tinyDriver, write } from "./tiny-driver.ts";
 
 const [key = { consumer: "c", topic: "t", partition: 0 }] = keys(1);
@@ -14,6 +14,20 @@ function withCode(code: OffsetStoreErrorCode): (error: unknown) => boolean {
 }
 
 describe("closing and aborting", () => {
+  it("ends a call in time, also where fake timers of a test of the user's have come and gone (contract 3.9a)", async () => {
+    const timeout = 1_234;
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const waiting = createOffsetStore(tinyDriver({ read: never }), { timeout }).fetch([key]);
+    const late = assert.rejects(waiting, withCode("TIMEOUT"));
+    await vi.advanceTimersByTimeAsync(timeout);
+    await late;
+    await createOffsetStore(tinyDriver(), { timeout }).fetch([key]);
+    vi.useRealTimers();
+    const store = createOffsetStore(tinyDriver({ read: never }), { timeout });
+    await assert.rejects(store.fetch([key]), withCode("TIMEOUT"));
+  });
+
   it("waits for all batches of a call in flight, and closes the driver once", async () => {
     let closed = 0;
     let writes = 0;
