@@ -236,6 +236,7 @@ export class Reading implements FetcherOwner {
   answered(partition: ConsumedPartition): void {
     if (partition.error !== undefined) {
       this.#failed ??= partition;
+      this.#aside.delete(partition);
       if (this.#current === partition) this.#current = undefined;
     } else if (partition.isFinished) this.#finish(partition);
     else if (partition.isFilled) this.#filled.add(partition);

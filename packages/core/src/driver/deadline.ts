@@ -70,7 +70,11 @@ class Deadlines {
   #head: BoundedCall<never> | undefined;
   #tail: BoundedCall<never> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  // When it is to fire.
+  #dueAt = 0;
   #open = 0;
+  // Fake timers of a test may come while calls are open.
+  readonly #setTimeout = setTimeout;
 
   add(call: BoundedCall<never>, timeoutMs: number): void {
     if (this.#tail === undefined) this.#head = call;
@@ -78,6 +82,8 @@ class Deadlines {
     this.#tail = call;
     this.#open += 1;
     if (this.#timer === undefined) return this.#arm(timeoutMs);
+    // Somebody has cleared all timers.
+    if (performance.now() > this.#dueAt + timeoutMs) return this.#arm(1);
     if (this.#open === 1) this.#timer.ref();
     // What is over at the front need not be kept until the timer fires.
     while (this.#head?.isOver === true && this.#head.next !== undefined) this.#head = detached(this.#head);
@@ -90,7 +96,9 @@ class Deadlines {
   }
 
   #arm(ms: number): void {
-    this.#timer = setTimeout(() => this.#fire(), ms);
+    clearTimeout(this.#timer);
+    this.#dueAt = performance.now() + ms;
+    this.#timer = this.#setTimeout.call(globalThis, () => this.#fire(), ms);
     if (this.#open === 0) this.#timer.unref();
   }
 

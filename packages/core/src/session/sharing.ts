@@ -69,9 +69,11 @@ export class Sharing {
    */
   async share(partitions: readonly number[], signal: AbortSignal | undefined, waits: boolean): Promise<void> {
     for (const partition of partitions) this.#wanted.add(partition);
-    if (this.#membership.isInstance) this.#mayHoldMoreSince ??= performance.now();
     try {
-      await this.#exclusive(() => this.#look(signal));
+      await this.#exclusive(() => {
+        if (this.#membership.isInstance) this.#mayHoldMoreSince ??= performance.now();
+        return this.#look(signal);
+      });
     } finally {
       this.#next();
     }

@@ -28,6 +28,39 @@ describe("closing and aborting", () => {
     await assert.rejects(store.fetch([key]), withCode("TIMEOUT"));
   });
 
+  it("ends a call in time where timers were faked and put back while others were open (contract 3.9a)", async () => {
+    const timeout = 321;
+    const store = createOffsetStore(tinyDriver({ read: never }), { timeout });
+    const calls = [store.fetch([key])];
+    const begunAt = performance.now();
+    while (performance.now() < begunAt + timeout / 2) await new Promise((resolve) => setImmediate(resolve));
+    calls.push(store.fetch([key]));
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    // Its timer fires now, and another one is set.
+    await assert.rejects(calls[0] as Promise<unknown>, withCode("TIMEOUT"));
+    vi.useRealTimers();
+    await assert.rejects(calls[1] as Promise<unknown>, withCode("TIMEOUT"));
+  });
+
+  it("ends a call in time where somebody has cleared all timers before (contract 3.9a)", async () => {
+    const timeout = 123;
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    await createOffsetStore(tinyDriver(), { timeout }).fetch([key]);
+    vi.clearAllTimers();
+    const clearedAt = performance.now();
+    while (performance.now() < clearedAt + 3 * timeout) await new Promise((resolve) => setImmediate(resolve));
+    let isOver = false;
+    const call = createOffsetStore(tinyDriver({ read: never }), { timeout }).fetch([key]);
+    const late = assert.rejects(call, withCode("TIMEOUT")).finally(() => (isOver = true));
+    while (!isOver) {
+      await vi.advanceTimersByTimeAsync(timeout);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await late;
+  });
+
   it("waits for all batches of a call in flight, and closes the driver once", async () => {
     let closed = 0;
     let writes = 0;

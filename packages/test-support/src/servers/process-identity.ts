@@ -9,7 +9,7 @@ export function processStart(pid: number): string | undefined {
 /** Whether a process is there and was not stopped by a signal. False where that cannot be told. */
 export function isRunning(pid: number): boolean {
   const { state = "Z" } = statOf(pid) ?? {};
-  return state !== "T" && state !== "Z";
+  return !["T", "t", "Z"].includes(state);
 }
 
 function statOf(pid: number): { readonly state: string | undefined; readonly start: string | undefined } | undefined {

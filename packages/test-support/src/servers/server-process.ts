@@ -7,6 +7,8 @@ import { childrenOf, isRunning, processStart } from "./process-identity.ts";
 
 // Three Java programs on a machine that has much else to do took a minute to begin.
 export const PATIENCE_MS = 120_000;
+// Signals are heeded at once, except in the midst of what the system does for a process.
+const STOP_MS = 1_000;
 
 /** What to run. */
 export interface ServerCommand {
@@ -104,12 +106,18 @@ export class ServerProcess {
     }
   }
 
+  /** One that stands still begins no other meanwhile, and keeps those that end in the list, which is not whole otherwise. */
+  async #standStill(): Promise<void> {
+    this.signal("SIGSTOP");
+    const { pid } = this;
+    const deadline = performance.now() + STOP_MS;
+    while (pid !== undefined && this.running && isRunning(pid) && performance.now() < deadline) await pause(1);
+  }
+
   /** Ends it and its children with SIGKILL, and waits until all are gone. */
   async kill(): Promise<void> {
     const { pid } = this;
-    // One that stands still begins no other meanwhile, and keeps those that end in the list, which is not whole otherwise.
-    this.signal("SIGSTOP");
-    while (pid !== undefined && isRunning(pid) && this.running) await pause(1);
+    if (this.#command.container === undefined) await this.#standStill();
     const children = pid === undefined ? [] : childrenOf(pid).map((child) => ({ child, start: processStart(child) }));
     this.signal("SIGKILL");
     this.#child.ref();
@@ -146,7 +154,7 @@ export class ServerProcess {
   /**
    * Waits until it answers.
    *
-   * @throws ServerStartError if it ends first, or does not answer within 30 s.
+   * @throws ServerStartError if it ends first, or does not answer within two minutes.
    */
   async untilReady(what: string, answers: () => Promise<boolean>): Promise<void> {
     const deadline = performance.now() + PATIENCE_MS;

@@ -12,7 +12,7 @@ function livingWith(argument: string): number[] {
     const pid = Number(name);
     if (!Number.isInteger(pid) || processStart(pid) === undefined) return [];
     try {
-      return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes(argument) ? pid : [];
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(argument) ? pid : [];
     } catch {
       return [];
     }

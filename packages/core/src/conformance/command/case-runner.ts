@@ -40,14 +40,17 @@ export async function startCaseRunner(options: CaseRunnerOptions): Promise<CaseR
   let child = startProcess(options);
   const { name, knownDeviations } = await readyOf(child, options.timeout);
   let isStopped = false;
+  let unusable: string | undefined;
   const ask = async (request: CaseRequest): Promise<Done> => {
+    if (unusable !== undefined) return { message: unusable };
     if (hasEnded(child)) {
       child = startProcess(options);
       try {
         await readyOf(child, options.timeout);
       } catch (error) {
         if (!(error instanceof Unusable)) throw error;
-        return { message: `in a new process, after a case that hung or ended its own: ${error.message}` };
+        unusable = `in a new process, after a case that hung or ended its own: ${error.message}`;
+        return { message: unusable };
       }
     }
     const answer = await answerTo(child, request, options.timeout);

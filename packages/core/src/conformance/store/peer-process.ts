@@ -52,6 +52,10 @@ export function startPeer(module: string, namespace: string): StartedPeer {
     stdio: ["ignore", 2, 2, "ipc"],
     serialization: "advanced",
   });
+  // Who is in the middle of a call does not hear that this process is gone.
+  const kill = (): void => void child.kill("SIGKILL");
+  process.once("exit", kill);
+  child.once("exit", () => process.off("exit", kill));
   const opened = next(child);
   child.send({ module, namespace } satisfies PeerPlace);
   return {
@@ -65,10 +69,9 @@ export function startPeer(module: string, namespace: string): StartedPeer {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = once(child, "exit");
       // One that is not done with closing by then hangs.
-      const timer = setTimeout(() => child.kill("SIGKILL"), CLOSING_MS);
+      const timer = setTimeout(kill, CLOSING_MS);
       if (child.connected) child.disconnect();
-      await ended;
-      clearTimeout(timer);
+      await ended.finally(() => clearTimeout(timer));
     },
   };
 }

@@ -34,9 +34,21 @@ test("a second process whose store does not open ends with the case", async () =
       const store = await openIt();
       return { store, close: () => store.close() };`),
   );
-  const { code, stdout } = await folder.run([...TWO_PROCESSES, "--timeout", "15000"]);
+  const { code, stdout } = await folder.run([...TWO_PROCESSES, "--timeout", "30000"]);
   expect(code).toBe(1);
-  expect(stdout).toContain("not done within 15000 ms");
+  expect(stdout).toContain("not done within 30000 ms");
+});
+
+test("a second process that never gives its thread back ends with the case", async () => {
+  await using folder = await folderWith(
+    durableModule(`
+      const store = await openIt();
+      if (isPeer) store.commit = () => { for (;;); };
+      return { store, close: () => store.close() };`),
+  );
+  const { code, stdout } = await folder.run([...TWO_PROCESSES, "--timeout", "30000"]);
+  expect(code).toBe(1);
+  expect(stdout).toContain("not done within 30000 ms");
 });
 
 test("a second process whose store does not close is ended", async () => {
