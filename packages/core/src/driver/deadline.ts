@@ -83,7 +83,7 @@ class Deadlines {
     this.#open += 1;
     if (this.#timer === undefined) return this.#arm(timeoutMs);
     // Somebody has cleared all timers.
-    if (performance.now() > this.#dueAt + timeoutMs) return this.#arm(1);
+    if (call.endsAt > this.#dueAt + 2 * timeoutMs) return this.#arm(1);
     if (this.#open === 1) this.#timer.ref();
     // What is over at the front need not be kept until the timer fires.
     while (this.#head?.isOver === true && this.#head.next !== undefined) this.#head = detached(this.#head);

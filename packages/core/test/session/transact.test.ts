@@ -287,10 +287,10 @@ test("a body is not begun for one partition when another's loss has just ended t
   await session.close().catch(() => undefined);
 });
 
-test("a release that a transaction was begun before is written when that is over (contract 5.27f, 5.27g)", async () => {
-  const { session, state, records, stored } = await openSession({ sharing: "takeover", partitions: [0, 1] });
-  session.startAt(1, 0n);
-  await session.flush();
+type Opened = Awaited<ReturnType<typeof openSession>>;
+
+/** Releases partition 0 while a flush is under way, begins a transaction of it before the release is written, and ends it with `end`. */
+async function releaseBehindTransaction({ session, state, records }: Opened, end: () => void) {
   const reached = Promise.withResolvers<void>();
   const opened = Promise.withResolvers<void>();
   state.gate = () => {
@@ -307,10 +307,20 @@ test("a release that a transaction was begun before is written when that is over
   const transacted = session.transact(records.slice(0, 3), async () => {
     begun.resolve();
     await ended.promise;
+    end();
   });
   opened.resolve();
   await Promise.all([flushed, begun.promise]);
-  ended.resolve();
+  return { transacted, releasing, endTransaction: ended.resolve };
+}
+
+test("a release that a transaction was begun before is written when that is over (contract 5.27f, 5.27g)", async () => {
+  const all = await openSession({ sharing: "takeover", partitions: [0, 1] });
+  const { session, stored } = all;
+  session.startAt(1, 0n);
+  await session.flush();
+  const { transacted, releasing, endTransaction } = await releaseBehindTransaction(all, () => undefined);
+  endTransaction();
   await Promise.all([transacted, releasing]);
   await eventually(() => !session.partitions.includes(0));
   expect(await stored()).toBe(3n);
@@ -321,34 +331,16 @@ test("a release that a transaction was begun before has not been waiting since t
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const events = new EventLog<OffsetSessionEvent>();
-  const { session, state, records } = await openSession({
-    ...{ sharing: "takeover", partitions: [0, 1], onEvent: events.hear },
-  });
+  const all = await openSession({ sharing: "takeover", partitions: [0, 1], onEvent: events.hear });
+  const { session, state } = all;
   session.startAt(1, 0n);
   await session.flush();
   await vi.advanceTimersByTimeAsync(120_000);
-  const reached = Promise.withResolvers<void>();
-  const opened = Promise.withResolvers<void>();
-  state.gate = () => {
-    reached.resolve();
-    return opened.promise;
-  };
-  session.deliver({ partition: 1, offset: 0n });
-  session.commit({ partition: 1, offset: 0n });
-  const flushed = session.flush();
-  await reached.promise;
-  const releasing = session.release([0]);
-  const begun = Promise.withResolvers<void>();
-  const ended = Promise.withResolvers<void>();
-  const transacted = session.transact(records.slice(0, 3), async () => {
-    begun.resolve();
-    await ended.promise;
+  const { transacted, releasing, endTransaction } = await releaseBehindTransaction(all, () => {
     throw new Error("no results");
   });
-  opened.resolve();
-  await Promise.all([flushed, begun.promise]);
   state.gate = () => new Promise((resolve) => setTimeout(resolve, 20));
-  ended.resolve();
+  endTransaction();
   await expect(transacted).rejects.toThrow("no results");
   await vi.advanceTimersByTimeAsync(10_000);
   await releasing;

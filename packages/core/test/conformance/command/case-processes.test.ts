@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createFolder, type Folder } from "./folder.ts";
@@ -63,19 +63,21 @@ test("a second process whose store does not close is ended", async () => {
 
 test("a module that cannot be loaded a second time fails the cases after it, and there is a report", async () => {
   await using folder = await folderWith(`
-    import { existsSync, writeFileSync } from "node:fs";
-    if (existsSync("loaded")) throw new Error("its port is taken");
-    writeFileSync("loaded", "");
+    import { appendFileSync, readFileSync } from "node:fs";
+    appendFileSync("loads", "+");
+    if (readFileSync("loads").length > 1) throw new Error("its port is taken");
     ${durableModule(`
       const store = await openIt();
       store.commit = () => process.exit(7);
       return { store, close: () => store.close() };`)}`);
-  const cases = ["commit/forward", "delete/empty-selector"].flatMap((id) => ["--case", id]);
+  const cases = ["commit/forward", "delete/empty-selector", "delete/many"].flatMap((id) => ["--case", id]);
   const { code, stdout } = await folder.run(["./my-store.js", ...cases]);
   expect(code).toBe(1);
   expect(stdout).toContain("the process ended in the middle of it, with code 7");
   expect(stdout).toContain("could not be loaded: its port is taken");
-  expect(stdout).toContain("my sqlite: 2 of 2 failed\n");
+  expect(stdout).toContain("my sqlite: 3 of 3 failed\n");
+  // It is not waited for again in each case.
+  expect(await readFile(join(folder.path, "loads"), "utf8")).toBe("++");
 });
 
 test.each(["return new Opened(await openIt());", "return Object.freeze(new Opened(await openIt()));"])(
