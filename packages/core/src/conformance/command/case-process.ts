@@ -3,6 +3,7 @@
 import { inspect } from "node:util";
 import { driverConformanceCases } from "../driver/cases/index.ts";
 import { hasDriver, runDriverCase } from "../driver/test-offset-store-driver.ts";
+import { endWithParent } from "../end-with-parent.ts";
 import { storeConformanceCases } from "../store/cases/index.ts";
 import { openStore } from "../store/open-store.ts";
 import type { OpenedStore, StoreHarness } from "../store/store-harness.ts";
@@ -19,6 +20,7 @@ const open = new Set<OpenedStore<unknown>>();
 // What the store prints is talk; the report alone is data. The command gets Ctrl-C and asks for the end.
 for (const signal of STOP_SIGNALS) process.on(signal, () => {});
 process.on("disconnect", () => process.exit());
+endWithParent();
 process.on("uncaughtException", (error) => {
   leave({ type: "broken", message: `thrown outside of any awaited call: ${textOf(error)}` });
 });

@@ -1,11 +1,9 @@
 import { fork, type ChildProcess } from "node:child_process";
+import { CLOSING_MS } from "../end-with-parent.ts";
 import { programFile } from "../program-file.ts";
 import type { Untried } from "../untried.ts";
 import type { CaseAnswer, CaseRequest } from "./case-messages.ts";
 import { Unusable } from "./failure.ts";
-
-/** Milliseconds for the stores of a case that hangs, or was interrupted, to close. */
-const CLOSING_MS = 5_000;
 
 /** What is to be tested, and how. */
 export interface CaseRunnerOptions {

@@ -3,10 +3,8 @@ import { once } from "node:events";
 import { pathToFileURL } from "node:url";
 import type { OffsetKey } from "../../key.ts";
 import type { CommitOutcome } from "../../offset-store.ts";
+import { CLOSING_MS } from "../end-with-parent.ts";
 import { programFile } from "../program-file.ts";
-
-/** Milliseconds for the store in the other process to close. */
-export const CLOSING_MS = 5_000;
 
 /** What the other process is to commit: one position after the other. */
 export interface PeerTask {
@@ -52,10 +50,6 @@ export function startPeer(module: string, namespace: string): StartedPeer {
     stdio: ["ignore", 2, 2, "ipc"],
     serialization: "advanced",
   });
-  // Who is in the middle of a call does not hear that this process is gone.
-  const kill = (): void => void child.kill("SIGKILL");
-  process.once("exit", kill);
-  child.once("exit", () => process.off("exit", kill));
   const opened = next(child);
   child.send({ module, namespace } satisfies PeerPlace);
   return {
@@ -69,7 +63,7 @@ export function startPeer(module: string, namespace: string): StartedPeer {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = once(child, "exit");
       // One that is not done with closing by then hangs.
-      const timer = setTimeout(kill, CLOSING_MS);
+      const timer = setTimeout(() => child.kill("SIGKILL"), CLOSING_MS);
       if (child.connected) child.disconnect();
       await ended.finally(() => clearTimeout(timer));
     },

@@ -1,7 +1,8 @@
 // The other process of a case: opens the harness of a module, and serves commits until its parent is gone.
 import { once } from "node:events";
 import type { CommitOutcome } from "../../offset-store.ts";
-import { CLOSING_MS, type PeerMessage, type PeerPlace, type PeerTask } from "./peer-process.ts";
+import { CLOSING_MS, endWithParent } from "../end-with-parent.ts";
+import type { PeerMessage, PeerPlace, PeerTask } from "./peer-process.ts";
 import type { OpenedStore, StoreHarness } from "./store-harness.ts";
 
 let opened: OpenedStore | undefined;
@@ -9,6 +10,7 @@ let opened: OpenedStore | undefined;
 const say = (message: PeerMessage): void => void process.send?.(message);
 // Also while the module is loaded, or opens: who hangs there is left by a parent that is gone.
 process.on("disconnect", () => void end());
+endWithParent();
 const [{ module, namespace }] = (await once(process, "message")) as [PeerPlace];
 try {
   const { storeHarness } = (await import(module)) as { readonly storeHarness: StoreHarness };

@@ -1,6 +1,7 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFailed, test } from "vitest";
 import { createFolder, type Folder } from "./folder.ts";
 
 const SQLITE = import.meta.resolve("@tidemark/store-sqlite");
@@ -8,13 +9,19 @@ const SQLITE = import.meta.resolve("@tidemark/store-sqlite");
 async function folderWith(module: string): Promise<Folder> {
   const folder = await createFolder();
   await writeFile(join(folder.path, "my-store.js"), module);
+  onTestFailed(async () => {
+    const pids = (await readdir(folder.path)).filter((name) => name.endsWith(".pid"));
+    spawnSync("kill", ["-9", ...pids.map((name) => name.slice(0, -4))]);
+  });
   return folder;
 }
 
 /** A harness whose data other processes see, and which knows in which process it is: `open` is the body of a function. */
 function durableModule(open: string): string {
   return `
+    import { writeFileSync } from "node:fs";
     import { openSqliteStore } from ${JSON.stringify(SQLITE)};
+    writeFileSync(process.pid + ".pid", "");
     const isPeer = process.env.OPENED_BY !== undefined;
     process.env.OPENED_BY ??= String(process.pid);
     const hang = () => new Promise(() => setInterval(() => {}, 1_000));
@@ -27,28 +34,22 @@ function durableModule(open: string): string {
 const TWO_PROCESSES = ["./my-store.js", "--case", "race/two-processes"];
 
 // Each resolves when nobody holds its standard error any more: a process that is left behind holds it.
-test("a second process whose store does not open ends with the case", async () => {
+test.each([
+  ["whose store does not open", "", 'process._rawDebug("the peer hangs"); await hang();'],
+  ["that never gives its thread back", 'process._rawDebug("the peer hangs"); for (;;);', ""],
+])("a second process %s ends with the case", async (_, inCommit, inOpen) => {
   await using folder = await folderWith(
     durableModule(`
-      if (isPeer) await hang();
+      if (isPeer) { ${inOpen} }
       const store = await openIt();
+      if (isPeer) store.commit = () => { ${inCommit} };
       return { store, close: () => store.close() };`),
   );
-  const { code, stdout } = await folder.run([...TWO_PROCESSES, "--timeout", "30000"]);
-  expect(code).toBe(1);
-  expect(stdout).toContain("not done within 30000 ms");
-});
-
-test("a second process that never gives its thread back ends with the case", async () => {
-  await using folder = await folderWith(
-    durableModule(`
-      const store = await openIt();
-      if (isPeer) store.commit = () => { for (;;); };
-      return { store, close: () => store.close() };`),
-  );
-  const { code, stdout } = await folder.run([...TWO_PROCESSES, "--timeout", "30000"]);
-  expect(code).toBe(1);
-  expect(stdout).toContain("not done within 30000 ms");
+  const command = folder.start(TWO_PROCESSES);
+  await command.said("the peer hangs");
+  command.kill("SIGTERM");
+  const { code, stdout } = await command.ended;
+  expect({ code, stdout }).toEqual({ code: 1, stdout: expect.stringContaining("my sqlite: 0 of 0 passed\n") });
 });
 
 test("a second process whose store does not close is ended", async () => {
@@ -59,6 +60,25 @@ test("a second process whose store does not close is ended", async () => {
   );
   const { code, stdout } = await folder.run(TWO_PROCESSES);
   expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("my sqlite: 1 of 1 passed\n") });
+});
+
+test.each([
+  ["the process of the cases", "!isPeer", ["the cases spin"]],
+  ["a second process, and the one that started it,", "true", ["the peer spins", "the cases spin"]],
+])("%s: gone after a command that is killed, also if it never gives its thread back", async (_, spins, said) => {
+  await using folder = await folderWith(
+    durableModule(`
+      const store = await openIt();
+      if (${spins}) store.commit = async () => {
+        process._rawDebug(isPeer ? "the peer spins" : "the cases spin");
+        for (;;);
+      };
+      return { store, close: () => store.close() };`),
+  );
+  const command = folder.start([...TWO_PROCESSES, "--timeout", "30000"]);
+  await Promise.all(said.map((text) => command.said(text)));
+  command.kill("SIGKILL");
+  expect(await command.ended).toMatchObject({ stdout: "" });
 });
 
 test("a module that cannot be loaded a second time fails the cases after it, and there is a report", async () => {
