@@ -21,6 +21,8 @@ import { closedLog, toLogError, unknownPartition, unknownTopic } from "./log-err
 const RETRY_BASE_MS = 20;
 const RETRY_MAX_MS = 1_000;
 const AGREEMENT_POLL_MS = 20;
+/** Milliseconds that a broker has for its answer before the next one is asked, too. */
+const NEXT_BROKER_MS = 1_000;
 
 /** How a cluster is reached. */
 export interface ClusterOptions extends ConnectionSettings {
@@ -129,20 +131,34 @@ export class Cluster {
     return knownTopic(name, topics[0]);
   }
 
-  /** Asks any broker that answers about topics, about all for `null`. */
+  /** Asks any broker that answers about topics, about all for `null`. One that is silent is not waited for alone. */
   async metadata(topics: string[] | null): Promise<MetadataResponse> {
     const failures: unknown[] = [];
-    for (const broker of this.#candidates()) {
-      try {
-        return await this.#metadataFrom(broker, topics);
-      } catch (error) {
-        if (!(error instanceof BrokerConnectionError)) throw error;
-        this.#failures.set(addressOf(broker), performance.now());
-        failures.push(error);
+    // Each resolves when its broker has answered, if only with a refusal.
+    const asked: Promise<{ readonly answer: Promise<MetadataResponse> }>[] = [];
+    const waits = new AbortController();
+    try {
+      for (const broker of this.#candidates()) {
+        const answer = this.#metadataFrom(broker, topics);
+        const onFailure = (error: unknown): { readonly answer: Promise<MetadataResponse> } => {
+          if (!(error instanceof BrokerConnectionError)) return { answer };
+          this.#failures.set(addressOf(broker), performance.now());
+          failures.push(error);
+          throw error;
+        };
+        asked.push(answer.then(() => ({ answer }), onFailure));
+        const soon = Promise.any(asked).catch(() => undefined);
+        const first = await Promise.race([soon, delay(NEXT_BROKER_MS, waits.signal)]);
+        if (first !== undefined) return await first.answer;
       }
+    } finally {
+      waits.abort();
     }
-    // Wrong credentials say more than a broker beside it that is down.
-    throw failures.find((failure) => !isPassing(failure)) ?? failures[0];
+    const last = await Promise.any(asked).catch(() => {
+      // Wrong credentials say more than a broker beside it that is down.
+      throw failures.find((failure) => !isPassing(failure)) ?? failures[0];
+    });
+    return await last.answer;
   }
 
   /** Sends a short request to a broker, on the connection that all short requests to it share. */

@@ -1,5 +1,4 @@
-import { Admin } from "@platformatic/kafka";
-import { kafkaLeadersOf, launchOrSkip, untilKafkaIsInSync } from "@tidemark/test-support/servers";
+import { kafkaLeadersOf, launchOrSkip, placeKafkaTopic, untilKafkaIsInSync } from "@tidemark/test-support/servers";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { brokersOf, fetchFrom, openLog, texts, textsOf, topicName } from "./fixtures/kafka-test-client.ts";
 
@@ -10,15 +9,7 @@ it("leaves a leader that is cut off from the controllers, and goes on answering,
   onTestFinished(() => server.stop());
   const [former, next, controller] = server.nodes;
   const topic = topicName();
-  const admin = new Admin({ clientId: "tidemark-test", bootstrapBrokers: brokersOf(server) });
-  await admin.createTopics({
-    topics: [topic],
-    partitions: -1,
-    replicas: -1,
-    assignments: [{ partition: 0, brokers: [1, 2] }],
-  });
-  await admin.close();
-  await vi.waitUntil(async () => (await kafkaLeadersOf(server.url, topic))[0] === 1, { timeout: 60_000 });
+  await placeKafkaTopic(server.urls, topic, [[1, 2]]);
   const reader = await openLog(server);
   await reader.producer.produce(topic, 0, texts("before"));
   await untilKafkaIsInSync(server.urls, topic);

@@ -1,4 +1,4 @@
-import { oldestHeardAtMs, totalLag, type Monitor } from "./monitor.ts";
+import { oldestHeardAtMs, partitionsWithoutLag, totalLag, type Monitor } from "./monitor.ts";
 import { lagOf, type ObservedConsumer, type ObservedPosition } from "./observe.ts";
 
 /** What a sample is of. */
@@ -77,6 +77,11 @@ export const metricFamilies: readonly MetricFamily[] = [
   },
   ofConsumers("tidemark_consumer_lag_records", "The sum of the consumer's lag.", (consumer) =>
     numberOf(totalLag(consumer)),
+  ),
+  ofConsumers(
+    "tidemark_consumer_partitions_without_lag",
+    "How many positions are not in that sum: the log did not give the partition's end.",
+    partitionsWithoutLag,
   ),
   ofConsumers(
     "tidemark_consumer_oldest_activity_timestamp_seconds",

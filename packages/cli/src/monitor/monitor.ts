@@ -10,6 +10,8 @@ export interface MonitorOptions {
   /** Called until it has opened the log; then the same one is asked. */
   readonly openLog: () => Promise<LogSource>;
   readonly intervalMs: number;
+  /** Ends a look that is under way, also the first. */
+  readonly signal?: AbortSignal | undefined;
   /** Called after each look. */
   readonly onObserved?: (() => void) | undefined;
   /** Called at the first failure of the store in a row, and at its end (`undefined`). */
@@ -41,6 +43,7 @@ export async function startMonitor(options: MonitorOptions): Promise<Monitor> {
   const rates = createReadingRates();
   const histories = createLagHistories();
   const controller = new AbortController();
+  const signal = AbortSignal.any([controller.signal, ...(options.signal === undefined ? [] : [options.signal])]);
   let log: LogSource | undefined;
   // A look waits for it only so long; the next one waits for the same.
   let opening: Promise<LogSource> | undefined;
@@ -56,13 +59,23 @@ export async function startMonitor(options: MonitorOptions): Promise<Monitor> {
   let listings = 0;
   const look = async (): Promise<Observation> => {
     listings += 1;
-    const observation = await observe(store, openLog, controller.signal);
+    const observation = await observe(store, openLog, signal);
     rates.update(observation);
     histories.add(observation.atMs, new Map(observation.consumers.map((each) => [each.name, totalLag(each)])));
     options.onObserved?.();
     return observation;
   };
-  let observation = await look();
+  const closeLog = async (): Promise<void> => {
+    if (log === undefined) void opening?.then((late) => late.close()).catch(() => undefined);
+    await log?.close();
+  };
+  let observation: Observation;
+  try {
+    observation = await look();
+  } catch (error) {
+    await closeLog();
+    throw error;
+  }
   let failure: string | undefined;
   let looking: Promise<void> | undefined;
   const timer = setInterval(() => {
@@ -73,7 +86,7 @@ export async function startMonitor(options: MonitorOptions): Promise<Monitor> {
         if (failure !== undefined) onStoreFailure(undefined);
         failure = undefined;
       } catch (error) {
-        if (controller.signal.aborted) return;
+        if (signal.aborted) return;
         if (failure === undefined) onStoreFailure(error instanceof Error ? error : new Error(String(error)));
         failure = messageOf(error);
       } finally {
@@ -90,8 +103,7 @@ export async function startMonitor(options: MonitorOptions): Promise<Monitor> {
       clearInterval(timer);
       controller.abort();
       await looking;
-      if (log === undefined) void opening?.then((late) => late.close()).catch(() => undefined);
-      await log?.close();
+      await closeLog();
     },
   };
 }
@@ -104,6 +116,11 @@ export function totalLag({ positions }: ObservedConsumer): bigint | undefined {
     if (lag !== undefined) total = (total ?? 0n) + lag;
   }
   return total;
+}
+
+/** How many positions have an offset and no lag: the log did not say where they end. */
+export function partitionsWithoutLag({ positions }: ObservedConsumer): number {
+  return positions.filter((position) => position.nextOffset !== undefined && lagOf(position) === undefined).length;
 }
 
 /** The oldest last sign, a write or a heartbeat, of the positions that have something to read, or may have. */

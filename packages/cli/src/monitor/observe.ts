@@ -45,7 +45,7 @@ export interface Observation {
 /**
  * Looks once: lists the store, its members, and where the log ends. That the log does not answer is a warning.
  *
- * @throws what the store throws if it does not answer.
+ * @throws what the store throws if it does not answer, and the signal's reason if it is aborted.
  */
 export async function observe(
   store: OffsetStore,
@@ -59,14 +59,15 @@ export async function observe(
   const positions = await listPositions(store, members, signal, warnings);
   // After the store, so that no position lies beyond the log's end.
   try {
-    const log = await withPatience(openLog);
-    const { ends, failures } = await readLogEnds(log, topicsOf(positions));
+    const log = await withPatience(openLog, { signal });
+    const { ends, failures } = await readLogEnds(log, topicsOf(positions), signal);
     for (const position of [...positions.values()].flat()) {
       const logEnd = ends.get(position.topic)?.get(position.partition);
       if (logEnd !== undefined) position.logEnd = logEnd;
     }
     warnings.push(...failureLines(failures));
   } catch (error) {
+    signal.throwIfAborted();
     warnings.push(`warning: no lag is shown: ${messageOf(error)}`);
   }
   const consumers = [...positions].map(([name, ofConsumer]) => ({

@@ -28,8 +28,14 @@ await describeWithProgram("prometheus", "prometheus", (prometheus) => {
     await out("produce orders", numberedLines(1, 12_000));
     await out("consume orders -c behind -n 1");
     await out("consume orders -c ahead -n 11999");
-    const position = { consumer: "unknown", topic: "elsewhere", partition: 0, nextOffset: "1" };
-    await out("consumer import - --execute", JSON.stringify(position));
+    const unknown = ["unknown", "half"].map((consumer) => ({
+      consumer,
+      topic: "elsewhere",
+      partition: 0,
+      nextOffset: "1",
+    }));
+    const positions = [...unknown, { consumer: "half", topic: "orders", partition: 0, nextOffset: "11999" }];
+    await out("consumer import - --execute", positions.map((position) => JSON.stringify(position)).join("\n"));
     const { url } = await startMonitorCommand(workspace, ["--interval", "200ms"]);
     const [port] = await freePorts(1);
     const rules = /```yaml rules\n([^]*?)```/.exec(await readFile(PAGE, "utf8"))?.[1] ?? "";
@@ -65,8 +71,10 @@ await describeWithProgram("prometheus", "prometheus", (prometheus) => {
         return alerts.map(({ labels, annotations }) => [labels["consumer"], annotations["summary"]]);
       };
       expect(await firing("TidemarkLag")).toEqual([["behind", "behind has not read 12k records"]]);
-      const unknown = "the lag of unknown is unknown: the log does not answer, or the topic is gone";
-      expect(await firing("TidemarkLagUnknown")).toEqual([["unknown", unknown]]);
+      const summary = (consumer: string) =>
+        `the lag of ${consumer} on 1 partitions is unknown: the log does not answer, or the topic is gone`;
+      const alerts = await firing("TidemarkLagUnknown");
+      expect(alerts.toSorted()).toEqual(["half", "unknown"].map((consumer) => [consumer, summary(consumer)]));
     } finally {
       child.kill("SIGKILL");
       await ended;

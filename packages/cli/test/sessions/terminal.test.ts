@@ -4,6 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { type AtTerminal, startAtTerminal } from "../support/terminal.ts";
+import { installStoreWith } from "../support/install-package.ts";
 import { createWorkspace, eventually, numberedLines, type Workspace } from "../support/workspace.ts";
 
 /** How long a command may take to end: much longer than it waits for a terminal. */
@@ -127,6 +128,26 @@ test("consumer list --watch shows what changes until Ctrl-C", async () => {
   watching.kill("SIGINT");
   expect((await watching.ended).code).toBe(0);
   expect((await workspace.run(["consumer", "list", "--watch", "-O", "json"])).code).toBe(2);
+});
+
+test("consumer list --watch goes on when the store fails in between, and says so once", async () => {
+  await using workspace = await createWorkspace();
+  const told = `globalThis.lists ??= 0;
+    return (...call) => {
+      globalThis.lists += 1;
+      if (globalThis.lists === 2 || globalThis.lists === 3) throw new Error("cut off");
+      return store.list(...call);
+    };`;
+  await installStoreWith(workspace, "list", told);
+  await workspace.out("consumer import --store foo:x --execute --consumer billing", "orders,0,0\n");
+  const watching = workspace.start(["consumer", "list", "--watch", "--store", "foo:x"]);
+  // The table of the first look, an empty line, and that of the fourth.
+  await watching.lines(5);
+  watching.kill("SIGINT");
+  const { code, stderr } = await watching.ended;
+  expect(code).toBe(0);
+  expect(stderr.match(/cut off/g)).toHaveLength(1);
+  expect(stderr).toContain("no list, trying again: cut off\n");
 });
 
 test.each([

@@ -2,7 +2,7 @@ export { describeWithConfluentClient } from "./confluent-client.ts";
 export { describeWithProgram } from "./describe-with-program.ts";
 export { describeWithServer } from "./describe-with-server.ts";
 export { describeWithKafkaTools, type KafkaTools } from "./kafka-tool.ts";
-export { kafkaLeadersOf, untilKafkaIsInSync } from "./kafka-placements.ts";
+export { kafkaLeadersOf, placeKafkaTopic, untilKafkaIsInSync } from "./kafka-placements.ts";
 export { freePorts } from "./free-port.ts";
 export { launchOrSkip, sharedOrSkip } from "./launch-or-skip.ts";
 export { launchServer } from "./launch-server.ts";

@@ -24,6 +24,24 @@ export async function kafkaLeadersOf(url: string, topic: string): Promise<number
   return (await placementsOf(url, topic)).map(({ leader }) => leader);
 }
 
+/** Makes a topic, the copies of each partition on these brokers, by number. Resolves when the first of them leads. */
+export async function placeKafkaTopic(
+  urls: readonly string[],
+  topic: string,
+  copies: readonly (readonly number[])[],
+): Promise<void> {
+  const admin = new Admin({ clientId: "tidemark-test", bootstrapBrokers: urls.map((url) => new URL(url).host) });
+  const assignments = copies.map((brokers, partition) => ({ partition, brokers: [...brokers] }));
+  await admin.createTopics({ topics: [topic], partitions: -1, replicas: -1, assignments });
+  await admin.close();
+  const leaders = copies.map(([leader]) => leader).join();
+  await vi.waitUntil(
+    async () =>
+      (await Promise.all(urls.map((url) => kafkaLeadersOf(url, topic)))).every((seen) => seen.join() === leaders),
+    { timeout: 60_000 },
+  );
+}
+
 /**
  * Resolves when every copy of a topic has everything, as all brokers tell. Whoever kills a broker waits for it first: one
  * that came back a moment ago cannot follow the only broker that has everything, and the partition would have no leader.

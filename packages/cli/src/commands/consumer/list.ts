@@ -1,13 +1,15 @@
 import type { Command } from "commander";
 import { contextOf, type CommandContext } from "../../context/command-context.ts";
+import { sayWithHelp } from "../../context/say-with-help.ts";
 import { say, writeToStandardOutput } from "../../context/standard-streams.ts";
+import { messageOf } from "../../failure/report-failure.ts";
 import { UsageError } from "../../failure/usage-error.ts";
 import { formatTable } from "../../output/table.ts";
 import { stopOnSignals } from "../consume/stop-on-signals.ts";
 import { examples } from "../examples.ts";
 import { once, parseName } from "../option-values.ts";
 import { SUMMARY_HEADINGS, summarize, summaryRow } from "./consumer-summary.ts";
-import { findPositions } from "./find-positions.ts";
+import { findPositions, type FoundPositions } from "./find-positions.ts";
 import { placeLookedAt } from "./place-looked-at.ts";
 import { positionHeadings, positionRow, type PositionDocument } from "./position-document.ts";
 
@@ -55,27 +57,44 @@ async function list(context: CommandContext, options: ListOptions): Promise<void
   if (unreadable !== undefined) throw unreadable;
 }
 
-/** Each time from the beginning, with connections of its own: what is watched may be down for a while. */
+/**
+ * Each time from the beginning, with connections of its own: what is watched may be down for a while. What fails the first time
+ * is the command's failure.
+ */
 async function watch(context: CommandContext, options: ListOptions): Promise<void> {
   const { setTimeout: delay } = await import("node:timers/promises");
   const controller = new AbortController();
+  const { signal } = controller;
   const signals = stopOnSignals(() => controller.abort());
+  let hasShown = false;
+  let failure: string | undefined;
   try {
-    while (!controller.signal.aborted) {
-      const { positions, unreadable } = await find(context, options);
-      const text = positions.length === 0 ? "no consumers\n" : await table(positions, options);
-      const written = writeToStandardOutput(process.stdout.isTTY ? CLEAR + text : `${text}\n`);
-      await signals.unlessReceived(written);
-      if (unreadable !== undefined) throw unreadable;
-      await delay(WATCH_MS, undefined, { signal: controller.signal }).catch(() => {});
+    while (!signal.aborted) {
+      let found: FoundPositions | undefined;
+      try {
+        found = await find(context, options, signal);
+        failure = undefined;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!hasShown) throw error;
+        if (failure !== messageOf(error)) sayWithHelp(`no list, trying again: ${(failure = messageOf(error))}`);
+      }
+      if (found !== undefined) {
+        const { positions, unreadable } = found;
+        const text = positions.length === 0 ? "no consumers\n" : await table(positions, options);
+        await signals.unlessReceived(writeToStandardOutput(process.stdout.isTTY ? CLEAR + text : `${text}\n`));
+        if (unreadable !== undefined) sayWithHelp(messageOf(unreadable));
+        hasShown = true;
+      }
+      await delay(WATCH_MS, undefined, { signal }).catch(() => {});
     }
   } finally {
     signals.release();
   }
 }
 
-async function find(context: CommandContext, { topic }: ListOptions): ReturnType<typeof findPositions> {
-  return await findPositions(context, topic === undefined ? {} : { topic });
+async function find(context: CommandContext, { topic }: ListOptions, signal?: AbortSignal): Promise<FoundPositions> {
+  return await findPositions(context, topic === undefined ? {} : { topic }, signal);
 }
 
 function table(positions: readonly PositionDocument[], options: ListOptions): Promise<string> {

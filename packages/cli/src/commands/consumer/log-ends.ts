@@ -3,7 +3,7 @@ import type { CommandContext } from "../../context/command-context.ts";
 import { withPatience } from "../../context/with-patience.ts";
 import { messageOf } from "../../failure/report-failure.ts";
 import { UsageError } from "../../failure/usage-error.ts";
-import { readLogEnds } from "./read-log-ends.ts";
+import { type LogEndsFailure, readLogEnds } from "./read-log-ends.ts";
 
 /** How many topics a warning names. */
 const MOST_NAMED = 5;
@@ -19,19 +19,27 @@ export interface LogEnds {
 /**
  * Asks the log where topics end. A topic that it does not have, or a log that does not answer, is no failure.
  *
- * @throws UsageError if the settings name no log.
+ * @throws UsageError if the settings name no log, and the signal's reason if it is aborted.
  */
-export async function findLogEnds(context: CommandContext, topics: ReadonlySet<string>): Promise<LogEnds> {
+export async function findLogEnds(
+  context: CommandContext,
+  topics: ReadonlySet<string>,
+  signal?: AbortSignal,
+): Promise<LogEnds> {
   if (topics.size === 0) return { ends: new Map(), warnings: [] };
+  const opening = context.openLogThatIsThere();
   let log: LogSource;
   try {
-    log = await withPatience(() => context.openLogThatIsThere());
+    log = await withPatience(() => opening, { signal });
   } catch (error) {
+    // Nobody waits for it any more, but it may still open.
+    void opening.then((late) => late.close()).catch(() => {});
+    signal?.throwIfAborted();
     if (error instanceof UsageError) throw error;
     return { ends: new Map(), warnings: [`warning: no lag is shown: ${messageOf(error)}`] };
   }
   try {
-    const { ends, failures } = await readLogEnds(log, topics);
+    const { ends, failures } = await readLogEnds(log, topics, signal);
     return { ends, warnings: failureLines(failures) };
   } finally {
     await log.close().catch(() => {});
@@ -39,11 +47,9 @@ export async function findLogEnds(context: CommandContext, topics: ReadonlySet<s
 }
 
 /** Says why no lag is known, one line for each reason. */
-export function failureLines(failures: ReadonlyMap<string, unknown>): string[] {
-  const byReason = Map.groupBy(failures, ([, error]) => reasonOf(error));
-  return [...byReason].map(
-    ([reason, topics]) => `warning: no lag is shown on ${topicsText(topics.map(([topic]) => topic))}: ${reason}`,
-  );
+export function failureLines(failures: ReadonlyMap<string, LogEndsFailure>): string[] {
+  const byReason = Map.groupBy(failures, ([, { error }]) => reasonOf(error));
+  return [...byReason].map(([reason, ofReason]) => `warning: no lag is shown on ${placesText(ofReason)}: ${reason}`);
 }
 
 function reasonOf(error: unknown): string {
@@ -51,8 +57,13 @@ function reasonOf(error: unknown): string {
   return isUnknownTopic ? "not in this log; --log names another" : messageOf(error);
 }
 
-function topicsText(names: readonly string[]): string {
-  const shown = names.slice(0, MOST_NAMED).map((name) => JSON.stringify(name));
-  const more = names.length - shown.length;
-  return `${names.length === 1 ? "topic" : "topics"} ${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+function placesText(failures: readonly (readonly [string, LogEndsFailure])[]): string {
+  const shown = failures.slice(0, MOST_NAMED).map(([topic, { partitions }]) => {
+    const name = JSON.stringify(topic);
+    if (partitions === undefined) return name;
+    const more = partitions.length - MOST_NAMED;
+    return `${name} (partition ${partitions.slice(0, MOST_NAMED).join(", ")}${more > 0 ? ` and ${more} more` : ""})`;
+  });
+  const more = failures.length - shown.length;
+  return `${failures.length === 1 ? "topic" : "topics"} ${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }

@@ -50,13 +50,15 @@ ${examples("monitor", "monitor --port 8080 --interval 15s", "monitor --host 0.0.
       const { startMonitor } = await import("../../monitor/monitor.ts");
       const { isLoopback, serveMonitor } = await import("../../monitor/monitor-server.ts");
       const { keepMemorySmall } = await import("../../monitor/small-memory.ts");
-      const signals = stopOnSignals(() => {});
+      const controller = new AbortController();
+      const signals = stopOnSignals(() => controller.abort());
       try {
         await using store = await context.openStoreThatIsThere();
         await using monitor = await startMonitor({
           store,
           openLog: () => context.openLogThatIsThere(),
           intervalMs,
+          signal: controller.signal,
           onObserved: keepMemorySmall(),
           onStoreFailure(error) {
             if (error === undefined) say("the store answers again");
@@ -75,6 +77,8 @@ ${examples("monitor", "monitor --port 8080 --interval 15s", "monitor --host 0.0.
         if (!isLoopback(host)) say(`warning: anyone who can reach ${host} sees the page: it has no password`);
         say(`monitor of ${place} at ${server.url}, for Prometheus at ${server.url}metrics; Ctrl-C stops it`);
         await signals.received;
+      } catch (error) {
+        if (error !== controller.signal.reason) throw error;
       } finally {
         signals.release();
       }
