@@ -50,7 +50,9 @@ export function learnSecretFields(content: unknown): void {
  */
 export function withoutSecrets(text: string): string {
   let shown = text.replaceAll(PLAIN_CREDENTIALS, `$1${HIDDEN}@`);
-  for (const secret of learnt) shown = shown.replaceAll(secret, HIDDEN);
+  // One may be a part of another.
+  for (const secret of [...learnt].sort((one, other) => other.length - one.length))
+    shown = shown.replaceAll(secret, HIDDEN);
   return shown;
 }
 

@@ -97,7 +97,7 @@ test("a partition whose end the log does not say hides its own lag only, and is 
 
 test("a log that is silent on many topics is not asked about the others: the store's numbers do not wait for it", async () => {
   const topics = Array.from({ length: 300 }, (_, index) => `t${index}`);
-  const partitions = vi.fn(hangs);
+  const partitions = vi.fn<LogSource["partitions"]>(hangs);
   await using monitor = await startMonitor({
     store: await storeWith(topics),
     openLog: async () => logWith({ partitions }),
@@ -112,7 +112,7 @@ test("a log that is silent on many topics is not asked about the others: the sto
 
 test("a look that waits for the log ends with the monitor", async () => {
   const asked = Promise.withResolvers<void>();
-  const partitions = vi.fn(async () => [0]);
+  const partitions = vi.fn<LogSource["partitions"]>(async () => [0]);
   const monitor = await startMonitor({
     store: await storeWith(["t"]),
     openLog: async () => logWith({ partitions }),

@@ -51,6 +51,8 @@ test.each([
   ['{"value":"a","timestamp":"yesterday"}', 'timestamp "yesterday" is not a date: write it like 2026-01-31T08:00:00Z'],
   ['{"value":"a","timestamp":12.5}', 'timestamp "12.5" is not a date'],
   ['{"value":"a","timestamp":"2026-02-30T08:00:00Z"}', 'timestamp "2026-02-30T08:00:00Z" is not a date'],
+  ['{"value":"a","timestamp":"1969-12-31T23:59:59Z"}', 'timestamp "1969-12-31T23:59:59Z" is before 1970'],
+  ['{"value":"a","timestamp":-1}', "timestamp -1 is before 1970"],
   ['{"value":"a","timestamp":"9007199254740992"}', 'timestamp "9007199254740992" is not a date'],
 ])("produce --json names the line of %s", async (line, message) => {
   await using workspace = await createWorkspace();

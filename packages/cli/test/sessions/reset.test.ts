@@ -246,7 +246,7 @@ test("of two at once both write all of theirs, whichever comes last", async () =
   expect(found.every((offset) => offset === "0" || offset === "1")).toBe(true);
 });
 
-test("a shift does not write a position that has moved since the plan, and says where it is", async () => {
+test("a shift does not write a position that has moved meanwhile, and says where it is", async () => {
   await using workspace = await createWorkspace();
   const { out, run, folder } = workspace;
   await out("topic create t --partitions 1200");
@@ -261,7 +261,7 @@ test("a shift does not write a position that has moved since the plan, and says 
   const moved = await run("consumer reset c1 --shift-by -1 --execute -O json".split(" "));
   expect(moved.code).toBe(1);
   expect(moved.stderr).toMatch(
-    /^tidemark: topic "t" partition "1100" has moved from 1 to 0 since the reset was planned, and was not written: plan the reset again; of 1200 positions 1199 written, 1 moved since the plan; running the command again would shift the written positions once more: name the others/,
+    /^tidemark: topic "t" partition "1100" has moved from 1 to 0 since the reset was planned, and was not written: plan the reset again; of 1200 positions 1199 written, 1 moved meanwhile; running the command again would shift the written positions once more: name the others/,
   );
   expect((JSON.parse(moved.stdout) as Row[]).filter(({ status }) => status !== "written")).toMatchObject([
     { partition: 1100, from: "1", status: "moved", current: "0" },

@@ -300,23 +300,33 @@ export function testSessions(fixture: StoreFixture): void {
   test("what lies in a record's place is named, hides no other, is not written over, and can be deleted", async () => {
     await using workspace = await createStoreWorkspace(fixture);
     const { out, run, namespace, folder } = workspace;
-    await out("topic create t1");
+    await out("topic create t1 --partitions 3");
     await out("topic create t2");
-    await out("produce t1", "a\n");
-    await out("consume t1 -c c1 --until-end");
+    await out("produce t1 --partition 0", "a\n");
+    await out("consume t1 -c c1 -p 0 --until-end");
     await out("consume t2 -c c1 --until-end");
+    await out("consumer import --execute --consumer c1", "t1,1,0\nt1,2,0\n");
     await fixture.corrupt({ key: { consumer: "c1", topic: "t1", partition: 0 }, namespace, folder });
     const named = /^tidemark: [^\n]*consumer "c1" on topic "t1" partition "0"[^\n]*\nhelp: \S+#corrupt_record\n$/;
     const list = await run(["consumer", "list", "--partitions"]);
-    expect(cells(list.stdout).map((row) => row[1])).toEqual(["TOPIC", "t2"]);
+    expect(cells(list.stdout).map((row) => row[1])).toEqual(["TOPIC", "t1", "t1", "t2"]);
     expect(list.stderr).toMatch(named);
     expect(list.code).toBe(1);
+    const set = await run("consumer set c1 --ttl 1h".split(" "));
+    expect(set).toMatchObject({ code: 1, stderr: expect.stringMatching(named) as unknown });
+    expect(set.stdout.match(/topic "t[12]" partition "\d" has a TTL of 1h/g)).toHaveLength(3);
+    const described = await run("topic describe t1".split(" "));
+    expect(described).toMatchObject({ code: 1, stderr: expect.stringMatching(named) as unknown });
+    expect(described.stdout).toContain("Consumers:\n  - c1/0\n  - c1/1\n  - c1/2\n");
+    // A reset of others has nothing to do with it.
+    await out("consumer reset c1 -t t1 -p 1 -p 2 --to-earliest --execute");
     for (let round = 1; round <= 2; round += 1) {
-      const consumed = await run("consume t1 -c c1 --until-end".split(" "));
+      const consumed = await run("consume t1 -c c1 -p 0 --until-end".split(" "));
       expect(consumed).toMatchObject({ code: 1, stdout: "" });
       expect(consumed.stderr).toMatch(named);
     }
-    expect(await out("consumer delete c1 -t t1")).toBe('consumer "c1" on topic "t1" partition "0" deleted\n');
-    expect(await out("consume t1 -c c1 --until-end")).toBe("a\n");
+    const deleted = [0, 1, 2].map((partition) => `consumer "c1" on topic "t1" partition "${partition}" deleted\n`);
+    expect(await out("consumer delete c1 -t t1")).toBe(deleted.join(""));
+    expect(await out("consume t1 -c c1 -p 0 --until-end")).toBe("a\n");
   });
 }

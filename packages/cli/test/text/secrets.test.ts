@@ -51,3 +51,9 @@ test("a password that is a word of the command's own leaves the address of the h
   expect(withoutSecrets(help)).toBe(help);
   expect(withoutSecrets("redis://u:tidemark@host refused")).toBe("redis://***@host refused");
 });
+
+test("a password that begins another leaves nothing of that one", () => {
+  learnSecrets("redis://u:sesame@host");
+  learnSecrets("kafka://u:sesame-S3cr3t@host");
+  expect(withoutSecrets("no user has sesame-S3cr3t or sesame")).toBe("no user has *** or ***");
+});

@@ -12,7 +12,7 @@ import {
 } from "../driver/validation.ts";
 import type { OffsetKey } from "../key.ts";
 import { formatKey } from "../key.ts";
-import type { CallOptions, FailedOutcome, OffsetStore, ResetEntry } from "../offset-store.ts";
+import type { CallOptions, FailedOutcome, MovedOutcome, OffsetStore, ResetEntry } from "../offset-store.ts";
 import type { ImportedPosition } from "./imported-position.ts";
 import { writePositions } from "./write-positions.ts";
 import type { WriteStatus } from "./write-status.ts";
@@ -57,8 +57,8 @@ export async function planImport(options: ImportOptions): Promise<readonly Impor
 }
 
 /**
- * Imports positions. Each batch is looked at just before it is written: what a consumer has stored since a plan was made is not
- * taken back, unless with `overwrite`. A position that is as it should be is not written, so that the same import again changes
+ * Imports positions. Each batch is looked at just before it is written, and written only where nothing else was meanwhile: what
+ * a consumer has stored is not taken back, unless with `overwrite`. A position that is as it should be is not written, so that the same import again changes
  * nothing; a session that holds one that is written continues from there.
  *
  * @returns what became of each position, in the order given.
@@ -83,6 +83,7 @@ async function importPositions(options: ImportOptions, write: boolean): Promise<
     rows: rowsOf(positions),
     write,
     entriesOf: (batch) => lookAtTarget(store, batch, overwrite),
+    onMoved,
     signal,
     onProgress,
   });
@@ -142,8 +143,22 @@ async function lookAtTarget(
     if (row.change === "ahead") row.status = "kept";
     if (row.change === "same" || row.change === "ahead") return undefined;
     const { consumer, topic, partition, nextOffset, ttl } = row;
-    return { key: { consumer, topic, partition }, nextOffset, metadata, ttl };
+    const ifNextOffset = overwrite ? undefined : (row.from ?? null);
+    return { key: { consumer, topic, partition }, nextOffset, metadata, ttl, ifNextOffset };
   });
+}
+
+/** A position that was written between the look and the write stays; it is no failure if it is as far as the import says. */
+function onMoved(row: Row, { record }: MovedOutcome): Error | undefined {
+  row.from = record?.nextOffset;
+  row.owner = record?.owner;
+  if (row.from === undefined || row.from < row.nextOffset) {
+    const current = row.from ?? "no position";
+    return new Error(`${formatKey(row)} was moved to ${current} meanwhile, and was not written: import it again`);
+  }
+  row.change = row.from === row.nextOffset ? "same" : "ahead";
+  row.status = row.change === "same" ? "unchanged" : "kept";
+  return undefined;
 }
 
 function changeOf({ from, nextOffset }: Row, isSame: boolean, overwrite: boolean): ImportChange {

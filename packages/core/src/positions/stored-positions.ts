@@ -1,3 +1,4 @@
+import { OffsetStoreError } from "../errors/offset-store-error.ts";
 import type { OffsetRecord } from "../offset-record.ts";
 import type { CallOptions, OffsetStore } from "../offset-store.ts";
 
@@ -24,10 +25,16 @@ export async function readStoredPositions(
   const filters = topics?.map((topic) => ({ consumer, topic, ...only })) ?? [{ consumer, ...only }];
   const found = new Map<string, Map<number, OffsetRecord>>();
   for (const filter of filters) {
-    for await (const record of store.list(filter, options)) {
-      if (wanted?.has(record.partition) === false) continue;
-      const ofTopic = found.get(record.topic) ?? new Map<number, OffsetRecord>();
-      found.set(record.topic, ofTopic.set(record.partition, record));
+    try {
+      for await (const record of store.list(filter, options)) {
+        if (wanted?.has(record.partition) === false) continue;
+        const ofTopic = found.get(record.topic) ?? new Map<number, OffsetRecord>();
+        found.set(record.topic, ofTopic.set(record.partition, record));
+      }
+    } catch (error) {
+      // The records that can be read came before it.
+      if (!(error instanceof OffsetStoreError) || wanted === undefined) throw error;
+      if (error.keys.length === 0 || error.keys.some(({ partition }) => wanted.has(partition))) throw error;
     }
   }
   return found;

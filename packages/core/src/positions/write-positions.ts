@@ -23,8 +23,8 @@ export interface WritePositionsOptions<Row extends Writable> {
   readonly write: boolean;
   /** Says what to write of a batch, just before it is written. */
   readonly entriesOf: (batch: readonly Row[]) => Promise<readonly WantedWrite[]> | readonly WantedWrite[];
-  /** Notes in a row that its position is not where it was expected, and says so. */
-  readonly onMoved?: (row: Row, outcome: MovedOutcome) => Error;
+  /** Notes in a row that its position is not where it was expected, and says so, unless that is well. */
+  readonly onMoved: (row: Row, outcome: MovedOutcome) => Error | undefined;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((doneCount: number) => void) | undefined;
 }
@@ -89,7 +89,8 @@ async function writeBatch<Row extends Writable>(
       const outcome = outcomes[index];
       row.status = outcome === undefined ? "planned" : statusOf(outcome);
       if (outcome?.status === "failed") failures.push(outcome.error);
-      if (outcome?.status === "moved" && onMoved !== undefined) failures.push(onMoved(row, outcome));
+      const moved = outcome?.status === "moved" ? onMoved(row, outcome) : undefined;
+      if (moved !== undefined) failures.push(moved);
     }
   } catch (error) {
     for (const row of rows) row.status = error instanceof OffsetStoreError ? statusAfter(error) : "failed";
@@ -113,7 +114,7 @@ const COUNTED: readonly (readonly [WriteStatus, string])[] = [
   ["written", "written"],
   ["unchanged", "already the same"],
   ["kept", "left unchanged"],
-  ["moved", "moved since the plan"],
+  ["moved", "moved meanwhile"],
   ["failed", "not written"],
   ["unknown", "not known whether written"],
   ["not-tried", "not tried"],

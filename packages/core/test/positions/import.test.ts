@@ -1,4 +1,4 @@
-import { applyImport, parsePosition, planImport } from "@tidemark/core/positions";
+import { applyImport, IncompleteWriteError, parsePosition, planImport } from "@tidemark/core/positions";
 import { describe, expect, test } from "vitest";
 import { openPlace, STORES } from "./on-stores.ts";
 
@@ -48,6 +48,42 @@ describe.each(STORES)("on %s", (kind) => {
     const back = await applyImport({ store, positions, overwrite: true });
     expect(back).toMatchObject([{ change: "back", status: "written" }]);
     expect(await place.positions("billing")).toEqual({ "orders/0": 7n });
+  });
+
+  test("what a consumer stores between the look and the write is not taken back, unless with overwrite", async () => {
+    await using place = await openPlace(kind);
+    const { store } = place;
+    await place.put("billing", "orders", [5n, undefined, 5n, 5n, 5n]);
+    const positions = [0, 1, 2, 3].map((partition) => ({ ...key(partition), nextOffset: 7n }));
+    const meanwhile = {
+      capabilities: store.capabilities,
+      fetch: store.fetch.bind(store),
+      reset: async (...call: Parameters<typeof store.reset>) => {
+        await place.put("billing", "orders", [9n, 9n, 7n, 6n]);
+        return await store.reset(...call);
+      },
+    };
+    const error = await applyImport({ store: meanwhile, positions }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(IncompleteWriteError);
+    expect(error).toMatchObject({
+      message:
+        'consumer "billing" on topic "orders" partition "3" was moved to 6 meanwhile, and was not written: import it again; of 4 positions 1 already the same, 2 left unchanged, 1 moved meanwhile',
+      results: [
+        { change: "ahead", status: "kept", from: 9n },
+        { change: "ahead", status: "kept", from: 9n },
+        { change: "same", status: "unchanged", from: 7n },
+        { change: "forward", status: "moved", from: 6n },
+      ],
+    });
+    expect(await place.positions("billing")).toEqual({
+      "orders/0": 9n,
+      "orders/1": 9n,
+      "orders/2": 7n,
+      "orders/3": 6n,
+      "orders/4": 5n,
+    });
+    await applyImport({ store: meanwhile, positions, overwrite: true });
+    expect(await place.positions("billing")).toMatchObject({ "orders/0": 7n, "orders/3": 7n });
   });
 });
 

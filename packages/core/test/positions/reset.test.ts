@@ -86,7 +86,7 @@ describe.each(STORES)("on %s", (kind) => {
   test.each<[string, ResetTarget]>([
     ["current", "current"],
     ["a shift", { shiftBy: -1n }],
-  ])("to %s, a position that has moved since the plan is not written, and the error names it", async (_, to) => {
+  ])("to %s, a position that has moved meanwhile is not written, and the error names it", async (_, to) => {
     await using place = await openPlace(kind);
     const { store, log } = place;
     await place.fill("orders", [10, 10, 10]);
@@ -96,7 +96,7 @@ describe.each(STORES)("on %s", (kind) => {
     await store.delete({ keys: [{ consumer: "billing", topic: "orders", partition: 2 }] });
     const { message, cause, results } = await failureOf(applyReset({ store, plan }));
     expect(message).toBe(
-      'topic "orders" partition "0" has moved from 4 to 9 since the reset was planned, and was not written: plan the reset again; of 3 positions 1 written, 2 moved since the plan',
+      'topic "orders" partition "0" has moved from 4 to 9 since the reset was planned, and was not written: plan the reset again; of 3 positions 1 written, 2 moved meanwhile',
     );
     expect(cause).toBeInstanceOf(ResetPlanError);
     expect(results).toMatchObject([
@@ -133,7 +133,7 @@ describe.each(STORES)("on %s", (kind) => {
     await place.put("billing", "orders", [2n]);
     const { message, results } = await failureOf(applyReset({ store, plan }));
     expect(message).toBe(
-      'topic "orders" partition "0" was reset from 1 to another position since the undo was planned (it is at 2 now), and was not written: plan the reset again; of 2 positions 1 written, 1 moved since the plan',
+      'topic "orders" partition "0" was reset from 1 to another position since the undo was planned (it is at 2 now), and was not written: plan the reset again; of 2 positions 1 written, 1 moved meanwhile',
     );
     expect(results).toMatchObject([
       { status: "moved", current: 2n },

@@ -13,8 +13,8 @@ interface RecordDocument {
   readonly value: string | Base64 | null;
   readonly partition: number;
   readonly offset: string;
-  /** In ISO 8601; beyond what that can say, the milliseconds as the log has them. */
-  readonly timestamp: string;
+  /** In ISO 8601; beyond what that can say, the milliseconds as the log has them. Absent: the record has none. */
+  readonly timestamp?: string;
   /** Names may repeat. */
   readonly headers: readonly { readonly name: string; readonly value: string | Base64 | null }[];
 }
@@ -57,10 +57,17 @@ function recordDocument(record: LogRecord): RecordDocument {
     value: textOf(value),
     partition,
     offset: String(offset),
-    timestamp: Math.abs(timestampMs) <= LARGEST_DATE_MS ? new Date(timestampMs).toISOString() : String(timestampMs),
+    ...(timestampMs !== NO_TIMESTAMP_MS && { timestamp: timestampText(timestampMs) }),
     headers: headers.map((header) => ({ name: header.name, value: textOf(header.value) })),
   };
 }
+
+function timestampText(timestampMs: number): string {
+  return Math.abs(timestampMs) <= LARGEST_DATE_MS ? new Date(timestampMs).toISOString() : String(timestampMs);
+}
+
+/** What Kafka has where a record was written without one, by clients from before 0.10. */
+const NO_TIMESTAMP_MS = -1;
 
 /** Some write nanoseconds, or microseconds, where milliseconds belong. */
 const LARGEST_DATE_MS = 8_640_000_000_000_000;

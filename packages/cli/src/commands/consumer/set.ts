@@ -1,4 +1,3 @@
-import type { OffsetKey } from "@tidemark/core";
 import type { Command } from "commander";
 import { contextOf } from "../../context/command-context.ts";
 import { say } from "../../context/standard-streams.ts";
@@ -7,6 +6,7 @@ import { formatDuration } from "../../text/duration.ts";
 import { visibleText } from "../../text/visible-text.ts";
 import { examples } from "../examples.ts";
 import { limitOf, parseName, parseTtl, type LimitOption } from "../option-values.ts";
+import { listAll } from "./list-all.ts";
 import { comparePositions } from "./position-order.ts";
 import { placeLookedAt } from "./place-looked-at.ts";
 import { filterOf, selectionText, withPositionSelection, type PositionSelection } from "./position-selection.ts";
@@ -38,10 +38,8 @@ export function addConsumerSetCommand(consumer: Command): void {
       const context = await contextOf(command);
       const { formatKey } = await import("@tidemark/core");
       await using store = await context.openStoreThatIsThere();
-      const keys: OffsetKey[] = [];
-      for await (const { consumer: of, topic, partition } of store.list(filterOf(name, options))) {
-        keys.push({ consumer: of, topic, partition });
-      }
+      const { records, failure } = await listAll(store, filterOf(name, options));
+      const keys = records.map(({ consumer: of, topic, partition }) => ({ consumer: of, topic, partition }));
       keys.sort(comparePositions);
       const outcomes = keys.length === 0 ? [] : await store.expire(keys.map((key) => ({ key, ttl })));
       const changed = keys.filter((_, index) => outcomes[index]?.status === "set");
@@ -54,6 +52,8 @@ export function addConsumerSetCommand(consumer: Command): void {
         say("running processes see the new TTL at their next renewal, within 30 s: until then a position may expire");
       }
       for (const outcome of outcomes) if (outcome.status === "failed") throw outcome.error;
+      // One that cannot be read keeps its TTL; the others have theirs.
+      if (failure !== undefined) throw failure;
       if (changed.length === 0)
         throw new CommandFailure(`${selectionText(name, options)}${placeLookedAt(context.settings)}`);
     });

@@ -59,8 +59,14 @@ function bytesOf(value: unknown, what: string): Uint8Array | null {
   return Buffer.from(base64, "base64");
 }
 
-/** As `consume` writes it: ISO 8601, also of years that people do not write, or milliseconds where those say nothing that has a date. */
 function timestampOf(timestamp: unknown): number {
+  const timestampMs = readTimestamp(timestamp);
+  if (timestampMs < 0) throw new RangeError(`timestamp ${JSON.stringify(timestamp)} is before 1970`);
+  return timestampMs;
+}
+
+/** As `consume` writes it: ISO 8601, also of years that people do not write, or milliseconds where those say nothing that has a date. */
+function readTimestamp(timestamp: unknown): number {
   const text = String(timestamp);
   if (/^-?\d+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
   const date = new Date(text);

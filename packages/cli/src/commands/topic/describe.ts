@@ -28,17 +28,17 @@ export function addTopicDescribeCommand(topic: Command): void {
       const bounds = await boundsOf(log, name);
       await using store = await context.openStoreThatIsThere();
       const { comparePositions } = await import("../consumer/position-order.ts");
-      const consumers: OffsetKey[] = [];
-      for await (const { consumer, topic: on, partition } of store.list({ topic: name })) {
-        consumers.push({ consumer, topic: on, partition });
-      }
-      consumers.sort(comparePositions);
+      const { listAll } = await import("../consumer/list-all.ts");
+      const { records, unreadable, failure } = await listAll(store, { topic: name });
+      // That there is a position is known of each, also of one that cannot be read.
+      const consumers = [...records, ...unreadable].sort(comparePositions);
       const document = {
         ...topicDocument(description),
         offsets: bounds.map(({ partition, start, end }) => ({ partition, start: String(start), end: String(end) })),
         consumers: consumers.map(({ consumer, partition }) => ({ consumer, partition })),
       };
       await context.print(document, () => describe(description, bounds, consumers));
+      if (failure !== undefined) throw failure;
     });
 }
 

@@ -28,7 +28,7 @@ export interface ResetDocument {
   /** Who claimed it last. */
   readonly owner?: string;
   readonly status: WriteStatus;
-  /** Where the position is instead of `from`, if it has moved since the plan. */
+  /** Where the position is instead of `from`, if it has moved meanwhile. */
   readonly current?: string;
 }
 
