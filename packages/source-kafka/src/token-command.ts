@@ -5,13 +5,17 @@ const TIMEOUT_MS = 30_000;
 const REUSED_FOR_MS = 10_000;
 
 /** Runs a program for a token, which is all that it prints. The connections of a moment share one. */
-export function tokenOfCommand([program = "", ...args]: readonly string[], folder: string): () => Promise<string> {
+export function tokenOfCommand(
+  [program = "", ...args]: readonly string[],
+  folder: string,
+  timeoutMs = TIMEOUT_MS,
+): () => Promise<string> {
   let token: Promise<string> | undefined;
   let askedAt = 0;
   return () => {
     if (token !== undefined && performance.now() - askedAt < REUSED_FOR_MS) return token;
     askedAt = performance.now();
-    const asked = run(program, args, folder);
+    const asked = run(program, args, folder, timeoutMs);
     // What failed is tried again for the next connection.
     asked.catch(() => {
       if (token === asked) token = undefined;
@@ -21,15 +25,17 @@ export function tokenOfCommand([program = "", ...args]: readonly string[], folde
   };
 }
 
-function run(program: string, args: readonly string[], folder: string): Promise<string> {
+function run(program: string, args: readonly string[], folder: string, timeoutMs: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile(program, [...args], { cwd: folder, timeout: TIMEOUT_MS }, (error, stdout, stderr) => {
+    // Not `timeout`: it asks with SIGTERM, and then waits for all that hold the output.
+    const options = { cwd: folder, signal: AbortSignal.timeout(timeoutMs), killSignal: "SIGKILL" } as const;
+    execFile(program, [...args], options, (error, stdout, stderr) => {
       const token = stdout.trim();
       if (error === null && token !== "") return resolve(token);
       // What it printed may be a part of a token; what it complained of is what its user has to know.
       const [complaint = ""] = stderr.trim().split("\n");
-      const code =
-        error?.code ?? (error?.killed === true ? `it did not end within ${TIMEOUT_MS} ms` : "it printed nothing");
+      const isLate = error?.name === "AbortError";
+      const code = isLate ? `it did not end within ${timeoutMs} ms` : (error?.code ?? "it printed nothing");
       reject(
         new Error(`the token command ${JSON.stringify(program)} failed (${code})${complaint && `: ${complaint}`}`),
       );

@@ -4,26 +4,33 @@ import { Worker } from "node:worker_threads";
 export const CLOSING_MS = 5_000;
 
 /**
- * Kills this process when the one that started it has been gone for as long as stores have to close. A store that never
- * gives its thread back does not hear of it, so that another thread looks.
+ * Kills this process when its parent has been gone for as long as stores have to close. A store that never gives its thread back
+ * does not hear of it, so that another thread looks.
+ *
+ * @param parent - The process that started this one, as it says itself: it may be gone already.
  */
-export function endWithParent(): void {
-  const { pid, ppid } = process;
+export function endWithParent(parent: number): void {
   // In a process whose parent is gone, POSIX gives it another one; elsewhere nothing has that number any more.
   const program = `
     const isGone = () => {
-      if (process.ppid !== ${ppid}) return true;
+      if (process.platform !== "win32") return process.ppid !== ${parent};
       try {
-        return !process.kill(${ppid}, 0);
+        return !process.kill(${parent}, 0);
       } catch (error) {
         return error.code === "ESRCH";
       }
     };
-    const timer = setInterval(() => {
-      if (!isGone()) return;
-      clearInterval(timer);
-      setTimeout(() => process.kill(${pid}, "SIGKILL"), ${CLOSING_MS});
+    const kill = () => {
+      if (isGone()) process.kill(${process.pid}, "SIGKILL");
+    };
+    setInterval(() => {
+      if (isGone()) setTimeout(kill, ${CLOSING_MS});
     }, 500);`;
-  // The parent's options may load what this thread has no use for.
-  new Worker(program, { eval: true, execArgv: [] }).unref();
+  try {
+    // What the parent's options and the environment have Node load may not work in a thread.
+    const watching = new Worker(program, { eval: true, execArgv: [], env: {} });
+    watching.on("error", () => {}).unref();
+  } catch {
+    // Where there may be no threads, who does give its thread back still hears of it.
+  }
 }

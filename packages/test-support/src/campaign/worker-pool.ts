@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { findOnPath } from "../servers/find-program.ts";
+import { tiedCommand } from "../servers/tied-command.ts";
 import type { Life } from "./life.ts";
 import type { WorkerMessage, WorkerState } from "./worker.ts";
 import { PROGRAM_OPTIONS } from "../program-options.ts";
@@ -72,10 +72,7 @@ class StartedWorker {
 
   constructor(kind: string, folder: string) {
     const node = [...PROGRAM_OPTIONS, program, kind];
-    // A frozen one would outlive a campaign that is killed itself, unless the system ends it.
-    const setpriv = process.platform === "linux" ? findOnPath("setpriv") : undefined;
-    const [command, args] =
-      setpriv === undefined ? [process.execPath, node] : [setpriv, ["--pdeathsig", "KILL", process.execPath, ...node]];
+    const [command, args] = tiedCommand(process.execPath, node);
     this.#child = spawn(command, args, {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
       // Compiled once for all.

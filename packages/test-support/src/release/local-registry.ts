@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePorts } from "../servers/free-port.ts";
+import { tiedCommand } from "../servers/tied-command.ts";
 
 /** A registry of npm packages on loopback that has nothing but this project's. */
 export interface LocalRegistry {
@@ -34,7 +35,9 @@ export async function startLocalRegistry(folder: string): Promise<LocalRegistry>
   const [port = 0] = await freePorts(1);
   const url = `http://127.0.0.1:${port}/`;
   const program = createRequire(import.meta.url).resolve("@pnpm/pnpr/bin/pnpr");
-  const child = spawn(program, ["--config", config, "--listen", `127.0.0.1:${port}`, "--disable-resolver"], {
+  const options = ["--config", config, "--listen", `127.0.0.1:${port}`, "--disable-resolver"];
+  const [command, args] = tiedCommand(program, options);
+  const child = spawn(command, args, {
     cwd: folder,
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { findOnPath } from "./find-program.ts";
 import { noteServerProcess } from "./server-folder.ts";
 import { childrenOf, isRunning, processStart } from "./process-identity.ts";
+import { tiedCommand } from "./tied-command.ts";
 
 // Three Java programs on a machine that has much else to do took a minute to begin.
 export const PATIENCE_MS = 120_000;
@@ -55,8 +55,9 @@ export class ServerProcess {
   static start(folder: string, name: string, command: ServerCommand): ServerProcess {
     const log = join(folder, `${name}.log`);
     const output = openSync(log, "a");
-    const tied = tieToThisProcess(command);
-    const child = spawn(tied.command, tied.args, {
+    // Where it cannot be tied to this process the next run sweeps.
+    const [program, args] = tiedCommand(command.command, command.args, command.endSignal);
+    const child = spawn(program, args, {
       cwd: folder,
       env: { ...process.env, ...command.env },
       stdio: ["ignore", output, output],
@@ -181,12 +182,4 @@ export async function until(what: string, isTrue: () => Promise<boolean>): Promi
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** Has the system end the process when this one ends, also by SIGKILL. Where that cannot be had the next run sweeps. */
-function tieToThisProcess(command: ServerCommand): { command: string; args: string[] } {
-  const setpriv = process.platform === "linux" ? findOnPath("setpriv") : undefined;
-  if (setpriv === undefined) return { command: command.command, args: [...command.args] };
-  const signal = (command.endSignal ?? "SIGKILL").slice("SIG".length);
-  return { command: setpriv, args: ["--pdeathsig", signal, command.command, ...command.args] };
 }

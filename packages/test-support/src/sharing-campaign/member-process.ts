@@ -5,6 +5,7 @@ import { openTcpProxy, type TcpProxy } from "../faults/index.ts";
 import type { Place } from "../campaign/places/place.ts";
 import type { MemberTask } from "./member.ts";
 import { PROGRAM_OPTIONS } from "../program-options.ts";
+import { tiedCommand } from "../servers/tied-command.ts";
 
 const script = fileURLToPath(new URL("member.ts", import.meta.url));
 
@@ -26,8 +27,9 @@ export class MemberProcess {
   private constructor(task: MemberTask, line: TcpProxy | undefined, within: readonly string[]) {
     this.journalFile = task.journalFile;
     this.#line = line;
-    const [command = process.execPath, ...before] = within.length === 0 ? [] : [...within, process.execPath];
-    this.#child = spawn(command, [...before, ...PROGRAM_OPTIONS, script, JSON.stringify(task)], {
+    const [program = process.execPath, ...before] = within.length === 0 ? [] : [...within, process.execPath];
+    const [command, args] = tiedCommand(program, [...before, ...PROGRAM_OPTIONS, script, JSON.stringify(task)]);
+    this.#child = spawn(command, args, {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     this.gone = once(this.#child, "exit").then(async () => line?.close());

@@ -14,13 +14,13 @@ import { failureText } from "./failure-text.ts";
 import { importHarness } from "./harness-module.ts";
 import { STOP_SIGNALS } from "./stop-signals.ts";
 
-const [folder = "", specifier = "", detail = ""] = process.argv.slice(2);
+const [folder = "", specifier = "", detail = "", parent = ""] = process.argv.slice(2);
 const open = new Set<OpenedStore<unknown>>();
 
 // What the store prints is talk; the report alone is data. The command gets Ctrl-C and asks for the end.
 for (const signal of STOP_SIGNALS) process.on(signal, () => {});
 process.on("disconnect", () => process.exit());
-endWithParent();
+endWithParent(Number(parent));
 process.on("uncaughtException", (error) => {
   leave({ type: "broken", message: `thrown outside of any awaited call: ${textOf(error)}` });
 });

@@ -77,7 +77,8 @@ export async function startCaseRunner(options: CaseRunnerOptions): Promise<CaseR
 type Done = Pick<CaseAnswer & { readonly type: "done" }, "message" | "untried" | "hasDriver">;
 
 function startProcess({ folder, specifier, verbose }: CaseRunnerOptions): ChildProcess {
-  return fork(programFile("conformance/command/case-process"), [folder, specifier, verbose ? "verbose" : ""], {
+  const args = [folder, specifier, verbose ? "verbose" : "", String(process.pid)];
+  return fork(programFile("conformance/command/case-process"), args, {
     cwd: folder,
     // What a store prints goes to standard error: standard output is for the report.
     stdio: ["ignore", 2, 2, "ipc"],

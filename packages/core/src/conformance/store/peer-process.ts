@@ -46,10 +46,15 @@ export function startPeer(module: string, namespace: string): StartedPeer {
   const program = pathToFileURL(programFile("conformance/store/serve-peer"));
   // As text: this process may itself run a program that it was given so.
   const code = `await import(${JSON.stringify(program)});`;
-  const child = spawn(process.execPath, [...process.execArgv, "--input-type=module", "--eval", code], {
+  const args = [...process.execArgv, "--input-type=module", "--eval", code, String(process.pid)];
+  const child = spawn(process.execPath, args, {
     stdio: ["ignore", 2, 2, "ipc"],
     serialization: "advanced",
   });
+  // Who is in the middle of a call does not hear at once that this process is gone.
+  const kill = (): void => void child.kill("SIGKILL");
+  process.once("exit", kill);
+  child.once("exit", () => process.off("exit", kill));
   const opened = next(child);
   child.send({ module, namespace } satisfies PeerPlace);
   return {
@@ -63,7 +68,7 @@ export function startPeer(module: string, namespace: string): StartedPeer {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = once(child, "exit");
       // One that is not done with closing by then hangs.
-      const timer = setTimeout(() => child.kill("SIGKILL"), CLOSING_MS);
+      const timer = setTimeout(kill, CLOSING_MS);
       if (child.connected) child.disconnect();
       await ended.finally(() => clearTimeout(timer));
     },

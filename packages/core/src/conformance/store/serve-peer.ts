@@ -10,7 +10,7 @@ let opened: OpenedStore | undefined;
 const say = (message: PeerMessage): void => void process.send?.(message);
 // Also while the module is loaded, or opens: who hangs there is left by a parent that is gone.
 process.on("disconnect", () => void end());
-endWithParent();
+endWithParent(Number(process.argv[1]));
 const [{ module, namespace }] = (await once(process, "message")) as [PeerPlace];
 try {
   const { storeHarness } = (await import(module)) as { readonly storeHarness: StoreHarness };

@@ -1,17 +1,20 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, onTestFailed, test } from "vitest";
 import { createFolder, type Folder } from "./folder.ts";
 
+const CASE_PROCESS = fileURLToPath(new URL("../../../dist/conformance/command/case-process.js", import.meta.url));
 const SQLITE = import.meta.resolve("@tidemark/store-sqlite");
 
 async function folderWith(module: string): Promise<Folder> {
   const folder = await createFolder();
   await writeFile(join(folder.path, "my-store.js"), module);
   onTestFailed(async () => {
-    const pids = (await readdir(folder.path)).filter((name) => name.endsWith(".pid"));
-    spawnSync("kill", ["-9", ...pids.map((name) => name.slice(0, -4))]);
+    const left = (await readdir(folder.path).catch(() => [])).filter((name) => name.endsWith(".pid"));
+    spawnSync("kill", ["-9", ...left.map((name) => name.slice(0, -4))]);
   });
   return folder;
 }
@@ -19,9 +22,10 @@ async function folderWith(module: string): Promise<Folder> {
 /** A harness whose data other processes see, and which knows in which process it is: `open` is the body of a function. */
 function durableModule(open: string): string {
   return `
-    import { writeFileSync } from "node:fs";
+    import { rmSync, writeFileSync } from "node:fs";
     import { openSqliteStore } from ${JSON.stringify(SQLITE)};
     writeFileSync(process.pid + ".pid", "");
+    process.on("exit", () => rmSync(process.pid + ".pid", { force: true }));
     const isPeer = process.env.OPENED_BY !== undefined;
     process.env.OPENED_BY ??= String(process.pid);
     const hang = () => new Promise(() => setInterval(() => {}, 1_000));
@@ -75,10 +79,27 @@ test.each([
       };
       return { store, close: () => store.close() };`),
   );
-  const command = folder.start([...TWO_PROCESSES, "--timeout", "30000"]);
+  const command = folder.start(TWO_PROCESSES);
   await Promise.all(said.map((text) => command.said(text)));
   command.kill("SIGKILL");
   expect(await command.ended).toMatchObject({ stdout: "" });
+});
+
+test("the process of the cases ends if its parent died while it started, also if the module never gives the thread back", async () => {
+  await using folder = await folderWith("for (;;);");
+  // Without a channel, whose end it may hear of before the module is loaded.
+  const program = `
+    const { spawn } = await import("node:child_process");
+    const args = [${JSON.stringify(CASE_PROCESS)}, process.cwd(), "./my-store.js", "", String(process.pid)];
+    const { pid } = spawn(process.execPath, args, { stdio: ["ignore", 2, 2] });
+    (await import("node:fs")).writeFileSync(pid + ".pid", "");
+    process.kill(process.pid, "SIGKILL");`;
+  const parent = spawn(process.execPath, ["--input-type=module", "--eval", program], {
+    cwd: folder.path,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  await once(parent, "close");
+  expect(parent.signalCode).toBe("SIGKILL");
 });
 
 test("a module that cannot be loaded a second time fails the cases after it, and there is a report", async () => {
