@@ -15,7 +15,7 @@ export class UncertainWriteError extends Error {
 export const UNAUTHORIZED = 13;
 
 const AUTHENTICATION_FAILED = 18;
-/** What Atlas answers where authentication fails. */
+/** What Atlas answers where authentication fails, and where the space of a shared cluster is used up. */
 const ATLAS_ERROR = 8_000;
 const DENIED: ErrorClassification = {
   code: "PERMISSION_DENIED",
@@ -26,7 +26,6 @@ const DENIED: ErrorClassification = {
 /** What the server's codes mean, by their names in the server's own list. */
 const MEANINGS: Readonly<Record<number, ErrorClassification>> = {
   [AUTHENTICATION_FAILED]: DENIED,
-  [ATLAS_ERROR]: DENIED,
   // MaxTimeMSExpired
   50: { code: "TIMEOUT", retryable: true, message: "the server did not finish in time; it is safe to retry" },
   // WriteConcernFailed
@@ -64,6 +63,12 @@ export function classifyMongoError(error: unknown): ErrorClassification {
   }
   const text = withoutSecrets(textOf(error));
   if (error instanceof MongoServerSelectionError) return classifySelection(error, text);
+  // With the client's own timeoutMS this takes the place of every other error that has to do with time.
+  if (error instanceof MongoError && error.name === "MongoOperationTimeoutError") {
+    if (error.cause instanceof MongoServerSelectionError) return classifySelection(error.cause, textOf(error.cause));
+    const message = `MongoDB did not answer within the client's timeoutMS (${text}); it is safe to retry`;
+    return { code: "TIMEOUT", retryable: true, message };
+  }
   if (error instanceof MongoError && error.name === "MongoWaitQueueTimeoutError") {
     const message = `no connection to MongoDB was free in time (${text}); it is safe to retry`;
     return { code: "TIMEOUT", retryable: true, message };
@@ -78,6 +83,10 @@ export function classifyMongoError(error: unknown): ErrorClassification {
   }
   const known = MEANINGS[code];
   if (known !== undefined) return known;
+  if (code === ATLAS_ERROR && /auth/iu.test(text)) return DENIED;
+  if (code === ATLAS_ERROR && /quota/iu.test(text)) {
+    return unavailable(`the cluster has no space left (${text}); make room and try again`);
+  }
   if (error instanceof MongoError && error.hasErrorLabel("TransientTransactionError")) {
     const message = `the transaction conflicted with another one and was aborted (${text}): nothing of it is stored; retry the whole transaction`;
     return { code: "CONFLICT", retryable: true, message };
@@ -93,7 +102,7 @@ function classifySelection(error: MongoServerSelectionError, text: string): Erro
   const servers = error.reason?.servers;
   const reasons = [...(servers?.values() ?? [])].flatMap(({ error: reason }) => reason ?? []);
   for (const reason of reasons) {
-    if (MEANINGS[codeOf(reason)] === DENIED) return DENIED;
+    if ([AUTHENTICATION_FAILED, ATLAS_ERROR].includes(codeOf(reason))) return DENIED;
     const connection = classifyConnection(reason);
     // An unreachable deployment is named with all the servers that were tried.
     if (connection !== undefined && /TLS/u.test(connection.message)) return connection;

@@ -24,6 +24,8 @@ const LOST_TEXTS = /^Connection terminated/u;
 const LOST_CODES = /^CONNECTION_/u;
 /** What they say where none was free, or could be made, in time. */
 const LATE_TEXTS = /^(?:timeout exceeded when trying to connect|timeout expired|write CONNECT_TIMEOUT)/u;
+/** What pg says after its `query_timeout`: the server may still do what it was asked for. */
+const SILENT_TEXT = "Query read timeout";
 /** What pg says of a client whose connection has ended: it never makes another one. */
 const CLIENT_TEXTS = /^Client (?:has encountered a connection error|was closed)/u;
 
@@ -54,6 +56,9 @@ export function classifyPostgresError(error: unknown, table: string): ErrorClass
   }
   if (LATE_TEXTS.test(text)) {
     return late(`no connection to PostgreSQL was free, or could be made, in time (${text}); it is safe to retry`);
+  }
+  if (text === SILENT_TEXT) {
+    return late("PostgreSQL did not answer within the client's query_timeout; it is safe to retry");
   }
   const code = (error as { readonly code?: unknown } | undefined | null)?.code;
   if (LOST_TEXTS.test(text) || (typeof code === "string" && LOST_CODES.test(code))) {

@@ -147,6 +147,17 @@ await describeWithServer("postgres", ({ url }) => {
     expect(await store.claim([{ key, token: "t", owner: "o" }])).toMatchObject([{ status: "claimed" }]);
   });
 
+  it("tries again with a pool that has its own query_timeout when the server falls silent", async () => {
+    await using proxy = await openTcpProxy({ port: Number(new URL(url).port) });
+    const timeouts = { query_timeout: 1_000, connectionTimeoutMillis: 1_000 };
+    const pool = openPool(throughProxy(url, proxy.port), timeouts);
+    const { store } = await openStore({ client: pool, timeout: 3_000 });
+    await store.claim([{ key, token: "t", owner: "o" }]);
+    proxy.silence();
+    const failed = await failureOf(store.commit([{ key, token: "t", nextOffset: 1n }]));
+    expect(failed).toMatchObject({ code: "TIMEOUT", retryable: true });
+  });
+
   it("takes statements that gave way to others for conflicts: nobody is told", async () => {
     const table = newName("table");
     const events: unknown[] = [];

@@ -150,6 +150,10 @@ function classifyClientError(error: Error): ErrorClassification | undefined {
       "no Sentinel names a master that can be reached; check the addresses, the set's name and the passwords",
     );
   }
+  // What is kept until the connection is back: this command was not.
+  if (error.message === "The queue is full") {
+    return unavailable("the client's queue is full (commandsQueueMaxLength); it is empty once the server answers");
+  }
   if (!LOST_CONNECTION.has(name)) return undefined;
   return unavailable(
     "the connection to the server was lost or refused; the client reconnects by itself. If it never succeeds: either " +

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { OffsetStoreError } from "@tidemark/core";
 import { describeWithServer } from "@tidemark/test-support/servers";
+import { openTcpProxy } from "@tidemark/test-support/faults";
 import { createClient } from "redis";
 import { expect, it, onTestFinished } from "vitest";
 import { openRedisStore } from "../src/index.ts";
@@ -64,5 +65,22 @@ await describeWithServer("redis", (server) => {
     }
     await client.scriptFlush();
     expect(await store.delete({ consumer: "c" })).toHaveLength(2);
+  });
+
+  it("calls a client's full queue a passing outage: it is empty once the server answers", async () => {
+    const { hostname, port } = new URL(server.url);
+    await using proxy = await openTcpProxy({ host: hostname, port: Number(port) });
+    const client = createClient({ url: `redis://127.0.0.1:${proxy.port}`, commandsQueueMaxLength: 10 });
+    client.on("error", () => undefined);
+    await client.connect();
+    onTestFinished(() => client.destroy());
+    await using store = await openRedisStore({ client, namespace: `errors-${crypto.randomUUID()}`, timeout: 1_000 });
+    proxy.silence();
+    const calls = Array.from({ length: 30 }, (_, partition) => store.fetch([{ ...key, partition }]));
+    const errors = (await Promise.allSettled(calls)).map((call) =>
+      call.status === "rejected" ? call.reason : undefined,
+    );
+    for (const error of errors) expect(error).toMatchObject({ retryable: true });
+    expect(errors.some((error) => String(error).includes("commandsQueueMaxLength"))).toBe(true);
   });
 });

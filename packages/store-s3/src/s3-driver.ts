@@ -17,7 +17,7 @@ import { mapBounded, streamBounded } from "./bounded-concurrency.ts";
 import type { ObjectKeys, ObjectName } from "./object-keys.ts";
 import { type ObjectState, readState } from "./object-state.ts";
 import { entryNameOf, isReclaimable, makeEntry, serialise } from "./offsets-document.ts";
-import { classifyS3Error, isTransient } from "./s3-errors.ts";
+import { classifyOpenS3Error, isTransient } from "./s3-errors.ts";
 import { type Bucket, SharedObject } from "./shared-object.ts";
 
 /** What a driver is made from. */
@@ -109,14 +109,17 @@ export class S3Driver implements OffsetStoreDriver {
   async *list(filter: ListFilter, { signal }: Pick<DriverContext, "signal">): AsyncGenerator<ListPage> {
     const pages = streamBounded(this.#listedObjects(filter, signal), CONCURRENCY, async ({ objectKey, name }) => {
       const state = await readState(this.#bucket.objects, objectKey, signal);
-      if (this.#isAbandoned(name, state, filter.reclaimable === true)) await this.#remove(objectKey, state, signal);
+      if (this.#isAbandoned(name, state, filter.reclaimable === true)) {
+        // The next listing tries it again.
+        await this.#remove(objectKey, state, signal).catch(() => undefined);
+      }
       return { now: state.now, entries: [...listedEntries(name, filter, state)] };
     });
     for await (const page of pages) if (page.entries.length > 0) yield page;
   }
 
   classify(error: unknown): ErrorClassification {
-    return classifyS3Error(error, this.#bucket.objects.bucket);
+    return classifyOpenS3Error(error, this.#bucket.objects.bucket);
   }
 
   async close(): Promise<void> {

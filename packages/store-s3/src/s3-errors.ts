@@ -59,6 +59,9 @@ export function isTransient(error: unknown): boolean {
   );
 }
 
+/** What the SDK throws where there are no credentials, and where who gives them does not answer. */
+const NO_CREDENTIALS = new Set(["CredentialsProviderError", "TokenProviderError"]);
+
 /** Says what an error means, for a store in this bucket. Never repeats what the SDK says: it may quote the request. */
 export function classifyS3Error(error: unknown, bucket: string): ErrorClassification {
   const place = `bucket ${JSON.stringify(bucket)}`;
@@ -76,11 +79,20 @@ export function classifyS3Error(error: unknown, bucket: string): ErrorClassifica
   return classifyAnswer(error, place) ?? classifyConnection(error, place);
 }
 
+/**
+ * Says what an error means in a store that is open: credentials were there, and those that replace them will be once who gives them
+ * answers.
+ */
+export function classifyOpenS3Error(error: unknown, bucket: string): ErrorClassification {
+  if (!NO_CREDENTIALS.has(nameOf(error))) return classifyS3Error(error, bucket);
+  return unavailable(true, "the credentials have expired, and no new ones could be had; see where they come from");
+}
+
 function classifyAnswer(error: unknown, place: string): ErrorClassification | undefined {
   const status = statusOf(error);
   const name = nameOf(error);
   const said = `the server answered ${status} ${name}`;
-  if (name === "CredentialsProviderError" || name === "TokenProviderError") {
+  if (NO_CREDENTIALS.has(name)) {
     return denied("no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile");
   }
   if (status === undefined) return undefined;

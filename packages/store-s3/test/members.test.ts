@@ -78,6 +78,26 @@ await describeWithServer("minio", ({ s3 }) => {
     expect(await readOne(driver, group)).toBeDefined();
   });
 
+  it("a listing outlives a server that does not delete what it finds to be over", async () => {
+    const place = await placeOn(s3);
+    const driver = driverOn(temporaryClient(place.access), place.bucket);
+    const dead = { ...topic, member: "worker-2" };
+    await driver.write([change(member, { reclaimAfter: 3_600_000 })], { signal: never() });
+    await driver.write([change(dead, { reclaimAfter: 1 })], { signal: never() });
+    const { intercept } = place.proxy;
+    place.proxy.intercept = ({ method }) =>
+      method === "DELETE" ? { kind: "refuse", status: 503, code: "SlowDown" } : undefined;
+    const wasRefused = (): boolean => place.proxy.requests.some((request) => request.startsWith("DELETE "));
+    await vi.waitUntil(
+      async () => {
+        await Array.fromAsync(driver.list({ kind: "member" }, { signal: never() }));
+        return wasRefused();
+      },
+      { timeout: 10_000, interval: 50 },
+    );
+    place.proxy.intercept = intercept;
+  });
+
   it("members are deleted with their consumer, and leave no object", async () => {
     const place = await placeOn(s3);
     const driver = driverOn(temporaryClient(place.direct), place.bucket);

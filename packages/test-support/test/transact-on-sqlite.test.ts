@@ -15,7 +15,7 @@ import {
 import { createMemoryStore } from "@tidemark/store-memory";
 import { openSqliteStore } from "@tidemark/store-sqlite";
 import { createMemorySource } from "@tidemark/test-support";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 
 const key: OffsetKey = { consumer: "c1", topic: "orders", partition: 0 };
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, index) => from + index);
@@ -251,6 +251,20 @@ test("a body that returns a promise is refused and rolled back; what it goes on 
     await consumer.transact(record, insert(record));
   }
   expect(results()).toEqual(range(0, 10));
+});
+
+test("a body that returns a query that is only run when it is awaited is refused: it would never run (contract 3.16i)", async () => {
+  const { open, results, stored } = await openBench();
+  const consumer = await open("manual");
+  for await (const record of consumer) {
+    const then = vi.fn<() => void>();
+    const transaction = consumer.transact(record, () => ({ then }));
+    await expect(transaction).rejects.toThrow(/must be synchronous with the sqlite store/u);
+    expect(then).not.toHaveBeenCalled();
+    break;
+  }
+  expect(await stored()).toBe(0n);
+  expect(results()).toEqual([]);
 });
 
 test("a body that ends the transaction itself is told so", async () => {

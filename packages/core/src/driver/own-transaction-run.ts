@@ -123,9 +123,9 @@ export class OwnTransactionRun<Transaction> {
     try {
       const result = this.#body(transaction);
       if (isSynchronous !== true) await result;
-      else if (result instanceof Promise) {
-        // It continues, and its outcome is ignored.
-        result.catch(() => undefined);
+      else if (isThenable(result)) {
+        // A promise continues, and its outcome is ignored; a query builder has not begun, and must not.
+        if (result instanceof Promise) result.catch(() => undefined);
         throw new TypeError(
           `the body must be synchronous with the ${this.#context.driver.name} store, and returned a promise: ` +
             "the file is locked while it runs; do asynchronous work before transact",
@@ -181,4 +181,9 @@ export class OwnTransactionRun<Transaction> {
     // The transaction has failed already, and its caller gets that error.
     await withinDeadline(this.#context.timeoutMs, undefined, () => own.rollback()).catch(() => undefined);
   }
+}
+
+function isThenable(result: unknown): boolean {
+  const { then } = (result ?? {}) as { readonly then?: unknown };
+  return typeof then === "function";
 }
