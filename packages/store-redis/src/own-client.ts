@@ -46,7 +46,7 @@ export async function openOwnClient(
               ...(sentinelPassword !== undefined && { password: sentinelPassword }),
             },
           })
-        : createClient({ ...login, ...selected, socket: { ...socket, ...first } });
+        : leavingReplicas(createClient({ ...login, ...selected, socket: { ...socket, ...first } }));
   // Without a listener the first lost connection would end the process. What it says, the calls say too.
   const listen = (event: string): void => {
     (client as { on(event: string, listener: (error: unknown) => void): unknown }).on(event, (error) => {
@@ -79,3 +79,28 @@ export async function openOwnClient(
     },
   };
 }
+
+/**
+ * A client that connects again when its server has become a replica: that one keeps the connection, while the address may already
+ * lead to the new master.
+ */
+function leavingReplicas(client: SingleClient): SingleClient {
+  const send = client.sendCommand.bind(client) as (...call: unknown[]) => Promise<unknown>;
+  let leaving: Promise<unknown> | undefined;
+  const sendCommand = async (...call: unknown[]): Promise<unknown> => {
+    try {
+      return await send(...call);
+    } catch (error) {
+      if (error instanceof Error && /^READONLY\b/u.test(error.message)) {
+        // The server closes the connection; the client is not closed by it.
+        leaving ??= send(["QUIT"])
+          .catch(() => undefined)
+          .finally(() => (leaving = undefined));
+      }
+      throw error;
+    }
+  };
+  return Object.assign(client, { sendCommand });
+}
+
+type SingleClient = ReturnType<typeof createClient>;
