@@ -43,8 +43,8 @@ export class BrokerConnection {
     this.#connection = connection;
   }
 
-  /** Connects, authenticates, and asks what the broker can do. Rejects with a `BrokerConnectionError`. */
-  static async open(broker: Broker, settings: ConnectionSettings): Promise<BrokerConnection> {
+  /** Connects, authenticates, and asks what the broker can do. Rejects with a `BrokerConnectionError`, at once when the log closes. */
+  static async open(broker: Broker, settings: ConnectionSettings, closing: AbortSignal): Promise<BrokerConnection> {
     const { host, port } = broker;
     const address = addressOf(broker);
     const { clientId, connectTimeoutMs, tls, sasl } = settings;
@@ -69,11 +69,12 @@ export class BrokerConnection {
         surprise = surpriseIn(chunk, address);
         if (surprise !== undefined) opened.close();
       });
-      await connecting;
-      await opened.#askVersions(connectTimeoutMs);
+      await untilAborted(Promise.resolve(connecting), closing);
+      await untilAborted(opened.#askVersions(connectTimeoutMs), closing);
       return opened;
     } catch (error) {
       opened.close();
+      closing.throwIfAborted();
       throw surprise ?? openingError(address, error, settings);
     }
   }

@@ -211,10 +211,11 @@ export class BrokerFetcher {
       if (connection.usable) return connection;
       connection.close();
     }
-    const connection = await BrokerConnection.open(this.#broker, this.#cluster.options);
-    if (!this.#cluster.closing.aborted) return connection;
+    const { options, closing } = this.#cluster;
+    const connection = await BrokerConnection.open(this.#broker, options, closing);
+    if (!closing.aborted) return connection;
     connection.close();
-    throw this.#cluster.closing.reason;
+    throw closing.reason;
   }
 
   #release(connection: BrokerConnection): void {

@@ -149,7 +149,7 @@ export class Cluster {
         asked.push(answer.then(() => ({ answer }), onFailure));
         const soon = Promise.any(asked).catch(() => undefined);
         const first = await Promise.race([soon, delay(NEXT_BROKER_MS, waits.signal)]);
-        if (first !== undefined) return await first.answer;
+        if (first !== undefined) return this.#note(await first.answer);
       }
     } finally {
       waits.abort();
@@ -158,7 +158,7 @@ export class Cluster {
       // Wrong credentials say more than a broker beside it that is down.
       throw failures.find((failure) => !isPassing(failure)) ?? failures[0];
     });
-    return await last.answer;
+    return this.#note(await last.answer);
   }
 
   /** Sends a short request to a broker, on the connection that all short requests to it share. */
@@ -219,7 +219,11 @@ export class Cluster {
   async #metadataFrom(broker: Broker, topics: string[] | null): Promise<MetadataResponse> {
     // A broker that is silent is not waited for as long as others may know.
     const { timeoutMs, connectTimeoutMs } = this.options;
-    const metadata = await this.call(broker, METADATA, [topics, false], Math.min(timeoutMs, connectTimeoutMs));
+    return await this.call(broker, METADATA, [topics, false], Math.min(timeoutMs, connectTimeoutMs));
+  }
+
+  /** Only what is used counts: a broker that was too late may know less. */
+  #note(metadata: MetadataResponse): MetadataResponse {
     if (metadata.brokers.length > 0) {
       this.#brokers = new Map(metadata.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]));
       this.#controller = this.#brokers.get(metadata.controllerId);
@@ -251,7 +255,7 @@ export class Cluster {
     // Another call may have replaced it while this one looked: one that nobody knows would never be closed.
     if (this.#connections.get(address) !== begun) return this.#connection(broker);
     void known?.retire(this.closing);
-    const connecting = BrokerConnection.open(broker, this.options);
+    const connecting = BrokerConnection.open(broker, this.options, this.closing);
     this.#connections.set(address, connecting);
     connecting.catch(() => {
       if (this.#connections.get(address) === connecting) this.#connections.delete(address);

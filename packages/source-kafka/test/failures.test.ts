@@ -49,6 +49,14 @@ describe("brokers that are none", () => {
 });
 
 await describeWithServer("kafka", (server) => {
+  it("does not wait for a broker that is silent: another one answers, and the log closes", async () => {
+    const silent = await listen(createServer((socket) => void socket.on("error", () => undefined)));
+    const patience = { connectTimeout: 900_000, timeout: 900_000 };
+    const log = await openKafkaLog({ brokers: [silent, ...brokersOf(server)], ...patience });
+    await expect(log.partitions("there is none")).rejects.toMatchObject({ code: "UNKNOWN_TOPIC" });
+    await log.close();
+  });
+
   it("ends a long poll when it is aborted, and serves what comes after it at once", async () => {
     const log = await openLog(server);
     const topic = await makeTopic(log);

@@ -45,7 +45,7 @@ export async function withPatience<Answer>(
     clearInterval(timer);
     giveUp(new OutOfPatienceError(patienceMs));
   }, STEP_MS);
-  const answer = ask(controller.signal);
+  const answer = (async () => await ask(controller.signal))();
   // It may still fail after the wait has ended.
   answer.catch(() => {});
   try {

@@ -73,7 +73,8 @@ export async function startMonitor(options: MonitorOptions): Promise<Monitor> {
   try {
     observation = await look();
   } catch (error) {
-    await closeLog();
+    await closeLog().catch(() => {});
+    signal.throwIfAborted();
     throw error;
   }
   let failure: string | undefined;

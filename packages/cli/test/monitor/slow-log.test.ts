@@ -1,4 +1,5 @@
 import type { LogSource, OffsetStore } from "@tidemark/core";
+import { setTimeout as delay } from "node:timers/promises";
 import { createMemoryStore } from "@tidemark/store-memory";
 import { createMemorySource } from "@tidemark/test-support";
 import { expect, onTestFinished, test, vi } from "vitest";
@@ -93,6 +94,37 @@ test("a partition whose end the log does not say hides its own lag only, and is 
     'warning: no lag is shown on topic "orders" (partition 1): the log did not answer within 5 s',
   ]);
   expect(consumers.map((consumer) => [totalLag(consumer), partitionsWithoutLag(consumer)])).toEqual([[14n, 1]]);
+});
+
+test("topics without leaders, however many, hide no others, and a late answer about a whole topic counts", async () => {
+  const without = Array.from({ length: 40 }, (_, index) => `a${index}`);
+  const listOffsets: LogSource["listOffsets"] = async (topic, entries) => {
+    if (without.includes(topic) || (topic === "late" && entries.length === 1)) return await hangs();
+    if (topic === "late") await delay(3_000);
+    return entries.map(({ partition }) => ({ partition, offset: 9n }));
+  };
+  await using monitor = await startMonitor({
+    store: await storeWith([...without, "healthy", "late"], 1),
+    openLog: async () => logWith({ partitions: async (topic) => (topic === "late" ? [0, 1] : [0]), listOffsets }),
+    intervalMs: 60_000,
+    onStoreFailure: () => undefined,
+  });
+  const { consumers } = monitor.state().observation;
+  const known = consumers.flatMap(({ positions }) => positions.filter(({ logEnd }) => logEnd !== undefined));
+  expect(known.map(({ topic }) => topic)).toEqual(["healthy", "late"]);
+});
+
+test("a log that throws at once is said to fail, as one that rejects", async () => {
+  const partitions = (): never => {
+    throw new Error("not today");
+  };
+  await using monitor = await startMonitor({
+    store: await storeWith(["t"]),
+    openLog: async () => logWith({ partitions }),
+    intervalMs: 60_000,
+    onStoreFailure: () => undefined,
+  });
+  expect(monitor.state().observation.warnings).toEqual(['warning: no lag is shown on topic "t": not today']);
 });
 
 test("a log that is silent on many topics is not asked about the others: the store's numbers do not wait for it", async () => {

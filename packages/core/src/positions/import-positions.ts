@@ -12,6 +12,7 @@ import {
 } from "../driver/validation.ts";
 import type { OffsetKey } from "../key.ts";
 import { formatKey } from "../key.ts";
+import type { OffsetRecord } from "../offset-record.ts";
 import type { CallOptions, FailedOutcome, MovedOutcome, OffsetStore, ResetEntry } from "../offset-store.ts";
 import type { ImportedPosition } from "./imported-position.ts";
 import { writePositions } from "./write-positions.ts";
@@ -136,9 +137,7 @@ async function lookAtTarget(
     const stays = row.from === row.nextOffset;
     // What the input does not say stays with a position that stays: it was written for it.
     const metadata = row.metadata ?? (stays ? (record?.metadata ?? "") : "");
-    const isSame =
-      stays && metadata === record?.metadata && (row.ttl === undefined || row.ttl === (record.ttl ?? null));
-    row.change = changeOf(row, isSame, overwrite);
+    row.change = changeOf(row, isSame(row, record), overwrite);
     if (row.change === "same") row.status = "unchanged";
     if (row.change === "ahead") row.status = "kept";
     if (row.change === "same" || row.change === "ahead") return undefined;
@@ -152,18 +151,27 @@ async function lookAtTarget(
 function onMoved(row: Row, { record }: MovedOutcome): Error | undefined {
   row.from = record?.nextOffset;
   row.owner = record?.owner;
-  if (row.from === undefined || row.from < row.nextOffset) {
+  row.change = changeOf(row, isSame(row, record), false);
+  if (row.change === "same") row.status = "unchanged";
+  else if (row.change === "ahead") row.status = "kept";
+  else {
     const current = row.from ?? "no position";
     return new Error(`${formatKey(row)} was moved to ${current} meanwhile, and was not written: import it again`);
   }
-  row.change = row.from === row.nextOffset ? "same" : "ahead";
-  row.status = row.change === "same" ? "unchanged" : "kept";
   return undefined;
 }
 
-function changeOf({ from, nextOffset }: Row, isSame: boolean, overwrite: boolean): ImportChange {
+/** Whether a record is as the input says; what that does not say may be anything. */
+function isSame({ nextOffset, metadata, ttl }: Row, record: OffsetRecord | undefined): boolean {
+  if (record?.nextOffset !== nextOffset) return false;
+  return (
+    (metadata === undefined || metadata === record.metadata) && (ttl === undefined || ttl === (record.ttl ?? null))
+  );
+}
+
+function changeOf({ from, nextOffset }: Row, staysSame: boolean, overwrite: boolean): ImportChange {
   if (from === undefined) return "new";
-  if (isSame) return "same";
+  if (staysSame) return "same";
   if (from === nextOffset) return "settings";
   if (from < nextOffset) return "forward";
   return overwrite ? "back" : "ahead";

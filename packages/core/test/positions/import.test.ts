@@ -54,12 +54,15 @@ describe.each(STORES)("on %s", (kind) => {
     await using place = await openPlace(kind);
     const { store } = place;
     await place.put("billing", "orders", [5n, undefined, 5n, 5n, 5n]);
-    const positions = [0, 1, 2, 3].map((partition) => ({ ...key(partition), nextOffset: 7n }));
+    const positions = [
+      ...[0, 1, 2, 3].map((partition) => ({ ...key(partition), nextOffset: 7n })),
+      { ...key(4), nextOffset: 7n, ttl: 60_000 },
+    ];
     const meanwhile = {
       capabilities: store.capabilities,
       fetch: store.fetch.bind(store),
       reset: async (...call: Parameters<typeof store.reset>) => {
-        await place.put("billing", "orders", [9n, 9n, 7n, 6n]);
+        await place.put("billing", "orders", [9n, 9n, 7n, 6n, 7n]);
         return await store.reset(...call);
       },
     };
@@ -67,12 +70,13 @@ describe.each(STORES)("on %s", (kind) => {
     expect(error).toBeInstanceOf(IncompleteWriteError);
     expect(error).toMatchObject({
       message:
-        'consumer "billing" on topic "orders" partition "3" was moved to 6 meanwhile, and was not written: import it again; of 4 positions 1 already the same, 2 left unchanged, 1 moved meanwhile',
+        'consumer "billing" on topic "orders" partition "3" was moved to 6 meanwhile, and was not written: import it again; of 5 positions 1 already the same, 2 left unchanged, 2 moved meanwhile',
       results: [
         { change: "ahead", status: "kept", from: 9n },
         { change: "ahead", status: "kept", from: 9n },
         { change: "same", status: "unchanged", from: 7n },
         { change: "forward", status: "moved", from: 6n },
+        { change: "settings", status: "moved", from: 7n },
       ],
     });
     expect(await place.positions("billing")).toEqual({
@@ -80,7 +84,7 @@ describe.each(STORES)("on %s", (kind) => {
       "orders/1": 9n,
       "orders/2": 7n,
       "orders/3": 6n,
-      "orders/4": 5n,
+      "orders/4": 7n,
     });
     await applyImport({ store: meanwhile, positions, overwrite: true });
     expect(await place.positions("billing")).toMatchObject({ "orders/0": 7n, "orders/3": 7n });

@@ -3,6 +3,8 @@ import { OutOfPatienceError, withPatience } from "../../context/with-patience.ts
 
 /** So many topics are asked about at once. */
 const AT_ONCE = 20;
+/** So many partitions of a topic are asked about at once, where each is asked alone. */
+const ALONE_AT_ONCE = 50;
 /** How long the partitions of a topic are waited for together, before each is asked alone. */
 const TOGETHER_MS = 2_000;
 
@@ -22,7 +24,7 @@ export interface ReadLogEnds {
 
 /**
  * Asks a log where topics end: many at once, each with its own time, so that a slow one does not use up that of the others.
- * When it has been silent on as many in a row as are asked at once, the others are not asked.
+ * When it has not even named the partitions of as many in a row as are asked at once, the others are not asked.
  *
  * @throws the signal's reason if it is aborted.
  */
@@ -34,25 +36,28 @@ export async function readLogEnds(
   const ends = new Map<string, ReadonlyMap<number, bigint>>();
   const failures = new Map<string, LogEndsFailure>();
   let silentInARow = 0;
-  // Shared by the workers: each takes the next one.
-  const waiting = [...topics].values();
-  const work = async (): Promise<void> => {
-    for (const topic of waiting) {
-      signal?.throwIfAborted();
-      try {
-        if (silentInARow >= AT_ONCE) throw new OutOfPatienceError();
-        const { known, failure } = await endsOf(log, topic, signal);
-        ends.set(topic, known);
-        if (failure !== undefined) failures.set(topic, failure);
-        silentInARow = 0;
-      } catch (error) {
-        signal?.throwIfAborted();
-        failures.set(topic, { error });
-        silentInARow = error instanceof OutOfPatienceError ? silentInARow + 1 : 0;
-      }
+  const partitionsOf = async (topic: string): Promise<readonly number[]> => {
+    if (silentInARow >= AT_ONCE) throw new OutOfPatienceError();
+    try {
+      const partitions = await withPatience((given) => log.partitions(topic, { signal: given }), { signal });
+      silentInARow = 0;
+      return partitions;
+    } catch (error) {
+      silentInARow = error instanceof OutOfPatienceError ? silentInARow + 1 : 0;
+      throw error;
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  await eachAtOnce([...topics], AT_ONCE, async (topic) => {
+    signal?.throwIfAborted();
+    try {
+      const { known, failure } = await endsOf(log, topic, await partitionsOf(topic), signal);
+      ends.set(topic, known);
+      if (failure !== undefined) failures.set(topic, failure);
+    } catch (error) {
+      failures.set(topic, { error });
+    }
+  });
+  signal?.throwIfAborted();
   return { ends, failures };
 }
 
@@ -61,34 +66,72 @@ interface EndsOfTopic {
   readonly failure?: LogEndsFailure;
 }
 
-/** A partition without a leader keeps the others waiting if they are asked together: then each is asked alone. */
-async function endsOf(log: LogSource, topic: string, signal: AbortSignal | undefined): Promise<EndsOfTopic> {
-  const partitions = await withPatience((given) => log.partitions(topic, { signal: given }), { signal });
-  const ask = async (asked: readonly number[], patienceMs?: number): Promise<Map<number, bigint>> =>
-    await withPatience((given) => listEnds(log, topic, asked, given), { patienceMs, signal });
-  if (partitions.length < 2) return { known: await ask(partitions) };
+/** A partition without a leader keeps the others waiting that are asked with it: after a while each is asked alone, too. */
+async function endsOf(
+  log: LogSource,
+  topic: string,
+  partitions: readonly number[],
+  signal: AbortSignal | undefined,
+): Promise<EndsOfTopic> {
+  const over = new AbortController();
+  const ends = AbortSignal.any([over.signal, ...(signal === undefined ? [] : [signal])]);
+  const ask = async (asked: readonly number[]): Promise<Map<number, bigint>> =>
+    await withPatience((given) => listEnds(log, topic, asked, given), { signal: ends });
   try {
-    return { known: await ask(partitions, TOGETHER_MS) };
+    const together = ask(partitions).then((known): EndsOfTopic => ({ known }));
+    if (partitions.length < 2 || !(await isLate(together, ends))) return await together;
+    const alone = askEach(partitions, async (partition) => await ask([partition]));
+    return await Promise.any([together, alone]).catch(() => alone);
+  } finally {
+    over.abort();
+  }
+}
+
+/** Whether there is no answer yet after a while, or one that is none of the log's. */
+async function isLate(answer: Promise<unknown>, signal: AbortSignal): Promise<boolean> {
+  const { setTimeout: delay } = await import("node:timers/promises");
+  try {
+    return await Promise.race([answer.then(() => false), delay(TOGETHER_MS, true, { signal })]);
   } catch (error) {
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     const { LogSourceError } = await import("@tidemark/core");
     // What is refused for good is refused for each.
-    if (error instanceof LogSourceError && !error.retryable) throw error;
+    return !(error instanceof LogSourceError) || error.retryable;
   }
+}
+
+/** @throws the failure of one if all fail. */
+async function askEach(
+  partitions: readonly number[],
+  ask: (partition: number) => Promise<ReadonlyMap<number, bigint>>,
+): Promise<EndsOfTopic> {
   const known = new Map<number, bigint>();
   const failures = new Map<number, unknown>();
-  await Promise.all(
-    partitions.map(async (partition) => {
-      try {
-        for (const [of, end] of await ask([partition])) known.set(of, end);
-      } catch (error) {
-        failures.set(partition, error);
-      }
-    }),
-  );
+  await eachAtOnce(partitions, ALONE_AT_ONCE, async (partition) => {
+    try {
+      for (const [of, end] of await ask(partition)) known.set(of, end);
+    } catch (error) {
+      failures.set(partition, error);
+    }
+  });
   const [error] = failures.values();
   if (failures.size === partitions.length) throw error;
-  return { known, ...(failures.size > 0 && { failure: { error, partitions: [...failures.keys()] } }) };
+  return {
+    known,
+    ...(failures.size > 0 && {
+      failure: { error, partitions: [...failures.keys()].sort((one, other) => one - other) },
+    }),
+  };
+}
+
+/** Does something with each, so many at once. */
+async function eachAtOnce<One>(all: readonly One[], atOnce: number, work: (one: One) => Promise<void>): Promise<void> {
+  // Shared by the workers: each takes the next one.
+  const waiting = all.values();
+  const worker = async (): Promise<void> => {
+    for (const one of waiting) await work(one);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
 async function listEnds(
