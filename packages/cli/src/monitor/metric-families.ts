@@ -80,7 +80,7 @@ export const metricFamilies: readonly MetricFamily[] = [
   ),
   ofConsumers(
     "tidemark_consumer_partitions_without_lag",
-    "How many positions are not in that sum: the log did not give the partition's end.",
+    "How many committed positions have no lag: the log did not give the partition's end.",
     partitionsWithoutLag,
   ),
   ofConsumers(
